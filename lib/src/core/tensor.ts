@@ -1,0 +1,42 @@
+/**
+ * Tensor: what a function of the library sees. Either a dense tensor with memory behind it, or a tracer
+ * that stands for one while a transformation (grad, vmap, capture) watches the function run.
+ * Methods such as `x.add(y)` are attached by the files in `ops/`, each op beside its definition.
+ */
+import type { DType } from "./dtype.js";
+import { formatType, type Shape, sizeOf, type TensorType } from "./shape.js";
+
+/** A transformation that is watching: ops on its tracers go to it instead of to a kernel. */
+export interface TensorTrace {
+  /** Nesting depth: ops go to the deepest trace among their inputs. 0 is plain evaluation. */
+  readonly level: number;
+}
+
+export abstract class Tensor implements TensorType {
+  abstract readonly shape: Shape;
+  abstract readonly dtype: DType;
+  /** Name of the device that holds the elements. */
+  abstract readonly device: string;
+  /** The transformation that this value belongs to; `null` for a tensor with memory behind it. */
+  abstract readonly trace: TensorTrace | null;
+
+  /** The value one level down, for tracers that have one (grad, jvp and variables do; capture has none). */
+  peel(): Tensor | null {
+    return null;
+  }
+
+  /** Number of axes. */
+  get ndim(): number {
+    return this.shape.length;
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  /** `float32(2, 3)`. */
+  get type(): string {
+    return formatType(this);
+  }
+}

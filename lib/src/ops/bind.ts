@@ -1,0 +1,65 @@
+/**
+ * bind: the one way to apply an op. It hands the op to the innermost transformation among its inputs, or,
+ * if there is none, evaluates it at once (after JAX's "autodidax" core).
+ */
+import { TransformError } from "../core/errors.js";
+import type { Tensor, TensorTrace } from "../core/tensor.js";
+import type { DenseTensor } from "../runtime/dense.js";
+import { evaluate } from "./evaluate.js";
+import type { Attrs, OpDef } from "./registry.js";
+
+/** A running transformation. */
+export interface Trace extends TensorTrace {
+  /** `grad`, `vmap`, `capture` …, for messages. */
+  readonly name: string;
+  /** False once the transformed function has returned: tracers that escaped are refused. */
+  readonly active: boolean;
+  /** Applies an op to inputs of which at least one belongs to this trace; the others are lower and constant to it. */
+  process(op: OpDef, inputs: readonly Tensor[], attrs: Attrs): Tensor[];
+}
+
+let depth = 0;
+
+/** Called when an op is about to be evaluated for real, for profilers and the chapter on dispatch. */
+export type DispatchListener = (op: OpDef, inputs: readonly Tensor[], attrs: Attrs) => void;
+const listeners = new Set<DispatchListener>();
+
+/** Runs `body` with a level of its own for a new trace; levels nest as calls do. */
+export function withLevel<T>(body: (level: number) => T): T {
+  depth++;
+  try {
+    return body(depth);
+  } finally {
+    depth--;
+  }
+}
+
+/** Calls `listener` before each evaluated op until the returned function is called. */
+export function onDispatch(listener: DispatchListener): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** Applies an op that may have several outputs. */
+export function bind<A extends Attrs>(op: OpDef<A>, inputs: readonly Tensor[], attrs: A): Tensor[] {
+  let top: Trace | null = null;
+  for (const input of inputs) {
+    const trace = input.trace as Trace | null;
+    if (trace !== null && (top === null || trace.level > top.level)) top = trace;
+  }
+  if (top !== null) {
+    if (!top.active) {
+      throw new TransformError(
+        `${op.name}: an input belongs to a ${top.name} that has already returned; return values from the transformed function instead of storing them outside`,
+      );
+    }
+    return top.process(op as unknown as OpDef, inputs, attrs);
+  }
+  if (listeners.size > 0) for (const listener of listeners) listener(op as unknown as OpDef, inputs, attrs);
+  return evaluate(op as unknown as OpDef, inputs as readonly DenseTensor[], attrs);
+}
+
+/** Applies an op with one output. */
+export function apply<A extends Attrs>(op: OpDef<A>, inputs: readonly Tensor[], attrs: A): Tensor {
+  return bind(op, inputs, attrs)[0];
+}

@@ -1,0 +1,108 @@
+/** DenseTensor: a tensor with memory behind it. Metadata is immutable; the elements are in a shared Storage. */
+import { type DType, type HostData, isDType } from "../core/dtype.js";
+import { DisposedError, DTypeError, ShapeError } from "../core/errors.js";
+import { contiguousLayout, isContiguous, type Layout } from "../core/layout.js";
+import { formatShape, formatType, type Shape, sizeOf } from "../core/shape.js";
+import { Tensor } from "../core/tensor.js";
+import { type HostArray, packed } from "./host-array.js";
+import { Storage } from "./storage.js";
+import { trackTensor, untrackTensor } from "./tidy.js";
+
+export class DenseTensor extends Tensor implements Layout {
+  readonly shape: Shape;
+  readonly strides: readonly number[];
+  readonly offset: number;
+  readonly trace = null;
+  private disposed = false;
+
+  /** Takes over one reference to `storage`. */
+  constructor(
+    readonly storage: Storage,
+    layout: Layout,
+    readonly device: string,
+  ) {
+    super();
+    this.shape = layout.shape;
+    this.strides = layout.strides;
+    this.offset = layout.offset;
+    trackTensor(this, storage);
+  }
+
+  get dtype(): DType {
+    return this.storage.dtype;
+  }
+
+  get isDisposed(): boolean {
+    return this.disposed || !this.storage.alive;
+  }
+
+  /** What kernels get. @throws DisposedError after `dispose()`. */
+  host(): HostArray {
+    if (this.isDisposed) {
+      throw new DisposedError(
+        `a ${formatType(this)} tensor was used after dispose() or after the tidy() that made it`,
+      );
+    }
+    const { storage } = this;
+    return {
+      shape: this.shape,
+      strides: this.strides,
+      offset: this.offset,
+      dtype: storage.dtype,
+      data: storage.data,
+      ptr: storage.ptr,
+    };
+  }
+
+  /** A copy of the elements, row-major. */
+  toTypedArray(): HostData {
+    return packed(this.host());
+  }
+
+  /** Gives this handle back; the memory is freed when no view and no tape needs it. Safe to call twice. */
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    untrackTensor(this);
+    this.storage.drop();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** An uninitialized contiguous tensor. */
+export function emptyDense(shape: Shape, dtype: DType, device: string): DenseTensor {
+  return new DenseTensor(new Storage(dtype, sizeOf(shape)), contiguousLayout(shape), device);
+}
+
+/** Copies `values` (row-major) into a new tensor. @throws ShapeError if their number does not match `shape`. */
+export function denseFrom(
+  values: ArrayLike<number>,
+  shape: Shape,
+  dtype: DType,
+  device: string,
+): DenseTensor {
+  if (!isDType(dtype)) throw new DTypeError(`unknown dtype ${JSON.stringify(dtype)}`);
+  if (values.length !== sizeOf(shape)) {
+    throw new ShapeError(
+      `${values.length} values do not fill the shape ${formatShape(shape)} (${sizeOf(shape)} elements)`,
+    );
+  }
+  const out = emptyDense(shape, dtype, device);
+  if (dtype === "bool") for (let i = 0; i < values.length; i++) out.storage.data[i] = values[i] ? 1 : 0;
+  else out.storage.data.set(values);
+  return out;
+}
+
+/** A view of the same storage under another layout. */
+export function viewOf(base: DenseTensor, layout: Layout): DenseTensor {
+  return new DenseTensor(base.storage.retain(), layout, base.device);
+}
+
+/** The elements in place if they lie row-major (do not write to them), else a copy. */
+export function readElements(tensor: DenseTensor): HostData {
+  const host = tensor.host();
+  return isContiguous(host) ? host.data.subarray(host.offset, host.offset + tensor.size) : packed(host);
+}

@@ -1,0 +1,37 @@
+/**
+ * Kernels by device and op. An op always has its reference kernel (in `ops/`); a device adds faster ones here.
+ * What a device cannot run falls back to the reference kernel, since host storages are shared.
+ */
+import type { HostArray } from "./host-array.js";
+
+/** Computes `outputs` (contiguous, newly allocated, uninitialized) from `inputs`. */
+export type Kernel<A = never> = (
+  inputs: readonly HostArray[],
+  outputs: readonly HostArray[],
+  attrs: A,
+) => void;
+
+export interface DeviceKernel<A = never> {
+  readonly op: string;
+  /** False if this kernel cannot take such dtypes, layouts or attributes; then the reference kernel runs. */
+  supports?(inputs: readonly HostArray[], outputs: readonly HostArray[], attrs: A): boolean;
+  readonly run: Kernel<A>;
+}
+
+const byDevice = new Map<string, Map<string, DeviceKernel>>();
+
+/** Adds a device's kernel for an op; the last one registered wins. */
+export function registerKernel<A>(device: string, kernel: DeviceKernel<A>): void {
+  const kernels = byDevice.get(device) ?? new Map<string, DeviceKernel>();
+  byDevice.set(device, kernels);
+  kernels.set(kernel.op, kernel as DeviceKernel);
+}
+
+export function findKernel(device: string, op: string): DeviceKernel<unknown> | undefined {
+  return byDevice.get(device)?.get(op) as DeviceKernel<unknown> | undefined;
+}
+
+/** The ops for which a device has its own kernel. */
+export function kernelOps(device: string): string[] {
+  return [...(byDevice.get(device)?.keys() ?? [])].sort();
+}
