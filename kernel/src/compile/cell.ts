@@ -1,0 +1,112 @@
+/**
+ * From a cell's text to the JavaScript that the worker evaluates.
+ *
+ * A cell that is plain JavaScript runs as written. Any other goes through esbuild, which strips the types and
+ * lowers what V8 lacks (enums, decorators, `using`, JSX); its source map brings positions back.
+ */
+import { type Program, parse } from "acorn";
+import type { TransformOptions } from "esbuild";
+import type { Shift } from "./edits.js";
+import { isEvidentlyTyped, mayHideTypeArguments } from "./plain.js";
+import { RUNTIME, scopeCell } from "./scope.js";
+
+export interface CompiledCell {
+  code: string;
+  /** Source map of the transpiler, when it ran. */
+  map?: string;
+  /** How the rewriting of declarations and imports moved columns. */
+  shifts: Shift[];
+  hasResult: boolean;
+  /** Nothing in the cell can be mistyped: it runs without waiting for the checker. */
+  evident: boolean;
+}
+
+/** A cell that cannot be parsed; `line` and `column` count from 1. */
+export class CellSyntaxError extends Error {
+  override name = "SyntaxError";
+  constructor(
+    message: string,
+    readonly line: number,
+    readonly column: number,
+  ) {
+    super(message);
+  }
+}
+
+/** Names that the worker adds to Node's globals. */
+export const CELL_GLOBALS = [
+  "display",
+  "input",
+  "prompt",
+  "confirm",
+  "require",
+  "__dirname",
+  "__filename",
+  RUNTIME,
+] as const;
+
+const GLOBALS: ReadonlySet<string> = new Set([...Object.getOwnPropertyNames(globalThis), ...CELL_GLOBALS]);
+
+const TRANSPILE: TransformOptions = {
+  loader: "tsx",
+  target: "es2022",
+  sourcemap: "external",
+  sourcefile: "cell",
+  sourcesContent: false,
+  logLevel: "silent",
+  tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true, useDefineForClassFields: true } },
+};
+
+/** @throws CellSyntaxError when it is neither JavaScript nor TypeScript. */
+export async function compileCell(text: string): Promise<CompiledCell> {
+  const source = readable(text);
+  const plain = tryParse(source);
+  if (plain && !mayHideTypeArguments(plain))
+    return { ...scopeCell(source, plain, GLOBALS), evident: isEvidentlyTyped(plain) };
+  const { code, map } = await transpile(source);
+  return { ...scopeCell(code, parseModule(code), GLOBALS), map, evident: false };
+}
+
+/**
+ * The text that parser, checker and transpiler all see; it has the same lines and columns as the cell.
+ * nbgrader puts `# This cell (id:…) was missing` before a cell that it restores: here that is a comment.
+ */
+export function readable(text: string): string {
+  if (/^# This cell \(id:/.test(text)) return `//${text.slice(2)}`;
+  return text;
+}
+
+/** Loads the transpiler ahead of the first cell that needs it. */
+export async function warmTranspiler(): Promise<void> {
+  await transpile("let warm: number");
+}
+
+async function transpile(source: string): Promise<{ code: string; map: string }> {
+  const esbuild = await import("esbuild");
+  const run = (loader: "ts" | "tsx") => esbuild.transform(source, { ...TRANSPILE, loader });
+  try {
+    // `<T>x` and `<T>(x: T) => x` are TypeScript only without JSX, so JSX comes second.
+    return await run("ts").catch((error) => run("tsx").catch(() => Promise.reject(error)));
+  } catch (error) {
+    const first = (error as { errors?: EsbuildMessage[] }).errors?.[0];
+    if (!first) throw error;
+    throw new CellSyntaxError(first.text, first.location?.line ?? 1, (first.location?.column ?? 0) + 1);
+  }
+}
+
+interface EsbuildMessage {
+  text: string;
+  location: { line: number; column: number } | null;
+}
+
+function tryParse(source: string): Program | undefined {
+  try {
+    return parseModule(source);
+  } catch {
+    return undefined;
+  }
+}
+
+function parseModule(source: string): Program {
+  return parse(source, { ecmaVersion: 2025, sourceType: "module", allowAwaitOutsideFunction: true });
+}

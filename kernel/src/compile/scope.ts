@@ -1,0 +1,191 @@
+/**
+ * Rewrites one cell's JavaScript so that it can be evaluated as a V8 REPL script:
+ * top-level names become redeclarable by any later cell, and imports become awaited calls.
+ *
+ * V8's REPL mode allows `let` after `let`, but not `let` after `const`, `var` or `function`. So every top-level
+ * name is declared with `var`, except names of Node's own globals (`process`, `URL`): these are shadowed with
+ * `let`, because a `var` would overwrite the global that libraries use.
+ */
+import type {
+  ClassDeclaration,
+  ExportDefaultDeclaration,
+  ExportNamedDeclaration,
+  Expression,
+  FunctionDeclaration,
+  ImportDeclaration,
+  Pattern,
+  Program,
+  VariableDeclaration,
+} from "acorn";
+import { Edits, type Shift } from "./edits.js";
+import { walk } from "./walk.js";
+
+/** The one global through which rewritten code reaches the worker. */
+export const RUNTIME = "__mlsys__";
+
+export interface ScopedCell {
+  code: string;
+  shifts: Shift[];
+  /** Whether the last statement is an expression, whose value is the cell's result. */
+  hasResult: boolean;
+}
+
+/** @param globals names that the runtime defines: declared lexically, never overwritten. */
+export function scopeCell(source: string, program: Program, globals: ReadonlySet<string>): ScopedCell {
+  const rewriter = new Rewriter(source, globals);
+  for (const statement of program.body) {
+    if (statement.type === "ImportDeclaration") rewriter.importDeclaration(statement);
+    else if (statement.type === "ExportNamedDeclaration") rewriter.exportNamed(statement);
+    else if (statement.type === "ExportDefaultDeclaration") rewriter.exportDefault(statement);
+    else if (statement.type === "ExportAllDeclaration") {
+      rewriter.importModule(String(statement.source.value), [], undefined);
+      rewriter.edits.blank(source, statement.start, statement.end);
+    } else rewriter.declaration(statement);
+  }
+  rewriter.dynamicImports(program);
+  rewriter.hoistImports();
+  const statements = program.body.filter((statement) => statement.type !== "EmptyStatement");
+  const last = statements[statements.length - 1];
+  const hasResult =
+    last?.type === "ExpressionStatement" ||
+    (last?.type === "ExportDefaultDeclaration" && !last.declaration.type.endsWith("Declaration"));
+  return { ...rewriter.edits.apply(source), hasResult };
+}
+
+class Rewriter {
+  readonly edits = new Edits();
+  private readonly imports: string[] = [];
+
+  constructor(
+    private readonly source: string,
+    private readonly globals: ReadonlySet<string>,
+  ) {}
+
+  declaration(statement: { type: string; start: number; end: number }): void {
+    if (statement.type === "VariableDeclaration") this.variables(statement as VariableDeclaration);
+    else if (statement.type === "ClassDeclaration") this.classDeclaration(statement as ClassDeclaration);
+    else if (statement.type === "FunctionDeclaration")
+      this.functionDeclaration(statement as FunctionDeclaration);
+  }
+
+  importDeclaration(node: ImportDeclaration): void {
+    const named: [imported: string, local: string][] = [];
+    let namespace: string | undefined;
+    for (const specifier of node.specifiers) {
+      const local = specifier.local.name;
+      if (specifier.type === "ImportNamespaceSpecifier") namespace = local;
+      else if (specifier.type === "ImportDefaultSpecifier") named.push(["default", local]);
+      else {
+        const { imported } = specifier;
+        named.push([imported.type === "Literal" ? String(imported.value) : imported.name, local]);
+      }
+    }
+    const attributes = node.attributes?.length
+      ? `{${node.attributes.map((a) => this.source.slice(a.start, a.end)).join(", ")}}`
+      : undefined;
+    this.importModule(String(node.source.value), named, namespace, attributes);
+    this.edits.blank(this.source, node.start, node.end);
+  }
+
+  importModule(
+    specifier: string,
+    named: readonly [string, string][],
+    namespace: string | undefined,
+    attributes = "undefined",
+  ): void {
+    const call = (names: string[]) =>
+      `await ${RUNTIME}.import(${JSON.stringify(specifier)}, ${JSON.stringify(names)}, ${attributes})`;
+    if (namespace !== undefined) this.imports.push(`${this.kind(namespace)} ${namespace} = ${call([])};`);
+    for (const kind of ["var", "let"]) {
+      const group = named.filter(([, local]) => this.kind(local) === kind);
+      if (group.length === 0) continue;
+      const pattern = group.map(([imported, local]) => `${JSON.stringify(imported)}: ${local}`).join(", ");
+      this.imports.push(`${kind} {${pattern}} = ${call(group.map(([imported]) => imported))};`);
+    }
+    if (namespace === undefined && named.length === 0) this.imports.push(`${call([])};`);
+  }
+
+  exportNamed(node: ExportNamedDeclaration): void {
+    if (node.declaration) {
+      this.edits.blank(this.source, node.start, node.declaration.start);
+      this.declaration(node.declaration);
+    } else {
+      if (node.source) this.importModule(String(node.source.value), [], undefined);
+      this.edits.blank(this.source, node.start, node.end);
+    }
+  }
+
+  exportDefault(node: ExportDefaultDeclaration): void {
+    const { declaration } = node;
+    this.edits.blank(this.source, node.start, declaration.start);
+    const named = "id" in declaration && declaration.id != null;
+    if (named) this.declaration(declaration);
+    else if (declaration.type.endsWith("Declaration")) {
+      this.edits.insert(declaration.start, "(");
+      this.edits.insert(declaration.end, ")");
+    }
+  }
+
+  /** `import(x)` and `import.meta` have no host behind them in a REPL script. */
+  dynamicImports(program: Program): void {
+    walk(program, (node) => {
+      if (node.type === "ImportExpression")
+        this.edits.replace(node.start, node.start + "import".length, `${RUNTIME}.load`);
+      if (
+        node.type === "MetaProperty" &&
+        this.source.slice(node.start, node.end).replace(/\s/g, "") === "import.meta"
+      )
+        this.edits.replace(node.start, node.end, `${RUNTIME}.meta`);
+    });
+  }
+
+  /** Imports run before everything else of the cell, as in a module. They share line 1, so no line moves. */
+  hoistImports(): void {
+    if (this.imports.length > 0) this.edits.insert(0, `${this.imports.join(" ")} `);
+  }
+
+  private variables(node: VariableDeclaration): void {
+    if (!["let", "const", "var"].includes(node.kind)) return;
+    const names = node.declarations.flatMap((declarator) => patternNames(declarator.id));
+    const kind = names.some((name) => this.globals.has(name)) ? "let" : "var";
+    this.edits.replace(node.start, node.start + node.kind.length, kind.padEnd(node.kind.length));
+    // Running `let x;` again gives undefined, `var x;` would keep the old value.
+    if (node.kind === "let")
+      for (const declarator of node.declarations)
+        if (!declarator.init) this.edits.insert(declarator.end, " = void 0");
+  }
+
+  private classDeclaration(node: ClassDeclaration): void {
+    this.edits.insert(node.start, `${this.kind(node.id.name)} ${node.id.name} = `);
+    this.edits.insert(node.end, ";");
+  }
+
+  private functionDeclaration(node: FunctionDeclaration): void {
+    if (this.kind(node.id.name) === "var") return;
+    this.edits.insert(node.start, `let ${node.id.name} = `);
+    this.edits.insert(node.end, ";");
+  }
+
+  private kind(name: string): "var" | "let" {
+    return this.globals.has(name) ? "let" : "var";
+  }
+}
+
+function patternNames(pattern: Pattern | Expression): string[] {
+  switch (pattern.type) {
+    case "Identifier":
+      return [pattern.name];
+    case "ObjectPattern":
+      return pattern.properties.flatMap((property) =>
+        property.type === "RestElement" ? patternNames(property.argument) : patternNames(property.value),
+      );
+    case "ArrayPattern":
+      return pattern.elements.flatMap((element) => (element ? patternNames(element) : []));
+    case "RestElement":
+      return patternNames(pattern.argument);
+    case "AssignmentPattern":
+      return patternNames(pattern.left);
+    default:
+      return [];
+  }
+}

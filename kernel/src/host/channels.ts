@@ -1,0 +1,148 @@
+/**
+ * The five sockets. Each sends through a queue of its own that awaits every send: zeromq rejects a send that
+ * starts while another one is blocked (EBUSY), and a message lost that way is gone.
+ */
+import { Publisher, Reply, Router } from "zeromq";
+import { address, type ConnectionInfo } from "../protocol/connection.js";
+import { type Message, type Wire, WireError } from "../protocol/message.js";
+
+export type RequestChannel = "shell" | "control" | "stdin";
+type Sender = { send(frames: Buffer[]): Promise<void> };
+
+/** Messages longer than this are dropped unread. */
+const MAX_MESSAGE = 256 * 1024 * 1024;
+
+export interface Inbox {
+  request(channel: RequestChannel, message: Message): void;
+  /** A line for the kernel's own log. */
+  log(line: string): void;
+}
+
+export class Channels {
+  private readonly iopub = new Publisher({ sendHighWaterMark: 0, linger: 500 });
+  private readonly routers: Record<RequestChannel, Router> = {
+    shell: new Router(ROUTER),
+    control: new Router(ROUTER),
+    stdin: new Router(ROUTER),
+  };
+  private readonly heartbeat = new Reply({ linger: 0 });
+  private readonly queues: Record<RequestChannel | "iopub", SendQueue>;
+  private readonly seen = new RecentIds();
+
+  constructor(
+    private readonly wire: Wire,
+    private readonly inbox: Inbox,
+  ) {
+    const queue = (socket: Sender) => new SendQueue(socket, (line) => inbox.log(line));
+    this.queues = {
+      shell: queue(this.routers.shell),
+      control: queue(this.routers.control),
+      stdin: queue(this.routers.stdin),
+      iopub: queue(this.iopub),
+    };
+  }
+
+  async bind(info: ConnectionInfo): Promise<void> {
+    await Promise.all([
+      this.iopub.bind(address(info, "iopub")),
+      this.heartbeat.bind(address(info, "hb")),
+      ...(["shell", "control", "stdin"] as const).map((name) => this.routers[name].bind(address(info, name))),
+    ]);
+    void this.echo();
+    for (const name of ["shell", "control", "stdin"] as const) void this.receive(name);
+  }
+
+  send(channel: RequestChannel, message: Message): void {
+    this.queues[channel].push(this.wire.encode(message));
+  }
+
+  publish(message: Message, topic: string): void {
+    this.queues.iopub.push(this.wire.encode({ ...message, identities: [Buffer.from(topic)] }));
+  }
+
+  /** Messages on iopub that are not sent yet. */
+  get backlog(): number {
+    return this.queues.iopub.length;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(Object.values(this.queues).map((queue) => queue.drained()));
+    for (const socket of [...Object.values(this.routers), this.iopub, this.heartbeat]) socket.close();
+  }
+
+  private async echo(): Promise<void> {
+    try {
+      for await (const frames of this.heartbeat) await this.heartbeat.send(frames);
+    } catch (error) {
+      this.inbox.log(`heartbeat ended: ${String(error)}`);
+    }
+  }
+
+  private async receive(channel: RequestChannel): Promise<void> {
+    for await (const frames of this.routers[channel]) {
+      try {
+        const message = this.wire.decode(frames);
+        if (this.seen.add(message.header.msg_id)) this.inbox.request(channel, message);
+        else this.inbox.log(`dropped a repeated message ${message.header.msg_id} on ${channel}`);
+      } catch (error) {
+        if (!(error instanceof WireError)) throw error;
+        this.inbox.log(`dropped a message on ${channel}: ${error.message}`);
+      }
+    }
+  }
+}
+
+const ROUTER = {
+  sendHighWaterMark: 0,
+  receiveHighWaterMark: 0,
+  maxMessageSize: MAX_MESSAGE,
+  linger: 500,
+  mandatory: false,
+};
+
+/** One awaited send at a time, in order. */
+class SendQueue {
+  private readonly waiting: Buffer[][] = [];
+  private sending: Promise<void> | undefined;
+
+  constructor(
+    private readonly socket: Sender,
+    private readonly log: (line: string) => void,
+  ) {}
+
+  get length(): number {
+    return this.waiting.length;
+  }
+
+  push(frames: Buffer[]): void {
+    this.waiting.push(frames);
+    this.sending ??= this.run();
+  }
+
+  async drained(): Promise<void> {
+    await this.sending;
+  }
+
+  private async run(): Promise<void> {
+    for (let frames = this.waiting.shift(); frames; frames = this.waiting.shift()) {
+      try {
+        await this.socket.send(frames);
+      } catch (error) {
+        this.log(`a message could not be sent: ${String(error)}`);
+      }
+    }
+    this.sending = undefined;
+  }
+}
+
+/** The last message ids, so that a recorded message played back does nothing. */
+class RecentIds {
+  private readonly ids = new Set<string>();
+
+  add(id: string): boolean {
+    if (this.ids.has(id)) return false;
+    this.ids.add(id);
+    if (this.ids.size > 65_536) this.ids.delete(this.ids.values().next().value!);
+    return true;
+  }
+}

@@ -1,0 +1,366 @@
+/**
+ * Runs execute_requests one after the other: compile and check, hand to the worker, pass its output on,
+ * reply. Owns the worker and replaces it when it dies; the kernel itself outlives every cell.
+ */
+import { CellSyntaxError, type CompiledCell, compileCell, readable } from "../compile/cell.js";
+import type { ErrorReport, ExpressionResult, ToHost } from "../link/messages.js";
+import type { Json } from "../protocol/message.js";
+import type { CheckResult, TypeService } from "../types/service.js";
+import type { Comms } from "./comms.js";
+import { booleanField, type Request, stringField } from "./context.js";
+import type { History } from "./history.js";
+import { problemsReport, syntaxReport } from "./problems.js";
+import { type InterruptOutcome, WorkerProcess } from "./worker-process.js";
+
+/** How far the executor reaches into the kernel: statuses, replies and questions go through it. */
+export interface ExecutorHost {
+  status(request: Request, state: "busy" | "idle"): void;
+  reply(request: Request, content: Json): void;
+  ask(request: Request, prompt: string, password: boolean): Promise<string | null>;
+  log(line: string): void;
+}
+
+type RunDone = Extract<ToHost, { type: "done" }>;
+
+interface Running {
+  run: number;
+  request: Request;
+  finish(done: RunDone): void;
+  interrupted: boolean;
+}
+
+const KEPT_RUNS = 1_000;
+
+const INTERRUPTED: ErrorReport = {
+  ename: "Interrupted",
+  evalue: "The cell was interrupted.",
+  traceback: ["Interrupted: The cell was interrupted before it began to run."],
+};
+
+export class Executor {
+  executionCount = 0;
+  /** Cells with type errors run nevertheless when this is off. */
+  typeCheck = process.env.MLSYS_TYPECHECK !== "off";
+
+  private worker: WorkerProcess;
+  private readonly queue: Request[] = [];
+  private draining = false;
+  private running: Running | undefined;
+  private nextRun = 1;
+  /** Requests of recent runs: output that comes late still goes to its cell. */
+  private readonly requests = new Map<number, Request>();
+  private last: Request | undefined;
+  private interruptedKill = false;
+  private closing = false;
+
+  constructor(
+    private readonly host: ExecutorHost,
+    private readonly types: TypeService,
+    private readonly history: History,
+    private readonly comms: Comms,
+    worker?: (executor: Executor) => WorkerProcess,
+  ) {
+    this.worker = worker ? worker(this) : this.startWorker();
+  }
+
+  get workerPid(): number | undefined {
+    return this.worker.pid;
+  }
+
+  get busy(): boolean {
+    return this.running !== undefined;
+  }
+
+  /** The request whose cell runs now. */
+  get current(): Request | undefined {
+    return this.running?.request;
+  }
+
+  enqueue(request: Request): void {
+    this.queue.push(request);
+    if (!this.draining) void this.drain();
+  }
+
+  /** Loads what the first interrupt needs. */
+  prepareInterrupt(): Promise<void> {
+    return this.worker.prepareInterrupt();
+  }
+
+  async interrupt(): Promise<InterruptOutcome> {
+    if (!this.running) return "idle";
+    this.running.interrupted = true;
+    const outcome = await this.worker.interrupt();
+    if (outcome === "killed") this.interruptedKill = true;
+    return outcome;
+  }
+
+  sendComm(kind: "open" | "msg" | "close", request: Request): void {
+    const run = this.track(request);
+    const { content, message } = request;
+    this.worker.send({ type: "comm", kind, content, metadata: message.metadata, run }, message.buffers);
+  }
+
+  close(): void {
+    this.closing = true;
+    this.worker.kill();
+  }
+
+  private startWorker(): WorkerProcess {
+    return new WorkerProcess(
+      {
+        message: (message, buffers) => this.receive(message, buffers),
+        raw: (name, text) => this.stream(this.running?.request ?? this.last, name, text),
+        exit: (code, signal) => this.workerEnded(code, signal),
+      },
+      process.cwd(),
+    );
+  }
+
+  private async drain(): Promise<void> {
+    this.draining = true;
+    for (let request = this.queue.shift(); request; request = this.queue.shift()) {
+      this.host.status(request, "busy");
+      let content: Json;
+      try {
+        content = await this.execute(request);
+      } catch (error) {
+        this.host.log(`execute_request failed: ${(error as Error).stack}`);
+        content = {
+          status: "error",
+          ename: "KernelError",
+          evalue: String(error),
+          traceback: [String(error)],
+        };
+      }
+      this.host.reply(request, content);
+      this.host.status(request, "idle");
+      if (content.status === "error" && booleanField(request.content, "stop_on_error", true))
+        this.abortQueued();
+    }
+    this.draining = false;
+  }
+
+  /** Requests that came before an error was known do not run: their author thought that it would succeed. */
+  private abortQueued(): void {
+    for (const request of this.queue.splice(0)) {
+      this.host.status(request, "busy");
+      this.host.reply(request, { status: "aborted", execution_count: this.executionCount });
+      this.host.status(request, "idle");
+    }
+  }
+
+  private async execute(request: Request): Promise<Json> {
+    const code = stringField(request.content, "code");
+    const silent = booleanField(request.content, "silent", false);
+    const stored = !silent && booleanField(request.content, "store_history", true);
+    if (stored) this.executionCount++;
+    const count = this.executionCount;
+    if (!silent) request.publish("execute_input", { code, execution_count: count });
+    if (stored && code.trim() !== "") this.history.add(count, code);
+    const run = this.track(request);
+    const name = stored ? `cell:${count}` : `cell:${count}.${run}`;
+    const running = { run, request, finish: () => {}, interrupted: false } as Running;
+    this.running = running;
+    try {
+      const outcome = await this.compileAndRun(running, name, code, silent);
+      const expressions = outcome.expressions;
+      if (!outcome.error)
+        return { status: "ok", execution_count: count, payload: [], user_expressions: expressions };
+      if (!silent) request.publish("error", { ...outcome.error });
+      return { status: "error", execution_count: count, ...outcome.error, user_expressions: {}, payload: [] };
+    } finally {
+      this.running = undefined;
+    }
+  }
+
+  private async compileAndRun(
+    running: Running,
+    name: string,
+    code: string,
+    silent: boolean,
+  ): Promise<{ error?: ErrorReport; expressions: Record<string, ExpressionResult> }> {
+    const text = readable(code);
+    const compiling = compileCell(code).catch((error: unknown) => error as Error);
+    const compiled = await compiling;
+    const checked = this.typeCheck && !isEvident(compiled) ? this.check(name, text) : undefined;
+    const check = await checked;
+    const problems = (check?.problems ?? []).filter((problem) => problem.syntax || !isUnchecked(code));
+    if (problems.length > 0) return { error: problemsReport(problems, code, name), expressions: {} };
+    if (compiled instanceof CellSyntaxError)
+      return { error: syntaxReport(compiled, code, name), expressions: {} };
+    if (compiled instanceof Error) throw compiled;
+    if (running.interrupted) return { error: INTERRUPTED, expressions: {} };
+    if (!isEvident(compiled)) this.types.commit(name, text);
+    return this.runInWorker(running, name, code, compiled, silent);
+  }
+
+  private async check(name: string, text: string): Promise<CheckResult | undefined> {
+    try {
+      return await this.types.check(name, text);
+    } catch (error) {
+      this.host.log(`the type checker failed on ${name}: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+
+  private async runInWorker(
+    running: Running,
+    name: string,
+    source: string,
+    compiled: CompiledCell,
+    silent: boolean,
+  ): Promise<{ error?: ErrorReport; expressions: Record<string, ExpressionResult> }> {
+    const { content } = running.request;
+    const expressions = await compileExpressions(content.user_expressions);
+    const done = new Promise<RunDone>((resolve) => {
+      running.finish = resolve;
+    });
+    this.worker.send({
+      type: "run",
+      run: running.run,
+      name,
+      code: compiled.code,
+      map: compiled.map,
+      shifts: compiled.shifts,
+      hasResult: compiled.hasResult,
+      source,
+      expressions,
+      allowStdin: booleanField(content, "allow_stdin", true),
+      silent,
+    });
+    const { error, expressions: results } = await done;
+    // Output of child processes comes through other pipes: let what is already there go first.
+    await new Promise((resolve) => setImmediate(resolve));
+    return { error, expressions: results };
+  }
+
+  private receive(message: ToHost, buffers: Buffer[]): void {
+    const request = "run" in message ? (this.requests.get(message.run) ?? this.last) : this.last;
+    if (message.type === "done") {
+      if (message.run === this.running?.run) this.running.finish(message);
+      return;
+    }
+    if (!request) return;
+    const silent = booleanField(request.content, "silent", false);
+    switch (message.type) {
+      case "stream":
+        if (!silent)
+          this.stream(request, message.name === "stderr" ? "stderr" : "stdout", String(message.text));
+        break;
+      case "display": {
+        const { data, metadata, transient } = message;
+        if (!silent)
+          request.publish(message.update ? "update_display_data" : "display_data", {
+            data,
+            metadata,
+            transient,
+          });
+        break;
+      }
+      case "clear":
+        if (!silent) request.publish("clear_output", { wait: message.wait });
+        break;
+      case "result": {
+        const { data, metadata } = message;
+        if (!silent)
+          request.publish("execute_result", { execution_count: this.executionCount, data, metadata });
+        break;
+      }
+      case "error":
+        request.publish("error", { ...message.error });
+        break;
+      case "input":
+        void this.ask(request, message);
+        break;
+      case "comm":
+        this.commFromWorker(request, message, buffers);
+        break;
+      case "comm-unknown":
+        this.comms.closed(message.commId);
+        request.publish("comm_close", { comm_id: message.commId, data: {} });
+        break;
+    }
+  }
+
+  private commFromWorker(
+    request: Request,
+    message: Extract<ToHost, { type: "comm" }>,
+    buffers: Buffer[],
+  ): void {
+    const id = stringField(message.content, "comm_id");
+    if (message.kind === "open") this.comms.opened(id, stringField(message.content, "target_name"));
+    if (message.kind === "close") this.comms.closed(id);
+    request.publish(`comm_${message.kind}`, message.content, { metadata: message.metadata, buffers });
+  }
+
+  private async ask(request: Request, question: Extract<ToHost, { type: "input" }>): Promise<void> {
+    const value = await this.host.ask(request, String(question.prompt), question.password === true);
+    if (question.sync) this.worker.answer(question.token, value);
+    else this.worker.send({ type: "input", token: question.token, value });
+  }
+
+  private stream(request: Request | undefined, name: "stdout" | "stderr", text: string): void {
+    request?.publish("stream", { name, text });
+  }
+
+  private track(request: Request): number {
+    const run = this.nextRun++;
+    this.requests.set(run, request);
+    this.last = request;
+    if (this.requests.size > KEPT_RUNS) this.requests.delete(this.requests.keys().next().value!);
+    return run;
+  }
+
+  /** The worker is gone: a fresh one starts, and the reader is told what was lost. */
+  private workerEnded(code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.closing) return;
+    const report = exitReport(code, signal, this.interruptedKill);
+    this.interruptedKill = false;
+    this.types.reset();
+    for (const id of this.comms.clear()) this.last?.publish("comm_close", { comm_id: id, data: {} });
+    this.worker = this.startWorker();
+    const { running } = this;
+    if (running) running.finish({ type: "done", run: running.run, error: report, expressions: {} });
+    else this.stream(this.last, "stderr", `${report.traceback.join("\n")}\n`);
+  }
+}
+
+function isEvident(compiled: CompiledCell | Error): boolean {
+  return !(compiled instanceof Error) && compiled.evident;
+}
+
+/** `// @ts-nocheck` before the first statement turns type errors off, as in a file. */
+function isUnchecked(code: string): boolean {
+  return /^(\s|#[^\n]*\n|\/\/[^\n]*\n|\/\*[\s\S]*?\*\/)*\/\/\s*@ts-nocheck\b/.test(code);
+}
+
+async function compileExpressions(given: unknown): Promise<Record<string, string>> {
+  if (typeof given !== "object" || given === null) return {};
+  const compiled: Record<string, string> = {};
+  for (const [name, code] of Object.entries(given)) {
+    if (typeof code !== "string") continue;
+    // What cannot be compiled goes as it is: V8's own error becomes the expression's result.
+    compiled[name] = await compileCell(code).then(
+      (cell) => cell.code,
+      () => code,
+    );
+  }
+  return compiled;
+}
+
+function exitReport(code: number | null, signal: NodeJS.Signals | null, interrupted: boolean): ErrorReport {
+  const lost =
+    "A fresh one has started: variables and imports of earlier cells are gone, run their cells again.";
+  if (interrupted) {
+    const evalue = `The cell could not be stopped otherwise, so its process was ended. ${lost}`;
+    return { ename: "KernelWorkerExit", evalue, traceback: [`Interrupted: ${evalue}`] };
+  }
+  const how =
+    signal === "SIGABRT"
+      ? "crashed or ran out of memory"
+      : signal
+        ? `was ended by ${signal}`
+        : `exited with code ${code}`;
+  const evalue = `The process that runs the cells ${how}. ${lost}`;
+  return { ename: "KernelWorkerExit", evalue, traceback: [`KernelWorkerExit: ${evalue}`] };
+}

@@ -1,0 +1,22 @@
+/** The protocol as a table: which message has which handler. execute_request goes to the executor's queue. */
+import type { Handler } from "../context.js";
+import { commClose, commInfo, commMessage, commOpen } from "./comm.js";
+import { history } from "./history.js";
+import { complete, inspect, isComplete } from "./introspect.js";
+import { connect, interrupt, kernelInfo, shutdown, usage } from "./kernel-info.js";
+
+export const HANDLERS: Readonly<Record<string, Handler>> = {
+  kernel_info_request: kernelInfo,
+  connect_request: connect,
+  shutdown_request: shutdown,
+  interrupt_request: interrupt,
+  usage_request: usage,
+  complete_request: complete,
+  inspect_request: inspect,
+  is_complete_request: isComplete,
+  history_request: history,
+  comm_open: commOpen,
+  comm_msg: commMessage,
+  comm_close: commClose,
+  comm_info_request: commInfo,
+};

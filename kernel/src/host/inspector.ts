@@ -1,0 +1,56 @@
+/** A client of V8's inspector protocol over the worker's WebSocket: what the host needs to interrupt and to debug. */
+import type WebSocket from "ws";
+
+type Reply = {
+  id?: number;
+  result?: unknown;
+  error?: { message: string };
+  method?: string;
+  params?: unknown;
+};
+
+export class InspectorClient {
+  private next = 1;
+  private readonly waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+
+  private constructor(private readonly socket: WebSocket) {
+    socket.on("message", (data: Buffer) => this.receive(JSON.parse(String(data)) as Reply));
+    socket.on("close", () => this.fail(new Error("The worker closed its inspector.")));
+    socket.on("error", (error: Error) => this.fail(error));
+  }
+
+  static async connect(url: string): Promise<InspectorClient> {
+    const { WebSocket } = await import("ws");
+    const socket = new WebSocket(url, { perMessageDeflate: false });
+    await new Promise<void>((resolve, reject) => {
+      socket.once("open", resolve);
+      socket.once("error", reject);
+    });
+    return new InspectorClient(socket);
+  }
+
+  post(method: string, params: object = {}): Promise<unknown> {
+    const id = this.next++;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      this.socket.send(JSON.stringify({ id, method, params }));
+    });
+  }
+
+  close(): void {
+    this.socket.terminate();
+  }
+
+  private receive(reply: Reply): void {
+    if (reply.id === undefined) return;
+    const waiter = this.waiting.get(reply.id);
+    this.waiting.delete(reply.id);
+    if (reply.error) waiter?.reject(new Error(reply.error.message));
+    else waiter?.resolve(reply.result);
+  }
+
+  private fail(error: Error): void {
+    for (const { reject } of this.waiting.values()) reject(error);
+    this.waiting.clear();
+  }
+}

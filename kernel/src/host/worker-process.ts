@@ -1,0 +1,201 @@
+/**
+ * The worker as the host sees it: started ahead of the first cell, told what to run, interrupted, replaced.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import type { Socket } from "node:net";
+import type { Readable, Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { encodeFrame, FrameReader } from "../link/frames.js";
+import type { ToHost, ToWorker } from "../link/messages.js";
+import { InspectorClient } from "./inspector.js";
+
+export interface WorkerEvents {
+  message(message: ToHost, buffers: Buffer[]): void;
+  /** Text that did not pass through the cell's streams: native code, child processes. */
+  raw(name: "stdout" | "stderr", text: string): void;
+  exit(code: number | null, signal: NodeJS.Signals | null): void;
+}
+
+/** How an interrupt ended. `killed`: the worker had to die, and its variables with it. */
+export type InterruptOutcome = "stopped" | "idle" | "killed";
+
+/** How long the worker may take to answer before the running JavaScript is terminated. */
+const ASK_MS = 5;
+/** How long terminated JavaScript may take to unwind before the worker is killed: a native call holds it. */
+const UNWIND_MS = 1_000;
+
+const MAIN = fileURLToPath(new URL("../worker/main.js", import.meta.url));
+
+export class WorkerProcess {
+  private readonly child: ChildProcess;
+  private readonly ready: Promise<string | null>;
+  private readonly acknowledged = new Map<number, () => void>();
+  private inspector: Promise<InspectorClient | undefined> | undefined;
+  private token = 0;
+  private exited = false;
+  /** What the cell passed to `process.exit`. */
+  private exitCode: number | undefined;
+
+  constructor(
+    private readonly events: WorkerEvents,
+    cwd: string,
+  ) {
+    this.child = spawn(process.execPath, [...workerFlags(), MAIN], {
+      cwd,
+      env: workerEnvironment(),
+      stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe"],
+    });
+    this.ready = this.listen();
+    for (const stream of this.child.stdio) (stream as Socket | null)?.on("error", () => {});
+  }
+
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
+  send(message: ToWorker, buffers: readonly Uint8Array[] = []): void {
+    if (!this.exited) (this.child.stdio as unknown as Writable[])[3]!.write(encodeFrame(message, buffers));
+  }
+
+  /** Answers a question that blocks the worker. */
+  answer(token: number, value: string | null): void {
+    if (!this.exited) (this.child.stdio as unknown as Writable[])[5]!.write(encodeFrame({ token, value }));
+  }
+
+  /** Connects to the worker's inspector ahead of the first interrupt. */
+  async prepareInterrupt(): Promise<void> {
+    await this.connectInspector();
+  }
+
+  /**
+   * Stops what runs in the worker, gently first: a waiting cell gives up by itself, running JavaScript is
+   * terminated with every variable kept, and a native call that does not return costs the process.
+   */
+  async interrupt(): Promise<InterruptOutcome> {
+    const token = ++this.token;
+    const acknowledged = new Promise<true>((resolve) => this.acknowledged.set(token, () => resolve(true)));
+    this.send({ type: "interrupt", token });
+    if (await within(acknowledged, ASK_MS)) return "idle";
+    const inspector = await this.connectInspector();
+    interruptChildren(this.child.pid);
+    void inspector?.post("Runtime.terminateExecution").catch(() => {});
+    if (await within(acknowledged, inspector ? UNWIND_MS : 0)) return "stopped";
+    this.kill();
+    return "killed";
+  }
+
+  kill(): void {
+    this.child.kill("SIGKILL");
+  }
+
+  private listen(): Promise<string | null> {
+    const { child, events } = this;
+    const [, stdout, stderr, , fromWorker] = child.stdio as unknown as Readable[];
+    passText(stdout!, (text) => events.raw("stdout", text));
+    passText(stderr!, (text) => {
+      const shown = withoutInspectorNotes(text);
+      if (shown) events.raw("stderr", shown);
+    });
+    const reader = new FrameReader<ToHost>();
+    return new Promise((resolve) => {
+      fromWorker!.on("data", (chunk: Buffer) => {
+        try {
+          for (const { message, buffers } of reader.push(chunk)) {
+            if (message.type === "exit") this.exitCode = Number(message.code);
+            else if (message.type === "ready") resolve(message.inspector);
+            else if (message.type === "interrupted") this.acknowledge(message.token);
+            else events.message(message, buffers);
+          }
+        } catch {
+          // Only code that writes to the pipe by itself can put it out of step: nothing after it can be read.
+          this.kill();
+        }
+      });
+      // "close" comes after the last byte of every pipe, so no output is lost; "error": it never started.
+      const ended = (code: number | null, signal: NodeJS.Signals | null) => {
+        if (this.exited) return;
+        this.exited = true;
+        resolve(null);
+        for (const done of this.acknowledged.values()) done();
+        void this.inspector?.then((client) => client?.close());
+        if (this.exitCode === undefined) events.exit(code, signal);
+        else events.exit(this.exitCode, null);
+      };
+      child.on("close", ended);
+      child.on("error", () => ended(null, null));
+      child.on("exit", () => setTimeout(() => destroyPipes(child), 200).unref());
+    });
+  }
+
+  private acknowledge(token: number): void {
+    this.acknowledged.get(token)?.();
+    this.acknowledged.delete(token);
+  }
+
+  private connectInspector(): Promise<InspectorClient | undefined> {
+    this.inspector ??= this.ready.then((url) =>
+      url === null ? undefined : InspectorClient.connect(url).catch(() => undefined),
+    );
+    return this.inspector;
+  }
+}
+
+/** A grandchild that keeps the pipes open must not keep the worker's end from being seen. */
+function destroyPipes(child: ChildProcess): void {
+  for (const stream of child.stdio) (stream as Socket | null)?.destroy();
+}
+
+function workerFlags(): string[] {
+  const major = Number(process.versions.node.split(".")[0]);
+  return [
+    "--experimental-import-meta-resolve",
+    "--disable-warning=ExperimentalWarning",
+    // Without it any local user could read the inspector's address over HTTP and run code in the worker.
+    "--inspect-publish-uid=stderr",
+    ...(major <= 20 ? ["--experimental-wasm-relaxed-simd"] : []),
+    ...(process.env.MLSYS_NODE_OPTIONS?.split(/\s+/).filter(Boolean) ?? []),
+  ];
+}
+
+function workerEnvironment(): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS: _options, NODE_CHANNEL_FD: _channel, ...rest } = process.env;
+  return { ...rest, ...(process.env.NODE_OPTIONS ? { NODE_OPTIONS: process.env.NODE_OPTIONS } : {}) };
+}
+
+function passText(stream: Readable, sink: (text: string) => void): void {
+  stream.setEncoding("utf8");
+  stream.on("data", sink);
+}
+
+/** Node announces the inspector on stderr; that is not the reader's business. */
+function withoutInspectorNotes(text: string): string {
+  return text
+    .split(/(?<=\n)/)
+    .filter(
+      (line) =>
+        !/^(Debugger (listening on ws:|attached\.|ending on ws:)|For help, see: https:\/\/nodejs)/.test(line),
+    )
+    .join("");
+}
+
+/** A cell in `execSync` waits for its child: that one is interrupted as Ctrl-C would. Linux only. */
+function interruptChildren(pid: number | undefined): void {
+  if (pid === undefined || process.platform !== "linux") return;
+  try {
+    for (const child of readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" "))
+      if (child) process.kill(Number(child), "SIGINT");
+  } catch {
+    // The worker or its child ended meanwhile.
+  }
+}
+
+function within(promise: Promise<true>, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), ms);
+    void promise.then(() => {
+      clearTimeout(timer);
+      resolve(true);
+    });
+  });
+}

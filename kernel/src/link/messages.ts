@@ -1,0 +1,70 @@
+/**
+ * What host and worker say to each other. The host trusts nothing that comes from the worker:
+ * code in a cell can write to the same pipe, so each field is checked where it is used, and nothing here
+ * names a session, a key or a client.
+ */
+import type { Shift } from "../compile/edits.js";
+import type { Json } from "../protocol/message.js";
+
+/** A MIME bundle: MIME type to data, with `text/plain` always present once it leaves the worker. */
+export type MimeBundle = Record<string, unknown>;
+
+export interface ErrorReport {
+  ename: string;
+  evalue: string;
+  traceback: string[];
+}
+
+/** One cell, ready to run. */
+export interface RunRequest {
+  type: "run";
+  /** Identifies this run in everything that the worker sends about it. */
+  run: number;
+  /** Script name seen in stack traces, for example `cell:3`. */
+  name: string;
+  /** JavaScript to evaluate. */
+  code: string;
+  /** Source map of `code`, absent when the lines and columns are the reader's own. */
+  map?: string;
+  /** How the rewriting moved columns; applied before `map`. */
+  shifts: Shift[];
+  /** Whether the value of the last statement is the cell's result. */
+  hasResult: boolean;
+  /** The cell as the reader wrote it, for the code frame in a traceback. */
+  source: string;
+  /** Expressions to evaluate after the cell, by the front end's names for them. */
+  expressions: Record<string, string>;
+  allowStdin: boolean;
+  silent: boolean;
+}
+
+export type ToWorker =
+  | RunRequest
+  | { type: "interrupt"; token: number }
+  | { type: "comm"; kind: "open" | "msg" | "close"; content: Json; metadata: Json; run: number }
+  | { type: "input"; token: number; value: string | null };
+
+export type ExpressionResult =
+  | { status: "ok"; data: MimeBundle; metadata: Json }
+  | ({ status: "error" } & ErrorReport);
+
+export type ToHost =
+  | { type: "ready"; inspector: string | null }
+  /** The process ends by `process.exit`. */
+  | { type: "exit"; code: number }
+  | { type: "stream"; run: number; name: "stdout" | "stderr"; text: string }
+  | { type: "display"; run: number; data: MimeBundle; metadata: Json; transient: Json; update: boolean }
+  | { type: "clear"; run: number; wait: boolean }
+  | { type: "result"; run: number; data: MimeBundle; metadata: Json }
+  | {
+      type: "done";
+      run: number;
+      error?: ErrorReport;
+      interrupted?: boolean;
+      expressions: Record<string, ExpressionResult>;
+    }
+  | { type: "error"; run: number; error: ErrorReport }
+  | { type: "interrupted"; token: number }
+  | { type: "comm"; kind: "open" | "msg" | "close"; run: number; content: Json; metadata: Json }
+  | { type: "comm-unknown"; run: number; commId: string; target: string }
+  | { type: "input"; run: number; token: number; prompt: string; password: boolean; sync: boolean };

@@ -1,0 +1,153 @@
+/**
+ * `display()` and its methods, as a cell sees them, and the two symbols under which a library finds the same:
+ * `Symbol.for("Jupyter.publish")` and `Symbol.for("Jupyter.clearOutput")`.
+ */
+import { randomUUID } from "node:crypto";
+import type { MimeBundle } from "../link/messages.js";
+import { send } from "./link.js";
+import { base64, DISPLAY, finish, PLOTLY, render } from "./render.js";
+import { currentRun } from "./runs.js";
+import { flush } from "./streams.js";
+
+export interface PublishOptions {
+  /** Names the output, so that it can be updated later, from any cell. */
+  displayId?: string;
+  /** Replaces the outputs of that name instead of adding one. */
+  update?: boolean;
+  metadata?: object;
+  transient?: object;
+}
+
+export interface DisplayOptions {
+  /** Names the output, so that `display.update(id, value)` can replace it. */
+  id?: string;
+  metadata?: object;
+}
+
+/** What `display` returns: the output, to be replaced later. It shows nothing itself. */
+export interface DisplayHandle {
+  readonly id: string;
+  /** Replaces the output. */
+  update(value: unknown): void;
+}
+
+export interface PlotlyFigure {
+  data: readonly object[];
+  layout?: object;
+  config?: object;
+  frames?: readonly object[];
+}
+
+export interface Display {
+  /** Shows any value: its own MIME bundle where it has one, a table for an array of records, else its text. */
+  (value: unknown, options?: DisplayOptions): DisplayHandle;
+  html(markup: string, options?: DisplayOptions): DisplayHandle;
+  svg(markup: string, options?: DisplayOptions): DisplayHandle;
+  /** @param image PNG bytes, or their base64 text. */
+  png(image: Uint8Array | string, options?: DisplayOptions): DisplayHandle;
+  /** @param image JPEG bytes, or their base64 text. */
+  jpeg(image: Uint8Array | string, options?: DisplayOptions): DisplayHandle;
+  markdown(text: string, options?: DisplayOptions): DisplayHandle;
+  latex(text: string, options?: DisplayOptions): DisplayHandle;
+  json(value: unknown, options?: DisplayOptions): DisplayHandle;
+  plotly(figure: PlotlyFigure, options?: DisplayOptions): DisplayHandle;
+  /** Shows a MIME bundle as it is. */
+  bundle(bundle: Record<string, unknown>, options?: DisplayOptions): DisplayHandle;
+  /** Replaces every output named `id`, in whichever cell it stands. */
+  update(id: string, value: unknown): void;
+  /** Clears the cell's output; with `wait`, only when the next output comes. */
+  clear(wait?: boolean): void;
+}
+
+/** Shows of a value whose bundle is still being made, by cell: the cell is not over before they are. */
+const pending = new Map<number, Set<Promise<void>>>();
+
+export async function displaysSettled(run: number): Promise<void> {
+  while (pending.get(run)?.size) await Promise.all(pending.get(run)!);
+}
+
+export function hasPendingDisplays(run: number): boolean {
+  return (pending.get(run)?.size ?? 0) > 0;
+}
+
+export function publish(bundle: MimeBundle, options: PublishOptions = {}, run = currentRun()): void {
+  flush();
+  send({
+    type: "display",
+    run,
+    data: finish(bundle),
+    metadata: { ...options.metadata },
+    transient: {
+      ...options.transient,
+      ...(options.displayId === undefined ? {} : { display_id: options.displayId }),
+    },
+    update: options.update === true,
+  });
+}
+
+export function clearOutput(wait = false): void {
+  flush();
+  send({ type: "clear", run: currentRun(), wait: Boolean(wait) });
+}
+
+export function makeDisplay(): Display {
+  const show = (bundle: MimeBundle, options?: DisplayOptions) => {
+    const handle = makeHandle(options);
+    publish(bundle, { displayId: handle.id, metadata: options?.metadata });
+    return handle;
+  };
+  const display = ((value: unknown, options?: DisplayOptions) => {
+    const handle = makeHandle(options);
+    showValue(value, { displayId: handle.id, metadata: options?.metadata });
+    return handle;
+  }) as Display;
+  display.html = (markup, options) => show({ "text/html": String(markup) }, options);
+  display.svg = (markup, options) => show({ "image/svg+xml": String(markup) }, options);
+  display.png = (image, options) => show({ "image/png": imageData(image) }, options);
+  display.jpeg = (image, options) => show({ "image/jpeg": imageData(image) }, options);
+  display.markdown = (text, options) =>
+    show({ "text/markdown": String(text), "text/plain": String(text) }, options);
+  display.latex = (text, options) =>
+    show({ "text/latex": String(text), "text/plain": String(text) }, options);
+  display.json = (value, options) =>
+    show({ "application/json": value, "text/plain": JSON.stringify(value, null, 2) ?? "undefined" }, options);
+  display.plotly = (figure, options) => show({ [PLOTLY]: figure }, options);
+  display.bundle = (bundle, options) => show(bundle, options);
+  display.update = (id, value) => showValue(value, { displayId: id, update: true });
+  display.clear = clearOutput;
+  return display;
+}
+
+function showValue(value: unknown, options: PublishOptions): void {
+  const run = currentRun();
+  const bundle = render(value);
+  if (!(bundle instanceof Promise)) {
+    if (bundle) publish(bundle, options, run);
+    return;
+  }
+  const waiting = pending.get(run) ?? new Set();
+  pending.set(run, waiting);
+  const shown: Promise<void> = bundle
+    .then(
+      (settled) => void (settled && publish(settled, options, run)),
+      (error) => publish({ "text/plain": `[display failed: ${String(error)}]` }, options, run),
+    )
+    .finally(() => {
+      waiting.delete(shown);
+      if (waiting.size === 0) pending.delete(run);
+    });
+  waiting.add(shown);
+}
+
+function makeHandle(options?: DisplayOptions): DisplayHandle {
+  const id = options?.id ?? randomUUID();
+  const handle = {
+    id,
+    update: (value: unknown) => showValue(value, { displayId: id, update: true }),
+  };
+  return Object.defineProperty(handle, DISPLAY, { value: () => null, enumerable: false });
+}
+
+function imageData(image: Uint8Array | string): string {
+  return typeof image === "string" ? image : base64(image);
+}

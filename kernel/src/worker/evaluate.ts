@@ -1,0 +1,171 @@
+/**
+ * Runs a cell by V8's own REPL: `Runtime.evaluate` with `replMode` over an inspector session in this process.
+ * It gives top-level await, redeclaration and the completion value. The session that evaluates cannot also
+ * interrupt (its messages wait behind the loop), so interrupts come over the host's connection.
+ */
+import type { Runtime, Session } from "node:inspector";
+import { RUNTIME } from "../compile/scope.js";
+import type { ErrorReport, ExpressionResult, MimeBundle, RunRequest } from "../link/messages.js";
+import { displaysSettled, hasPendingDisplays } from "./display.js";
+import { reportAt, reportError } from "./errors.js";
+import { allowInput } from "./input.js";
+import { send } from "./link.js";
+import { addScript, originalPosition } from "./positions.js";
+import { render } from "./render.js";
+import { enterRun, NO_RUN, withRun } from "./runs.js";
+import { flush } from "./streams.js";
+
+export const INTERRUPTED: ErrorReport = {
+  ename: "Interrupted",
+  evalue: "The cell was interrupted.",
+  traceback: ["Interrupted: The cell was interrupted. Variables keep the values that they had."],
+};
+
+type Outcome = { value: unknown; present: boolean } | { error: ErrorReport; interrupted?: boolean };
+
+export class Evaluator {
+  private taken: unknown;
+  /** Ends the cell that is running, when it is interrupted while it waits. */
+  private abandon: (() => void) | undefined;
+
+  constructor(private readonly session: Session) {}
+
+  /** Handed to the cell's runtime object: values leave an evaluation through it. */
+  readonly take = (value: unknown): void => {
+    this.taken = value;
+  };
+
+  get running(): boolean {
+    return this.abandon !== undefined;
+  }
+
+  /** Gives up waiting for the cell that is running. Its promise may still settle; nobody listens. */
+  interrupt(): void {
+    this.abandon?.();
+  }
+
+  async run(request: RunRequest): Promise<void> {
+    addScript({ name: request.name, source: request.source, map: request.map, shifts: request.shifts });
+    enterRun(request.run);
+    allowInput(request.allowStdin);
+    const interrupted = new Promise<Outcome>((resolve) => {
+      this.abandon = () => resolve({ error: INTERRUPTED, interrupted: true });
+    });
+    const outcome = await Promise.race([this.evaluateAndShow(request), interrupted]);
+    this.abandon = undefined;
+    enterRun(request.run);
+    const failed = "error" in outcome;
+    const expressions = failed ? {} : await this.expressions(request);
+    flush();
+    send({
+      type: "done",
+      run: request.run,
+      ...(failed ? { error: outcome.error, interrupted: outcome.interrupted } : {}),
+      expressions,
+    });
+    allowInput(false);
+    enterRun(NO_RUN);
+  }
+
+  private async evaluateAndShow(request: RunRequest): Promise<Outcome> {
+    const outcome = await this.evaluate(request.code, request.name);
+    if ("error" in outcome) return outcome;
+    try {
+      let bundle: MimeBundle | null = null;
+      if (request.hasResult && !request.silent && outcome.present)
+        bundle = await withRun(request.run, () => render(outcome.value));
+      if (hasPendingDisplays(request.run)) await displaysSettled(request.run);
+      if (bundle) {
+        flush();
+        send({ type: "result", run: request.run, data: bundle, metadata: {} });
+      }
+      return outcome;
+    } catch (error) {
+      return { error: reportError(error) };
+    }
+  }
+
+  private async expressions(request: RunRequest): Promise<Record<string, ExpressionResult>> {
+    const results: Record<string, ExpressionResult> = {};
+    for (const [name, code] of Object.entries(request.expressions)) {
+      const outcome = await this.evaluate(code, `expression:${name}`);
+      if ("error" in outcome) results[name] = { status: "error", ...outcome.error };
+      else
+        try {
+          results[name] = { status: "ok", data: (await render(outcome.value)) ?? {}, metadata: {} };
+        } catch (error) {
+          results[name] = { status: "error", ...reportError(error) };
+        }
+    }
+    return results;
+  }
+
+  private evaluate(code: string, name: string): Promise<Outcome> {
+    return new Promise((resolve) => {
+      this.session.post(
+        "Runtime.evaluate",
+        {
+          expression: `${code}\n//# sourceURL=${name}`,
+          replMode: true,
+          awaitPromise: true,
+          objectGroup: name,
+          // The cell runs as if the reader had typed it: no prompt for a user gesture, errors not reported twice.
+          silent: true,
+        } as Runtime.EvaluateParameterType,
+        (error, reply) => {
+          if (error) resolve(this.refused(error));
+          else if (reply.exceptionDetails) resolve({ error: this.thrown(reply.exceptionDetails, name) });
+          else resolve({ value: this.value(reply.result), present: reply.result.type !== "undefined" });
+          this.session.post("Runtime.releaseObjectGroup", { objectGroup: name });
+        },
+      );
+    });
+  }
+
+  /** The inspector ended the evaluation itself. */
+  private refused(error: Error): Outcome {
+    const { message } = error;
+    if (message.includes("terminated")) return { error: INTERRUPTED, interrupted: true };
+    if (message.includes("collected"))
+      return {
+        error: {
+          ename: "NeverSettled",
+          evalue: "The promise that the cell awaits can never settle: nothing refers to it any more.",
+          traceback: [
+            "NeverSettled: the promise that the cell awaits can never settle: nothing refers to it any more.",
+          ],
+        },
+      };
+    return { error: { ename: "EvaluationError", evalue: message, traceback: [message] } };
+  }
+
+  private thrown(details: Runtime.ExceptionDetails, name: string): ErrorReport {
+    const error = details.exception ? this.value(details.exception) : new Error(details.text);
+    const report = reportError(error);
+    // An early error has no frame in the cell: V8 gives its place beside it.
+    if (error instanceof SyntaxError && !String(error.stack).includes(`${name}:`)) {
+      const position = originalPosition(name, details.lineNumber + 1, details.columnNumber + 1);
+      if (position && position.script.source !== "") return reportAt(report.ename, report.evalue, position);
+    }
+    return report;
+  }
+
+  private value(remote: Runtime.RemoteObject): unknown {
+    if (remote.objectId === undefined) return primitive(remote);
+    this.session.post("Runtime.callFunctionOn", {
+      functionDeclaration: `function (value) { ${RUNTIME}.take(value); }`,
+      objectId: remote.objectId,
+      arguments: [{ objectId: remote.objectId }],
+      silent: true,
+    });
+    const value = this.taken;
+    this.taken = undefined;
+    return value;
+  }
+}
+
+function primitive(remote: Runtime.RemoteObject): unknown {
+  const text = remote.unserializableValue;
+  if (text === undefined) return remote.subtype === "null" ? null : remote.value;
+  return text.endsWith("n") ? BigInt(text.slice(0, -1)) : Number(text);
+}

@@ -1,0 +1,44 @@
+/** What every cell finds on the global object beside Node's own; the type checker reads the declarations here. */
+import { join } from "node:path";
+import { RUNTIME } from "../compile/scope.js";
+import { clearOutput, type Display, makeDisplay, type PublishOptions, publish } from "./display.js";
+import { importModule, loadDynamic, makeMeta, makeRequire } from "./imports.js";
+import { confirm as ask, input as inputLine, prompt as promptLine } from "./input.js";
+import { tick } from "./timers.js";
+
+declare global {
+  /** Shows a value in the notebook: its MIME bundle, a table for an array of records, or its text. */
+  var display: Display;
+  /** Asks the reader for a line and waits for it; `null` when dismissed. */
+  function prompt(message?: string, initial?: string): string | null;
+  /** Asks the reader a yes-or-no question and waits for the answer. */
+  function confirm(message?: string): boolean;
+  /** Asks the reader for a line without blocking the cell's other work. */
+  function input(message?: string, options?: { password?: boolean }): Promise<string>;
+}
+
+export const PUBLISH = Symbol.for("Jupyter.publish");
+export const CLEAR_OUTPUT = Symbol.for("Jupyter.clearOutput");
+
+/** @param take receives values that an evaluation hands over; see `evaluate.ts`. */
+export function installGlobals(take: (value: unknown) => void): void {
+  const runtime = Object.freeze({
+    import: importModule,
+    load: loadDynamic,
+    meta: makeMeta(),
+    tick,
+    take,
+  });
+  Object.defineProperty(globalThis, RUNTIME, { value: runtime });
+  const hidden = (name: string | symbol, value: unknown) =>
+    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
+  hidden("display", makeDisplay());
+  hidden("prompt", promptLine);
+  hidden("confirm", ask);
+  hidden("input", inputLine);
+  hidden("require", makeRequire());
+  hidden("__dirname", process.cwd());
+  hidden("__filename", join(process.cwd(), "cell.ts"));
+  hidden(PUBLISH, (bundle: Record<string, unknown>, options?: PublishOptions) => publish(bundle, options));
+  hidden(CLEAR_OUTPUT, clearOutput);
+}

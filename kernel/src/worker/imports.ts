@@ -1,0 +1,133 @@
+/**
+ * Module loading for cells: `import`, `import()`, `import.meta` and `require`, resolved from the notebook's folder.
+ * `mlsys`, `@mlsys/*` and `tslab` are found from anywhere: the first two beside the kernel where the notebook's
+ * folder has none, `tslab` always as the kernel's own shim, because the real one speaks to its own kernel.
+ */
+import { existsSync, statSync } from "node:fs";
+import { createRequire, isBuiltin, register } from "node:module";
+import { extname, join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const OURS = /^(mlsys|@mlsys\/[^/]+)($|\/)/;
+const TSLAB = new URL("./tslab.js", import.meta.url).href;
+const TYPESCRIPT = new Set([".ts", ".tsx", ".mts", ".cts"]);
+const CANDIDATES = [
+  "",
+  ".ts",
+  ".tsx",
+  ".mts",
+  ".cts",
+  ".js",
+  ".mjs",
+  ".cjs",
+  ".json",
+  "/index.ts",
+  "/index.js",
+];
+
+type Namespace = Record<string, unknown>;
+type Attributes = Record<string, string> | undefined;
+
+/** When a file of the reader's was first loaded, and the modification time of what was loaded last. */
+const loaded = new Map<string, number>();
+let hooksInstalled = false;
+
+/** Loads a module for a static import; `names` are the bindings wanted from it. */
+export async function importModule(
+  specifier: string,
+  names: readonly string[],
+  attributes?: Attributes,
+): Promise<Namespace> {
+  const namespace = await load(specifier, attributes);
+  const missing = names.filter((name) => !(name in namespace));
+  const fallback = namespace.default;
+  // Node finds the named exports of a CommonJS module by reading its text, and misses computed ones.
+  if (missing.length === 0 || (typeof fallback !== "object" && typeof fallback !== "function") || !fallback)
+    return namespace;
+  return new Proxy(namespace, {
+    get: (target, key) => (key in target ? target[key as string] : (fallback as Namespace)[key as string]),
+  });
+}
+
+/** `import(specifier, { with })` of a cell. */
+export function loadDynamic(specifier: unknown, options?: { with?: Attributes }): Promise<Namespace> {
+  return load(String(specifier), options?.with);
+}
+
+export function makeMeta(): ImportMeta {
+  const directory = process.cwd();
+  return {
+    url: pathToFileURL(join(directory, "cell.ts")).href,
+    dirname: directory,
+    filename: join(directory, "cell.ts"),
+    resolve: (specifier: string) => resolveSpecifier(specifier),
+  } as ImportMeta;
+}
+
+export function makeRequire(): NodeJS.Require {
+  return createRequire(join(process.cwd(), "cell.cjs"));
+}
+
+async function load(specifier: string, attributes: Attributes): Promise<Namespace> {
+  let url = resolveSpecifier(specifier);
+  let kind = attributes;
+  if (url.startsWith("file:")) {
+    const path = fileURLToPath(url);
+    const extension = extname(path);
+    if (TYPESCRIPT.has(extension)) installTypeScriptHooks();
+    if (extension === ".json" && !kind) kind = { type: "json" };
+    if (!path.includes("node_modules") && isFileSpecifier(specifier)) url = versioned(url, path);
+  }
+  return (await import(url, kind ? { with: kind } : undefined)) as Namespace;
+}
+
+/** A file that changed since it was last imported is loaded anew; Node would return the old module for ever. */
+function versioned(url: string, path: string): string {
+  const modified = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const before = loaded.get(path);
+  if (before === undefined) loaded.set(path, modified);
+  return before === undefined || before === modified ? url : `${url}?changed=${modified}`;
+}
+
+function resolveSpecifier(specifier: string): string {
+  if (specifier === "tslab") return TSLAB;
+  if (isBuiltin(specifier) || /^(data|https?|node):/.test(specifier)) return specifier;
+  if (isFileSpecifier(specifier)) return resolveFile(specifier);
+  const parent = pathToFileURL(join(process.cwd(), "cell.mjs"));
+  try {
+    return import.meta.resolve(specifier, parent);
+  } catch (error) {
+    if (!OURS.test(specifier)) throw explained(error, specifier);
+    return import.meta.resolve(specifier, import.meta.url);
+  }
+}
+
+function explained(error: unknown, specifier: string): unknown {
+  if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") return error;
+  const name = specifier.match(/^(@[^/]+\/)?[^/]+/)?.[0];
+  const message = `Cannot find package "${name}" from ${process.cwd()}. Install it there with: npm install ${name}`;
+  return Object.assign(new Error(message), { code: "ERR_MODULE_NOT_FOUND" });
+}
+
+function resolveFile(specifier: string): string {
+  const path = specifier.startsWith("file:") ? fileURLToPath(specifier) : resolve(process.cwd(), specifier);
+  const alternatives = [path, path.replace(/\.([cm]?)js(x?)$/, ".$1ts$2")];
+  for (const base of alternatives)
+    for (const suffix of CANDIDATES) {
+      const file = base + suffix;
+      if (existsSync(file) && statSync(file).isFile()) return pathToFileURL(file).href;
+    }
+  throw Object.assign(new Error(`Cannot find "${specifier}": there is no such file in ${process.cwd()}.`), {
+    code: "ERR_MODULE_NOT_FOUND",
+  });
+}
+
+function isFileSpecifier(specifier: string): boolean {
+  return /^(\.{0,2}\/|file:|\.{1,2}$)/.test(specifier);
+}
+
+function installTypeScriptHooks(): void {
+  if (hooksInstalled) return;
+  hooksInstalled = true;
+  register("./typescript-hooks.js", import.meta.url);
+}

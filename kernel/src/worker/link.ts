@@ -1,0 +1,64 @@
+/**
+ * The worker's end of the pipes. Writes are synchronous: what a cell printed has left the process before the
+ * next statement runs, so neither a crash nor `process.exit` loses it, and a flood blocks the cell, not memory.
+ */
+import { readSync, writeSync } from "node:fs";
+import { Socket } from "node:net";
+import { encodeFrame, FrameReader } from "../link/frames.js";
+import type { ToHost, ToWorker } from "../link/messages.js";
+
+/** Pipes that the host opens for the worker, by their role. */
+export const FD = { fromHost: 3, toHost: 4, answers: 5, lifeline: 6 } as const;
+
+export function send(message: ToHost, buffers: readonly Uint8Array[] = []): void {
+  const frame = encodeFrame(message, buffers);
+  for (let at = 0; at < frame.length; ) at += writeSome(FD.toHost, frame, at);
+}
+
+export function listen(onMessage: (message: ToWorker, buffers: Buffer[]) => void, onClose: () => void): void {
+  const reader = new FrameReader<ToWorker>();
+  const socket = new Socket({ fd: FD.fromHost, readable: true, writable: false });
+  socket.on("data", (chunk: Buffer) => {
+    for (const frame of reader.push(chunk)) onMessage(frame.message, frame.buffers);
+  });
+  socket.on("close", onClose);
+  socket.on("error", onClose);
+}
+
+/** Blocks until the host answers the question that was sent last. */
+export function readAnswer(): { token: number; value: string | null } {
+  const header = readExactly(4);
+  const { message } = new FrameReader<{ token: number; value: string | null }>().push(
+    Buffer.concat([header, readExactly(header.readUInt32LE(0))]),
+  )[0]!;
+  return message;
+}
+
+const pause = new Int32Array(new SharedArrayBuffer(4));
+
+function writeSome(fd: number, bytes: Buffer, at: number): number {
+  try {
+    return writeSync(fd, bytes, at);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EPIPE" || code === "EBADF") process.kill(process.pid, "SIGKILL");
+    if (code !== "EAGAIN") throw error;
+    Atomics.wait(pause, 0, 0, 1);
+    return 0;
+  }
+}
+
+function readExactly(count: number): Buffer {
+  const bytes = Buffer.alloc(count);
+  for (let at = 0; at < count; ) {
+    try {
+      const read = readSync(FD.answers, bytes, at, count - at, null);
+      if (read === 0) throw new Error("The kernel closed the input channel.");
+      at += read;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+      Atomics.wait(pause, 0, 0, 10);
+    }
+  }
+  return bytes;
+}

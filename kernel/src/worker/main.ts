@@ -1,0 +1,74 @@
+/**
+ * The worker process: holds the reader's variables and runs the cells. It knows nothing of Jupyter:
+ * it has no connection file, no key and no socket, only the pipes to its host.
+ */
+import inspector from "node:inspector";
+import type { ToWorker } from "../link/messages.js";
+import { reportError } from "./errors.js";
+import { Evaluator } from "./evaluate.js";
+import { installGlobals } from "./globals.js";
+import { answered } from "./input.js";
+import { listen, send } from "./link.js";
+import { installStackTraces } from "./positions.js";
+import { currentRun, followPromises } from "./runs.js";
+import { flush, installStreams } from "./streams.js";
+import { installTimers } from "./timers.js";
+
+const session = new inspector.Session();
+session.connect();
+const evaluator = new Evaluator(session);
+
+installStackTraces();
+installStreams();
+installTimers(session);
+installGlobals(evaluator.take);
+followPromises();
+
+listen(receive, () => process.kill(process.pid, "SIGKILL"));
+
+// The terminal's Ctrl-C reaches the whole process group; interrupts are the host's to send.
+process.on("SIGINT", () => {});
+process.on("uncaughtException", reportLate);
+process.on("unhandledRejection", reportLate);
+// With the host's inspector connected, Node would wait at its end for a debugger to leave.
+Object.assign(process, { reallyExit: leave });
+
+send({ type: "ready", inspector: openInspector() });
+
+function receive(message: ToWorker): void {
+  switch (message.type) {
+    case "run":
+      void evaluator.run(message);
+      break;
+    case "interrupt":
+      evaluator.interrupt();
+      send({ type: "interrupted", token: message.token });
+      break;
+    case "input":
+      answered(message.token, message.value);
+      break;
+    case "comm":
+      break;
+  }
+}
+
+function leave(code?: number): void {
+  flush();
+  send({ type: "exit", code: code ?? 0 });
+  process.kill(process.pid, "SIGKILL");
+}
+
+/** An error that no cell's evaluation saw: in a timer, or a promise that nobody handled. */
+function reportLate(error: unknown): void {
+  flush();
+  send({ type: "error", run: currentRun(), error: reportError(error) });
+}
+
+function openInspector(): string | null {
+  try {
+    inspector.open(0, "127.0.0.1");
+    return inspector.url() ?? null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Brings positions in evaluated code back to the reader's own lines, and keeps the kernel's frames out of
+ * every stack, by `Error.prepareStackTrace`: `error.stack` is right wherever it is read or printed.
+ */
+import { SourceMap } from "node:module";
+import { fileURLToPath } from "node:url";
+import { type Shift, unshift } from "../compile/edits.js";
+
+export interface Script {
+  name: string;
+  source: string;
+  map?: string;
+  shifts: readonly Shift[];
+}
+
+export interface Position {
+  script: Script;
+  /** Both from 1. */
+  line: number;
+  column: number;
+}
+
+const scripts = new Map<string, Script & { parsed?: SourceMap }>();
+const MAX_SCRIPTS = 2_000;
+
+/** Remembers a script under the name it is evaluated as. The oldest are forgotten. */
+export function addScript(script: Script): void {
+  scripts.delete(script.name);
+  scripts.set(script.name, script);
+  if (scripts.size > MAX_SCRIPTS) scripts.delete(scripts.keys().next().value!);
+}
+
+/** @param line from 1. @param column from 1. */
+export function originalPosition(name: string, line: number, column: number): Position | undefined {
+  const script = scripts.get(name);
+  if (!script) return undefined;
+  const before = unshift(script.shifts, line - 1, column - 1);
+  if (!script.map) return { script, line, column: before + 1 };
+  script.parsed ??= new SourceMap(JSON.parse(script.map));
+  const entry = script.parsed.findEntry(line - 1, before);
+  if (!("originalLine" in entry)) return { script, line, column: before + 1 };
+  return { script, line: entry.originalLine + 1, column: entry.originalColumn + 1 };
+}
+
+const KERNEL_DIRECTORY = fileURLToPath(new URL("..", import.meta.url));
+const KERNEL_URL = new URL("..", import.meta.url).href;
+
+/** Positions in cells of each error's stack, top first, for the code frame of a traceback. */
+const framesOf = new WeakMap<object, Position[]>();
+
+/** Reading `stack` first makes V8 call `prepareStackTrace`. */
+export function cellFrames(error: object): Position[] {
+  void (error as { stack?: unknown }).stack;
+  return framesOf.get(error) ?? [];
+}
+
+export function installStackTraces(): void {
+  Error.prepareStackTrace = (error, sites) => {
+    const frames: Position[] = [];
+    const lines: string[] = [];
+    for (const site of sites) {
+      const file = site.getFileName() ?? site.getScriptNameOrSourceURL?.() ?? "";
+      // Everything below the evaluation is the kernel's.
+      if (file === "node:inspector") break;
+      if (isKernelFrame(file)) continue;
+      const position = originalPosition(file, site.getLineNumber() ?? 0, site.getColumnNumber() ?? 0);
+      if (!position) {
+        lines.push(`    at ${site.toString()}`);
+        continue;
+      }
+      frames.push(position);
+      lines.push(`    at ${frameText(site, position)}`);
+    }
+    while (lines.length > 0 && /\(?node:internal\//.test(lines[lines.length - 1]!)) lines.pop();
+    // The inspector asks a second time, without call sites, when it describes the error.
+    if (frames.length > 0) framesOf.set(error, frames);
+    return [heading(error), ...lines].join("\n");
+  };
+}
+
+function frameText(site: NodeJS.CallSite, { script, line, column }: Position): string {
+  const place = `${script.name}:${line}:${column}`;
+  const call = site.toString();
+  const open = call.lastIndexOf(" (");
+  const caller = open > 0 && call.endsWith(")") ? call.slice(0, open) : "";
+  return caller && !caller.includes("<anonymous>") ? `${caller} (${place})` : place;
+}
+
+function heading(error: unknown): string {
+  try {
+    return Error.prototype.toString.call(error);
+  } catch {
+    return "Error";
+  }
+}
+
+function isKernelFrame(file: string): boolean {
+  return file.startsWith(KERNEL_URL) || (file.startsWith(KERNEL_DIRECTORY) && !file.includes("node_modules"));
+}

@@ -1,0 +1,56 @@
+/**
+ * Which cell the code that runs right now belongs to: output that comes after a cell has ended still goes to
+ * the cell that started it. Promises carry their cell through V8's promise hooks, timers through `timers.ts`.
+ *
+ * Not AsyncLocalStorage: on Node 20 it turns on async hooks, whose stack cannot survive an interrupted
+ * microtask (measured: Node aborts).
+ */
+import { promiseHooks } from "node:v8";
+
+/** A run outside of any cell. */
+export const NO_RUN = 0;
+
+let current = NO_RUN;
+
+export function currentRun(): number {
+  return current;
+}
+
+export function enterRun(run: number): void {
+  current = run;
+}
+
+/** Calls `body` as part of `run`. */
+export function withRun<T>(run: number, body: () => T): T {
+  const before = current;
+  current = run;
+  try {
+    return body();
+  } finally {
+    current = before;
+  }
+}
+
+/** A private field on a foreign object: invisible to the reader's code, and no lookup table to keep. */
+class Foreign {
+  constructor(target: object) {
+    // biome-ignore lint/correctness/noConstructorReturn: returning the target is what puts the field on it
+    return target;
+  }
+}
+
+class Stamp extends Foreign {
+  #run = current;
+  static of(target: object): number {
+    return #run in target ? (target as Stamp).#run : current;
+  }
+}
+
+export function followPromises(): void {
+  promiseHooks.createHook({
+    init: (promise) => void new Stamp(promise),
+    before: (promise) => {
+      current = Stamp.of(promise);
+    },
+  });
+}

@@ -1,0 +1,78 @@
+/**
+ * stdout and stderr of the reader's code: text is gathered and sent in pieces, at the latest after 10 ms,
+ * at 64 KiB, and before anything else that the cell shows.
+ */
+import { Console } from "node:console";
+import { Writable } from "node:stream";
+import { send } from "./link.js";
+import { currentRun } from "./runs.js";
+
+export type StreamName = "stdout" | "stderr";
+
+const FLUSH_AFTER_MS = 10;
+const FLUSH_AT = 64 * 1024;
+
+let run = 0;
+let stream: StreamName = "stdout";
+let text = "";
+let timer: NodeJS.Timeout | undefined;
+const startTimer = setTimeout;
+
+export function write(name: StreamName, chunk: string): void {
+  const owner = currentRun();
+  if (name !== stream || owner !== run) {
+    flush();
+    stream = name;
+    run = owner;
+  }
+  text += chunk;
+  if (text.length >= FLUSH_AT) flush();
+  else timer ??= startTimer(flush, FLUSH_AFTER_MS);
+}
+
+export function flush(): void {
+  if (timer) clearTimeout(timer);
+  timer = undefined;
+  if (text === "") return;
+  const piece = text;
+  text = "";
+  send({ type: "stream", run, name: stream, text: piece });
+}
+
+class CellStream extends Writable {
+  readonly isTTY = false;
+  readonly columns = 100;
+  readonly fd: number;
+
+  constructor(private readonly stream: StreamName) {
+    super({ decodeStrings: false });
+    this.fd = stream === "stdout" ? 1 : 2;
+  }
+
+  override write(chunk: unknown, encoding?: unknown, callback?: unknown): boolean {
+    if (typeof chunk !== "string" && !(chunk instanceof Uint8Array))
+      throw new TypeError(
+        `process.${this.stream}.write: expected a string or Uint8Array, found ${typeof chunk}`,
+      );
+    const charset = typeof encoding === "string" ? (encoding as BufferEncoding) : "utf8";
+    const piece = typeof chunk === "string" ? Buffer.from(chunk, charset) : Buffer.from(chunk);
+    write(this.stream, charset === "utf8" && typeof chunk === "string" ? chunk : piece.toString("utf8"));
+    const done = typeof encoding === "function" ? encoding : callback;
+    if (typeof done === "function") process.nextTick(done as () => void);
+    return true;
+  }
+
+  override _write(_chunk: unknown, _encoding: string, callback: () => void): void {
+    callback();
+  }
+}
+
+/** Puts `process.stdout`, `process.stderr` and `console` on the front end's streams. */
+export function installStreams(): void {
+  const stdout = new CellStream("stdout");
+  const stderr = new CellStream("stderr");
+  Object.defineProperty(process, "stdout", { value: stdout, configurable: true, enumerable: true });
+  Object.defineProperty(process, "stderr", { value: stderr, configurable: true, enumerable: true });
+  const console = new Console({ stdout, stderr, colorMode: false });
+  Object.defineProperty(globalThis, "console", { value: console, writable: true, configurable: true });
+}
