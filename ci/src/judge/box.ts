@@ -1,0 +1,261 @@
+/**
+ * The learner's side of the grader: a kernel that has run the given cells and the learner's answers, and answers
+ * the judge's requests. When it hangs or dies, the request that it was busy with fails with the reason, the
+ * process is replaced, the cells are run again, and grading goes on.
+ */
+import { GraderError, messageOf } from "../errors.js";
+import type { StatusError, TestStatus } from "../kit/check.js";
+import {
+  type Execution,
+  ExecutionTimeout,
+  type KernelSession,
+  type SessionFactory,
+} from "../session/session.js";
+import { exchangeCode, FRAMES_MIME, loadAgentCode } from "../wire/carrier.js";
+import { type Frame, MAX_FRAME_CHARS } from "../wire/frames.js";
+import { Peer } from "../wire/peer.js";
+import type { GradeLimits } from "./limits.js";
+
+export interface BoxCell {
+  gradeId: string;
+  /** `given` cells are the instructor's. */
+  kind: "given" | "answer";
+  source: string;
+}
+
+export type CellStatus = "ok" | "error" | "compile" | "timeout" | "exit";
+export interface CellOutcome {
+  gradeId: string;
+  status: CellStatus;
+  message?: string;
+}
+
+/** Why the learner's process did not answer. */
+export class BoxError extends Error implements StatusError {
+  override readonly name = "BoxError";
+  constructor(
+    readonly testStatus: Extract<TestStatus, "timeout" | "exit" | "protocol" | "grader">,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+const AGENT_URL = new URL("../box/agent.js", import.meta.url).href;
+const AGENT_START_MS = 30_000;
+const INTERRUPT_MS = 1_000;
+/** How long the agent waits for more to say while the judge is busy with a callback of its own. */
+const SHORT_WAIT_MS = 5;
+const HANDLES_PER_PROCESS = 1_000_000;
+
+export class Box {
+  readonly peer = new Peer({ send: (frame) => this.send(frame) });
+  /** How each cell went when it was run last. */
+  readonly cells = new Map<string, CellOutcome>();
+  private readonly session: KernelSession;
+  private outgoing: Frame[] = [];
+  private pumping = false;
+  private changed: () => void = () => {};
+  private processes = 0;
+  private deadline = 0;
+  /** Set when no more requests can be answered. */
+  private closed: BoxError | undefined;
+
+  constructor(
+    open: SessionFactory,
+    private readonly code: readonly BoxCell[],
+    private readonly limits: GradeLimits,
+  ) {
+    this.session = open();
+  }
+
+  /** Starts the process and runs all cells. @throws GraderError when there is no working kernel */
+  async start(): Promise<void> {
+    this.deadline = Date.now() + this.limits.notebookMs;
+    await this.session.start();
+    await this.prepare();
+  }
+
+  async stop(): Promise<void> {
+    this.closed ??= new BoxError("exit", "the process was ended");
+    await this.session.shutdown();
+  }
+
+  private get left(): number {
+    return this.deadline - Date.now();
+  }
+
+  /** Loads the agent and runs the cells, leaving out those that ended or blocked the process before. */
+  private async prepare(): Promise<void> {
+    await this.loadAgent();
+    let answered = false;
+    for (const cell of this.code) {
+      const before = this.cells.get(cell.gradeId)?.status;
+      if (before === "timeout" || before === "exit") continue;
+      const outcome = await this.runCell(cell);
+      // After the learner's code has run, a given cell that fails may be the learner's doing.
+      if (cell.kind === "given" && outcome.status !== "ok" && !answered) {
+        throw new GraderError(`the given cell ${cell.gradeId} fails: ${outcome.message ?? outcome.status}`);
+      }
+      answered ||= cell.kind === "answer";
+      this.cells.set(cell.gradeId, outcome);
+      if (outcome.status === "timeout" || outcome.status === "exit") return this.replace();
+    }
+  }
+
+  private async loadAgent(): Promise<void> {
+    const execution = await this.session.execute(
+      loadAgentCode(AGENT_URL, HANDLES_PER_PROCESS * this.processes++),
+      AGENT_START_MS,
+    );
+    if (framesIn(execution) === undefined) {
+      throw new GraderError(
+        `the kernel can't load the grader's agent: ${execution.error?.message ?? execution.text ?? "no answer"}`,
+      );
+    }
+  }
+
+  private async runCell({ gradeId, source }: BoxCell): Promise<CellOutcome> {
+    if (source.trim() === "") return { gradeId, status: "ok" };
+    let execution: Execution;
+    try {
+      execution = await this.session.execute(source, Math.max(1, Math.min(this.limits.cellMs, this.left)));
+    } catch (error) {
+      if (!(error instanceof ExecutionTimeout))
+        return { gradeId, status: "exit", message: "the cell ended the process" };
+      return {
+        gradeId,
+        status: "timeout",
+        message: `the cell ran longer than ${seconds(this.limits.cellMs)}`,
+      };
+    }
+    if (execution.status === "ok") return { gradeId, status: "ok" };
+    if (!(await this.agentAnswers()))
+      return { gradeId, status: "exit", message: "the cell ended the process" };
+    const { name, message } = execution.error ?? { name: "Error", message: "no reason given" };
+    const status = isCompileError(name) ? "compile" : "error";
+    return { gradeId, status, message: `${name}: ${message}`.slice(0, 2000) };
+  }
+
+  private async agentAnswers(): Promise<boolean> {
+    try {
+      return framesIn(await this.session.execute(exchangeCode("[]", 1), this.limits.callMs)) !== undefined;
+    } catch {
+      return false;
+    }
+  }
+
+  /** A new process with the cells run again. */
+  private async replace(): Promise<void> {
+    if (this.processes > this.limits.restarts) {
+      this.closed = new BoxError(
+        "exit",
+        `the process had to be replaced more than ${this.limits.restarts} times`,
+      );
+      return;
+    }
+    await this.session.restart();
+    await this.prepare();
+  }
+
+  private send(frame: Frame): void {
+    this.outgoing.push(frame);
+    this.changed();
+    void this.pump();
+  }
+
+  /** Carries frames both ways for as long as anybody waits for an answer. */
+  private async pump(): Promise<void> {
+    if (this.pumping) return;
+    this.pumping = true;
+    await Promise.resolve(); // gathers what is sent in the same turn
+    while (this.peer.waiting > 0 || this.outgoing.length > 0) {
+      if (this.closed) {
+        this.outgoing = [];
+        this.peer.fail(this.closed);
+        break;
+      }
+      if (this.outgoing.length === 0 && this.peer.serving > 0) {
+        // A function of the test's is running for the learner's code, which waits for it.
+        await new Promise<void>((resolve) => {
+          this.changed = resolve;
+        });
+        continue;
+      }
+      const frames = this.outgoing;
+      this.outgoing = [];
+      await this.exchange(frames).catch((error: unknown) => this.recover(error));
+    }
+    this.pumping = false;
+  }
+
+  private async exchange(frames: Frame[]): Promise<void> {
+    const text = JSON.stringify(frames);
+    if (text.length > MAX_FRAME_CHARS)
+      throw new BoxError("grader", `the test sends ${text.length} characters, more than ${MAX_FRAME_CHARS}`);
+    if (this.left <= 0)
+      throw new BoxError("timeout", `the notebook's time of ${seconds(this.limits.notebookMs)} is used up`);
+    const waitMs = this.peer.serving > 0 ? SHORT_WAIT_MS : 0;
+    const execution = await this.session.execute(
+      exchangeCode(text, waitMs),
+      Math.min(this.limits.callMs, this.left),
+    );
+    const answers = framesIn(execution);
+    if (answers === undefined) {
+      throw execution.status === "ok"
+        ? new BoxError("protocol", "the process did not answer")
+        : new BoxError("exit", "your code ended the process");
+    }
+    try {
+      for (const answer of answers) this.peer.receive(answer);
+    } catch (error) {
+      throw new BoxError("protocol", messageOf(error));
+    }
+  }
+
+  /** After a failed exchange: replaces the process, then tells those who wait. */
+  private async recover(error: unknown): Promise<void> {
+    let reason: BoxError;
+    if (error instanceof BoxError) reason = error;
+    else if (error instanceof ExecutionTimeout) {
+      reason = new BoxError("timeout", `your code did not answer within ${seconds(this.limits.callMs)}`);
+      await this.session.interrupt(INTERRUPT_MS);
+    } else reason = new BoxError("exit", `your code ended the process`);
+    this.outgoing = [];
+    if (this.left <= 0) {
+      this.closed = new BoxError(
+        "timeout",
+        `the notebook's time of ${seconds(this.limits.notebookMs)} is used up`,
+      );
+    } else {
+      await this.replace().catch((failure: unknown) => {
+        this.closed = new BoxError("grader", `the kernel could not be restarted: ${messageOf(failure)}`);
+      });
+    }
+    this.peer.fail(reason);
+  }
+}
+
+/** The frames that the agent published, `undefined` if it published none or what it published is no list. */
+function framesIn(execution: Execution): unknown[] | undefined {
+  let found: unknown[] | undefined;
+  for (const bundle of execution.displays) {
+    const text = bundle[FRAMES_MIME];
+    if (typeof text !== "string" || text.length > MAX_FRAME_CHARS) continue;
+    try {
+      const frames: unknown = JSON.parse(text);
+      if (Array.isArray(frames)) found = [...(found ?? []), ...frames];
+    } catch {
+      // Not the agent's: the learner's code may publish what it likes.
+    }
+  }
+  return found;
+}
+
+function isCompileError(name: string): boolean {
+  return /^(SyntaxError|TypeScript|TS\d|Diagnostic|CompileError)/i.test(name);
+}
+
+function seconds(ms: number): string {
+  return `${ms / 1000} s`;
+}

@@ -1,0 +1,62 @@
+/** What grading a submission found. Plain data: every output format is made from it. */
+import { z } from "zod";
+
+const points = z.number().nonnegative();
+
+export const testReportSchema = z.object({
+  name: z.string(),
+  hidden: z.boolean(),
+  status: z.enum(["passed", "failed", "error", "timeout", "exit", "protocol", "compile", "grader"]),
+  score: points,
+  points,
+  hint: z.string().optional(),
+  message: z.string().optional(),
+  comparison: z.object({ got: z.string(), expected: z.string() }).optional(),
+  stack: z.array(z.string()).readonly().optional(),
+});
+
+export const taskReportSchema = z.object({
+  name: z.string(),
+  number: z.number().int(),
+  title: z.string(),
+  score: points,
+  points,
+  tests: z.array(testReportSchema),
+  /** Answer cells that did not run to their end. */
+  cells: z.array(
+    z.object({
+      gradeId: z.string(),
+      status: z.enum(["ok", "error", "compile", "timeout", "exit", "missing"]),
+      message: z.string().optional(),
+    }),
+  ),
+});
+
+export const reportSchema = z.object({
+  version: z.literal(1),
+  /** The file that was graded. */
+  file: z.string(),
+  assignment: z.string().optional(),
+  title: z.string().optional(),
+  /** `invalid`: the file can't be graded. `grader`: the grader failed, and the score says nothing. */
+  status: z.enum(["graded", "invalid", "grader"]),
+  /** For `invalid` and `grader`. */
+  problem: z.string().optional(),
+  message: z.string().optional(),
+  /** Only visible tests were run. */
+  visibleOnly: z.boolean(),
+  /** Where the code ran: `none` is a kernel without a sandbox. */
+  isolation: z.enum(["none"]),
+  score: points,
+  points,
+  tasks: z.array(taskReportSchema),
+  /** Changes to the instructor's cells, which were ignored. */
+  notes: z.array(z.string()),
+  /** SHA-256 of the file. */
+  sha256: z.string().optional(),
+  timing: z.object({ ms: z.number() }),
+});
+
+export type TestReport = z.infer<typeof testReportSchema>;
+export type TaskReport = z.infer<typeof taskReportSchema>;
+export type Report = z.infer<typeof reportSchema>;

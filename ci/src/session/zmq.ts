@@ -1,0 +1,174 @@
+/** A kernel of our own over zeromq: fast, on private sockets, its whole process group ended with it. */
+import {
+  type ExecuteResult,
+  KernelClient,
+  type KernelProcess,
+  type LaunchSpec,
+  launchKernel,
+} from "@mlsys/kernel/client";
+import { GraderError, messageOf } from "../errors.js";
+import { type Execution, ExecutionTimeout, KernelDied, type KernelSession } from "./session.js";
+
+export interface ZmqOptions {
+  spec: LaunchSpec;
+  /** Folder that the notebook's imports resolve from. */
+  cwd: string;
+  env?: Record<string, string>;
+  /** Bytes of output of one cell; a cell that writes more is treated like one that ended the process. */
+  maxOutputBytes?: number;
+}
+
+const START_MS = 60_000;
+const TEXT_LIMIT = 20_000;
+const DEFAULT_OUTPUT_BYTES = 256 * 1024 * 1024;
+
+/** Sessions that are running: ended when the grader is. */
+const running = new Set<ZmqSession>();
+
+export class ZmqSession implements KernelSession {
+  private kernel: KernelProcess | undefined;
+  private client: KernelClient | undefined;
+
+  constructor(private readonly options: ZmqOptions) {}
+
+  async start(): Promise<void> {
+    running.add(this);
+    const { spec, cwd, env } = this.options;
+    // Results must not depend on where the grader runs, and the learner's code gets none of its secrets.
+    const clean = {
+      PATH: process.env.PATH ?? "",
+      HOME: process.env.HOME ?? "",
+      TZ: "UTC",
+      LANG: "C.UTF-8",
+      NODE_NO_WARNINGS: "1",
+    };
+    this.kernel = await launchKernel(spec, {
+      cwd,
+      env: { ...clean, ...env },
+      detached: true,
+      stdio: "ignore",
+    });
+    try {
+      this.client = await Promise.race([
+        KernelClient.connect(this.kernel.connection, START_MS),
+        this.death(),
+      ]);
+    } catch (error) {
+      await this.shutdown();
+      throw new GraderError(`the kernel did not start (${spec.argv.join(" ")}): ${messageOf(error)}`);
+    }
+  }
+
+  async execute(code: string, timeoutMs: number): Promise<Execution> {
+    if (!this.client) throw new KernelDied("the kernel is not running");
+    const limit = this.options.maxOutputBytes ?? DEFAULT_OUTPUT_BYTES;
+    let bytes = 0;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new ExecutionTimeout(`the cell ran longer than ${timeoutMs} ms`)),
+        timeoutMs,
+      );
+    });
+    const flood = new Promise<never>((_, reject) => {
+      this.onOutput = (size) => {
+        bytes += size;
+        if (bytes > limit) reject(new KernelDied(`the cell wrote more than ${limit} bytes`));
+      };
+    });
+    const execution = this.client.execute(code, {
+      storeHistory: false,
+      stopOnError: false,
+      onOutput: ({ content }) => this.onOutput(sizeOf(content)),
+    });
+    execution.catch(() => {}); // may fail after the race is decided
+    try {
+      return summary(await Promise.race([execution, late, flood, this.death()]));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async interrupt(timeoutMs: number): Promise<boolean> {
+    if (!this.client) return false;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), timeoutMs);
+    });
+    const done = this.client.interrupt().then(
+      () => true,
+      () => false,
+    );
+    const stopped = await Promise.race([done, late]);
+    clearTimeout(timer);
+    return stopped;
+  }
+
+  async restart(): Promise<void> {
+    await this.shutdown();
+    await this.start();
+  }
+
+  async shutdown(): Promise<void> {
+    const { client, kernel } = this;
+    this.client = undefined;
+    this.kernel = undefined;
+    client?.close();
+    if (kernel) {
+      killGroup(kernel);
+      await kernel.kill();
+    }
+    running.delete(this);
+  }
+
+  private onOutput: (size: number) => void = () => {};
+
+  private death(): Promise<never> {
+    const child = this.kernel?.process;
+    const promise = new Promise<never>((_, reject) => {
+      const dead = () => reject(new KernelDied("the kernel's process ended"));
+      if (!child || child.exitCode !== null || child.signalCode !== null) dead();
+      child?.once("exit", dead);
+      child?.once("error", (error) => reject(new KernelDied(error.message)));
+    });
+    promise.catch(() => {});
+    return promise;
+  }
+}
+
+/** Ends every kernel that this process started; for the way out. */
+export async function shutdownAll(): Promise<void> {
+  await Promise.all([...running].map((session) => session.shutdown()));
+}
+
+function summary({ reply, outputs, stdout, stderr }: ExecuteResult): Execution {
+  const status = reply.status === "ok" || reply.status === "aborted" ? reply.status : "error";
+  const displays = outputs
+    .filter((output) => output.type === "display_data")
+    .map((output) => (output.content.data ?? {}) as Record<string, unknown>);
+  const text = (stdout + stderr).slice(0, TEXT_LIMIT);
+  if (status !== "error") return { status, displays, text };
+  const { ename, evalue, traceback } = reply as { ename?: unknown; evalue?: unknown; traceback?: unknown };
+  const lines = Array.isArray(traceback) ? traceback.map(String) : [];
+  return {
+    status,
+    displays,
+    text,
+    error: { name: String(ename ?? "Error"), message: String(evalue ?? ""), traceback: lines },
+  };
+}
+
+/** The kernel and whatever it started. */
+function killGroup(kernel: KernelProcess): void {
+  const { pid } = kernel.process;
+  if (pid === undefined || process.platform === "win32") return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // The group is already gone.
+  }
+}
+
+function sizeOf(content: Record<string, unknown>): number {
+  return typeof content.text === "string" ? content.text.length : JSON.stringify(content).length;
+}
