@@ -59,7 +59,7 @@ export function installStackTraces(): void {
     const frames: Position[] = [];
     const lines: string[] = [];
     for (const site of sites) {
-      const file = site.getFileName() ?? site.getScriptNameOrSourceURL?.() ?? "";
+      const file = site.getFileName() || site.getScriptNameOrSourceURL() || "";
       // Everything below the evaluation is the kernel's.
       if (file === "node:inspector") break;
       if (isKernelFrame(file)) continue;

@@ -1,0 +1,116 @@
+/** What TypeScript's language service reads: the session's cells from memory, everything else from disk. */
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import { type CellSession, isCellModule } from "./session.js";
+
+const HERE = fileURLToPath(import.meta.url);
+const GLOBALS = fileURLToPath(new URL("../worker/globals.d.ts", import.meta.url));
+const TSLAB = fileURLToPath(new URL("../worker/tslab.d.ts", import.meta.url));
+const OURS = /^(mlsys|@mlsys\/[^/]+)($|\/)/;
+
+export class SessionHost implements ts.LanguageServiceHost {
+  /** The cell that is being checked, completed or inspected. Always the same file, so the program keeps its shape. */
+  readonly draft: string;
+  private content = "";
+  private version = 0;
+  private readonly roots: string[];
+  private readonly snapshots = new Map<string, { version: string; snapshot: ts.IScriptSnapshot }>();
+
+  constructor(
+    private readonly directory: string,
+    private readonly session: CellSession,
+    private readonly options: ts.CompilerOptions,
+  ) {
+    this.draft = join(directory, "__cell__.ts");
+    this.roots = [this.draft, GLOBALS, ...nodeTypes(directory)];
+  }
+
+  setDraft(content: string): void {
+    if (content === this.content) return;
+    this.content = content;
+    this.version++;
+  }
+
+  getCompilationSettings = (): ts.CompilerOptions => this.options;
+  getScriptFileNames = (): string[] => this.roots;
+  getCurrentDirectory = (): string => this.directory;
+  getDefaultLibFileName = (options: ts.CompilerOptions): string => ts.getDefaultLibFilePath(options);
+  readFile = (file: string): string | undefined => this.cellText(file) ?? ts.sys.readFile(file);
+  fileExists = (file: string): boolean => this.cellText(file) !== undefined || ts.sys.fileExists(file);
+  readDirectory = ts.sys.readDirectory;
+  directoryExists = ts.sys.directoryExists;
+  getDirectories = ts.sys.getDirectories;
+  realpath = ts.sys.realpath;
+
+  getScriptVersion = (file: string): string => {
+    if (file === this.draft) return String(this.version);
+    if (
+      this.cellText(file) !== undefined ||
+      file.includes("/node_modules/") ||
+      file.includes("\\node_modules\\")
+    )
+      return "1";
+    return String(ts.sys.getModifiedTime?.(file)?.getTime() ?? 0);
+  };
+
+  getScriptSnapshot = (file: string): ts.IScriptSnapshot | undefined => {
+    if (file === this.draft) return ts.ScriptSnapshot.fromString(this.content);
+    const version = this.getScriptVersion(file);
+    const known = this.snapshots.get(file);
+    if (known?.version === version) return known.snapshot;
+    const text = this.readFile(file);
+    if (text === undefined) return undefined;
+    const snapshot = ts.ScriptSnapshot.fromString(text);
+    // Cells are remembered by the session itself.
+    if (this.cellText(file) === undefined) this.snapshots.set(file, { version, snapshot });
+    return snapshot;
+  };
+
+  resolveModuleNameLiterals = (
+    literals: readonly ts.StringLiteralLike[],
+    containing: string,
+    _redirected: unknown,
+    options: ts.CompilerOptions,
+  ): readonly ts.ResolvedModuleWithFailedLookupLocations[] =>
+    literals.map(({ text }) => this.resolveModule(text, containing, options));
+
+  private resolveModule(
+    name: string,
+    containing: string,
+    options: ts.CompilerOptions,
+  ): ts.ResolvedModuleWithFailedLookupLocations {
+    const inCell = dirname(containing) === this.directory;
+    if (inCell && isCellModule(name))
+      return found(join(this.directory, `${name.slice(2)}.ts`), ts.Extension.Ts);
+    if (inCell && name === "tslab") return found(TSLAB, ts.Extension.Dts);
+    const resolved = ts.resolveModuleName(name, containing, options, this);
+    if (resolved.resolvedModule || !OURS.test(name)) return resolved;
+    return ts.resolveModuleName(name, HERE, options, this);
+  }
+
+  private cellText(file: string): string | undefined {
+    const match = /[\\/](__cell_\d+__)\.ts$/.exec(file);
+    return match && dirname(file) === this.directory ? this.session.module(match[1]!) : undefined;
+  }
+}
+
+function found(
+  resolvedFileName: string,
+  extension: ts.Extension,
+): ts.ResolvedModuleWithFailedLookupLocations {
+  return { resolvedModule: { resolvedFileName, extension, isExternalLibraryImport: false } };
+}
+
+/** `@types/node`: the notebook's own where it has one, else the kernel's, never both. */
+function nodeTypes(directory: string): string[] {
+  for (const from of [join(directory, "cell.js"), HERE]) {
+    try {
+      return [join(dirname(createRequire(from).resolve("@types/node/package.json")), "index.d.ts")];
+    } catch {
+      // Not there: try the next place.
+    }
+  }
+  return [];
+}

@@ -1,0 +1,164 @@
+/** TypeScript 6's language service over a session of cells. */
+import ts from "typescript";
+import { completeness } from "./completeness.js";
+import { completionKind, wordBefore } from "./completions.js";
+import { SessionHost } from "./host.js";
+import { sessionOptions } from "./options.js";
+import type {
+  CheckResult,
+  Completeness,
+  CompletionItem,
+  Completions,
+  Inspection,
+  Problem,
+} from "./service.js";
+import { CellSession } from "./session.js";
+
+const MAX_COMPLETIONS = 2_000;
+
+export class Language {
+  private readonly session = new CellSession();
+  private readonly host: SessionHost;
+  private readonly service: ts.LanguageService;
+  /** What is wrong with the notebook's tsconfig, told once with the first check. */
+  private readonly problem: string | undefined;
+
+  constructor(directory: string) {
+    const { options, problem } = sessionOptions(directory);
+    this.problem = problem;
+    this.host = new SessionHost(directory, this.session, options);
+    this.service = ts.createLanguageService(this.host);
+  }
+
+  get configProblem(): string | undefined {
+    return this.problem;
+  }
+
+  warm(): void {
+    this.check("warm", "const warm = [1].map((x) => x);");
+    this.complete("console.", 8);
+    this.host.setDraft("");
+  }
+
+  check(_cell: string, text: string): CheckResult {
+    const offset = this.draft(text);
+    const { draft } = this.host;
+    const cell = this.service.getProgram()?.getSourceFile(draft);
+    const problems = (
+      diagnostics: readonly ts.DiagnosticWithLocation[] | readonly ts.Diagnostic[],
+      syntax: boolean,
+    ) =>
+      diagnostics
+        .filter(({ category }) => category === ts.DiagnosticCategory.Error)
+        .filter(({ start = 0 }) => start >= offset && start <= offset + text.length)
+        .map((diagnostic) => problem(diagnostic, text, offset, syntax));
+    if (!cell) return { problems: [], names: [] };
+    const syntactic = problems(this.service.getSyntacticDiagnostics(draft), true);
+    return {
+      problems:
+        syntactic.length > 0 ? syntactic : problems(this.service.getSemanticDiagnostics(draft), false),
+      names: [...this.session.assemble(text).names.keys()],
+    };
+  }
+
+  commit(_cell: string, text: string): void {
+    this.session.commit(text);
+  }
+
+  reset(): void {
+    this.session.reset();
+  }
+
+  complete(text: string, at: number): Completions {
+    const offset = this.draft(text);
+    const word = wordBefore(text, at);
+    const info = this.service.getCompletionsAtPosition(this.host.draft, offset + at, {
+      includeCompletionsForModuleExports: false,
+      includeCompletionsWithInsertText: false,
+      includeCompletionsForImportStatements: false,
+    });
+    const span = info?.optionalReplacementSpan ?? info?.entries[0]?.replacementSpan;
+    const start = span ? span.start - offset : at - word.length;
+    const typed = text.slice(start, at);
+    const items = new Map<string, CompletionItem>();
+    for (const entry of info?.entries ?? []) {
+      if (!matches(entry.name, typed) || entry.name.startsWith("__cell_")) continue;
+      items.set(entry.name, { text: entry.name, type: completionKind(entry.kind) });
+      if (items.size >= MAX_COMPLETIONS) break;
+    }
+    // Names of earlier cells that this one does not mention yet are not in its file.
+    if (info && !info.isMemberCompletion && !info.isNewIdentifierLocation)
+      for (const name of this.session.names)
+        if (matches(name, typed) && !items.has(name)) items.set(name, { text: name, type: "instance" });
+    return { items: [...items.values()], start, end: at };
+  }
+
+  inspect(text: string, at: number): Inspection | undefined {
+    const offset = this.draft(text);
+    for (const position of inspectedPositions(text, at)) {
+      const info = this.service.getQuickInfoAtPosition(this.host.draft, offset + position);
+      if (!info) continue;
+      const tags = (info.tags ?? []).map(({ name, text: parts }) =>
+        `*@${name}* ${ts.displayPartsToString(parts)}`.trim(),
+      );
+      return {
+        signature: ts.displayPartsToString(info.displayParts).replace(/import\("[^"]*__cell_\d+__"\)\./g, ""),
+        documentation: [ts.displayPartsToString(info.documentation), ...tags].filter(Boolean).join("\n\n"),
+        source: this.definition(offset + position),
+      };
+    }
+    return undefined;
+  }
+
+  isComplete(text: string): Completeness {
+    return completeness(text);
+  }
+
+  private definition(position: number): string | undefined {
+    const [definition] = this.service.getDefinitionAtPosition(this.host.draft, position) ?? [];
+    if (!definition) return undefined;
+    const span = definition.contextSpan ?? definition.textSpan;
+    const file = this.service.getProgram()?.getSourceFile(definition.fileName);
+    return file?.text.slice(span.start, span.start + span.length);
+  }
+
+  private draft(text: string): number {
+    const { content, offset } = this.session.assemble(text);
+    this.host.setDraft(content);
+    return offset;
+  }
+}
+
+function problem(diagnostic: ts.Diagnostic, text: string, offset: number, syntax: boolean): Problem {
+  const start = Math.min((diagnostic.start ?? offset) - offset, text.length);
+  const before = text.slice(0, start).split("\n");
+  return {
+    message: ts.flattenDiagnosticMessageText(diagnostic.messageText, "\n"),
+    code: diagnostic.code,
+    line: before.length,
+    column: before[before.length - 1]!.length + 1,
+    length: Math.max(1, diagnostic.length ?? 1),
+    syntax,
+  };
+}
+
+function matches(name: string, typed: string): boolean {
+  return name.toLowerCase().startsWith(typed.toLowerCase());
+}
+
+/** The word under the cursor, the one it stands behind, and the function whose arguments it stands in. */
+function inspectedPositions(text: string, at: number): number[] {
+  const positions = [at];
+  if (at > 0) positions.push(at - 1);
+  let depth = 0;
+  for (let index = at - 1; index >= 0; index--) {
+    const char = text[index];
+    if (char === ")" || char === "]" || char === "}") depth++;
+    else if (char === "(" || char === "[" || char === "{") {
+      if (depth-- > 0) continue;
+      if (char === "(" && index > 0) positions.push(index - 1);
+      break;
+    }
+  }
+  return positions.filter((position) => /[\p{ID_Continue}$]/u.test(text[position] ?? ""));
+}

@@ -1,0 +1,71 @@
+/** Compiler options of a session: the kernel's own, under those of a `tsconfig.json` beside the notebook. */
+import { join } from "node:path";
+import ts from "typescript";
+
+const DEFAULTS: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ES2023,
+  lib: ["lib.es2023.d.ts", "lib.esnext.disposable.d.ts", "lib.esnext.decorators.d.ts"],
+  strict: true,
+  jsx: ts.JsxEmit.React,
+  esModuleInterop: true,
+  resolveJsonModule: true,
+  types: [],
+};
+
+/** What the session's way of checking depends on. */
+const FIXED: ts.CompilerOptions = {
+  module: ts.ModuleKind.ESNext,
+  moduleResolution: ts.ModuleResolutionKind.Bundler,
+  moduleDetection: ts.ModuleDetectionKind.Force,
+  customConditions: ["node"],
+  allowImportingTsExtensions: true,
+  allowJs: true,
+  checkJs: false,
+  noEmit: true,
+  composite: false,
+  incremental: false,
+  isolatedModules: false,
+  isolatedDeclarations: false,
+  verbatimModuleSyntax: false,
+  declaration: false,
+  skipLibCheck: true,
+  allowUnreachableCode: true,
+  allowUnusedLabels: true,
+  noUnusedLocals: false,
+  noUnusedParameters: false,
+  importHelpers: false,
+};
+
+const DROPPED = [
+  "rootDir",
+  "rootDirs",
+  "outDir",
+  "outFile",
+  "tsBuildInfoFile",
+  "declarationDir",
+  "configFilePath",
+];
+
+/** @param directory the notebook's folder. @returns the options, and what is wrong with the tsconfig, if anything. */
+export function sessionOptions(directory: string): { options: ts.CompilerOptions; problem?: string } {
+  const file = join(directory, "tsconfig.json");
+  if (!ts.sys.fileExists(file)) return { options: { ...DEFAULTS, ...FIXED } };
+  const { config, error } = ts.readConfigFile(file, ts.sys.readFile);
+  if (error) return { options: { ...DEFAULTS, ...FIXED }, problem: text(error) };
+  // The files of the project are not the session's: only what cells import is read.
+  const parsed = ts.parseJsonConfigFileContent(
+    { ...config, files: [], include: undefined },
+    ts.sys,
+    directory,
+  );
+  const own = Object.fromEntries(Object.entries(parsed.options).filter(([name]) => !DROPPED.includes(name)));
+  const broken = parsed.errors.find((problem) => problem.code !== NO_FILES);
+  return { options: { ...DEFAULTS, ...own, ...FIXED }, ...(broken ? { problem: text(broken) } : {}) };
+}
+
+/** "The 'files' list in config file is empty." */
+const NO_FILES = 18002;
+
+function text(diagnostic: ts.Diagnostic): string {
+  return ts.flattenDiagnosticMessageText(diagnostic.messageText, "\n");
+}

@@ -1,0 +1,185 @@
+/**
+ * The session as TypeScript sees it. Every cell is a module of its own, so that a later cell may declare any name
+ * again: the cell being checked begins with one line that brings in the names it uses from the cells before.
+ *
+ * Names of `let` and `var` are declared again with their type (an import could not be assigned to);
+ * everything else is imported, with all its meanings.
+ */
+import ts from "typescript";
+
+/** Where a visible name was declared last. */
+interface Declaration {
+  module: string;
+  kind: "variable" | "import";
+}
+
+export interface AssembledCell {
+  /** File content: one line of prefix glued to the cell's first line, the cell, and a line of exports. */
+  content: string;
+  /** Characters before the cell's own text. */
+  offset: number;
+  /** Names that the cell declares at its top level. */
+  names: Map<string, Declaration["kind"]>;
+}
+
+const MODULE = /^__cell_\d+__$/;
+
+export class CellSession {
+  private readonly visible = new Map<string, Declaration>();
+  private readonly modules = new Map<string, string>();
+  private next = 1;
+
+  /** Text of the module that an earlier cell became. */
+  module(name: string): string | undefined {
+    return this.modules.get(name);
+  }
+
+  get moduleNames(): Iterable<string> {
+    return this.modules.keys();
+  }
+
+  /** Names declared by earlier cells. */
+  get names(): Iterable<string> {
+    return this.visible.keys();
+  }
+
+  assemble(text: string): AssembledCell {
+    const file = ts.createSourceFile("cell.tsx", text, ts.ScriptTarget.Latest, false, ts.ScriptKind.TS);
+    const { names, exported } = declaredNames(file);
+    const prefix = this.prefix(identifiers(text), names);
+    const own = [...names.keys()].filter((name) => !exported.has(name));
+    return { content: `${prefix}${text}\nexport { ${own.join(", ")} };\n`, offset: prefix.length, names };
+  }
+
+  /** Makes the cell's declarations visible to later cells. */
+  commit(text: string): void {
+    const cell = this.assemble(text);
+    if (cell.names.size === 0) return;
+    const module = `__cell_${this.next++}__`;
+    this.modules.set(module, cell.content);
+    for (const [name, kind] of cell.names) this.visible.set(name, { module, kind });
+    this.forgetUnreachable();
+  }
+
+  reset(): void {
+    this.visible.clear();
+    this.modules.clear();
+  }
+
+  private prefix(used: ReadonlySet<string>, own: ReadonlyMap<string, unknown>): string {
+    const imports = new Map<string, string[]>();
+    let variables = "";
+    for (const name of used) {
+      const declaration = own.has(name) ? undefined : this.visible.get(name);
+      if (!declaration) continue;
+      const { module, kind } = declaration;
+      if (kind === "variable") variables += `declare let ${name}: typeof import("./${module}").${name}; `;
+      else imports.set(module, [...(imports.get(module) ?? []), name]);
+    }
+    const lines = [...imports].map(
+      ([module, names]) => `import { ${names.join(", ")} } from "./${module}"; `,
+    );
+    return lines.join("") + variables;
+  }
+
+  /** Modules that no visible name needs any more are dropped, so a long session does not grow for ever. */
+  private forgetUnreachable(): void {
+    if (this.modules.size % 64 !== 0) return;
+    const reached = new Set<string>();
+    const queue = [...this.visible.values()].map(({ module }) => module);
+    for (let module = queue.pop(); module; module = queue.pop()) {
+      if (reached.has(module)) continue;
+      reached.add(module);
+      for (const [, other] of this.modules.get(module)?.matchAll(/"\.\/(__cell_\d+__)"/g) ?? [])
+        queue.push(other!);
+    }
+    for (const module of this.modules.keys()) if (!reached.has(module)) this.modules.delete(module);
+  }
+}
+
+export function isCellModule(specifier: string): boolean {
+  return specifier.startsWith("./") && MODULE.test(specifier.slice(2));
+}
+
+function identifiers(text: string): Set<string> {
+  const names = new Set<string>();
+  for (const [name] of text.matchAll(/[\p{ID_Start}$_][\p{ID_Continue}$]*/gu)) names.add(name);
+  return names;
+}
+
+function declaredNames(file: ts.SourceFile): { names: AssembledCell["names"]; exported: Set<string> } {
+  const names: AssembledCell["names"] = new Map();
+  const exported = new Set<string>();
+  for (const statement of file.statements) {
+    const found = statementNames(statement);
+    for (const [name, kind] of found) names.set(name, kind);
+    if (ts.canHaveModifiers(statement) && isExported(statement))
+      for (const [name] of found) exported.add(name);
+    if (
+      ts.isExportDeclaration(statement) &&
+      statement.exportClause &&
+      ts.isNamedExports(statement.exportClause)
+    )
+      for (const element of statement.exportClause.elements) exported.add(element.name.text);
+  }
+  return { names, exported };
+}
+
+function isExported(statement: ts.Statement & ts.HasModifiers): boolean {
+  return statement.modifiers?.some((modifier) => modifier.kind === ts.SyntaxKind.ExportKeyword) ?? false;
+}
+
+function statementNames(statement: ts.Statement): [string, Declaration["kind"]][] {
+  if (ts.isVariableStatement(statement)) return listNames(statement.declarationList);
+  if (ts.isImportDeclaration(statement)) return importNames(statement).map((name) => [name, "import"]);
+  if (
+    ts.isFunctionDeclaration(statement) ||
+    ts.isClassDeclaration(statement) ||
+    ts.isInterfaceDeclaration(statement) ||
+    ts.isTypeAliasDeclaration(statement) ||
+    ts.isEnumDeclaration(statement) ||
+    ts.isImportEqualsDeclaration(statement)
+  )
+    return statement.name ? [[statement.name.text, "import"]] : [];
+  if (ts.isModuleDeclaration(statement))
+    return ts.isIdentifier(statement.name) ? [[statement.name.text, "import"]] : [];
+  return nestedVars(statement);
+}
+
+function listNames(list: ts.VariableDeclarationList): [string, Declaration["kind"]][] {
+  const constant = (list.flags & ts.NodeFlags.BlockScoped & ~ts.NodeFlags.Let) !== 0;
+  return list.declarations.flatMap(({ name }) =>
+    bindingNames(name).map((text): [string, Declaration["kind"]] => [text, constant ? "import" : "variable"]),
+  );
+}
+
+/** `var` inside a block belongs to the whole cell. */
+function nestedVars(statement: ts.Statement): [string, Declaration["kind"]][] {
+  const found: [string, Declaration["kind"]][] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isFunctionLike(node) || ts.isClassLike(node)) return;
+    if (ts.isVariableDeclarationList(node) && (node.flags & ts.NodeFlags.BlockScoped) === 0)
+      found.push(...listNames(node));
+    ts.forEachChild(node, visit);
+  };
+  visit(statement);
+  return found;
+}
+
+function bindingNames(name: ts.BindingName): string[] {
+  if (ts.isIdentifier(name)) return [name.text];
+  return name.elements.flatMap((element) =>
+    ts.isOmittedExpression(element) ? [] : bindingNames(element.name),
+  );
+}
+
+function importNames({ importClause }: ts.ImportDeclaration): string[] {
+  if (!importClause) return [];
+  const { name, namedBindings } = importClause;
+  const named = !namedBindings
+    ? []
+    : ts.isNamespaceImport(namedBindings)
+      ? [namedBindings.name.text]
+      : namedBindings.elements.map((element) => element.name.text);
+  return name ? [name.text, ...named] : named;
+}
