@@ -83,7 +83,7 @@ export class ZmqSession implements KernelSession {
     });
     execution.catch(() => {}); // may fail after the race is decided
     try {
-      return summary(await Promise.race([execution, late, flood, this.death()]));
+      return summary(await Promise.race([execution, late, flood, this.death]));
     } finally {
       clearTimeout(timer);
     }
@@ -122,18 +122,8 @@ export class ZmqSession implements KernelSession {
   }
 
   private onOutput: (size: number) => void = () => {};
-
-  private death(): Promise<never> {
-    const child = this.kernel?.process;
-    const promise = new Promise<never>((_, reject) => {
-      const dead = () => reject(new KernelDied("the kernel's process ended"));
-      if (!child || child.exitCode !== null || child.signalCode !== null) dead();
-      child?.once("exit", dead);
-      child?.once("error", (error) => reject(new KernelDied(error.message)));
-    });
-    promise.catch(() => {});
-    return promise;
-  }
+  /** Rejects when the process ends. */
+  private death: Promise<never> = new Promise(() => {});
 }
 
 /** Ends every kernel that this process started; for the way out. */
@@ -156,6 +146,15 @@ function summary({ reply, outputs, stdout, stderr }: ExecuteResult): Execution {
     text,
     error: { name: String(ename ?? "Error"), message: String(evalue ?? ""), traceback: lines },
   };
+}
+
+function deathOf({ process: child }: KernelProcess): Promise<never> {
+  const promise = new Promise<never>((_, reject) => {
+    child.once("exit", () => reject(new KernelDied("the kernel's process ended")));
+    child.once("error", (error) => reject(new KernelDied(error.message)));
+  });
+  promise.catch(() => {}); // nobody may be waiting
+  return promise;
 }
 
 /** The kernel and whatever it started. */

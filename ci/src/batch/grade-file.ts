@@ -1,0 +1,117 @@
+/** One file to one report: whatever is wrong with the file or the grader ends up in the report, never as an exception. */
+import { assignmentOf, folderOf } from "../assignment/assignment.js";
+import { AuthoringError, InputError, messageOf } from "../errors.js";
+import { gradeSubmission, type Judge, prepareJudge } from "../judge/grade.js";
+import type { GradeLimits } from "../judge/limits.js";
+import type { Report } from "../judge/report.js";
+import { submissionOf } from "../judge/submission.js";
+import { sumPoints } from "../kit/check.js";
+import { readNotebook } from "../notebook/format.js";
+import { checksum, nbgraderOf } from "../notebook/nbgrader.js";
+import { kernelFactory } from "../session/open.js";
+import type { SessionFactory } from "../session/session.js";
+import { type Judges, sha256 } from "./course.js";
+
+export interface FileOptions {
+  limits?: GradeLimits;
+  /** For tests: another kernel. */
+  open?: (cwd: string) => SessionFactory;
+  /** Assignment of all files, instead of what each says. */
+  slug?: string;
+  visibleOnly?: boolean;
+}
+
+/** Grades with the instructor's tests. */
+export function gradeFile(file: string, judges: Judges, options: FileOptions = {}): Promise<Report> {
+  return reported(file, options, async (report) => {
+    const notebook = await readNotebook(file);
+    const slug = options.slug ?? (await judges.slugFor(notebook, file));
+    const judge = await judges.get(slug);
+    describe(report, judge);
+    const submission = submissionOf(notebook, judge.assignment, file);
+    report.notes = submission.notes;
+    return gradeSubmission(judge, submission, {
+      ...options,
+      open: (options.open ?? kernelFactory)(folderOf(judge.assignment)),
+    });
+  });
+}
+
+/** Runs the tests that the file itself shows: the learner's own check, which needs no course. */
+export function checkFile(file: string, options: FileOptions = {}): Promise<Report> {
+  return reported(file, { ...options, visibleOnly: true }, async (report) => {
+    const notebook = await readNotebook(file);
+    const assignment = readClaims(() =>
+      assignmentOf({ ...notebook, metadata: { ...notebook.metadata, mlsys: undefined } }, file),
+    );
+    if (assignment.tasks.length === 0)
+      throw new InputError("missing-answers", `${file}: holds no tasks: it is not an exercise`);
+    const judge = await prepareJudge(assignment, { released: true }).catch((error: unknown) => {
+      throw new InputError(
+        "not-a-notebook",
+        `${file}: its test cells don't run (${messageOf(error)}); get a fresh copy of the exercise and move your answers there`,
+      );
+    });
+    describe(report, judge);
+    const submission = submissionOf(notebook, assignment, file);
+    report.notes = notebook.cells.flatMap((cell, index) => {
+      const metadata = nbgraderOf(cell, `cell ${index + 1}`);
+      if (!metadata?.checksum || metadata.solution || metadata.checksum === checksum(cell, metadata))
+        return [];
+      return [`the locked cell "${metadata.grade_id}" was changed; grading uses the original`];
+    });
+    return gradeSubmission(judge, submission, {
+      ...options,
+      visibleOnly: true,
+      open: (options.open ?? kernelFactory)(folderOf(assignment)),
+    });
+  });
+}
+
+async function reported(
+  file: string,
+  options: FileOptions,
+  grade: (report: Report) => Promise<Report["tasks"]>,
+): Promise<Report> {
+  const start = performance.now();
+  const report: Report = {
+    version: 1, file, status: "graded", visibleOnly: options.visibleOnly ?? false, isolation: "none",
+    score: 0, points: 0, tasks: [], notes: [], sha256: await sha256(file), timing: { ms: 0 },
+  }; // biome-ignore format: a record
+  try {
+    report.tasks = await grade(report);
+    report.score = sumPoints(report.tasks.map((task) => task.score));
+    report.points = sumPoints(report.tasks.map((task) => task.points));
+    const broken = report.tasks.flatMap((task) => task.tests).find((test) => test.status === "grader");
+    if (broken)
+      Object.assign(report, {
+        status: "grader",
+        problem: "grader",
+        message: `${broken.name}: ${broken.message}`,
+      });
+  } catch (error) {
+    report.status = error instanceof InputError ? "invalid" : "grader";
+    report.problem =
+      error instanceof InputError ? error.problem : error instanceof AuthoringError ? "assignment" : "grader";
+    report.message = messageOf(error);
+  }
+  report.timing.ms = Math.round(performance.now() - start);
+  return report;
+}
+
+function describe(report: Report, judge: Judge): void {
+  report.assignment = judge.assignment.slug;
+  report.title = judge.assignment.title;
+  report.points = judge.assignment.points;
+}
+
+/** What is a mistake of an author in a source is, in a learner's file, a damaged file. */
+function readClaims<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof AuthoringError)
+      throw new InputError("not-a-notebook", `${error.message}; get a fresh copy of the exercise`);
+    throw error;
+  }
+}

@@ -1,0 +1,195 @@
+/**
+ * The proof of an assignment: the solution gets everything and the untouched release nothing; each variant gets
+ * what it promises; and each task can be solved, and is graded the same, with only the tasks up to it solved.
+ */
+import { type Assignment, folderOf, type Task } from "../assignment/assignment.js";
+import { generateRelease } from "../assignment/generate.js";
+import { REQUIRED, readVariants, type Variant } from "../assignment/variants.js";
+import { gradeSubmission, type Judge, prepareJudge } from "../judge/grade.js";
+import type { GradeLimits } from "../judge/limits.js";
+import type { TaskReport } from "../judge/report.js";
+import { kernelFactory } from "../session/open.js";
+import type { SessionFactory } from "../session/session.js";
+
+export interface Proof {
+  /** What was graded: `solution`, `untouched`, `topo: tasks 1 to 2`, `topo/name`. */
+  name: string;
+  ok: boolean;
+  expected: string;
+  got: string;
+  /** Tests that did not pass, with why: for the author. */
+  details: string[];
+}
+
+export interface ValidateOptions {
+  limits?: GradeLimits;
+  open?: (cwd: string) => SessionFactory;
+  /** Called before each run, for a progress bar. */
+  onStart?: (name: string, done: number, total: number) => void;
+  signal?: AbortSignal;
+}
+
+interface Run {
+  name: string;
+  answers: Map<string, string>;
+  judge: (reports: TaskReport[]) => Proof;
+}
+
+/** @throws AuthoringError when the assignment can't be run at all */
+export async function validate(assignment: Assignment, options: ValidateOptions = {}): Promise<Proof[]> {
+  const judge = await prepareJudge(assignment);
+  const variants = await readVariants(assignment);
+  const proofs = [releaseProof(assignment), ...enoughVariants(assignment, variants), ...hiddenProof(judge)];
+  const runs = plan(assignment, variants);
+  for (const [index, run] of runs.entries()) {
+    options.signal?.throwIfAborted();
+    options.onStart?.(run.name, index, runs.length);
+    const open = (options.open ?? kernelFactory)(folderOf(assignment));
+    proofs.push(
+      run.judge(
+        await gradeSubmission(judge, { answers: run.answers, notes: [] }, { open, limits: options.limits }),
+      ),
+    );
+  }
+  return proofs;
+}
+
+function plan(assignment: Assignment, variants: Variant[]): Run[] {
+  const { tasks } = assignment;
+  const last = tasks.length;
+  return [
+    {
+      name: "solution",
+      answers: answersFor(tasks, last),
+      judge: (reports) => full("solution", reports, tasks),
+    },
+    { name: "untouched", answers: answersFor(tasks, 0), judge: (reports) => nothing("untouched", reports) },
+    ...tasks.slice(0, -1).map((task): Run => {
+      const name = `${task.name}: tasks 1 to ${task.number} solved`;
+      return {
+        name,
+        answers: answersFor(tasks, task.number),
+        judge: (reports) => full(name, reports, tasks.slice(0, task.number)),
+      };
+    }),
+    ...variants.map((variant): Run => {
+      const task = tasks.find(({ name }) => name === variant.task) as Task;
+      const answers = answersFor(tasks, task.number);
+      for (const [gradeId, source] of variant.answers) answers.set(gradeId, source);
+      return {
+        name: `${variant.task}/${variant.name}`,
+        answers,
+        judge: (reports) => variantProof(variant, reports),
+      };
+    }),
+  ];
+}
+
+/** Reference answers for tasks 1 to `solved`, bare stubs for the others. */
+function answersFor(tasks: readonly Task[], solved: number): Map<string, string> {
+  return new Map(
+    tasks.flatMap((task) =>
+      task.answers.map((cell) => [cell.gradeId, task.number <= solved ? cell.source : cell.stub] as const),
+    ),
+  );
+}
+
+function full(name: string, reports: TaskReport[], tasks: readonly Task[]): Proof {
+  const mine = reports.filter((report) => tasks.some((task) => task.name === report.name));
+  return proof(name, `${sum(mine, "points")}`, `${sum(mine, "score")}`, mine);
+}
+
+function nothing(name: string, reports: TaskReport[]): Proof {
+  const passed = reports.flatMap((task) =>
+    task.tests.filter((test) => test.status === "passed").map((test) => `passes: ${test.name}`),
+  );
+  return { ...proof(name, "0", `${sum(reports, "score")}`, []), details: passed };
+}
+
+function variantProof(variant: Variant, reports: TaskReport[]): Proof {
+  const task = reports.filter((report) => report.name === variant.task);
+  const failing = task.flatMap((report) =>
+    report.tests.filter((test) => test.status !== "passed").map((test) => test.name),
+  );
+  const describe = (score: number, fails: string[]) =>
+    variant.fails ? `${score}, failing ${[...fails].sort().join(" | ") || "nothing"}` : String(score);
+  return proof(
+    `${variant.task}/${variant.name}`,
+    describe(variant.score, variant.fails ?? []),
+    describe(sum(task, "score"), failing),
+    task,
+  );
+}
+
+function proof(name: string, expected: string, got: string, reports: TaskReport[]): Proof {
+  const broken = reports.flatMap((task) => task.tests).some((test) => test.status === "grader");
+  return {
+    name,
+    ok: expected === got && !broken,
+    expected,
+    got: broken ? `${got} (a test is broken)` : got,
+    details: reports.flatMap(failures),
+  };
+}
+
+function failures(task: TaskReport): string[] {
+  const cells = task.cells
+    .filter((cell) => cell.status !== "ok")
+    .map((cell) => `cell ${cell.gradeId}: ${cell.status}: ${cell.message}`);
+  const tests = task.tests
+    .filter((test) => test.status !== "passed")
+    .map((test) => `${test.name}: ${test.status}: ${test.message}`);
+  return [...cells, ...tests];
+}
+
+function releaseProof(assignment: Assignment): Proof {
+  const { leaks } = generateRelease(assignment);
+  return {
+    name: "release shows no answers",
+    ok: leaks.length === 0,
+    expected: "no leaks",
+    got: `${leaks.length} leaks`,
+    details: leaks,
+  };
+}
+
+/** A task that a learner can pass by reading its visible tests is no test. */
+function hiddenProof(judge: Judge): Proof[] {
+  return judge.assignment.tasks.flatMap((task) => {
+    const tests = task.tests.flatMap((cell) => judge.tests.get(cell.gradeId) ?? []);
+    const hidden = tests.filter((test) => test.hidden).length;
+    if (hidden > 0 && hidden < tests.length) return [];
+    const got = `${tests.length - hidden} visible, ${hidden} hidden`;
+    return [
+      {
+        name: `${task.name}: visible and hidden tests`,
+        ok: false,
+        expected: "some of each",
+        got,
+        details: [],
+      },
+    ];
+  });
+}
+
+function enoughVariants(assignment: Assignment, variants: Variant[]): Proof[] {
+  return assignment.tasks.flatMap((task) => {
+    const own = variants.filter((variant) => variant.task === task.name);
+    const correct = own.filter((variant) => variant.correct).length;
+    const wrong = own.length - correct;
+    if (wrong >= REQUIRED.wrong && correct >= REQUIRED.correct) return [];
+    return [
+      {
+        name: `${task.name}: enough variants`,
+        ok: false,
+        expected: `${REQUIRED.wrong} wrong, ${REQUIRED.correct} correct`,
+        got: `${wrong} wrong, ${correct} correct`,
+        details: [],
+      },
+    ];
+  });
+}
+
+function sum(reports: TaskReport[], key: "score" | "points"): number {
+  return Math.round(reports.reduce((total, report) => total + report[key], 0) * 1e6) / 1e6;
+}
