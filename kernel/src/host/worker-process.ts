@@ -179,12 +179,16 @@ function withoutInspectorNotes(text: string): string {
     .join("");
 }
 
-/** A cell in `execSync` waits for its child: that one is interrupted as Ctrl-C would. Linux only. */
+/** A cell in `execSync` waits for its child: that one is interrupted with its own children, as Ctrl-C would. */
 function interruptChildren(pid: number | undefined): void {
   if (pid === undefined || process.platform !== "linux") return;
   try {
-    for (const child of readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" "))
-      if (child) process.kill(Number(child), "SIGINT");
+    for (const child of readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
+      .split(" ")
+      .filter(Boolean)) {
+      interruptChildren(Number(child));
+      process.kill(Number(child), "SIGINT");
+    }
   } catch {
     // The worker or its child ended meanwhile.
   }

@@ -1,5 +1,6 @@
 /** Whether Enter should run the code or open a new line: is_complete_request. */
-import ts from "typescript";
+import ts = require("typescript");
+
 import type { Completeness } from "./service.js";
 
 /** Errors that more text can repair wherever they stand: an unterminated template, an unterminated comment. */

@@ -1,5 +1,5 @@
 /** TypeScript's kinds of completion, in the words of JupyterLab's icons. */
-import ts from "typescript";
+import ts = require("typescript");
 
 const KINDS: Readonly<Record<string, string>> = {
   [ts.ScriptElementKind.functionElement]: "function",

@@ -2,7 +2,9 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import ts from "typescript";
+
+import ts = require("typescript");
+
 import { type CellSession, isCellModule } from "./session.js";
 
 const HERE = fileURLToPath(import.meta.url);
@@ -16,6 +18,7 @@ export class SessionHost implements ts.LanguageServiceHost {
   private content = "";
   private version = 0;
   private readonly roots: string[];
+  private readonly resolutions: ts.ModuleResolutionCache;
   private readonly snapshots = new Map<string, { version: string; snapshot: ts.IScriptSnapshot }>();
 
   constructor(
@@ -24,6 +27,7 @@ export class SessionHost implements ts.LanguageServiceHost {
     private readonly options: ts.CompilerOptions,
   ) {
     this.draft = join(directory, "__cell__.ts");
+    this.resolutions = ts.createModuleResolutionCache(directory, (name) => name, options);
     this.roots = [this.draft, GLOBALS, ...nodeTypes(directory)];
   }
 
@@ -33,6 +37,8 @@ export class SessionHost implements ts.LanguageServiceHost {
     this.version++;
   }
 
+  /** TypeScript asks for the package.json of every file in the program, each time; the cache answers. */
+  getModuleResolutionCache = (): ts.ModuleResolutionCache => this.resolutions;
   getCompilationSettings = (): ts.CompilerOptions => this.options;
   getScriptFileNames = (): string[] => this.roots;
   getCurrentDirectory = (): string => this.directory;

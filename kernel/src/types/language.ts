@@ -1,5 +1,6 @@
 /** TypeScript 6's language service over a session of cells. */
-import ts from "typescript";
+import ts = require("typescript");
+
 import { completeness } from "./completeness.js";
 import { completionKind, wordBefore } from "./completions.js";
 import { SessionHost } from "./host.js";

@@ -1,6 +1,7 @@
 /** Compiler options of a session: the kernel's own, under those of a `tsconfig.json` beside the notebook. */
 import { join } from "node:path";
-import ts from "typescript";
+
+import ts = require("typescript");
 
 const DEFAULTS: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2023,

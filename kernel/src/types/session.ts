@@ -5,7 +5,7 @@
  * Names of `let` and `var` are declared again with their type (an import could not be assigned to);
  * everything else is imported, with all its meanings.
  */
-import ts from "typescript";
+import ts = require("typescript");
 
 /** Where a visible name was declared last. */
 interface Declaration {
