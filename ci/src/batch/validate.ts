@@ -103,7 +103,13 @@ function nothing(name: string, reports: TaskReport[]): Proof {
   const passed = reports.flatMap((task) =>
     task.tests.filter((test) => test.status === "passed").map((test) => `passes: ${test.name}`),
   );
-  return { ...proof(name, "0", `${sum(reports, "score")}`, []), details: passed };
+  // A learner who opens the exercise must not meet our own errors first.
+  const broken = reports.flatMap((task) =>
+    task.cells.filter((cell) => cell.status !== "ok" && cell.status !== "error"),
+  );
+  const got = `${sum(reports, "score")}${broken.length > 0 ? ", stubs that do not run" : ""}`;
+  const details = [...passed, ...broken.map((cell) => `${cell.gradeId}: ${cell.status}: ${cell.message}`)];
+  return { ...proof(name, "0", got, []), details };
 }
 
 function variantProof(variant: Variant, reports: TaskReport[]): Proof {

@@ -49,10 +49,7 @@ export class ZmqSession implements KernelSession {
       stdio: "ignore",
     });
     try {
-      this.client = await Promise.race([
-        KernelClient.connect(this.kernel.connection, START_MS),
-        this.death(),
-      ]);
+      this.client = await Promise.race([KernelClient.connect(this.kernel.connection, START_MS), this.death]);
     } catch (error) {
       await this.shutdown();
       throw new GraderError(`the kernel did not start (${spec.argv.join(" ")}): ${messageOf(error)}`);

@@ -1,0 +1,220 @@
+/** The command `mlsys-grade`. */
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import colors from "picocolors";
+import { generateRelease } from "../assignment/generate.js";
+import { findCourse, Judges, readSource, slugsOf } from "../batch/course.js";
+import { checkFile, type FileOptions, gradeFile } from "../batch/grade-file.js";
+import { validate } from "../batch/validate.js";
+import { AuthoringError, InputError, messageOf } from "../errors.js";
+import { DEFAULT_LIMITS, type GradeLimits } from "../judge/limits.js";
+import type { Report } from "../judge/report.js";
+import { proofsAsText, reportsAsText } from "../report/terminal.js";
+import { writeHtml, writeJson } from "../report/write.js";
+import { shutdownAll } from "../session/zmq.js";
+import { startProgress } from "./progress.js";
+
+const EXIT = { ok: 0, below: 1, broken: 2 } as const;
+
+interface CourseFlags {
+  solutions?: string;
+  exercises?: string;
+}
+interface GradeFlags extends CourseFlags {
+  assignment?: string;
+  json?: string;
+  html?: string;
+  threshold: number;
+  callTimeout: number;
+  cellTimeout: number;
+  timeout: number;
+}
+
+/** @returns the exit code: 0 all well, 1 something below the mark, 2 wrong usage or a failure of the grader */
+export async function main(argv: readonly string[]): Promise<number> {
+  let code: number = EXIT.ok;
+  const interrupted = new AbortController();
+  const stop = () => {
+    if (interrupted.signal.aborted) process.exit(130);
+    interrupted.abort(new Error("interrupted"));
+    void shutdownAll();
+  };
+  process.on("SIGINT", stop).on("SIGTERM", stop);
+  const program = createProgram(interrupted.signal, (result) => {
+    code = result;
+  });
+  try {
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    const known = error instanceof InputError || error instanceof AuthoringError;
+    process.stderr.write(
+      `${colors.red("mlsys-grade:")} ${known ? messageOf(error) : ((error as Error).stack ?? String(error))}\n`,
+    );
+    code = EXIT.broken;
+  } finally {
+    process.off("SIGINT", stop).off("SIGTERM", stop);
+    await shutdownAll();
+  }
+  return interrupted.signal.aborted ? 130 : code;
+}
+
+function createProgram(signal: AbortSignal, finish: (code: number) => void): Command {
+  const program = new Command("mlsys-grade")
+    .description("Generates, checks and grades exercise notebooks of the mlsys kernel.")
+    .showHelpAfterError()
+    .exitOverride((error) => {
+      // Help and version end well; any other early end is wrong usage.
+      process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.broken);
+    });
+  const course = (command: Command) =>
+    command
+      .option("--solutions <folder>", "folder of the sources")
+      .option("--exercises <folder>", "folder of the releases");
+
+  course(program.command("generate [slug...]"))
+    .description("make exercises/*.ipynb from solutions/*.ipynb")
+    .option("--check", "write nothing; fail if a release is stale")
+    .action(async (slugs: string[], flags: CourseFlags & { check?: boolean }) =>
+      finish(await generate(slugs, flags)),
+    );
+
+  course(program.command("validate [slug...]"))
+    .description("prove that solution, untouched release and variants get what they should")
+    .action(async (slugs: string[], flags: CourseFlags) => finish(await prove(slugs, flags, signal)));
+
+  limited(program.command("check <file...>"))
+    .description("run the visible tests of an exercise, as a learner does")
+    .action(async (files: string[], flags: GradeFlags) => {
+      finish(
+        await gradeAll(files, flags, signal, "checking", (file, options) => checkFile(file, options), 100),
+      );
+    });
+
+  limited(course(program.command("grade <file...>")))
+    .description("grade submissions with all tests")
+    .option("--assignment <slug>", "assignment of all files; default: what each says")
+    .option("--threshold <percent>", "exit 1 if a file gets less", percentage, 0)
+    .action(async (files: string[], flags: GradeFlags) => {
+      const judges = new Judges(findCourse(process.cwd(), flags));
+      if (flags.assignment !== undefined) await judges.get(flags.assignment);
+      finish(
+        await gradeAll(
+          files,
+          flags,
+          signal,
+          "grading",
+          (file, options) => gradeFile(file, judges, options),
+          flags.threshold,
+        ),
+      );
+    });
+  return program;
+}
+
+function limited(command: Command): Command {
+  return command
+    .option("--json <file>", "write all results, for programs and instructors")
+    .option("--html <file or folder>", "write feedback for learners")
+    .option("--call-timeout <s>", "time for one call of the learner's code", seconds, DEFAULT_LIMITS.callMs)
+    .option("--cell-timeout <s>", "time for one cell", seconds, DEFAULT_LIMITS.cellMs)
+    .option("--timeout <s>", "time for one notebook", seconds, DEFAULT_LIMITS.notebookMs);
+}
+
+async function generate(slugs: string[], flags: CourseFlags & { check?: boolean }): Promise<number> {
+  const course = findCourse(process.cwd(), flags);
+  let code: number = EXIT.ok;
+  for (const slug of await slugsOf(course, slugs)) {
+    const release = generateRelease(await readSource(course, slug));
+    const path = join(course.exercises, `${slug}.ipynb`);
+    const before = await readFile(path, "utf8").catch(() => undefined);
+    for (const leak of release.leaks) process.stderr.write(`${colors.red("leak:")} ${slug}: ${leak}\n`);
+    if (release.leaks.length > 0) {
+      code = EXIT.broken;
+    } else if (before === release.text) {
+      console.log(`${path} is up to date`);
+    } else if (flags.check) {
+      process.stderr.write(
+        `${path} is ${before === undefined ? "missing" : "stale"}: run mlsys-grade generate ${slug}\n`,
+      );
+      code = Math.max(code, EXIT.below);
+    } else {
+      await mkdir(course.exercises, { recursive: true });
+      await writeFile(path, release.text);
+      console.log(`wrote ${path}`);
+    }
+  }
+  return code;
+}
+
+async function prove(slugs: string[], flags: CourseFlags, signal: AbortSignal): Promise<number> {
+  const course = findCourse(process.cwd(), flags);
+  let code: number = EXIT.ok;
+  for (const slug of await slugsOf(course, slugs)) {
+    const progress = startProgress(slug);
+    try {
+      const proofs = await validate(await readSource(course, slug), { signal, onStart: progress.step });
+      progress.stop();
+      console.log(proofsAsText(slug, proofs));
+      if (proofs.some((proof) => !proof.ok)) code = EXIT.below;
+    } finally {
+      progress.stop();
+    }
+  }
+  return code;
+}
+
+type GradeOne = (file: string, options: FileOptions) => Promise<Report>;
+
+async function gradeAll(
+  files: string[],
+  flags: GradeFlags,
+  signal: AbortSignal,
+  what: string,
+  grade: GradeOne,
+  threshold: number,
+): Promise<number> {
+  const limits: GradeLimits = {
+    ...DEFAULT_LIMITS,
+    callMs: flags.callTimeout,
+    cellMs: flags.cellTimeout,
+    notebookMs: flags.timeout,
+  };
+  const progress = startProgress(what);
+  const reports: Report[] = [];
+  for (const [index, file] of files.entries()) {
+    progress.step(file, index, files.length);
+    const report = await grade(file, { limits, slug: flags.assignment });
+    // What was being graded when the user stopped says nothing; what was finished is kept.
+    if (signal.aborted) break;
+    reports.push(report);
+  }
+  progress.stop();
+  if (reports.length > 0) console.log(reportsAsText(reports));
+  if (signal.aborted)
+    process.stderr.write(`interrupted: ${reports.length} of ${files.length} files are graded\n`);
+  if (flags.json !== undefined) await writeJson(flags.json, reports);
+  if (flags.html !== undefined && reports.length > 0) await writeHtml(flags.html, reports);
+  return exitCode(reports, threshold);
+}
+
+function exitCode(reports: readonly Report[], threshold: number): number {
+  if (reports.some((report) => report.status === "grader")) return EXIT.broken;
+  const below = reports.some(
+    (report) => report.status === "invalid" || report.score * 100 < threshold * report.points,
+  );
+  return below ? EXIT.below : EXIT.ok;
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || !Number.isFinite(value))
+    throw new InvalidArgumentError("expected a number of seconds above 0");
+  return value * 1000;
+}
+
+function percentage(text: string): number {
+  const value = Number(text);
+  if (!(value >= 0 && value <= 100)) throw new InvalidArgumentError("expected a percentage from 0 to 100");
+  return value;
+}
