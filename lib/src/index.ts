@@ -1,2 +1,11 @@
 /** mlsys: tensors, transformations, graphs and training, from which the chapters are built. */
+
+export * from "./autodiff/index.js";
+export { DTYPES, type DType, promoteTypes } from "./core/dtype.js";
 export * from "./core/errors.js";
+export type { Shape, TensorType } from "./core/shape.js";
+export { Tensor } from "./core/tensor.js";
+export * as tree from "./core/tree.js";
+export * from "./ops/index.js";
+export { devices, getDevice, setDevice } from "./runtime/devices.js";
+export { heapStats, resetPeak } from "./runtime/heap.js";

@@ -55,19 +55,19 @@ export class DenseTensor extends Tensor implements Layout {
   }
 
   /** A copy of the elements, row-major. */
-  toTypedArray(): HostData {
+  override toTypedArray(): HostData {
     return packed(this.host());
   }
 
   /** Gives this handle back; the memory is freed when no view and no tape needs it. Safe to call twice. */
-  dispose(): void {
+  override dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
     untrackTensor(this);
     this.storage.drop();
   }
 
-  [Symbol.dispose](): void {
+  override [Symbol.dispose](): void {
     this.dispose();
   }
 }

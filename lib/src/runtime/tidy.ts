@@ -35,3 +35,13 @@ export function closeScope(kept: Iterable<Disposable>): void {
   for (const tensor of kept) if (scope.delete(tensor)) outer?.add(tensor);
   for (const tensor of scope) tensor.dispose();
 }
+
+/** Runs `make` so that what it creates belongs to no scope. */
+export function outsideScopes<T>(make: () => T): T {
+  const open = scopes.splice(0);
+  try {
+    return make();
+  } finally {
+    scopes.push(...open);
+  }
+}

@@ -1,0 +1,79 @@
+/** New tensors: constants, ranges, identities. */
+import { DEFAULT_FLOAT, type DType } from "../core/dtype.js";
+import { ValueError } from "../core/errors.js";
+import { checkShape, type Shape } from "../core/shape.js";
+import type { Tensor } from "../core/tensor.js";
+import { type DenseTensor, denseFrom, emptyDense } from "../runtime/dense.js";
+import { getDevice } from "../runtime/devices.js";
+
+export interface CreateOptions {
+  /** Default: float32. */
+  readonly dtype?: DType;
+}
+
+/** A tensor of one value. */
+export function full(
+  shape: Shape,
+  value: number | boolean,
+  { dtype = typeof value === "boolean" ? "bool" : DEFAULT_FLOAT }: CreateOptions = {},
+): DenseTensor {
+  const out = emptyDense(checkShape(shape, "full"), dtype, getDevice());
+  out.storage.data.fill(Number(value));
+  return out;
+}
+
+/** A tensor of zeros. */
+export function zeros(shape: Shape, { dtype = DEFAULT_FLOAT }: CreateOptions = {}): DenseTensor {
+  return full(shape, 0, { dtype });
+}
+
+/** A tensor of ones. */
+export function ones(shape: Shape, { dtype = DEFAULT_FLOAT }: CreateOptions = {}): DenseTensor {
+  return full(shape, 1, { dtype });
+}
+
+/** Zeros of the shape and dtype of `x`. */
+export function zerosLike(x: Tensor): DenseTensor {
+  return full(x.shape, 0, { dtype: x.dtype });
+}
+
+/** Ones of the shape and dtype of `x`. */
+export function onesLike(x: Tensor): DenseTensor {
+  return full(x.shape, 1, { dtype: x.dtype });
+}
+
+/** start, start + step, … below stop (`arange(stop)` starts at 0). Default dtype: int32 for integers, else float32. */
+export function arange(start: number, stop?: number, step = 1, options: CreateOptions = {}): DenseTensor {
+  const [from, to] = stop === undefined ? [0, start] : [start, stop];
+  if (step === 0 || !Number.isFinite((to - from) / step))
+    throw new ValueError(`arange: cannot go from ${from} to ${to} in steps of ${step}`);
+  const count = Math.max(0, Math.ceil((to - from) / step));
+  const dtype = options.dtype ?? ([from, to, step].every(Number.isInteger) ? "int32" : DEFAULT_FLOAT);
+  return denseFrom(
+    Array.from({ length: count }, (_, i) => from + i * step),
+    [count],
+    dtype,
+    getDevice(),
+  );
+}
+
+/** `count` evenly spaced numbers from `start` to `stop`, both included. */
+export function linspace(
+  start: number,
+  stop: number,
+  count = 50,
+  { dtype = DEFAULT_FLOAT }: CreateOptions = {},
+): DenseTensor {
+  const step = count > 1 ? (stop - start) / (count - 1) : 0;
+  const values = Array.from({ length: count }, (_, i) =>
+    i === count - 1 && count > 1 ? stop : start + i * step,
+  );
+  return denseFrom(values, [count], dtype, getDevice());
+}
+
+/** Ones on the diagonal of an n × m matrix, zeros elsewhere. */
+export function eye(n: number, m = n, { dtype = DEFAULT_FLOAT }: CreateOptions = {}): DenseTensor {
+  const out = zeros([n, m], { dtype });
+  for (let i = 0; i < Math.min(n, m); i++) out.storage.data[i * m + i] = 1;
+  return out;
+}

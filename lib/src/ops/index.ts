@@ -1,0 +1,49 @@
+/** Every op family, as functions; loading this attaches the methods of Tensor. */
+export * from "./binary.js";
+export { type Conv2dOptions, conv2d } from "./conv.js";
+export { cast, type NestedNumbers, type TensorLike, type TensorOptions, tensor } from "./convert.js";
+export * from "./create.js";
+export * from "./gather.js";
+export * from "./matmul.js";
+export * from "./pool.js";
+export * as random from "./random.js";
+export { Generator, manualSeed } from "./random.js";
+export { concrete, type NestedValues } from "./read.js";
+export {
+  all,
+  any,
+  argmax,
+  argmin,
+  logSumExp,
+  max,
+  mean,
+  min,
+  prod,
+  std,
+  sum,
+  sumTo,
+  variance,
+} from "./reduce.js";
+export { defineOp, getOp, NOT_DIFFERENTIABLE, type OpDef, ops } from "./registry.js";
+export * from "./select.js";
+export {
+  broadcastTo,
+  concat,
+  expandDims,
+  flatten,
+  flip,
+  type Index,
+  pad,
+  reshape,
+  slice,
+  split,
+  squeeze,
+  stack,
+  stopGradient,
+  swapAxes,
+  tile,
+  transpose,
+} from "./shape.js";
+export { logSoftmax, softmax } from "./softmax.js";
+export * from "./tidy.js";
+export * from "./unary.js";

@@ -1,0 +1,42 @@
+/** tidy: gives back what a function allocated, except what it returns. */
+import { ValueError } from "../core/errors.js";
+import { Tensor } from "../core/tensor.js";
+import { leaves } from "../core/tree.js";
+import type { DenseTensor } from "../runtime/dense.js";
+import { closeScope, openScope } from "../runtime/tidy.js";
+import { concrete } from "./read.js";
+
+/**
+ * Runs `body`; the tensors made in it are disposed when it ends, except those in the value it returns (at any depth).
+ * @throws ValueError if `body` is asynchronous: its tensors would be disposed while it still runs.
+ */
+export function tidy<T>(body: () => T): T {
+  openScope();
+  let kept: DenseTensor[] = [];
+  try {
+    const result = body();
+    if (result instanceof Promise)
+      throw new ValueError(
+        "tidy: the function is asynchronous; call tidy inside it, around the synchronous parts",
+      );
+    kept = leaves(result)
+      .map(concrete)
+      .filter((t) => t !== null);
+    return result;
+  } finally {
+    closeScope(kept);
+  }
+}
+
+declare module "../core/tensor.js" {
+  interface Tensor {
+    /** Gives the memory back now, when no view and no tape needs it. Values under a transformation ignore it. */
+    dispose(): void;
+    [Symbol.dispose](): void;
+  }
+}
+
+Tensor.prototype.dispose = () => {};
+Tensor.prototype[Symbol.dispose] = function () {
+  this.dispose();
+};
