@@ -25,6 +25,20 @@ export abstract class Tensor implements TensorType {
     return null;
   }
 
+  /**
+   * A handle of its own on the same value, in no scope: it outlives `dispose()` and `tidy()` of this one. Tapes keep
+   * such handles, and give them back by `release()`. Values without memory return themselves.
+   */
+  retained(): Tensor {
+    return this;
+  }
+
+  /** Gives a handle from `retained()` back. */
+  release(): void {}
+
+  /** Calls `visit` for each thing that holds memory for this value: a scope that keeps the value keeps those. */
+  parts(_visit: (part: { dispose(): void }) => void): void {}
+
   /** Number of axes. */
   get ndim(): number {
     return this.shape.length;

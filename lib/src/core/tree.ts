@@ -1,6 +1,7 @@
 /**
  * Pytrees: values nested in arrays, plain objects, maps and objects that describe themselves (modules). Every
- * transformation takes and returns such trees; their leaves are tensors, everything else is structure.
+ * transformation takes and returns such trees. Their leaves are tensors; all the rest (numbers, strings, null,
+ * functions, other class instances) is static: part of the structure.
  */
 import { MlsysError } from "./errors.js";
 import { Tensor } from "./tensor.js";
@@ -18,80 +19,37 @@ export interface TreeNode {
 /** The structure of a tree: what is left when the leaves are taken out. */
 export interface TreeDef {
   readonly kind: "leaf" | "static" | "array" | "object" | "map" | "node";
+  /** Of the children. Plain objects: sorted, so that the order in which keys were set does not matter. */
   readonly keys: readonly unknown[];
   readonly children: readonly TreeDef[];
-  /** Value of a static part; type name of a node. */
+  /** Number of leaves below. */
+  readonly leafCount: number;
+  /** Value of a static part; type name of a node; keys of an object in their own order. */
   readonly value?: unknown;
   readonly rebuild?: (children: Record<string, unknown>) => unknown;
 }
 
-const LEAF: TreeDef = { kind: "leaf", keys: [], children: [] };
-
-function isNode(x: object): x is TreeNode {
-  return treeFlatten in x;
-}
-
-function isPlain(x: object): boolean {
-  const proto = Object.getPrototypeOf(x);
-  return proto === null || proto === Object.prototype || Object.getPrototypeOf(proto) === null;
-}
-
-/** The leaves in order, and the structure around them. */
+/**
+ * The leaves in order, and the structure around them.
+ * @example const { leaves, def } = tree.flatten({ w, b: [c, 2] }); // leaves: [c, w]
+ * @throws MlsysError if a part contains itself.
+ */
 export function flatten(tree: unknown): { leaves: Tensor[]; def: TreeDef } {
   const leaves: Tensor[] = [];
-  const inside = new Set<object>();
-  const visit = (x: unknown, path: string): TreeDef => {
-    if (x instanceof Tensor) {
-      leaves.push(x);
-      return LEAF;
-    }
-    if (typeof x !== "object" || x === null) return { kind: "static", keys: [], children: [], value: x };
-    if (inside.has(x)) throw new MlsysError(`tree: ${path || "the value"} contains itself`);
-    inside.add(x);
-    const def = visitObject(x, path);
-    inside.delete(x);
-    return def;
-  };
-  const visitObject = (x: object, path: string): TreeDef => {
-    if (Array.isArray(x)) {
-      return {
-        kind: "array",
-        keys: x.map((_, i) => i),
-        children: x.map((child, i) => visit(child, `${path}[${i}]`)),
-      };
-    }
-    if (x instanceof Map) {
-      return {
-        kind: "map",
-        keys: [...x.keys()],
-        children: [...x].map(([key, child]) => visit(child, `${path}.get(${String(key)})`)),
-      };
-    }
-    if (isNode(x)) {
-      const { children, rebuild } = x[treeFlatten]();
-      const keys = Object.keys(children);
-      return {
-        kind: "node",
-        keys,
-        children: keys.map((key) => visit(children[key], `${path}.${key}`)),
-        value: x.constructor.name,
-        rebuild,
-      };
-    }
-    if (!isPlain(x)) return { kind: "static", keys: [], children: [], value: x };
-    const keys = Object.keys(x);
-    return {
-      kind: "object",
-      keys,
-      children: keys.map((key) => visit((x as Record<string, unknown>)[key], `${path}.${key}`)),
-    };
-  };
-  const def = visit(tree, "");
+  const def = visit(tree, leaves, [], []);
   return { leaves, def };
 }
 
-/** The tree of structure `def` with these leaves. @throws MlsysError if their number differs. */
+/**
+ * The tree of structure `def` with these leaves.
+ * @throws MlsysError if their number differs.
+ */
 export function unflatten(def: TreeDef, leaves: readonly unknown[]): unknown {
+  if (leaves.length !== def.leafCount) {
+    throw new MlsysError(
+      `tree.unflatten: the structure has ${def.leafCount} leaves, ${leaves.length} were given`,
+    );
+  }
   let next = 0;
   const build = (node: TreeDef): unknown => {
     if (node.kind === "leaf") return leaves[next++];
@@ -99,13 +57,19 @@ export function unflatten(def: TreeDef, leaves: readonly unknown[]): unknown {
     const children = node.children.map(build);
     if (node.kind === "array") return children;
     if (node.kind === "map") return new Map(node.keys.map((key, i) => [key, children[i]]));
-    const record = Object.fromEntries(node.keys.map((key, i) => [key, children[i]]));
-    return node.kind === "node" ? node.rebuild?.(record) : record;
+    const record: Record<string, unknown> = {};
+    if (node.kind === "object") for (const key of node.value as string[]) record[key] = undefined;
+    node.keys.forEach((key, i) => {
+      Object.defineProperty(record, key as string, {
+        value: children[i],
+        enumerable: true,
+        writable: true,
+        configurable: true,
+      });
+    });
+    return node.rebuild ? node.rebuild(record) : record;
   };
-  const tree = build(def);
-  if (next !== leaves.length)
-    throw new MlsysError(`tree: ${leaves.length} leaves for a structure with ${next}`);
-  return tree;
+  return build(def);
 }
 
 /** The tensors of a tree, in order. */
@@ -113,40 +77,9 @@ export function leaves(tree: unknown): Tensor[] {
   return flatten(tree).leaves;
 }
 
-/** The place where two structures differ, or `null`. */
-export function difference(a: TreeDef, b: TreeDef, path = "tree"): string | null {
-  if (a.kind !== b.kind) return `${path} is ${describe(a)} in one and ${describe(b)} in the other`;
-  if (a.kind === "static")
-    return Object.is(a.value, b.value) || typeof a.value === "object" || typeof a.value === "function"
-      ? null
-      : `${path} is ${String(a.value)} in one and ${String(b.value)} in the other`;
-  if (a.keys.length !== b.keys.length || a.keys.some((key, i) => key !== b.keys[i])) {
-    return `${path} has keys [${a.keys.join(", ")}] in one and [${b.keys.join(", ")}] in the other`;
-  }
-  for (const [i, child] of a.children.entries()) {
-    const found = difference(child, b.children[i], `${path}.${String(a.keys[i])}`);
-    if (found) return found;
-  }
-  return null;
-}
-
-function describe(def: TreeDef): string {
-  if (def.kind === "leaf") return "a tensor";
-  return def.kind === "static"
-    ? String(def.value)
-    : def.kind === "node"
-      ? `a ${String(def.value)}`
-      : `an ${def.kind}`;
-}
-
-/** Throws if the structures differ, naming the place. */
-export function checkSameStructure(a: unknown, b: unknown, where: string): void {
-  const found = difference(flatten(a).def, flatten(b).def);
-  if (found) throw new MlsysError(`${where}: the two trees differ: ${found}`);
-}
-
 /**
  * Applies `f` to each leaf (and the leaves at the same places of `others`), keeping the structure.
+ * @example tree.map((p, g) => p.sub(g.mul(0.1)), params, grads)
  * @throws MlsysError naming the first place where the structures differ.
  */
 export function map<T>(
@@ -167,15 +100,139 @@ export function map<T>(
   ) as T;
 }
 
-/** `["layers.0.weight", …]`: where each leaf is. */
+/** True if both trees nest in the same way (leaves may have any shape). */
+export function structureEqual(a: unknown, b: unknown): boolean {
+  return difference(flatten(a).def, flatten(b).def) === null;
+}
+
+/** Throws if the structures differ, naming the place. */
+export function checkSameStructure(a: unknown, b: unknown, where: string): void {
+  const found = difference(flatten(a).def, flatten(b).def);
+  if (found) throw new MlsysError(`${where}: the two trees differ: ${found}`);
+}
+
+/** The place where two structures differ, in words, or `null`. Static objects and functions count as equal. */
+export function difference(a: TreeDef, b: TreeDef, path = "tree"): string | null {
+  const sameKind = a.kind === b.kind && (a.kind !== "node" || a.value === b.value);
+  if (!sameKind) return `${path} is ${describe(a)} in one and ${describe(b)} in the other`;
+  if (a.kind === "static") {
+    return sameStatic(a.value, b.value)
+      ? null
+      : `${path} is ${describe(a)} in one and ${describe(b)} in the other`;
+  }
+  if (a.keys.length !== b.keys.length || a.keys.some((key, i) => key !== b.keys[i])) {
+    if (a.kind === "array")
+      return `${path} has ${a.keys.length} entries in one and ${b.keys.length} in the other`;
+    return `${path} has keys [${a.keys.join(", ")}] in one and [${b.keys.join(", ")}] in the other`;
+  }
+  for (const [i, child] of a.children.entries()) {
+    const found = difference(child, b.children[i], `${path}.${String(a.keys[i])}`);
+    if (found) return found;
+  }
+  return null;
+}
+
+/** `["layers.0.weight", …]`: where each leaf is; `""` for a tree that is a leaf itself. */
 export function paths(tree: unknown): string[] {
+  return pathsOf(flatten(tree).def);
+}
+
+/** `paths` of a structure. */
+export function pathsOf(def: TreeDef): string[] {
   const out: string[] = [];
-  const visit = (def: TreeDef, path: string): void => {
-    if (def.kind === "leaf") out.push(path);
-    def.children.forEach((child, i) => {
-      visit(child, path === "" ? String(def.keys[i]) : `${path}.${String(def.keys[i])}`);
+  const walk = (node: TreeDef, path: string): void => {
+    if (node.kind === "leaf") out.push(path);
+    node.children.forEach((child, i) => {
+      walk(child, path === "" ? String(node.keys[i]) : `${path}.${String(node.keys[i])}`);
     });
   };
-  visit(flatten(tree).def, "");
+  walk(def, "");
   return out;
+}
+
+const LEAF: TreeDef = { kind: "leaf", keys: [], children: [], leafCount: 1 };
+
+function visit(x: unknown, leaves: Tensor[], inside: object[], trail: unknown[]): TreeDef {
+  if (x instanceof Tensor) {
+    leaves.push(x);
+    return LEAF;
+  }
+  if (typeof x !== "object" || x === null) return fixed(x);
+  if (inside.includes(x))
+    throw new MlsysError(`tree: ${["the value", ...trail].map(String).join(".")} contains itself`);
+  inside.push(x);
+  const def = visitObject(x, (key, child) => {
+    trail.push(key);
+    const below = visit(child, leaves, inside, trail);
+    trail.pop();
+    return below;
+  });
+  inside.pop();
+  return def;
+}
+
+function visitObject(x: object, below: (key: unknown, child: unknown) => TreeDef): TreeDef {
+  if (Array.isArray(x)) {
+    return inner(
+      "array",
+      x.map((_, i) => i),
+      x.map((child, i) => below(i, child)),
+    );
+  }
+  if (x instanceof Map)
+    return inner(
+      "map",
+      [...x.keys()],
+      [...x].map(([key, child]) => below(key, child)),
+    );
+  if (treeFlatten in x) {
+    const { children, rebuild } = (x as TreeNode)[treeFlatten]();
+    const keys = Object.keys(children);
+    const defs = keys.map((key) => below(key, children[key]));
+    return { ...inner("node", keys, defs), value: x.constructor.name, rebuild };
+  }
+  if (!isPlain(x)) return fixed(x);
+  const record = x as Record<string, unknown>;
+  const own = Object.keys(record);
+  const keys = [...own].sort();
+  return {
+    ...inner(
+      "object",
+      keys,
+      keys.map((key) => below(key, record[key])),
+    ),
+    value: own,
+  };
+}
+
+function fixed(value: unknown): TreeDef {
+  return { kind: "static", keys: [], children: [], leafCount: 0, value };
+}
+
+function inner(kind: TreeDef["kind"], keys: readonly unknown[], children: readonly TreeDef[]): TreeDef {
+  return { kind, keys, children, leafCount: children.reduce((sum, child) => sum + child.leafCount, 0) };
+}
+
+/** Object literals, also those of another realm (a notebook cell's). */
+function isPlain(x: object): boolean {
+  const proto = Object.getPrototypeOf(x);
+  return proto === null || proto === Object.prototype || Object.getPrototypeOf(proto) === null;
+}
+
+function sameStatic(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  const opaque = (x: unknown) => (typeof x === "object" && x !== null) || typeof x === "function";
+  return opaque(a) && opaque(b);
+}
+
+function describe(def: TreeDef): string {
+  if (def.kind === "leaf") return "a tensor";
+  if (def.kind === "static") {
+    if (typeof def.value === "string") return JSON.stringify(def.value);
+    return typeof def.value === "object" && def.value !== null
+      ? `a ${def.value.constructor.name}`
+      : String(def.value);
+  }
+  if (def.kind === "node") return `a ${String(def.value)}`;
+  return def.kind === "map" ? "a map" : `an ${def.kind}`;
 }

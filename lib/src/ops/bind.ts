@@ -3,7 +3,9 @@
  * if there is none, evaluates it at once (after JAX's "autodidax" core).
  */
 import { TransformError } from "../core/errors.js";
+import { formatType } from "../core/shape.js";
 import type { Tensor, TensorTrace } from "../core/tensor.js";
+import { enterSection, leaveSection, onInterrupted } from "../core/turn.js";
 import type { DenseTensor } from "../runtime/dense.js";
 import { evaluate } from "./evaluate.js";
 import type { Attrs, OpDef } from "./registry.js";
@@ -19,6 +21,9 @@ export interface Trace extends TensorTrace {
 }
 
 let depth = 0;
+onInterrupted(() => {
+  depth = 0;
+});
 
 /** Called when an op is about to be evaluated for real, for profilers and the chapter on dispatch. */
 export type DispatchListener = (op: OpDef, inputs: readonly Tensor[], attrs: Attrs) => void;
@@ -26,11 +31,13 @@ const listeners = new Set<DispatchListener>();
 
 /** Runs `body` with a level of its own for a new trace; levels nest as calls do. */
 export function withLevel<T>(body: (level: number) => T): T {
+  enterSection();
   depth++;
   try {
     return body(depth);
   } finally {
     depth--;
+    leaveSection();
   }
 }
 
@@ -48,15 +55,18 @@ export function bind<A extends Attrs>(op: OpDef<A>, inputs: readonly Tensor[], a
     if (trace !== null && (top === null || trace.level > top.level)) top = trace;
   }
   if (top !== null) {
-    if (!top.active) {
-      throw new TransformError(
-        `${op.name}: an input belongs to a ${top.name} that has already returned; return values from the transformed function instead of storing them outside`,
-      );
-    }
+    if (!top.active) throw escaped(op.name, inputs, top);
     return top.process(op as unknown as OpDef, inputs, attrs);
   }
   if (listeners.size > 0) for (const listener of listeners) listener(op as unknown as OpDef, inputs, attrs);
   return evaluate(op as unknown as OpDef, inputs as readonly DenseTensor[], attrs);
+}
+
+function escaped(op: string, inputs: readonly Tensor[], trace: Trace): TransformError {
+  const at = inputs.findIndex((input) => input.trace === trace);
+  return new TransformError(
+    `${op}: operand ${at}, a ${formatType(inputs[at])}, was made inside a ${trace.name} that has already returned; return values from the transformed function instead of storing them outside`,
+  );
 }
 
 /** Applies an op with one output. */

@@ -5,6 +5,7 @@ import { findKernel } from "../runtime/kernels.js";
 import type { Attrs, OpDef } from "./registry.js";
 
 export function evaluate(op: OpDef, inputs: readonly DenseTensor[], attrs: Attrs): DenseTensor[] {
+  if (op.composite) return op.composite(inputs, attrs) as DenseTensor[];
   const types = op.type(inputs, attrs);
   if (op.view) {
     const [input] = inputs;

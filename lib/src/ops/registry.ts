@@ -71,6 +71,8 @@ export interface OpDef<A extends Attrs = Attrs> {
   readonly view?: (input: Layout, attrs: A) => Layout | null;
   /** Plain readable TypeScript: the oracle of every test, and what runs where a device has no kernel. */
   readonly reference: Kernel<A>;
+  /** For ops made of other ops at run time (custom gradients, checkpoints): runs them, instead of a kernel. */
+  readonly composite?: (inputs: readonly Tensor[], attrs: A) => readonly Tensor[];
   readonly vjp: VjpRule<A> | typeof NOT_DIFFERENTIABLE;
   /** What `vjp` reads. Default: nothing. The tape keeps just these alive. */
   readonly saves?: { readonly inputs?: readonly number[] | "all"; readonly outputs?: boolean };

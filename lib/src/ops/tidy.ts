@@ -2,9 +2,7 @@
 import { ValueError } from "../core/errors.js";
 import { Tensor } from "../core/tensor.js";
 import { leaves } from "../core/tree.js";
-import type { DenseTensor } from "../runtime/dense.js";
-import { closeScope, openScope } from "../runtime/tidy.js";
-import { concrete } from "./read.js";
+import { closeScope, type Disposable, openScope } from "../runtime/tidy.js";
 
 /**
  * Runs `body`; the tensors made in it are disposed when it ends, except those in the value it returns (at any depth).
@@ -12,16 +10,14 @@ import { concrete } from "./read.js";
  */
 export function tidy<T>(body: () => T): T {
   openScope();
-  let kept: DenseTensor[] = [];
+  const kept: Disposable[] = [];
   try {
     const result = body();
     if (result instanceof Promise)
       throw new ValueError(
         "tidy: the function is asynchronous; call tidy inside it, around the synchronous parts",
       );
-    kept = leaves(result)
-      .map(concrete)
-      .filter((t) => t !== null);
+    for (const leaf of leaves(result)) leaf.parts((part) => kept.push(part));
     return result;
   } finally {
     closeScope(kept);

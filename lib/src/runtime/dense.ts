@@ -20,12 +20,14 @@ export class DenseTensor extends Tensor implements Layout {
     readonly storage: Storage,
     layout: Layout,
     readonly device: string,
+    /** False: this handle belongs to no tidy scope; its owner disposes it. */
+    scoped = true,
   ) {
     super();
     this.shape = layout.shape;
     this.strides = layout.strides;
     this.offset = layout.offset;
-    trackTensor(this, storage);
+    trackTensor(this, storage, scoped);
   }
 
   get dtype(): DType {
@@ -52,6 +54,18 @@ export class DenseTensor extends Tensor implements Layout {
       data: storage.data,
       ptr: storage.ptr,
     };
+  }
+
+  override retained(): DenseTensor {
+    return new DenseTensor(this.storage.retain(), this, this.device, false);
+  }
+
+  override release(): void {
+    this.dispose();
+  }
+
+  override parts(visit: (part: DenseTensor) => void): void {
+    visit(this);
   }
 
   /** A copy of the elements, row-major. */

@@ -2,19 +2,29 @@
  * When memory is given back: at `dispose()`, at the end of a `tidy` scope, or when the garbage collector
  * finds a tensor unreachable. A scope disposes the tensors made in it, except those it returns.
  */
+import { enterSection, leaveSection, onInterrupted } from "../core/turn.js";
 import type { Storage } from "./storage.js";
 
-interface Disposable {
+export interface Disposable {
   dispose(): void;
 }
 
 const collector = new FinalizationRegistry<Storage>((storage) => storage.drop());
 const scopes: Set<Disposable>[] = [];
 
-/** Called by each new tensor: the collector and the innermost scope now know it. */
-export function trackTensor(tensor: Disposable, storage: Storage): void {
+onInterrupted(() => {
+  for (const scope of scopes.splice(0)) for (const tensor of scope) tensor.dispose();
+});
+
+/** Called by each new tensor: the collector and, unless it is no scope's business, the innermost scope now know it. */
+export function trackTensor(tensor: Disposable, storage: Storage, scoped: boolean): void {
   collector.register(tensor, storage, tensor);
-  scopes.at(-1)?.add(tensor);
+  if (scoped && scopes.length > 0) scopes[scopes.length - 1].add(tensor);
+}
+
+/** Puts something else that holds memory (a tape's node) under the innermost scope. */
+export function trackInScope(item: Disposable): void {
+  if (scopes.length > 0) scopes[scopes.length - 1].add(item);
 }
 
 /** Called by `dispose()`. */
@@ -24,6 +34,7 @@ export function untrackTensor(tensor: Disposable): void {
 
 /** Opens a scope: tensors made from now on belong to it. */
 export function openScope(): void {
+  enterSection();
   scopes.push(new Set());
 }
 
@@ -34,6 +45,21 @@ export function closeScope(kept: Iterable<Disposable>): void {
   const outer = scopes.at(-1);
   for (const tensor of kept) if (scope.delete(tensor)) outer?.add(tensor);
   for (const tensor of scope) tensor.dispose();
+  leaveSection();
+}
+
+/** Disposes `item` now if it was made in the innermost scope. */
+export function disposeEarly(item: Disposable): void {
+  if (scopes[scopes.length - 1]?.delete(item)) item.dispose();
+}
+
+/** Closes the innermost scope without disposing anything: its tensors pass to the scope around it. */
+export function mergeScope(): void {
+  const scope = scopes.pop();
+  if (!scope) return;
+  const outer = scopes.at(-1);
+  if (outer) for (const tensor of scope) outer.add(tensor);
+  leaveSection();
 }
 
 /** Runs `make` so that what it creates belongs to no scope. */
