@@ -1,0 +1,21 @@
+// expect: wrong 3/5
+// why: returns the sum of squares without the factor one half in the loss, and gradients of the halved loss
+interface LayerGradients {
+  loss: number;
+  dW: Tensor;
+  dW1: Tensor;
+  dX: Tensor;
+}
+
+/** X: (n, i), W: (i, h), W1: (h, o), L: (n, o). */
+function backward(X: Tensor, W: Tensor, W1: Tensor, L: Tensor): LayerGradients {
+  const X1 = matmul(X, W);
+  const difference = matmul(X1, W1).sub(L);
+  const dX1 = matmul(difference, transpose(W1));
+  return {
+    loss: difference.mul(difference).sum().item(),
+    dW: matmul(transpose(X), dX1),
+    dW1: matmul(transpose(X1), difference),
+    dX: matmul(dX1, transpose(W)),
+  };
+}

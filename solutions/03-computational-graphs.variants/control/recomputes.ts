@@ -1,0 +1,53 @@
+// expect: wrong 5/6
+// fails: body runs once per turn
+// why: runs the body again from the start for each turn on the way back
+interface ConditionalGradients {
+  value: number[];
+  dA: number[];
+  dB: number[] | null;
+  dC: number[] | null;
+}
+
+function conditional(A: number[], B: number[], C: number[], flag: boolean): ConditionalGradients {
+  const taken = flag ? B : C;
+  return {
+    value: A.map((a, i) => a * taken[i]),
+    dA: [...taken],
+    dB: flag ? [...A] : null,
+    dC: flag ? null : [...A],
+  };
+}
+
+interface WhileGradients {
+  value: number;
+  turns: number;
+  dx: number;
+  dw: number;
+}
+
+function whileGradient(
+  condition: (x: number) => boolean,
+  body: (x: number, w: number) => number,
+  bodyVjp: (x: number, w: number, g: number) => [gx: number, gw: number],
+  x0: number,
+  w: number,
+): WhileGradients {
+  const stack: number[] = [];
+  let x = x0;
+  while (condition(x)) {
+    stack.push(x);
+    x = body(x, w);
+  }
+  const turns = stack.length;
+  let dx = 1;
+  let dw = 0;
+  while (stack.length > 0) {
+    stack.pop();
+    let start = x0;
+    for (let i = 0; i < stack.length; i++) start = body(start, w);
+    const [gx, gw] = bodyVjp(start, w, dx);
+    dx = gx;
+    dw += gw;
+  }
+  return { value: x, turns, dx, dw };
+}

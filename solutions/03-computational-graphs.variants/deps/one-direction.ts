@@ -1,0 +1,42 @@
+// expect: wrong 4/6
+// fails: the relation has no direction | an edge beside a longer path is direct
+// why: asks only whether the first node leads to the second
+type Dependency = "direct" | "indirect" | "independent";
+
+/** How nodes `a` and `b` depend on each other. */
+function dependency(edges: readonly Edge[], a: string, b: string): Dependency {
+  const joined = (x: string, y: string) => edges.some(([from, to]) => from === x && to === y);
+  if (joined(a, b)) return "direct";
+  const reaches = (start: string, goal: string) => {
+    const seen = new Set([start]);
+    for (const node of seen) for (const [from, to] of edges) if (from === node) seen.add(to);
+    return start !== goal && seen.has(goal);
+  };
+  return reaches(a, b) ? "indirect" : "independent";
+}
+
+/** The nodes of one cycle, each with an edge to the next and the last to the first; `null` if there is none. */
+function findCycle(edges: readonly Edge[]): string[] | null {
+  const next = new Map<string, string[]>();
+  for (const [from, to] of edges) next.set(from, [...(next.get(from) ?? []), to]);
+  const finished = new Set<string>();
+  const path: string[] = [];
+  const walk = (node: string): string[] | null => {
+    const at = path.indexOf(node);
+    if (at >= 0) return path.slice(at);
+    if (finished.has(node)) return null;
+    path.push(node);
+    for (const successor of next.get(node) ?? []) {
+      const cycle = walk(successor);
+      if (cycle) return cycle;
+    }
+    path.pop();
+    finished.add(node);
+    return null;
+  };
+  for (const node of next.keys()) {
+    const cycle = walk(node);
+    if (cycle) return cycle;
+  }
+  return null;
+}
