@@ -24,9 +24,14 @@ export function findLeaks(assignment: Assignment, release: Notebook): string[] {
     const original = assignment.notebook.cells.find(
       (candidate) => gradeIdOf(candidate.metadata) === cell.gradeId,
     );
+    // The stub may repeat lines of the answer: its author chose to show them.
+    const stub = new Set(cell.kind === "answer" ? cell.stub.split("\n").map((line) => line.trim()) : []);
     const { solution, hidden } = secretLines(original?.source ?? "", cell.gradeId);
     return [
-      { what: `the reference answer of "${cell.gradeId}"`, lines: solution },
+      {
+        what: `the reference answer of "${cell.gradeId}"`,
+        lines: solution.filter((line) => !stub.has(line)),
+      },
       { what: `hidden tests of "${cell.gradeId}"`, lines: hidden.filter((line) => !shownByTests.has(line)) },
     ];
   });

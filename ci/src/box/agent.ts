@@ -14,7 +14,7 @@ type Publish = (bundle: Record<string, unknown>) => void;
 
 /** Puts the agent on the global object. @param firstHandle number of the first handle that this kernel gives out */
 export async function install(firstHandle: number): Promise<void> {
-  const agent = new Agent(firstHandle, await libraryTensors());
+  const agent = new Agent(firstHandle);
   Object.defineProperty(globalThis, Symbol.for(AGENT_KEY), {
     value: Object.freeze({ exchange: (frames: string, waitMs: number) => agent.exchange(frames, waitMs) }),
   });
@@ -31,10 +31,14 @@ class Agent {
   ] as Publish;
   private readonly toJson = JSON.stringify;
 
-  constructor(firstHandle: number, tensor: Awaited<ReturnType<typeof libraryTensors>>) {
+  /** Loaded when the first tensor arrives: the library takes its time. */
+  private makeTensor: Awaited<ReturnType<typeof libraryTensors>>;
+  private libraryLoaded = false;
+
+  constructor(firstHandle: number) {
     this.peer = new Peer({
       firstHandle,
-      tensor,
+      tensor: (data) => this.makeTensor?.(data) ?? data,
       resolve: resolveName,
       portable: compilePortable,
       send: (frame) => {
@@ -45,6 +49,10 @@ class Agent {
   }
 
   async exchange(text: string, waitMs: number): Promise<void> {
+    if (!this.libraryLoaded && text.includes('"$":"tensor"')) {
+      this.libraryLoaded = true;
+      this.makeTensor = await libraryTensors();
+    }
     for (const frame of JSON.parse(text) as unknown[]) this.peer.receive(frame);
     if (this.outbox.length === 0) {
       await new Promise<void>((resolve) => {

@@ -41,7 +41,11 @@ export class BoxError extends Error implements StatusError {
   }
 }
 
-const AGENT_URL = new URL("../box/agent.js", import.meta.url).href;
+// The kernel loads the built agent, also when the judge itself runs from its sources (in tests).
+const AGENT_URL = new URL(
+  import.meta.url.endsWith(".ts") ? "../../dist/box/agent.js" : "../box/agent.js",
+  import.meta.url,
+).href;
 const AGENT_START_MS = 30_000;
 const INTERRUPT_MS = 1_000;
 /** How long the agent waits for more to say while the judge is busy with a callback of its own. */
@@ -92,7 +96,11 @@ export class Box {
     for (const cell of this.code) {
       const before = this.cells.get(cell.gradeId)?.status;
       if (before === "timeout" || before === "exit") continue;
-      const outcome = await this.runCell(cell);
+      let outcome = await this.runCell(cell);
+      if (outcome.status === "compile" && this.someAnswerFailed()) {
+        // It may only miss the names of a cell before it: types must not spread one task's failure to the next.
+        outcome = await this.runCell({ ...cell, source: `// @ts-nocheck\n${cell.source}` });
+      }
       // After the learner's code has run, a given cell that fails may be the learner's doing.
       if (cell.kind === "given" && outcome.status !== "ok" && !answered) {
         throw new GraderError(`the given cell ${cell.gradeId} fails: ${outcome.message ?? outcome.status}`);
@@ -101,6 +109,10 @@ export class Box {
       this.cells.set(cell.gradeId, outcome);
       if (outcome.status === "timeout" || outcome.status === "exit") return this.replace();
     }
+  }
+
+  private someAnswerFailed(): boolean {
+    return [...this.cells.values()].some(({ status }) => status !== "ok");
   }
 
   private async loadAgent(): Promise<void> {

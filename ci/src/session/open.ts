@@ -1,8 +1,7 @@
 /** Which kernel the grader starts: the project's own, found as a package. */
 import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { LaunchSpec } from "@mlsys/kernel/client";
+import { hostMain, kernelSpec } from "@mlsys/kernel/spec";
 import { GraderError } from "../errors.js";
 import type { SessionFactory } from "./session.js";
 import { ZmqSession } from "./zmq.js";
@@ -15,9 +14,8 @@ export function kernelFactory(cwd: string): SessionFactory {
 
 /** @throws GraderError when the kernel is not built */
 function ownKernel(): LaunchSpec {
-  const folder = dirname(fileURLToPath(import.meta.resolve("@mlsys/kernel/package.json")));
-  const main = join(folder, "dist", "host", "main.js");
-  if (!existsSync(main))
-    throw new GraderError(`the kernel is not built (${main} is missing): run npm run build`);
-  return { argv: [process.execPath, main, "{connection_file}"] };
+  const { argv, env } = kernelSpec();
+  if (!existsSync(hostMain()))
+    throw new GraderError(`the kernel is not built (${hostMain()} is missing): run npm run build`);
+  return { argv, env };
 }

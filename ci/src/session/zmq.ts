@@ -22,8 +22,11 @@ const START_MS = 60_000;
 const TEXT_LIMIT = 20_000;
 const DEFAULT_OUTPUT_BYTES = 256 * 1024 * 1024;
 
-/** Sessions that are running: ended when the grader is. */
+/** Sessions that are running: ended when the grader is, also when it ends by an error. */
 const running = new Set<ZmqSession>();
+process.on("exit", () => {
+  for (const session of running) session.kill();
+});
 
 export class ZmqSession implements KernelSession {
   private kernel: KernelProcess | undefined;
@@ -116,6 +119,11 @@ export class ZmqSession implements KernelSession {
       await kernel.kill();
     }
     running.delete(this);
+  }
+
+  /** Ends the process without waiting for it. */
+  kill(): void {
+    if (this.kernel) killGroup(this.kernel);
   }
 
   private onOutput: (size: number) => void = () => {};
