@@ -37,6 +37,12 @@ const INTERRUPTED: ErrorReport = {
   traceback: ["Interrupted: The cell was interrupted before it began to run."],
 };
 
+const STOPPED: ErrorReport = {
+  ename: "Interrupted",
+  evalue: "The cell was interrupted.",
+  traceback: ["Interrupted: The cell was interrupted. Variables keep the values that they had."],
+};
+
 export class Executor {
   executionCount = 0;
   /** Cells with type errors run nevertheless when this is off. */
@@ -228,7 +234,9 @@ export class Executor {
       allowStdin: booleanField(content, "allow_stdin", true),
       silent,
     });
-    const { error, expressions: results } = await done;
+    const { error: thrown, expressions: results } = await done;
+    // What the cell threw when it was interrupted (a question dismissed, a child process ended) is the interrupt.
+    const error = thrown && running.interrupted && thrown.ename !== "KernelWorkerExit" ? STOPPED : thrown;
     // Output of child processes comes through other pipes: let what is already there go first.
     await new Promise((resolve) => setImmediate(resolve));
     return { error, expressions: results };

@@ -26,7 +26,10 @@ export class InspectorClient {
       socket.once("open", resolve);
       socket.once("error", reject);
     });
-    return new InspectorClient(socket);
+    const client = new InspectorClient(socket);
+    // A process that ends waits for its debuggers to leave: this one does.
+    void client.post("NodeRuntime.notifyWhenWaitingForDisconnect", { enabled: true }).catch(() => {});
+    return client;
   }
 
   post(method: string, params: object = {}): Promise<unknown> {
@@ -42,6 +45,7 @@ export class InspectorClient {
   }
 
   private receive(reply: Reply): void {
+    if (reply.method === "NodeRuntime.waitingForDisconnect") this.close();
     if (reply.id === undefined) return;
     const waiter = this.waiting.get(reply.id);
     this.waiting.delete(reply.id);

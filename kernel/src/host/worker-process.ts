@@ -1,7 +1,7 @@
 /**
  * The worker as the host sees it: started ahead of the first cell, told what to run, interrupted, replaced.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
@@ -44,9 +44,10 @@ export class WorkerProcess {
     this.child = spawn(process.execPath, [...workerFlags(), MAIN], {
       cwd,
       env: workerEnvironment(),
-      stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"],
     });
     this.ready = this.listen();
+    void this.ready.then(() => this.guard());
     for (const stream of this.child.stdio) (stream as Socket | null)?.on("error", () => {});
   }
 
@@ -78,8 +79,9 @@ export class WorkerProcess {
     this.send({ type: "interrupt", token });
     if (await within(acknowledged, ASK_MS)) return "idle";
     const inspector = await this.connectInspector();
-    interruptChildren(this.child.pid);
     void inspector?.post("Runtime.terminateExecution").catch(() => {});
+    // After the termination is noted, so that the call that waits for a child ends as interrupted, not as failed.
+    setTimeout(() => interruptChildren(this.child.pid), 5);
     if (await within(acknowledged, inspector ? UNWIND_MS : 0)) return "stopped";
     this.kill();
     return "killed";
@@ -126,6 +128,24 @@ export class WorkerProcess {
       child.on("error", () => ended(null, null));
       child.on("exit", () => setTimeout(() => destroyPipes(child), 200).unref());
     });
+  }
+
+  /**
+   * A worker in an endless loop does not see that its host was killed. A shell does: it waits for the end of
+   * a pipe that only the host holds, then ends the worker. (No such shell on Windows.)
+   */
+  private guard(): void {
+    const { pid } = this.child;
+    if (this.exited || pid === undefined || process.platform === "win32") return;
+    const script = 'read -r _; kill -9 "$1" 2>/dev/null';
+    const stdio: StdioOptions = ["pipe", "ignore", "ignore"];
+    const shell = spawn("/bin/sh", ["-c", script, "sh", String(pid)], { stdio, detached: true });
+    shell.on("error", () => {});
+    shell.stdin!.on("error", () => {});
+    shell.unref();
+    (shell.stdin as unknown as Socket).unref();
+    // The worker's id may be given to another process later: the shell must not outlive it.
+    this.child.once("exit", () => shell.kill("SIGKILL"));
   }
 
   private acknowledge(token: number): void {

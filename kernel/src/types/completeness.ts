@@ -5,6 +5,8 @@ import type { Completeness } from "./service.js";
 
 /** Errors that more text can repair wherever they stand: an unterminated template, an unterminated comment. */
 const OPEN_ENDED = new Set([1160, 1010]);
+/** An unterminated string: a line break cannot be part of it. */
+const NEVER_OPEN = 1002;
 const INDENT = "  ";
 
 export function completeness(text: string): Completeness {
@@ -15,7 +17,7 @@ export function completeness(text: string): Completeness {
   const [first] = diagnostics.filter(({ category }) => category === ts.DiagnosticCategory.Error);
   if (!first) return { status: "complete" };
   const end = text.trimEnd().length;
-  const atEnd = (first.start ?? 0) >= end;
+  const atEnd = first.code !== NEVER_OPEN && (first.start ?? 0) >= end;
   if (atEnd || OPEN_ENDED.has(first.code)) return { status: "incomplete", indent: nextIndent(text) };
   return { status: "invalid" };
 }

@@ -99,12 +99,9 @@ export class Language {
     for (const position of inspectedPositions(text, at)) {
       const info = this.service.getQuickInfoAtPosition(this.host.draft, offset + position);
       if (!info) continue;
-      const tags = (info.tags ?? []).map(({ name, text: parts }) =>
-        `*@${name}* ${ts.displayPartsToString(parts)}`.trim(),
-      );
       return {
-        signature: ts.displayPartsToString(info.displayParts).replace(/import\("[^"]*__cell_\d+__"\)\./g, ""),
-        documentation: [ts.displayPartsToString(info.documentation), ...tags].filter(Boolean).join("\n\n"),
+        signature: withoutModules(ts.displayPartsToString(info.displayParts)),
+        documentation: this.documentation(offset + position) || documentationText(info),
         source: this.definition(offset + position),
       };
     }
@@ -113,6 +110,20 @@ export class Language {
 
   isComplete(text: string): Completeness {
     return completeness(text);
+  }
+
+  /** Names of earlier cells are imports here, and TypeScript does not look for their comments that far. */
+  private documentation(position: number): string {
+    const program = this.service.getProgram()!;
+    const checker = program.getTypeChecker();
+    const token = tokenAt(program.getSourceFile(this.host.draft)!, position);
+    let symbol = token && checker.getSymbolAtLocation(token);
+    if (symbol && symbol.flags & ts.SymbolFlags.Alias) symbol = checker.getAliasedSymbol(symbol);
+    if (!symbol) return "";
+    return documentationText({
+      documentation: symbol.getDocumentationComment(checker),
+      tags: symbol.getJsDocTags(checker),
+    });
   }
 
   private definition(position: number): string | undefined {
@@ -141,6 +152,26 @@ function problem(diagnostic: ts.Diagnostic, text: string, offset: number, syntax
     length: Math.max(1, diagnostic.length ?? 1),
     syntax,
   };
+}
+
+function documentationText({ documentation, tags }: Pick<ts.QuickInfo, "documentation" | "tags">): string {
+  const lines = (tags ?? []).map(({ name, text }) => `*@${name}* ${ts.displayPartsToString(text)}`.trim());
+  return [ts.displayPartsToString(documentation), ...lines].filter(Boolean).join("\n\n");
+}
+
+/** Types of earlier cells are named by their module, and imported names by their import: neither is the reader's. */
+function withoutModules(signature: string): string {
+  return signature
+    .replace(/import\("[^"]*__cell_(\d+_)?_"\)\./g, "")
+    .replace(/^\(alias\) /, "")
+    .replace(/\nimport \S+$/, "");
+}
+
+function tokenAt(node: ts.Node, position: number): ts.Node | undefined {
+  const child = ts.forEachChild(node, (inner) =>
+    inner.pos <= position && position < inner.end ? inner : undefined,
+  );
+  return child ? tokenAt(child, position) : node;
 }
 
 function matches(name: string, typed: string): boolean {

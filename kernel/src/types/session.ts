@@ -14,7 +14,7 @@ interface Declaration {
 }
 
 export interface AssembledCell {
-  /** File content: one line of prefix glued to the cell's first line, the cell, and a line of exports. */
+  /** File content: a line of prefix where names of earlier cells are used, the cell, and a line of exports. */
   content: string;
   /** Characters before the cell's own text. */
   offset: number;
@@ -79,7 +79,9 @@ export class CellSession {
     const lines = [...imports].map(
       ([module, names]) => `import { ${names.join(", ")} } from "./${module}"; `,
     );
-    return lines.join("") + variables;
+    // A line of its own: a comment that follows on the same line would not belong to the cell's first declaration.
+    const all = lines.join("") + variables;
+    return all === "" ? "" : `${all}\n`;
   }
 
   /** Modules that no visible name needs any more are dropped, so a long session does not grow for ever. */

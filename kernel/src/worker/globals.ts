@@ -1,6 +1,7 @@
 /** What every cell finds on the global object beside Node's own; the type checker reads the declarations here. */
 import { join } from "node:path";
 import { RUNTIME } from "../compile/scope.js";
+import { COMMS, manager } from "./comms.js";
 import { clearOutput, type Display, makeDisplay, type PublishOptions, publish } from "./display.js";
 import { importModule, loadDynamic, makeMeta, makeRequire } from "./imports.js";
 import { confirm as ask, input as inputLine, prompt as promptLine } from "./input.js";
@@ -41,4 +42,5 @@ export function installGlobals(take: (value: unknown) => void): void {
   hidden("__filename", join(process.cwd(), "cell.ts"));
   hidden(PUBLISH, (bundle: Record<string, unknown>, options?: PublishOptions) => publish(bundle, options));
   hidden(CLEAR_OUTPUT, clearOutput);
+  hidden(COMMS, manager);
 }

@@ -93,7 +93,7 @@ function resolveSpecifier(specifier: string): string {
   if (specifier === "tslab") return TSLAB;
   if (isBuiltin(specifier) || /^(data|https?|node):/.test(specifier)) return specifier;
   if (isFileSpecifier(specifier)) return resolveFile(specifier);
-  const parent = pathToFileURL(join(process.cwd(), "cell.mjs"));
+  const parent = pathToFileURL(join(process.cwd(), "cell.mjs")).href;
   try {
     return import.meta.resolve(specifier, parent);
   } catch (error) {
@@ -129,5 +129,7 @@ function isFileSpecifier(specifier: string): boolean {
 function installTypeScriptHooks(): void {
   if (hooksInstalled) return;
   hooksInstalled = true;
+  // Makes Node read the source maps that the hooks put into the code; `positions.ts` asks for them.
+  process.setSourceMapsEnabled(true);
   register("./typescript-hooks.js", import.meta.url);
 }

@@ -8,7 +8,7 @@ import { encodeFrame, FrameReader } from "../link/frames.js";
 import type { ToHost, ToWorker } from "../link/messages.js";
 
 /** Pipes that the host opens for the worker, by their role. */
-export const FD = { fromHost: 3, toHost: 4, answers: 5, lifeline: 6 } as const;
+export const FD = { fromHost: 3, toHost: 4, answers: 5 } as const;
 
 export function send(message: ToHost, buffers: readonly Uint8Array[] = []): void {
   const frame = encodeFrame(message, buffers);

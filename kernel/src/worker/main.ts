@@ -4,6 +4,7 @@
  */
 import inspector from "node:inspector";
 import type { ToWorker } from "../link/messages.js";
+import { receiveComm } from "./comms.js";
 import { reportError } from "./errors.js";
 import { Evaluator } from "./evaluate.js";
 import { installGlobals } from "./globals.js";
@@ -12,7 +13,7 @@ import { listen, send } from "./link.js";
 import { installStackTraces } from "./positions.js";
 import { currentRun, followPromises } from "./runs.js";
 import { flush, installStreams } from "./streams.js";
-import { installTimers } from "./timers.js";
+import { guarded, installTimers } from "./timers.js";
 
 const session = new inspector.Session();
 session.connect();
@@ -35,7 +36,7 @@ Object.assign(process, { reallyExit: leave });
 
 send({ type: "ready", inspector: openInspector() });
 
-function receive(message: ToWorker): void {
+function receive(message: ToWorker, buffers: Buffer[]): void {
   switch (message.type) {
     case "run":
       void evaluator.run(message);
@@ -48,6 +49,9 @@ function receive(message: ToWorker): void {
       answered(message.token, message.value);
       break;
     case "comm":
+      guarded(session, () =>
+        receiveComm(message.kind, message.content, message.metadata, buffers, message.run),
+      );
       break;
   }
 }

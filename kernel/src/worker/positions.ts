@@ -2,7 +2,7 @@
  * Brings positions in evaluated code back to the reader's own lines, and keeps the kernel's frames out of
  * every stack, by `Error.prepareStackTrace`: `error.stack` is right wherever it is read or printed.
  */
-import { SourceMap } from "node:module";
+import { findSourceMap, SourceMap } from "node:module";
 import { fileURLToPath } from "node:url";
 import { type Shift, unshift } from "../compile/edits.js";
 
@@ -65,7 +65,7 @@ export function installStackTraces(): void {
       if (isKernelFrame(file)) continue;
       const position = originalPosition(file, site.getLineNumber() ?? 0, site.getColumnNumber() ?? 0);
       if (!position) {
-        lines.push(`    at ${site.toString()}`);
+        lines.push(`    at ${mappedFile(site, file)}`);
         continue;
       }
       frames.push(position);
@@ -84,6 +84,17 @@ function frameText(site: NodeJS.CallSite, { script, line, column }: Position): s
   const open = call.lastIndexOf(" (");
   const caller = open > 0 && call.endsWith(")") ? call.slice(0, open) : "";
   return caller && !caller.includes("<anonymous>") ? `${caller} (${place})` : place;
+}
+
+/** A frame in a file of the reader's that was transpiled when it was imported. */
+function mappedFile(site: NodeJS.CallSite, file: string): string {
+  const text = site.toString();
+  const [line, column] = [site.getLineNumber(), site.getColumnNumber()];
+  if (!/\.[cm]?tsx?(\?|$)/.test(file) || line === null || column === null) return text;
+  const entry = findSourceMap(file)?.findEntry(line - 1, column - 1);
+  if (!entry || !("originalLine" in entry)) return text;
+  const place = `${file}:${line}:${column}`;
+  return text.replace(place, `${file}:${entry.originalLine + 1}:${entry.originalColumn + 1}`);
 }
 
 function heading(error: unknown): string {

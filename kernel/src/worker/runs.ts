@@ -20,6 +20,17 @@ export function enterRun(run: number): void {
   current = run;
 }
 
+const abandoned = new Set<number>();
+
+/** An interrupted cell's timers do not fire any more. What it awaits elsewhere may still come and resume it. */
+export function abandonRun(run: number): void {
+  abandoned.add(run);
+}
+
+export function isAbandoned(run: number): boolean {
+  return abandoned.has(run);
+}
+
 /** Calls `body` as part of `run`. */
 export function withRun<T>(run: number, body: () => T): T {
   const before = current;

@@ -1,0 +1,116 @@
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { startKernel, type TestKernel, text } from "./kernel.js";
+
+let kernel: TestKernel;
+const directory = mkdtempSync(join(tmpdir(), "imports-"));
+
+function write(file: string, content: string): void {
+  mkdirSync(dirname(join(directory, file)), { recursive: true });
+  writeFileSync(join(directory, file), content);
+}
+
+beforeAll(async () => {
+  const pack = (name: string, json: object, files: Record<string, string>) => {
+    write(`node_modules/${name}/package.json`, JSON.stringify({ name, version: "1.0.0", ...json }));
+    for (const [file, content] of Object.entries(files)) write(`node_modules/${name}/${file}`, content);
+  };
+  pack(
+    "esm-only",
+    { type: "module", exports: { ".": { types: "./i.d.ts", import: "./i.js" } } },
+    {
+      "i.js": "export const named = 1; export default function hello() { return 'hello' }; await null;",
+      "i.d.ts":
+        "export declare const named: number; export interface Only { x: number }; export default function hello(): string;",
+    },
+  );
+  pack(
+    "common",
+    { main: "i.js" },
+    {
+      "i.js": "module.exports = Object.assign(() => 'called', { ['comp' + 'uted']: 2 });",
+      "i.d.ts": "declare function f(): string; declare namespace f { const computed: number } export = f;",
+    },
+  );
+  write(
+    "local.ts",
+    "import { inner } from './inner.js';\nexport enum Level { Low = 1, High }\nexport const value: number = inner + 1;\n",
+  );
+  write("inner.ts", "export const inner: number = 1;\n");
+  write(
+    "throws.ts",
+    "// a comment\ninterface A { a: number }\nexport function fails(): never {\n  throw new Error('from a file');\n}\n",
+  );
+  write("data.json", '{ "answer": 42 }');
+  kernel = await startKernel({ directory });
+});
+afterAll(async () => {
+  await kernel.stop();
+  rmSync(directory, { recursive: true });
+});
+
+const run = (code: string) => kernel.client.execute(code);
+
+it.each([
+  ['import hello from "esm-only"; hello()', "'hello'"],
+  ['import hello2, { named as one } from "esm-only"; hello2() + one', "'hello1'"],
+  ['import * as ns from "esm-only"; ns.named', "1"],
+  ['import { type Only, named } from "esm-only"; const only: Only = { x: named }; only.x', "1"],
+  ['import type { Only as T } from "esm-only"; const t: T = { x: 3 }; t.x', "3"],
+  ['import { Only } from "esm-only"; const o: Only = { x: 4 }; o.x', "4"],
+  ['import "esm-only"; 5', "5"],
+  ['(await import("esm-only")).named', "1"],
+  ['import common from "common"; common() + common.computed', "'called2'"],
+  ['import { computed } from "common"; computed', "2"],
+  ['const path = require("node:path"); path.join("a", "b")', "'a/b'"],
+  ['import fs, { existsSync } from "fs"; fs.existsSync === existsSync', "true"],
+  ['import { setTimeout } from "node:timers/promises"; await setTimeout(1, "slept")', "'slept'"],
+  ['import { value, Level } from "./local"; [value, Level.High]', "[ 2, 2 ]"],
+  ['import { value as v2 } from "./local.ts"; v2', "2"],
+  ['import { value as v3 } from "./local.js"; v3', "2"],
+  ['import data from "./data.json"; data.answer', "42"],
+  ['import.meta.url.startsWith("file:") && import.meta.dirname === process.cwd()', "true"],
+  ["\"import x from 'nowhere'\"", "\"import x from 'nowhere'\""],
+])("%s", async (code, expected) => {
+  const result = await run(code);
+  expect(result.reply).toMatchObject({ status: "ok" });
+  expect(text(result)).toBe(expected);
+});
+
+it("lets later cells use, and declare again, what was imported", async () => {
+  await run('import { named as reused } from "esm-only";');
+  expect(text(await run("reused + 1"))).toBe("2");
+  expect(text(await run('const reused = "mine"; reused.length'))).toBe("4");
+});
+
+it("finds mlsys from any folder", async () => {
+  const { reply } = await run('// @ts-nocheck\nconst lib = await import("mlsys"); typeof lib');
+  // The library may not be built where the kernel is tested alone: then it is found, and its file is what is missing.
+  if (reply.status === "error") expect(String(reply.evalue)).toContain(join("mlsys", "dist").slice(5));
+});
+
+it("says which package is missing, and how to get it", async () => {
+  const { reply } = await run('// @ts-nocheck\nimport gone from "not-installed";');
+  expect(reply.status).toBe("error");
+  expect(reply.evalue).toContain('Cannot find package "not-installed"');
+  expect(reply.evalue).toContain("npm install not-installed");
+});
+
+it("checks imports against their types", async () => {
+  expect((await run('import { absent } from "esm-only"; absent')).reply.ename).toBe("TypeScriptError");
+});
+
+it("loads a file again when it changed", async () => {
+  write("changing.ts", "export const now: string = 'before';");
+  expect(text(await run('import { now } from "./changing"; now'))).toBe("'before'");
+  write("changing.ts", "export const now: string = 'after';");
+  utimesSync(join(directory, "changing.ts"), new Date(), new Date(Date.now() + 5_000));
+  expect(text(await run('import { now } from "./changing"; now'))).toBe("'after'");
+});
+
+it("shows errors of imported files at their own lines", async () => {
+  const { reply } = await run('import { fails } from "./throws"; fails()');
+  expect((reply.traceback as string[]).join("\n")).toMatch(/throws\.ts:4:\d+/);
+});

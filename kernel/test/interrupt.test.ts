@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { startKernel, type TestKernel, text } from "./kernel.js";
+
+let kernel: TestKernel;
+beforeAll(async () => {
+  kernel = await startKernel();
+  await kernel.client.execute(
+    'const kept = 42; import { createServer } from "node:http"; import * as cp from "node:child_process";',
+  );
+});
+afterAll(() => kernel.stop());
+
+it.each([
+  ["a loop", "while (true) {}"],
+  ["a loop after an await", "await 0; while (true) {}"],
+  ["a pending await", "await new Promise(() => { setInterval(() => {}, 1000) })"],
+  ["a promise that nothing holds", "await new Promise(() => {})"],
+  [
+    "a loop in a timer",
+    "setTimeout(() => { while (true) {} }, 1); await new Promise((r) => setTimeout(r, 1e8))",
+  ],
+  ["a loop after a timer", "await new Promise((r) => setTimeout(r, 5)); while (true) {}"],
+  [
+    "a loop that catches everything",
+    "while (true) { try { while (true) {} } catch {} finally { continue } }",
+  ],
+  ["Atomics.wait", "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)"],
+  ["a catastrophic regular expression", '/(a+)+b/.test("a".repeat(50))'],
+  ["promises without end", "const spin = (): Promise<void> => Promise.resolve().then(spin); await spin()"],
+  ["a loop in nextTick", "process.nextTick(() => { while (true) {} }); await new Promise(() => {})"],
+  ["a loop that prints", "while (true) console.log('x')"],
+  [
+    "a loop after the network",
+    "const server = createServer((_, s) => s.end('hi')).listen(0); await new Promise<void>((r) => server.once('listening', () => r()));" +
+      "await (await fetch(`http://127.0.0.1:${(server.address() as { port: number }).port}`)).text(); while (true) {}",
+  ],
+  ["a child process that is waited for", 'cp.execSync("sleep 60")'],
+  ["a question", 'prompt("never answered")'],
+])("stops %s and keeps the variables", async (_, code) => {
+  const asking = code.startsWith("prompt");
+  const started = new Promise<void>((resolve) => {
+    const stop = kernel.client.onMessage(({ header }) => {
+      if (header.msg_type !== "execute_input") return;
+      stop();
+      setTimeout(resolve, 150);
+    });
+  });
+  const cell = kernel.client.execute(code, asking ? { input: () => new Promise(() => {}) } : {});
+  await started;
+  expect(await kernel.client.interrupt()).toEqual({ status: "ok" });
+  const { reply } = await cell;
+  expect(reply.status).toBe("error");
+  expect(reply.ename).toBe("Interrupted");
+  expect(text(await kernel.client.execute("kept"))).toBe("42");
+});
+
+it("answers an interrupt when nothing runs", async () => {
+  expect(await kernel.client.interrupt()).toEqual({ status: "ok" });
+  expect(text(await kernel.client.execute("kept"))).toBe("42");
+});
+
+it.skipIf(process.platform === "win32")("takes SIGINT as an interrupt", async () => {
+  const cell = kernel.client.execute("while (true) {}");
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  kernel.process.process.kill("SIGINT");
+  expect((await cell).reply.ename).toBe("Interrupted");
+});

@@ -1,0 +1,182 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startKernel, type TestKernel, text } from "./kernel.js";
+
+let kernel: TestKernel;
+beforeAll(async () => {
+  kernel = await startKernel({ transport: "tcp" });
+});
+afterAll(() => kernel.stop());
+
+const request = async (type: string, content = {}, channel: "shell" | "control" = "shell") =>
+  (await kernel.client.request(type, content, { channel })).reply;
+
+it("kernel_info has every field", async () => {
+  const { content, header } = await request("kernel_info_request");
+  expect(header.version).toBe("5.5");
+  expect(content).toMatchObject({
+    status: "ok",
+    protocol_version: "5.5",
+    implementation: "mlsys",
+    implementation_version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+    language_info: {
+      name: "typescript",
+      version: expect.any(String),
+      mimetype: "text/typescript",
+      file_extension: ".ts",
+      pygments_lexer: "typescript",
+      codemirror_mode: expect.anything(),
+      nbconvert_exporter: "script",
+    },
+    banner: expect.stringContaining("TypeScript"),
+    debugger: false,
+    help_links: expect.arrayContaining([{ text: "TypeScript", url: expect.stringContaining("https://") }]),
+    supported_features: [],
+  });
+});
+
+it("connect tells the ports", async () => {
+  const { shell_port, iopub_port, stdin_port, hb_port, control_port } = kernel.process.connection;
+  expect((await request("connect_request")).content).toEqual({
+    status: "ok",
+    shell_port,
+    iopub_port,
+    stdin_port,
+    hb_port,
+    control_port,
+  });
+});
+
+it("answers on control, and the heartbeat, while a cell blocks its process", async () => {
+  const cell = kernel.client.execute("const end = Date.now() + 1500; while (Date.now() < end);");
+  let done = false;
+  void cell.then(() => {
+    done = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  await kernel.client.heartbeat();
+  await request("kernel_info_request", {}, "control");
+  await request("comm_info_request");
+  expect((await request("is_complete_request", { code: "1" })).content.status).toBe("complete");
+  expect(done).toBe(false);
+  await cell;
+});
+
+it("wraps every request in busy and idle of its own", async () => {
+  const seen: string[] = [];
+  const stop = kernel.client.onMessage(({ header, parentHeader, content }) => {
+    const type = (parentHeader as { msg_type?: string }).msg_type;
+    if (type === "execute_request" || type === "history_request")
+      seen.push(`${type.split("_")[0]} ${header.msg_type} ${content.execution_state ?? ""}`.trim());
+  });
+  await kernel.client.execute("console.log(1); 2");
+  await request("history_request", { hist_access_type: "tail", n: 1, output: false, raw: true });
+  stop();
+  expect(seen).toEqual([
+    "execute status busy",
+    "execute execute_input",
+    "execute stream",
+    "execute execute_result",
+    "execute status idle",
+    "history status busy",
+    "history status idle",
+  ]);
+});
+
+describe("history", () => {
+  const history = async (content: object) =>
+    (await request("history_request", { output: false, raw: true, ...content })).content.history as [
+      number,
+      number,
+      unknown,
+    ][];
+
+  it("has a tail, ranges and a search", async () => {
+    await kernel.client.execute("'needle one'");
+    await kernel.client.execute("'needle two'");
+    await kernel.client.execute("'needle two'");
+    const tail = await history({ hist_access_type: "tail", n: 2 });
+    expect(tail.map(([, , input]) => input)).toEqual(["'needle two'", "'needle two'"]);
+    const [session, line] = tail[0]!;
+    expect(await history({ hist_access_type: "range", session, start: line, stop: line + 1 })).toEqual([
+      tail[0],
+    ]);
+    expect(await history({ hist_access_type: "range", session: 0, start: line, stop: line + 1 })).toEqual([
+      tail[0],
+    ]);
+    expect(await history({ hist_access_type: "search", pattern: "'needle*" })).toHaveLength(3);
+    expect(await history({ hist_access_type: "search", pattern: "*needle t?o'", unique: true })).toHaveLength(
+      1,
+    );
+    expect((await history({ hist_access_type: "tail", n: 1, output: true }))[0]![2]).toEqual([
+      "'needle two'",
+      null,
+    ]);
+  });
+
+  it("outlives the kernel", async () => {
+    const again = await startKernel({ directory: kernel.directory });
+    const { content } = (
+      await again.client.request("history_request", {
+        hist_access_type: "search",
+        pattern: "'needle one'",
+      })
+    ).reply;
+    expect(content.history).toHaveLength(1);
+    await again.stop();
+  });
+});
+
+describe("comms", () => {
+  it("lists none, and closes one whose target nobody registered, on iopub", async () => {
+    expect((await request("comm_info_request")).content).toEqual({ status: "ok", comms: {} });
+    const closed = new Promise((resolve) => {
+      const stop = kernel.client.onMessage(({ header, content }) => {
+        if (header.msg_type !== "comm_close") return;
+        stop();
+        resolve(content);
+      });
+    });
+    await kernel.client.send("shell", "comm_open", { comm_id: "c1", target_name: "nobody", data: {} });
+    expect(await closed).toEqual({ comm_id: "c1", data: {} });
+    expect((await request("comm_info_request")).content.comms).toEqual({});
+  });
+
+  it("carries messages and buffers to a target that a cell registered", async () => {
+    await kernel.client.execute(`
+      const comms = (globalThis as any)[Symbol.for("Jupyter.comms")];
+      comms.registerTarget("echo", (comm: any) => {
+        comm.onMessage((data: any, buffers: Uint8Array[]) => comm.send({ got: data }, {}, buffers));
+      });`);
+    await kernel.client.send("shell", "comm_open", { comm_id: "c2", target_name: "echo", data: {} });
+    const answer = new Promise<Record<string, unknown>>((resolve) => {
+      const stop = kernel.client.onMessage(({ header, content }) => {
+        if (header.msg_type !== "comm_msg") return;
+        stop();
+        resolve(content);
+      });
+    });
+    await kernel.client.send("shell", "comm_msg", { comm_id: "c2", data: { n: 1 } });
+    expect(await answer).toMatchObject({ comm_id: "c2", data: { got: { n: 1 } } });
+    expect((await request("comm_info_request", { target_name: "echo" })).content.comms).toEqual({
+      c2: { target_name: "echo" },
+    });
+  });
+});
+
+it("usage tells processor and memory of both processes", async () => {
+  const { content } = await request("usage_request", {}, "control");
+  expect(content).toMatchObject({
+    kernel_cpu: expect.any(Number),
+    host_virtual_memory: { total: expect.any(Number) },
+  });
+  expect(content.kernel_memory as number).toBeGreaterThan(50e6);
+});
+
+it("shuts down with a reply and ends the process", async () => {
+  const short = await startKernel();
+  expect(text(await short.client.execute("1"))).toBe("1");
+  const exited = new Promise((resolve) => short.process.process.once("exit", (code) => resolve(code)));
+  await short.client.shutdown(true);
+  expect(await exited).toBe(0);
+  await short.stop();
+});
