@@ -1,16 +1,28 @@
 import { defineConfig } from "vitest/config";
 
+const all = process.env.MLSYS_TEST_ALL === "1";
+
+const project = (name: string, root: string, include: string[]) => ({
+  test: {
+    name,
+    root,
+    include,
+    exclude: ["**/node_modules/**", "**/dist/**", ...(all ? [] : ["**/*.slow.test.ts"])],
+    pool: "forks" as const,
+    testTimeout: 30_000,
+    hookTimeout: 120_000,
+  },
+});
+
+const tests = ["src/**/*.test.ts", "test/**/*.test.ts"];
+
 export default defineConfig({
   test: {
-    projects: ["lib", "kernel", "ci"].map((room) => ({
-      test: {
-        name: room,
-        root: room,
-        include: ["src/**/*.test.ts", "test/**/*.test.ts"],
-        pool: "forks",
-        testTimeout: 30_000,
-        hookTimeout: 60_000,
-      },
-    })),
+    maxWorkers: 2,
+    projects: [
+      project("lib", "lib", tests),
+      project("kernel", "kernel", tests),
+      project("ci", "ci", [...tests, "scripts/**/*.test.ts", "browser/**/*.test.ts"]),
+    ],
   },
 });
