@@ -1,15 +1,16 @@
 /** Forward mode: dual numbers. Each op carries tangents along by its jvp rule. (Book, chapter 4: forward mode.) */
 import { TransformError } from "../core/errors.js";
-import { formatShape, sameShape } from "../core/shape.js";
+import { formatType, sameShape } from "../core/shape.js";
 import type { Tensor } from "../core/tensor.js";
-import { flatten, leaves as treeLeaves, unflatten } from "../core/tree.js";
-import { bind, type Trace, withLevel } from "../ops/bind.js";
-import { asTensor } from "../ops/convert.js";
+import { difference, flatten, unflatten } from "../core/tree.js";
+import { bind, withLevel } from "../ops/bind.js";
 import { type Attrs, NOT_DIFFERENTIABLE, type OpDef } from "../ops/registry.js";
+import type { Disposable } from "../runtime/tidy.js";
+import { argumentValue, vjp } from "./reverse.js";
 import { carriesGradient } from "./tape.js";
-import { callSync, Tracer } from "./trace.js";
-import { Variable } from "./variable.js";
+import { callSync, checkReturned, constantLike, type OwningTrace, runTraced, Tracer } from "./trace.js";
 
+/** A value with its derivative along the chosen direction. */
 class JvpTracer extends Tracer {
   constructor(
     readonly trace: JvpTrace,
@@ -18,11 +19,26 @@ class JvpTracer extends Tracer {
   ) {
     super();
   }
+
+  override retained(): Tensor {
+    return new JvpTracer(this.trace, this.primal.retained(), this.tangent.retained());
+  }
+
+  override release(): void {
+    this.primal.release();
+    this.tangent.release();
+  }
+
+  override parts(visit: (part: Disposable) => void): void {
+    this.primal.parts(visit);
+    this.tangent.parts(visit);
+  }
 }
 
-class JvpTrace implements Trace {
+class JvpTrace implements OwningTrace {
   readonly name = "jvp";
   active = true;
+  readonly made: Tensor[] = [];
 
   constructor(readonly level: number) {}
 
@@ -39,56 +55,93 @@ class JvpTrace implements Trace {
     );
     return outputs.map((y, i) => {
       const t = tangents[i];
-      return t && carriesGradient(y) ? new JvpTracer(this, y, t) : y;
+      if (!t || !carriesGradient(y)) return y;
+      if (t.dtype !== y.dtype || !sameShape(t.shape, y.shape)) {
+        throw new TransformError(
+          `${op.name}: its forward rule returned a tangent ${formatType(t)} for output ${i}, which is ${formatType(y)}`,
+        );
+      }
+      if (!op.composite) this.made.push(y, t);
+      return new JvpTracer(this, y, t);
     });
   }
 }
 
 /**
  * The value of `f` at `primals`, and its directional derivative along `tangents`: the Jacobian times a column vector.
- * @example const [y, dy] = jvp((x) => x.sin(), [x], [ones(x.shape)]);
+ * @example const [y, dy] = jvp((x: Tensor) => x.sin(), [x], [onesLike(x)]); // dy = cos x
+ * @throws TransformError if the tangents are not trees like the primals, or `f` is asynchronous or returns undefined.
  */
 export function jvp<A extends unknown[], T>(
   f: (...args: A) => T,
   primals: A,
   tangents: A,
 ): [value: T, tangent: T] {
+  const flat = primals.map((arg) => flatten(arg));
+  const directions = flat.map(({ leaves, def }, i) => {
+    const given = flatten(tangents[i]);
+    const found = difference(def, given.def);
+    if (found) throw new TransformError(`jvp: the tangent of argument ${i} is not a tree like it: ${found}`);
+    return given.leaves.map((leaf, k): Tensor | null => {
+      const x = leaves[k];
+      const t = argumentValue(leaf);
+      if (!sameShape(x.shape, t.shape)) {
+        throw new TransformError(
+          `jvp: argument ${i} is ${formatType(x)}, its tangent ${formatType(t)}; the shapes must be equal`,
+        );
+      }
+      return carriesGradient(x) ? t.cast(x.dtype) : null;
+    });
+  });
+  return jvpAlong(f, primals, directions);
+}
+
+/** `jvp` with one direction per leaf of each argument; `null`: zero. */
+export function jvpAlong<A extends unknown[], T>(
+  f: (...args: A) => T,
+  primals: A,
+  directions: readonly (readonly (Tensor | null)[])[],
+): [value: T, tangent: T] {
   return withLevel((level) => {
     const trace = new JvpTrace(level);
     const args = primals.map((arg, i) => {
-      const flat = flatten(arg);
-      const directions = treeLeaves(tangents[i]);
-      if (directions.length !== flat.leaves.length) {
-        throw new TransformError(
-          `jvp: argument ${i} has ${flat.leaves.length} tensor(s), its tangent ${directions.length}`,
-        );
-      }
-      const duals = flat.leaves.map((leaf, k) => {
-        const x = leaf instanceof Variable ? leaf.value : leaf;
-        const t = directions[k] instanceof Variable ? (directions[k] as Variable).value : directions[k];
-        if (!sameShape(x.shape, t.shape)) {
-          throw new TransformError(
-            `jvp: argument ${i} has shape ${formatShape(x.shape)}, its tangent ${formatShape(t.shape)}`,
-          );
-        }
-        return carriesGradient(x) ? new JvpTracer(trace, x, t.cast(x.dtype)) : x;
+      const { leaves, def } = flatten(arg);
+      const duals = leaves.map((leaf, k) => {
+        const t = directions[i][k];
+        return t === null ? leaf : new JvpTracer(trace, argumentValue(leaf), t);
       });
-      return unflatten(flat.def, duals);
+      return unflatten(def, duals);
     });
-    try {
-      const { leaves, def } = flatten(callSync(f as never, args, "jvp"));
-      const mine = (y: Tensor): y is JvpTracer => y instanceof JvpTracer && y.trace === trace;
-      const value = unflatten(
-        def,
-        leaves.map((y) => (mine(y) ? y.primal : y)),
-      ) as T;
-      const tangent = unflatten(
-        def,
-        leaves.map((y) => (mine(y) ? y.tangent : asTensor(0, y.dtype).cast(y.dtype).broadcastTo(y.shape))),
-      ) as T;
-      return [value, tangent];
-    } finally {
-      trace.active = false;
-    }
+    const mine = (y: Tensor): y is JvpTracer => y instanceof JvpTracer && y.trace === trace;
+    const { def, values, slopes } = runTraced(trace, () => {
+      const result = flatten(callSync(f as never, args, "jvp"));
+      checkReturned(result.leaves, "jvp");
+      return {
+        outputs: result.leaves,
+        def: result.def,
+        values: result.leaves.map((y) => (mine(y) ? y.primal : y)),
+        slopes: result.leaves.map((y) => (mine(y) ? y.tangent : constantLike(y, 0))),
+      };
+    });
+    return [unflatten(def, values) as T, unflatten(def, slopes) as T];
   });
+}
+
+/**
+ * The value of `f` and its derivative as a linear function of the direction: `f` itself runs only once. (The pullback is
+ * linear in its cotangent; this is its own pullback.)
+ * @example const [y, push] = linearize((x: Tensor) => x.sin(), x); const [a, b] = [push(u), push(v)];
+ */
+export function linearize<A extends unknown[], T>(
+  f: (...args: A) => T,
+  ...args: A
+): [value: T, push: (...tangents: A) => T] {
+  const forward = vjp(f, ...args);
+  const { leaves, def } = flatten(forward.value);
+  const zero = unflatten(
+    def,
+    leaves.map((y) => constantLike(y, 0)),
+  ) as T;
+  const transposed = vjp((cotangent: T) => forward.pull(cotangent), zero);
+  return [forward.value, (...tangents) => transposed.pull(tangents)[0]];
 }

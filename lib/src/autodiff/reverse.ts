@@ -1,238 +1,237 @@
-/** Reverse mode as a transformation: vjp, and grad and valueAndGrad from it. */
+/** Reverse mode as a transformation: the trace that records a tape, and vjp, the pullback, from it. */
 import { TransformError } from "../core/errors.js";
 import { formatType } from "../core/shape.js";
 import type { Tensor } from "../core/tensor.js";
-import { flatten, paths, type TreeDef, leaves as treeLeaves, unflatten } from "../core/tree.js";
-import { bind, type Trace, withLevel } from "../ops/bind.js";
-import { asTensor } from "../ops/convert.js";
+import { difference, flatten, type TreeDef, unflatten } from "../core/tree.js";
+import { onInterrupted } from "../core/turn.js";
+import { bind, withLevel } from "../ops/bind.js";
 import { type Attrs, NOT_DIFFERENTIABLE, type OpDef } from "../ops/registry.js";
-import { carriesGradient, leafNode, record, type TapeEdge, type TapeNode, walkBack } from "./tape.js";
-import { callSync, Tracer } from "./trace.js";
+import { carriesGradient, leafNode, record, type TapeNode } from "./tape.js";
+import { callSync, checkReturned, constantLike, type OwningTrace, runTraced, Tracer } from "./trace.js";
 import { Variable } from "./variable.js";
+import { walkBack } from "./walk.js";
 
-class VjpTracer extends Tracer {
+/** A value in a function that is being differentiated in reverse: output `slot` of `node`. */
+export class VjpTracer extends Tracer {
   constructor(
     readonly trace: VjpTrace,
     readonly primal: Tensor,
-    readonly edge: TapeEdge,
+    readonly node: TapeNode,
+    readonly slot: number,
   ) {
     super();
   }
+
+  override retained(): Tensor {
+    return new VjpTracer(this.trace, this.primal.retained(), this.node, this.slot);
+  }
 }
 
-class VjpTrace implements Trace {
+const running = new Set<VjpTrace>();
+onInterrupted(() => {
+  for (const trace of running) trace.free();
+  running.clear();
+});
+
+class VjpTrace implements OwningTrace {
   readonly name = "grad";
   active = true;
+  readonly made: Tensor[] = [];
+  /** The tape, oldest first. */
+  readonly nodes: TapeNode[] = [];
 
   constructor(readonly level: number) {}
 
   process(op: OpDef, inputs: readonly Tensor[], attrs: Attrs): Tensor[] {
-    const edges: (TapeEdge | null)[] = [];
-    const primals: Tensor[] = [];
-    for (const x of inputs) {
+    const count = inputs.length;
+    const parents = new Array<TapeNode | null>(count);
+    const slots = new Array<number>(count);
+    const primals = new Array<Tensor>(count);
+    for (let i = 0; i < count; i++) {
+      const x = inputs[i];
       const mine = x instanceof VjpTracer && x.trace === this;
-      edges.push(mine ? x.edge : null);
-      primals.push(mine ? x.primal : x);
+      parents[i] = mine ? x.node : null;
+      slots[i] = mine ? x.slot : 0;
+      primals[i] = mine ? x.primal : x;
     }
     const outputs = bind(op, primals, attrs);
+    if (op.composite) checkNotClosedOver(op, outputs, this);
     if (op.vjp === NOT_DIFFERENTIABLE || !outputs.some(carriesGradient)) return outputs;
-    const node = record(op, attrs, edges, primals, outputs);
-    return outputs.map((y, output) => (carriesGradient(y) ? new VjpTracer(this, y, { node, output }) : y));
+    const node = record(op, attrs, parents, slots, primals, outputs);
+    this.nodes.push(node);
+    return outputs.map((y, slot) => {
+      if (!carriesGradient(y)) return y;
+      if (!op.composite) this.made.push(y);
+      return new VjpTracer(this, y, node, slot);
+    });
+  }
+
+  /** Gives back everything that was saved. */
+  free(): void {
+    for (const node of this.nodes) node.free();
+    running.delete(this);
   }
 }
 
-/** A result with the function that carries gradients back through it. */
-export interface Pullback<T> {
-  readonly value: T;
-  /** Gradients of the arguments from a tree like `value`. May be called again. */
-  readonly pull: (cotangent: T) => unknown[];
-  /** Gives back what the pullback saved. */
-  readonly release: () => void;
+/** An op made of a function must get what is differentiated as arguments: else its reverse rule would not see it. */
+function checkNotClosedOver(op: OpDef, outputs: readonly Tensor[], trace: VjpTrace): void {
+  if (outputs.some((y) => y.trace === trace)) {
+    throw new TransformError(
+      `${op.name}: the function uses a value that is being differentiated but is not among its arguments; pass it as an argument (trees and modules are fine)`,
+    );
+  }
 }
 
-interface Traced {
-  /** Leaves of the function's result, free of this trace. */
-  readonly outputs: Tensor[];
-  readonly edges: (TapeEdge | null)[];
+/** What a recorded run of a function left. */
+export interface Recording {
+  /** Leaves of the function's result, one level down. */
+  readonly outputs: readonly Tensor[];
   readonly def: TreeDef;
-  readonly leaves: (TapeNode | null)[];
+  /** Where each output came from; `null`: it does not depend on what is differentiated. */
+  readonly from: readonly (TapeNode | null)[];
+  readonly slots: readonly number[];
+  /** Which outputs the run made itself, so that nobody else holds them. */
+  readonly owned: readonly boolean[];
+  /** One per wanted leaf of the arguments, in order; `null` for those that carry no derivative. */
+  readonly leaves: readonly (TapeNode | null)[];
+  readonly nodes: readonly TapeNode[];
+  free(): void;
 }
 
 /** The plain value of a leaf that is an argument: a variable's tensor at this moment. */
-const argumentValue = (x: Tensor): Tensor => (x instanceof Variable ? x.value : x);
+export const argumentValue = (x: Tensor): Tensor => (x instanceof Variable ? x.value : x);
 
-/** Runs `f` with tracers for those leaves of `args` that `wanted` names. */
-function traceReverse(
+/** Runs `f` with tracers for those leaves of `args` that `wanted` names, and records it. */
+export function recordRun(
   f: (...args: never[]) => unknown,
   args: readonly unknown[],
   wanted: (argument: number, leaf: Tensor) => boolean,
   where: string,
-): Traced {
+): Recording {
   return withLevel((level) => {
     const trace = new VjpTrace(level);
-    const nodes: (TapeNode | null)[] = [];
+    running.add(trace);
+    const leaves: (TapeNode | null)[] = [];
     const traced = args.map((arg, i) => {
+      const shared = new Map<Variable, Tensor>(); // a variable at two places of a model is one variable
       const flat = flatten(arg);
       const inputs = flat.leaves.map((leaf) => {
+        if (!wanted(i, leaf)) return leaf;
+        const known = leaf instanceof Variable ? shared.get(leaf) : undefined;
         const value = argumentValue(leaf);
-        if (!wanted(i, leaf)) return value;
+        if (known instanceof VjpTracer) {
+          leaves.push(known.node);
+          return known;
+        }
         const node = carriesGradient(value) ? leafNode(value) : null;
-        nodes.push(node);
-        return node ? new VjpTracer(trace, value, { node, output: 0 }) : value;
+        leaves.push(node);
+        if (node === null) return value;
+        trace.nodes.push(node);
+        const tracer = new VjpTracer(trace, value, node, 0);
+        if (leaf instanceof Variable) shared.set(leaf, tracer);
+        return tracer;
       });
       return unflatten(flat.def, inputs);
     });
     try {
-      const result = flatten(callSync(f, traced, where));
-      const edges = result.leaves.map((y) => (y instanceof VjpTracer && y.trace === trace ? y.edge : null));
-      const outputs = result.leaves.map((y) => (y instanceof VjpTracer && y.trace === trace ? y.primal : y));
-      return { outputs, edges, def: result.def, leaves: nodes };
-    } finally {
-      trace.active = false;
+      return runTraced(trace, () => {
+        const result = flatten(callSync(f, traced, where));
+        checkReturned(result.leaves, where);
+        const mine = result.leaves.map((y) => (y instanceof VjpTracer && y.trace === trace ? y : null));
+        return {
+          outputs: result.leaves.map((y, i) => mine[i]?.primal ?? y),
+          def: result.def,
+          from: mine.map((y) => y?.node ?? null),
+          slots: mine.map((y) => y?.slot ?? 0),
+          owned: mine.map((y) => y !== null && trace.made.includes(y.primal)),
+          leaves,
+          nodes: trace.nodes,
+          free: () => trace.free(),
+        };
+      });
+    } catch (error) {
+      trace.free();
+      throw error;
     }
   });
 }
 
-/** Gradients at the leaves, by walking back from the outputs. */
-function pullBack(
-  traced: Traced,
+/**
+ * Gradients of the wanted leaves (`null`: zero) from those of the outputs. No two are the same object, and none is one
+ * of `cotangents`: each may be disposed alone.
+ */
+export function pullBack(
+  recording: Recording,
   cotangents: readonly (Tensor | null)[],
   free: boolean,
-): Map<TapeNode, Tensor> {
-  const gradients = new Map<TapeNode, Tensor>();
-  const live = traced.edges
-    .map((edge, i) => ({ edge, g: cotangents[i] }))
-    .filter(({ edge }) => edge !== null);
-  walkBack(
-    live.map(({ edge }) => edge as TapeEdge),
-    live.map(({ g }) => g),
-    (node, g) => gradients.set(node, g),
-    { free },
-  );
-  return gradients;
+): (Tensor | null)[] {
+  const { nodes, from, slots, leaves } = recording;
+  const arrived = new Map<TapeNode, Tensor>();
+  try {
+    walkBack(nodes, from, slots, cotangents, { free, arrive: (leaf, g) => arrived.set(leaf, g) });
+  } finally {
+    if (free) recording.free();
+  }
+  const given = new Set<Tensor | null>(cotangents);
+  return leaves.map((leaf) => {
+    const g = leaf && arrived.get(leaf);
+    if (!g) return null;
+    if (!given.has(g)) {
+      given.add(g);
+      return g;
+    }
+    return g.reshape(g.shape);
+  });
 }
 
-function zeros(x: Tensor): Tensor {
-  return asTensor(0, x.dtype).cast(x.dtype).broadcastTo(x.shape);
+/** A result with the function that carries gradients back through it. */
+export interface Pullback<A extends unknown[], T> {
+  readonly value: T;
+  /** Gradients of the arguments, from a tree like `value`. May be called again, until `release`. */
+  readonly pull: (cotangent: T) => A;
+  /** Gives back what the pullback saved. Without it, the garbage collector does. */
+  readonly release: () => void;
 }
 
 /**
  * Runs `f` once and returns its value with the pullback: the product of a row vector with the Jacobian.
- * @example const { value, pull } = vjp((x) => x.sin(), x); const [dx] = pull(ones(x.shape));
+ * @example
+ * const { value, pull } = vjp((x: Tensor) => x.sin(), tensor([0, 1]));
+ * const [dx] = pull(ones([2])); // cos x
+ * @throws TransformError if `f` is asynchronous or returns undefined; from `pull`, if the cotangent is not like the value.
  */
-export function vjp<A extends unknown[], T>(f: (...args: A) => T, ...args: A): Pullback<T> {
-  const traced = traceReverse(f as never, args, () => true, "vjp");
-  const argumentLeaves = args.map((arg) => flatten(arg));
+export function vjp<A extends unknown[], T>(f: (...args: A) => T, ...args: A): Pullback<A, T> {
+  const recording = recordRun(f as never, args, () => true, "vjp");
+  running.forEach((trace) => {
+    if (trace.nodes === recording.nodes) running.delete(trace); // from here on it is the caller's
+  });
+  const flat = args.map((arg) => flatten(arg));
   return {
-    value: unflatten(traced.def, traced.outputs) as T,
+    value: unflatten(recording.def, recording.outputs) as T,
     pull: (cotangent) => {
-      const given = treeLeaves(cotangent);
-      if (given.length !== traced.outputs.length) {
-        throw new TransformError(
-          `vjp: the function returned ${traced.outputs.length} tensor(s), the cotangent has ${given.length}`,
-        );
-      }
-      const gradients = pullBack(traced, given, false);
+      const gradients = pullBack(recording, checkedCotangents(recording, cotangent), false);
       let next = 0;
-      return argumentLeaves.map(({ leaves, def }) =>
+      return flat.map(({ leaves, def }) =>
         unflatten(
           def,
-          leaves.map((leaf) => {
-            const node = traced.leaves[next++];
-            return (node && gradients.get(node)) ?? zeros(argumentValue(leaf));
-          }),
+          leaves.map((leaf) => gradients[next++] ?? constantLike(argumentValue(leaf), 0)),
         ),
-      );
+      ) as A;
     },
-    release: () =>
-      walkBack(
-        traced.edges.filter((e) => e !== null),
-        traced.edges.map(() => null),
-        () => {},
-        { free: true },
-      ),
+    release: () => recording.free(),
   };
 }
 
-export interface GradOptions {
-  /** Which arguments to differentiate with respect to; default the first. Several give a list of gradients. */
-  readonly argnums?: number | readonly number[];
-  /** The function returns `[loss, aux]`; aux is passed through. */
-  readonly hasAux?: boolean;
-}
-
-/** The result of `valueAndGrad`: the loss (or `[loss, aux]`) and gradients shaped like the argument(s). */
-export type ValueAndGrad<A extends unknown[], T> = (...args: A) => [value: T, gradient: A[0]];
-
-/**
- * A function that returns the value of `f` and its gradient with respect to its first argument (see `argnums`): a
- * tree of the same structure. Of modules, trainable variables are differentiated.
- * @example const [loss, grads] = valueAndGrad((model, x, y) => mse(model.forward(x), y))(model, x, y);
- * @throws TransformError if the result is not a scalar of floating point.
- */
-export function valueAndGrad<A extends unknown[], T>(
-  f: (...args: A) => T,
-  options: GradOptions = {},
-): ValueAndGrad<A, T> {
-  const { argnums = 0, hasAux = false } = options;
-  const wantedArguments = typeof argnums === "number" ? [argnums] : argnums;
-  return (...args) => {
-    for (const n of wantedArguments) checkArgument(args, n);
-    const wanted = (i: number, leaf: Tensor) =>
-      wantedArguments.includes(i) && !(leaf instanceof Variable && !leaf.requiresGrad);
-    const traced = traceReverse(f as never, args, wanted, "grad");
-    const value = unflatten(traced.def, traced.outputs) as T;
-    const loss = hasAux ? treeLeaves((value as unknown[])[0])[0] : traced.outputs[0];
-    if (!loss || (!hasAux && traced.outputs.length !== 1) || loss.size !== 1 || !carriesGradient(loss)) {
-      const got = traced.outputs.map(formatType).join(", ") || "no tensor";
-      throw new TransformError(
-        `grad: the function must return one floating-point scalar (the loss), got ${got}; reduce it with sum() or mean(), or use vjp or jacobian`,
-      );
+function checkedCotangents(recording: Recording, cotangent: unknown): (Tensor | null)[] {
+  const { leaves, def } = flatten(cotangent);
+  const found = difference(recording.def, def);
+  if (found) throw new TransformError(`vjp: the cotangent is not a tree like the value: ${found}`);
+  return leaves.map((leaf, i) => {
+    const y = recording.outputs[i];
+    const g = argumentValue(leaf);
+    if (g.shape.join() !== y.shape.join()) {
+      throw new TransformError(`vjp: the value is ${formatType(y)}, its cotangent ${formatType(g)}`);
     }
-    const cotangents = traced.outputs.map((y) =>
-      y === loss ? asTensor(1, y.dtype).broadcastTo(y.shape) : null,
-    );
-    const gradients = pullBack(traced, cotangents, true);
-    let next = 0;
-    const trees = wantedArguments
-      .slice()
-      .sort((a, b) => a - b)
-      .map((n) => {
-        const { leaves, def } = flatten(args[n]);
-        return unflatten(
-          def,
-          leaves.map((leaf) => {
-            const value = argumentValue(leaf);
-            if (!wanted(n, leaf)) return zeros(value);
-            const node = traced.leaves[next++];
-            return (node && gradients.get(node)) ?? zeros(value);
-          }),
-        );
-      });
-    return [value, (typeof argnums === "number" ? trees[0] : trees) as A[0]];
-  };
-}
-
-function checkArgument(args: readonly unknown[], n: number): void {
-  if (n >= args.length)
-    throw new TransformError(
-      `grad: argument ${n} was asked for, the function was called with ${args.length}`,
-    );
-  const { leaves } = flatten(args[n]);
-  if (leaves.length === 0)
-    throw new TransformError(`grad: argument ${n} holds no tensor to differentiate with respect to`);
-  if (!leaves.some((leaf) => carriesGradient(leaf))) {
-    throw new TransformError(
-      `grad: argument ${n} holds no floating-point tensor (${paths(args[n])[0] || "it"} is ${formatType(leaves[0])}); integers have no derivative, cast them first`,
-    );
-  }
-}
-
-/** The gradient of a scalar function with respect to its first argument (see `argnums`). */
-export function grad<A extends unknown[], T>(
-  f: (...args: A) => T,
-  options: GradOptions = {},
-): (...args: A) => A[0] {
-  const both = valueAndGrad(f, options);
-  return (...args) => both(...args)[1];
+    return carriesGradient(y) ? g.cast(y.dtype) : null;
+  });
 }

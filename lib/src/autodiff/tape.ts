@@ -6,85 +6,103 @@
  */
 import { isFloat } from "../core/dtype.js";
 import { TransformError } from "../core/errors.js";
-import type { TensorType } from "../core/shape.js";
-import type { Tensor } from "../core/tensor.js";
+import { formatType, sameShape, type TensorType } from "../core/shape.js";
+import { Tensor } from "../core/tensor.js";
 import { type Attrs, NOT_DIFFERENTIABLE, type OpDef, type VjpContext } from "../ops/registry.js";
-import { DenseTensor, viewOf } from "../runtime/dense.js";
-import { outsideScopes } from "../runtime/tidy.js";
+
+/** Sees the gradient of one output of a node when backward passes by; a tensor that it returns takes its place. */
+export interface Watcher {
+  readonly output: number;
+  arrive(gradient: Tensor): Tensor | undefined;
+}
 
 /** A recorded op, or a leaf (no op). */
 export class TapeNode {
-  /** Increases with time: an op's node is younger than those of its inputs. */
-  readonly id: number;
   private static count = 0;
-  /** Tensors kept for the reverse rule; absent entries are not needed by it. */
-  savedInputs: (Tensor | undefined)[] = [];
-  savedOutputs: Tensor[] = [];
+  /** Increases with time: an op's node is younger than those of its inputs. */
+  readonly id = ++TapeNode.count;
+  /** Tensors kept for the reverse rule; `ABSENT` where it reads none. */
+  savedInputs: readonly Tensor[] = NONE;
+  savedOutputs: readonly Tensor[] = NONE;
+  watchers: Watcher[] | null = null;
+  /** The last search that met this node. */
+  mark = 0;
   private freed = false;
 
   constructor(
     readonly op: OpDef | null,
     readonly attrs: Attrs,
-    readonly parents: readonly (TapeEdge | null)[],
+    /** Nodes that the inputs came from; `null` for inputs that are constant to this tape. */
+    readonly parents: readonly (TapeNode | null)[],
+    /** Which output of its parent each input was. */
+    readonly slots: readonly number[],
     readonly inputTypes: readonly TensorType[],
     readonly outputTypes: readonly TensorType[],
-  ) {
-    this.id = TapeNode.count++;
+  ) {}
+
+  /** True if it holds tensors. */
+  get saves(): boolean {
+    return this.savedInputs.length > 0 || this.savedOutputs.length > 0;
   }
 
-  save(inputs: readonly Tensor[], outputs: readonly Tensor[]): void {
-    const saves = this.op?.saves;
-    if (!saves) return;
-    if (saves.inputs === "all") this.savedInputs = inputs.map(hold);
-    else if (saves.inputs && saves.inputs.length > 0) {
-      this.savedInputs = new Array<Tensor | undefined>(inputs.length);
-      for (const i of saves.inputs) this.savedInputs[i] = hold(inputs[i]);
-    }
-    if (saves.outputs) this.savedOutputs = outputs.map(hold);
-  }
-
-  /** Gradients of the inputs from those of the outputs. */
+  /**
+   * Gradients of the inputs from those of the outputs.
+   * @throws TransformError if the saved tensors were given back, or the op's rule returns gradients of a wrong type.
+   */
   backward(cotangents: readonly (Tensor | null)[]): readonly (Tensor | null)[] {
     const op = this.op;
-    if (!op || op.vjp === NOT_DIFFERENTIABLE) return [];
+    if (op === null || op.vjp === NOT_DIFFERENTIABLE) return NONE;
     if (this.freed) {
       throw new TransformError(
-        `backward: the tensors that ${op.name} saved were given back by an earlier backward; call it with { retainGraph: true } to go back twice`,
+        `backward: what ${op.name} saved was given back, by an earlier backward or by the tidy() in which it ran; to go back twice call the first with { retainGraph: true }`,
       );
     }
     const context: VjpContext<Attrs> = {
-      inputs: this.savedInputs as Tensor[],
-      outputs: this.savedOutputs,
+      inputs: this.savedInputs.length > 0 ? this.savedInputs : absent(this.parents.length),
+      outputs: this.savedOutputs.length > 0 ? this.savedOutputs : absent(this.outputTypes.length),
       inputTypes: this.inputTypes,
       outputTypes: this.outputTypes,
       attrs: this.attrs,
-      needs: this.parents.map((parent) => parent !== null),
+      needs: this.parents.map(isPresent),
     };
-    return op.vjp(cotangents, context);
+    return this.checked(op, op.vjp(cotangents, context));
+  }
+
+  private checked(op: OpDef, gradients: readonly (Tensor | null)[]): readonly (Tensor | null)[] {
+    for (let i = 0; i < this.parents.length; i++) {
+      const g = gradients[i];
+      if (!g || this.parents[i] === null) continue;
+      const wanted = this.inputTypes[i];
+      if (g.dtype !== wanted.dtype || !sameShape(g.shape, wanted.shape)) {
+        throw new TransformError(
+          `${op.name}: its reverse rule returned a gradient ${formatType(g)} for input ${i}, which is ${formatType(wanted)}`,
+        );
+      }
+      // a rule may return what was saved, which free() is about to give back
+      if (this.savedInputs.includes(g) || this.savedOutputs.includes(g)) {
+        return gradients.map((x) => x && x.reshape(x.shape));
+      }
+    }
+    return gradients;
   }
 
   /** Gives back the saved tensors. */
   free(): void {
+    if (!this.saves) return;
     this.freed = true;
-    for (const t of this.savedInputs) t?.dispose();
-    for (const t of this.savedOutputs) t.dispose();
-    this.savedInputs = [];
-    this.savedOutputs = [];
+    for (const t of this.savedInputs) t.release();
+    for (const t of this.savedOutputs) t.release();
+    this.savedInputs = NONE;
+    this.savedOutputs = NONE;
+  }
+
+  /** For scopes: a tape that nobody can reach any more gives back what it saved. */
+  dispose(): void {
+    this.free();
   }
 }
 
-/** Where an input came from: which output of which node. */
-export interface TapeEdge {
-  readonly node: TapeNode;
-  readonly output: number;
-}
-
-/** A handle of the tape's own on the value, so that the user's dispose() and tidy() do not take it away. */
-function hold(x: Tensor): Tensor {
-  return x instanceof DenseTensor ? outsideScopes(() => viewOf(x, x)) : x;
-}
-
-/** True if a derivative can flow through an output of this type. */
+/** True if a derivative can flow through a value of this type. */
 export function carriesGradient(type: TensorType): boolean {
   return isFloat(type.dtype);
 }
@@ -93,75 +111,83 @@ export function carriesGradient(type: TensorType): boolean {
 export function record(
   op: OpDef,
   attrs: Attrs,
-  parents: readonly (TapeEdge | null)[],
+  parents: readonly (TapeNode | null)[],
+  slots: readonly number[],
   inputs: readonly Tensor[],
   outputs: readonly Tensor[],
 ): TapeNode {
-  const node = new TapeNode(op, attrs, parents, inputs.map(typeOf), outputs.map(typeOf));
-  node.save(inputs, outputs);
+  const node = new TapeNode(op, attrs, parents, slots, typesOf(inputs), typesOf(outputs));
+  const saves = op.saves;
+  if (!saves) return node;
+  if (saves.inputs === "all") node.savedInputs = inputs.map(retain);
+  else if (saves.inputs && saves.inputs.length > 0) {
+    const held = new Array<Tensor>(inputs.length).fill(ABSENT);
+    for (const i of saves.inputs) held[i] = inputs[i].retained();
+    node.savedInputs = held;
+  }
+  if (saves.outputs) node.savedOutputs = outputs.map(retain);
   return node;
 }
 
-/** A node without an op: an input of the differentiated function. */
+/** A node without an op: where gradients are wanted. */
 export function leafNode(x: Tensor): TapeNode {
-  return new TapeNode(null, {}, [], [], [typeOf(x)]);
+  return new TapeNode(null, NO_ATTRS, NONE, NONE, NONE, [{ shape: x.shape, dtype: x.dtype }]);
 }
 
-function typeOf({ shape, dtype }: TensorType): TensorType {
-  return { shape, dtype };
-}
+let searches = 0;
 
-/** Every node that the edges lead to, youngest first. */
-export function reachable(edges: readonly TapeEdge[]): TapeNode[] {
-  const seen = new Set<TapeNode>();
-  const open = edges.map((edge) => edge.node);
-  for (let node = open.pop(); node; node = open.pop()) {
-    if (seen.has(node)) continue;
-    seen.add(node);
-    for (const parent of node.parents) if (parent) open.push(parent.node);
-  }
-  return [...seen].sort((a, b) => b.id - a.id);
-}
-
-/**
- * Walks back from `edges` with their cotangents, youngest node first, so that a node has received everything before
- * it sends. `arrive` is called for each leaf, and for inner nodes that `wants` names.
- */
-export function walkBack(
-  edges: readonly TapeEdge[],
-  cotangents: readonly (Tensor | null)[],
-  arrive: (node: TapeNode, gradient: Tensor) => void,
-  options: { readonly free: boolean; readonly wants?: (node: TapeNode) => boolean },
-): void {
-  const received = new Map<TapeNode, (Tensor | null)[]>();
-  const give = (edge: TapeEdge, g: Tensor | null): void => {
-    if (g === null) return;
-    let slots = received.get(edge.node);
-    if (!slots) {
-      slots = new Array<Tensor | null>(edge.node.outputTypes.length).fill(null);
-      received.set(edge.node, slots);
-    }
-    const before = slots[edge.output];
-    slots[edge.output] = before ? before.add(g) : g;
+/** Every node from which a value in `from` was computed, oldest first. */
+export function history(from: readonly (TapeNode | null)[]): TapeNode[] {
+  const search = ++searches;
+  const found: TapeNode[] = [];
+  const open: TapeNode[] = [];
+  const meet = (node: TapeNode | null): void => {
+    if (node === null || node.mark === search) return;
+    node.mark = search;
+    found.push(node);
+    open.push(node);
   };
-  edges.forEach((edge, i) => {
-    give(edge, cotangents[i]);
-  });
-  const order = reachable(edges);
-  try {
-    for (const node of order) {
-      const slots = received.get(node);
-      if (!slots) continue;
-      received.delete(node);
-      if (node.op === null || options.wants?.(node)) arrive(node, slots[0] as Tensor);
-      if (node.op === null) continue;
-      const sent = node.backward(slots);
-      node.parents.forEach((parent, i) => {
-        if (parent) give(parent, sent[i] ?? null);
-      });
-      if (options.free) node.free();
-    }
-  } finally {
-    if (options.free) for (const node of order) if (node.op) node.free();
+  for (const node of from) meet(node);
+  for (let node = open.pop(); node; node = open.pop()) for (const parent of node.parents) meet(parent);
+  return found.sort((a, b) => a.id - b.id);
+}
+
+const NONE: readonly never[] = [];
+const NO_ATTRS = {};
+const isPresent = (x: unknown): boolean => x !== null;
+const retain = (x: Tensor): Tensor => x.retained();
+
+function typesOf(tensors: readonly Tensor[]): TensorType[] {
+  const types = new Array<TensorType>(tensors.length);
+  for (let i = 0; i < tensors.length; i++) types[i] = { shape: tensors[i].shape, dtype: tensors[i].dtype };
+  return types;
+}
+
+/** Stands where a tensor was not saved: reading it is an error in the op's definition. */
+class AbsentTensor extends Tensor {
+  private refuse(): never {
+    throw new TransformError(
+      "a reverse rule read a tensor that its op does not save; name it in the op's `saves`, or read its type from inputTypes or outputTypes",
+    );
   }
+  get shape(): never {
+    return this.refuse();
+  }
+  get dtype(): never {
+    return this.refuse();
+  }
+  get device(): never {
+    return this.refuse();
+  }
+  get trace(): never {
+    return this.refuse();
+  }
+}
+
+const ABSENT = new AbsentTensor();
+const absentLists: (readonly Tensor[])[] = [];
+
+function absent(count: number): readonly Tensor[] {
+  absentLists[count] ??= new Array<Tensor>(count).fill(ABSENT);
+  return absentLists[count];
 }

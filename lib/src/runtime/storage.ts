@@ -17,6 +17,11 @@ export class Storage {
     this.data = hostView(dtype, memory.buffer, this.ptr, length);
   }
 
+  /** True if more than one handle, view or tape has it. */
+  get shared(): boolean {
+    return this.references > 1;
+  }
+
   get alive(): boolean {
     return this.references > 0;
   }

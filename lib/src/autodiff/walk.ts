@@ -1,0 +1,144 @@
+/**
+ * Walking a tape backward: youngest node first, so that a node has received everything before it sends. Gradients
+ * on their way are given back as soon as they were passed on: the walk needs the memory of its front, not of its path.
+ */
+import type { Tensor } from "../core/tensor.js";
+import { closeScope, type Disposable, disposeEarly, openScope } from "../runtime/tidy.js";
+import type { TapeNode } from "./tape.js";
+
+export interface WalkOptions {
+  /** Gives back what each node saved when it has been passed. */
+  readonly free: boolean;
+  /** Called for each leaf that a gradient reaches. The gradient belongs to the scope in which the walk runs. */
+  readonly arrive: (leaf: TapeNode, gradient: Tensor) => void;
+}
+
+/**
+ * Carries `cotangents` (`null`: zero) from outputs `slots` of nodes `from` to the leaves.
+ * @param nodes the history of `from`, oldest first (see `history`).
+ */
+export function walkBack(
+  nodes: readonly TapeNode[],
+  from: readonly (TapeNode | null)[],
+  slots: readonly number[],
+  cotangents: readonly (Tensor | null)[],
+  { free, arrive }: WalkOptions,
+): void {
+  const front = new Front();
+  const kept: Disposable[] = [];
+  const keep = (part: Disposable): void => {
+    kept.push(part);
+  };
+  openScope();
+  try {
+    for (let i = 0; i < from.length; i++) {
+      const [node, g] = [from[i], cotangents[i]];
+      if (node && g) front.add(node, slots[i], g);
+    }
+    for (let i = nodes.length - 1; i >= 0; i--) {
+      const node = nodes[i];
+      const received = front.take(node);
+      if (received) {
+        if (node.watchers !== null) watch(node, received, front, keep);
+        if (node.op === null) {
+          const g = received[0] as Tensor;
+          g.parts(keep);
+          arrive(node, g);
+        } else step(node, received, front);
+      }
+      if (free) node.free();
+    }
+  } finally {
+    if (free) for (const node of nodes) node.free();
+    closeScope(kept);
+  }
+}
+
+/** Runs a node's rule and hands on what it returns; its temporaries are given back. */
+function step(node: TapeNode, received: readonly (Tensor | null)[], front: Front): void {
+  const carried: Disposable[] = [];
+  openScope();
+  try {
+    const sent = node.backward(received);
+    for (let i = 0; i < node.parents.length; i++) {
+      const parent = node.parents[i];
+      const g = sent[i];
+      if (parent && g) front.add(parent, node.slots[i], g);
+    }
+    for (let i = 0; i < node.parents.length; i++) {
+      const parent = node.parents[i];
+      if (parent) front.peek(parent, node.slots[i])?.parts((part) => carried.push(part));
+    }
+  } finally {
+    closeScope(carried);
+  }
+  for (const g of received) if (g) front.drop(g);
+  front.sweep();
+}
+
+function watch(
+  node: TapeNode,
+  received: (Tensor | null)[],
+  front: Front,
+  keep: (part: Disposable) => void,
+): void {
+  for (const watcher of node.watchers ?? []) {
+    const g = received[watcher.output];
+    if (!g) continue;
+    g.parts(keep);
+    front.hold(g); // the watcher may have put it somewhere
+    received[watcher.output] = watcher.arrive(g) ?? g;
+  }
+}
+
+/** Gradients on their way, and how many places hold each. */
+class Front {
+  private readonly pending = new Map<TapeNode, (Tensor | null)[]>();
+  private readonly uses = new Map<Tensor, number>();
+  private finished: Tensor[] = [];
+
+  add(node: TapeNode, slot: number, g: Tensor): void {
+    let at = this.pending.get(node);
+    if (!at) {
+      at = new Array<Tensor | null>(node.outputTypes.length).fill(null);
+      this.pending.set(node, at);
+    }
+    const before = at[slot];
+    const sum = before ? before.add(g) : g;
+    at[slot] = sum;
+    this.hold(sum);
+    if (before) this.drop(before);
+  }
+
+  /** One more place holds `g`. Tracers are left to the end of the walk: several may share their parts. */
+  hold(g: Tensor): void {
+    if (g.trace === null) this.uses.set(g, (this.uses.get(g) ?? 0) + 1);
+  }
+
+  peek(node: TapeNode, slot: number): Tensor | null {
+    return this.pending.get(node)?.[slot] ?? null;
+  }
+
+  take(node: TapeNode): (Tensor | null)[] | undefined {
+    const received = this.pending.get(node);
+    this.pending.delete(node);
+    return received;
+  }
+
+  /** One place less holds `g`. */
+  drop(g: Tensor): void {
+    const uses = this.uses.get(g);
+    if (uses === undefined) return;
+    if (uses > 1) this.uses.set(g, uses - 1);
+    else {
+      this.uses.delete(g);
+      this.finished.push(g);
+    }
+  }
+
+  /** Gives back what no place holds any more, if the walk made it. */
+  sweep(): void {
+    for (const g of this.finished) if (!this.uses.has(g)) g.parts(disposeEarly);
+    this.finished = [];
+  }
+}
