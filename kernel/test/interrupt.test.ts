@@ -42,7 +42,8 @@ it.each([
     const stop = kernel.client.onMessage(({ header }) => {
       if (header.msg_type !== "execute_input") return;
       stop();
-      setTimeout(resolve, 150);
+      // The network case has to get as far as its loop.
+      setTimeout(resolve, code.includes("fetch") ? 1_000 : 150);
     });
   });
   const cell = kernel.client.execute(code, asking ? { input: () => new Promise(() => {}) } : {});

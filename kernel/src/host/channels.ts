@@ -27,7 +27,7 @@ export class Channels {
   };
   private readonly heartbeat = new Reply({ linger: 0 });
   private readonly queues: Record<RequestChannel | "iopub", SendQueue>;
-  private readonly seen = new RecentIds();
+  private readonly seen = new RecentSignatures();
 
   constructor(
     private readonly wire: Wire,
@@ -82,7 +82,7 @@ export class Channels {
     for await (const frames of this.routers[channel]) {
       try {
         const message = this.wire.decode(frames);
-        if (this.seen.add(message.header.msg_id)) this.inbox.request(channel, message);
+        if (this.seen.add(this.wire.signatureOf(frames))) this.inbox.request(channel, message);
         else this.inbox.log(`dropped a repeated message ${message.header.msg_id} on ${channel}`);
       } catch (error) {
         if (!(error instanceof WireError)) throw error;
@@ -135,11 +135,16 @@ class SendQueue {
   }
 }
 
-/** The last message ids, so that a recorded message played back does nothing. */
-class RecentIds {
+/**
+ * The last signatures, so that a recorded message played back does nothing.
+ * (Not the ids: a jupyter_client manager and its client share a session and count their ids each from 0.)
+ */
+class RecentSignatures {
   private readonly ids = new Set<string>();
 
+  /** @returns false when it was there already; unsigned messages are always new. */
   add(id: string): boolean {
+    if (id === "") return true;
     if (this.ids.has(id)) return false;
     this.ids.add(id);
     if (this.ids.size > 65_536) this.ids.delete(this.ids.values().next().value!);

@@ -103,6 +103,11 @@ export class Wire {
     };
   }
 
+  /** The signature that a message came with. */
+  signatureOf(frames: Buffer[]): string {
+    return frames[frames.findIndex((frame) => frame.equals(DELIMITER)) + 1]?.toString("latin1") ?? "";
+  }
+
   private signature(parts: Buffer[]): string {
     if (this.key === "") return "";
     const hmac = createHmac("sha256", this.key);

@@ -12,7 +12,7 @@ import { allowInput } from "./input.js";
 import { send } from "./link.js";
 import { addScript, originalPosition } from "./positions.js";
 import { render } from "./render.js";
-import { enterRun, NO_RUN, withRun } from "./runs.js";
+import { abandonRun, enterRun, NO_RUN, withRun } from "./runs.js";
 import { flush } from "./streams.js";
 
 export const INTERRUPTED: ErrorReport = {
@@ -49,7 +49,10 @@ export class Evaluator {
     enterRun(request.run);
     allowInput(request.allowStdin);
     const interrupted = new Promise<Outcome>((resolve) => {
-      this.abandon = () => resolve({ error: INTERRUPTED, interrupted: true });
+      this.abandon = () => {
+        abandonRun(request.run);
+        resolve({ error: INTERRUPTED, interrupted: true });
+      };
     });
     const outcome = await Promise.race([this.evaluateAndShow(request), interrupted]);
     this.abandon = undefined;

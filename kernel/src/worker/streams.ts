@@ -15,6 +15,7 @@ const FLUSH_AT = 64 * 1024;
 let run = 0;
 let stream: StreamName = "stdout";
 let text = "";
+let flushed = 0;
 let timer: NodeJS.Timeout | undefined;
 const startTimer = setTimeout;
 
@@ -26,7 +27,8 @@ export function write(name: StreamName, chunk: string): void {
     run = owner;
   }
   text += chunk;
-  if (text.length >= FLUSH_AT) flush();
+  // After a pause the first piece goes at once: a computation that follows may keep the timer from firing.
+  if (text.length >= FLUSH_AT || performance.now() - flushed > FLUSH_AFTER_MS) flush();
   else timer ??= startTimer(flush, FLUSH_AFTER_MS);
 }
 
@@ -34,6 +36,7 @@ export function flush(): void {
   if (timer) clearTimeout(timer);
   timer = undefined;
   if (text === "") return;
+  flushed = performance.now();
   const piece = text;
   text = "";
   send({ type: "stream", run, name: stream, text: piece });

@@ -7,7 +7,7 @@
 import type { Session } from "node:inspector";
 import { createRequire, syncBuiltinESMExports } from "node:module";
 import { RUNTIME } from "../compile/scope.js";
-import { currentRun, withRun } from "./runs.js";
+import { currentRun, isAbandoned, withRun } from "./runs.js";
 
 type Callback = (...args: unknown[]) => unknown;
 
@@ -52,7 +52,8 @@ export function installTimers(session: Session): void {
       const run = currentRun();
       // Node passes the arguments after the delay on to the callback, so the wrapper sees them.
       return original(
-        (...args: unknown[]) => guarded(session, () => withRun(run, () => (callback as Callback)(...args))),
+        (...args: unknown[]) =>
+          isAbandoned(run) || guarded(session, () => withRun(run, () => (callback as Callback)(...args))),
         ...rest,
       );
     };
