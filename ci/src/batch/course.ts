@@ -58,7 +58,9 @@ export class Judges {
   get(slug: string): Promise<Judge> {
     let judge = this.ready.get(slug);
     if (!judge) {
-      judge = readSource(this.course, slug).then((assignment) => prepareJudge(assignment));
+      judge = slugsOf(this.course, [slug])
+        .then(() => readSource(this.course, slug))
+        .then((assignment) => prepareJudge(assignment));
       this.ready.set(slug, judge);
     }
     return judge;

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noThenProperty: thenables are what is tested
 /** The kit as a test cell uses it, against functions in this very process. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { TensorData } from "../wire/tensor.js";

@@ -24,6 +24,7 @@ const DEFAULT_OUTPUT_BYTES = 256 * 1024 * 1024;
 
 /** Sessions that are running: ended when the grader is, also when it ends by an error. */
 const running = new Set<ZmqSession>();
+let ending = false;
 process.on("exit", () => {
   for (const session of running) session.kill();
 });
@@ -35,22 +36,16 @@ export class ZmqSession implements KernelSession {
   constructor(private readonly options: ZmqOptions) {}
 
   async start(): Promise<void> {
+    if (ending) throw new GraderError("interrupted");
     running.add(this);
     const { spec, cwd, env } = this.options;
-    // Results must not depend on where the grader runs, and the learner's code gets none of its secrets.
-    const clean = {
-      PATH: process.env.PATH ?? "",
-      HOME: process.env.HOME ?? "",
-      TZ: "UTC",
-      LANG: "C.UTF-8",
-      NODE_NO_WARNINGS: "1",
-    };
     this.kernel = await launchKernel(spec, {
       cwd,
-      env: { ...clean, ...env },
+      env: { ...cleanEnvironment(), ...env },
       detached: true,
       stdio: "ignore",
     });
+    this.death = deathOf(this.kernel);
     try {
       this.client = await Promise.race([KernelClient.connect(this.kernel.connection, START_MS), this.death]);
     } catch (error) {
@@ -131,8 +126,9 @@ export class ZmqSession implements KernelSession {
   private death: Promise<never> = new Promise(() => {});
 }
 
-/** Ends every kernel that this process started; for the way out. */
+/** Ends every kernel that this process started and starts no more; for the way out. */
 export async function shutdownAll(): Promise<void> {
+  ending = true;
   await Promise.all([...running].map((session) => session.shutdown()));
 }
 
@@ -151,6 +147,15 @@ function summary({ reply, outputs, stdout, stderr }: ExecuteResult): Execution {
     text,
     error: { name: String(ename ?? "Error"), message: String(evalue ?? ""), traceback: lines },
   };
+}
+
+/** Results must not depend on where the grader runs, and the learner's code gets none of the grader's secrets. */
+function cleanEnvironment(): Record<string, string> {
+  const { PATH = "", HOME = "", TMPDIR } = process.env;
+  // The launcher adds to this process's environment; an undefined variable is left out.
+  const without = Object.fromEntries(Object.keys(process.env).map((name) => [name, undefined]));
+  const clean = { PATH, HOME, TMPDIR, TZ: "UTC", LANG: "C.UTF-8", NODE_NO_WARNINGS: "1" };
+  return { ...without, ...clean } as Record<string, string>;
 }
 
 function deathOf({ process: child }: KernelProcess): Promise<never> {
