@@ -25,10 +25,6 @@ export function isRecording(): boolean {
   return recording;
 }
 
-export function gradientReads(): number {
-  return reads;
-}
-
 /**
  * Runs `body` without recording: for evaluation, metrics and updates of variables.
  * @example noGrad(() => weights.assign(weights.sub(step)))
@@ -110,6 +106,7 @@ class TapeTrace implements Trace {
     const outputs = withRecording(false, () => bind(op, primals, attrs), op.name);
     if (!depends && reads === before) return outputs;
     reads++;
+    if (outputs.some((y) => y.trace !== null)) return bind(op, primals, attrs); // a transformation is watching from a closure
     const node = record(op, attrs, parents, slots, primals, outputs);
     if (node.saves) trackInScope(node);
     return outputs.map((y, slot) => (carriesGradient(y) ? new TapeTensor(y, node, slot) : y));
