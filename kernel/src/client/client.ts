@@ -99,6 +99,8 @@ export class KernelClient {
       channel?: "shell" | "control";
       timeoutMs?: number;
       onMessage?: (message: Message) => void;
+      /** `false` returns with the reply: some kernels send no status for control requests. */
+      needsIdle?: boolean;
     } = {},
   ): Promise<{ reply: Message; outputs: Message[] }> {
     const entry = await this.exchange(options.channel ?? "shell", type, content, {

@@ -1,0 +1,128 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { CellSyntaxError, compileCell } from "./cell.js";
+import { unshift } from "./edits.js";
+
+const code = async (source: string) => (await compileCell(source)).code;
+
+describe("declarations", () => {
+  it.each([
+    ["const x = 1", "var   x = 1"],
+    ["let x", "var x = void 0"],
+    ["let x, y = 2", "var x = void 0, y = 2"],
+    ["const { a, b: [c] } = d", "var   { a, b: [c] } = d"],
+    ["class A {}", "var A = class A {};"],
+    ["function f() {}", "function f() {}"],
+    ["for (const x of y) {}", "for (const x of y) {}"],
+    ["{ let x = 1 }", "{ let x = 1 }"],
+    ["const process = 1", "let   process = 1"],
+    ["function fetch() {}", "let fetch = function fetch() {};"],
+    ["export const x = 1", "       var   x = 1"],
+    ["export default 5", "               5"],
+    ["export { x }; const x = 1", "              var   x = 1"],
+  ])("%s becomes %s", async (source, expected) => {
+    expect(await code(source)).toBe(expected);
+  });
+});
+
+describe("imports", () => {
+  it.each([
+    [
+      'import a, { b as c } from "m"',
+      'var {"default": a, "b": c} = await __mlsys__.import("m", ["default","b"], undefined); ',
+    ],
+    ['import * as n from "m"', 'var n = await __mlsys__.import("m", [], undefined); '],
+    ['import "m"', 'await __mlsys__.import("m", [], undefined); '],
+    ['import { "a b" as c } from "m"', 'var {"a b": c} = await __mlsys__.import("m", ["a b"], undefined); '],
+    [
+      'import d from "./d.json" with { type: "json" }',
+      'var {"default": d} = await __mlsys__.import("./d.json", ["default"], {type: "json"}); ',
+    ],
+    [
+      'import { performance } from "node:perf_hooks"',
+      'let {"performance": performance} = await __mlsys__.import("node:perf_hooks", ["performance"], undefined); ',
+    ],
+  ])("%s", async (source, expected) => {
+    expect((await code(source)).trimEnd()).toBe(expected.trimEnd());
+  });
+
+  it("leaves strings, comments and templates alone", async () => {
+    const source = '\'import x from "y"\'; // import z\n`${1} import("q")`';
+    expect(await code(source)).toBe(source);
+  });
+
+  it("rewrites import() and import.meta, wherever they stand", async () => {
+    expect(await code("const f = () => [import('x'), import.meta.url]")).toBe(
+      "var   f = () => [__mlsys__.load('x'), __mlsys__.meta.url]",
+    );
+  });
+
+  it("elides type imports", async () => {
+    expect(await code('import type { A } from "m"; import { type B, c } from "n"; c as B')).not.toContain(
+      '"m"',
+    );
+  });
+});
+
+describe("what runs as written and what is transpiled", () => {
+  it("keeps plain JavaScript to the character", async () => {
+    const source = "f(  1 )  // comment\n  .then( g )";
+    expect(await compileCell(source)).toMatchObject({ code: source, shifts: [] });
+  });
+
+  it("reads f<T>(x) as a call, not as two comparisons", async () => {
+    expect(await code("f<number>(x)")).toBe("f(x);\n");
+    expect(await code("a < b && c > d")).toBe("a < b && c > d;\n");
+  });
+
+  it.each([
+    ["1 + 1", true],
+    ['console.log("a", 2)', true],
+    ["-3 * (2 ** 4)", true],
+    ["x", false],
+    ["'a' - 1", false],
+    ["console.log(x)", false],
+    ["const x = 1", false],
+    ["console.nothing(1)", false],
+  ])("%s needs no check: %s", async (source, evident) => {
+    expect((await compileCell(source)).evident).toBe(evident);
+  });
+
+  it("knows whether there is a result", async () => {
+    for (const [source, has] of [
+      ["1", true],
+      ["1;", true],
+      ["1;;", true],
+      ["const x = 1", false],
+      ["1; if (2) 3", false],
+      ["", false],
+    ] as const)
+      expect([source, (await compileCell(source)).hasResult]).toEqual([source, has]);
+  });
+
+  it("reports where a syntax error is", async () => {
+    await expect(compileCell("const a = 1;\nlet b = ;")).rejects.toMatchObject({
+      name: "SyntaxError",
+      line: 2,
+      column: 9,
+    });
+    await expect(compileCell("}")).rejects.toBeInstanceOf(CellSyntaxError);
+  });
+});
+
+it("brings every column of a rewritten line back", async () => {
+  const names = fc.stringMatching(/^[a-z]{1,6}$/).map((name) => `v_${name}`);
+  const statement = fc.oneof(
+    names.map((name) => `let ${name};`),
+    names.map((name) => `class ${name} {}`),
+    names.map((name) => `import "${name}";`),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(statement, { maxLength: 6 }), async (statements) => {
+      const source = `${[...new Set(statements)].join(" ")} marker`;
+      const { code: out, shifts } = await compileCell(source).catch(() => ({ code: source, shifts: [] }));
+      expect(unshift(shifts, 0, out.indexOf("marker"))).toBe(source.indexOf("marker"));
+    }),
+    { numRuns: 60 },
+  );
+});
