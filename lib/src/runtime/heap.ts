@@ -1,9 +1,16 @@
-/** The host heap: one shared linear memory from which every host storage is cut, so that threads and WASM reach the same bytes. */
+/**
+ * The host heap: one shared linear memory from which every host storage is cut, so that threads and WASM reach the same
+ * bytes. Freed blocks are kept by size class; a request that no block of its class fits takes a larger free one and
+ * splits it, before the memory grows.
+ */
 import { MlsysError } from "../core/errors.js";
 
 const PAGE = 65536;
 const MAX_PAGES = 65536; // 4 GiB, the most a 32-bit linear memory has
 const FIRST_ADDRESS = 65536; // the first page stays free: address 0 is "nowhere", and the pool keeps its control words there
+const GRAIN = 64;
+const SPLIT_AT_LEAST = 1 << 20; // smaller requests are cheaper from fresh memory than from the search
+const GROW_PAGES = 256;
 
 export const memory = new WebAssembly.Memory({ initial: 256, maximum: MAX_PAGES, shared: true });
 
@@ -17,43 +24,62 @@ export interface HeapStats {
   readonly liveStorages: number;
   /** Size of the linear memory. */
   readonly committedBytes: number;
+  /** In freed blocks that wait for reuse. */
+  readonly freeBytes: number;
 }
 
+/** Called before an allocation of `bytes` when much was allocated since its last call; may free storages. */
+export type PressureHandler = (bytes: number) => void;
+
+/** Free blocks by size. */
 const free = new Map<number, number[]>();
 let top = FIRST_ADDRESS;
+let committed = memory.buffer.byteLength;
 let liveBytes = 0;
 let peakBytes = 0;
 let liveStorages = 0;
+let freeBytes = 0;
+let pressure: PressureHandler = () => {};
 
 /** Rounds up to a size class: 64-byte steps up to 1 KiB, then four classes per power of two. */
 export function sizeClass(bytes: number): number {
-  if (bytes <= 1024) return Math.max(64, (bytes + 63) & ~63);
+  if (bytes <= 1024) return Math.max(GRAIN, (bytes + GRAIN - 1) & ~(GRAIN - 1));
   const step = 2 ** (Math.floor(Math.log2(bytes - 1)) - 2);
   return Math.ceil(bytes / step) * step;
 }
 
-/** Reserves at least `bytes` bytes at a 64-byte boundary and returns the address. Contents are undefined. */
+/**
+ * Reserves at least `bytes` bytes at a 64-byte boundary and returns the address. Contents are undefined.
+ * @throws MlsysError when 4 GiB are used up.
+ */
 export function allocate(bytes: number): number {
   const size = sizeClass(bytes);
-  const ptr = free.get(size)?.pop() ?? extend(size);
+  pressure(size);
+  const list = free.get(size);
+  let ptr = list?.pop();
+  if (ptr !== undefined) freeBytes -= size;
+  else ptr = (size >= SPLIT_AT_LEAST ? split(size) : undefined) ?? extend(size);
   liveBytes += size;
   liveStorages++;
   if (liveBytes > peakBytes) peakBytes = liveBytes;
   return ptr;
 }
 
-/** Gives back what `allocate(bytes)` returned. */
+/** Gives back what `allocate(bytes)` returned. Storage sees to it that this happens once. */
 export function release(ptr: number, bytes: number): void {
   const size = sizeClass(bytes);
-  const list = free.get(size);
-  if (list) list.push(ptr);
-  else free.set(size, [ptr]);
+  keep(ptr, size);
   liveBytes -= size;
   liveStorages--;
 }
 
+/** Memory that is never given back and counts as no storage: the pool's rings, scratch, tables. */
+export function reserve(bytes: number): number {
+  return extend(sizeClass(bytes));
+}
+
 export function heapStats(): HeapStats {
-  return { liveBytes, peakBytes, liveStorages, committedBytes: memory.buffer.byteLength };
+  return { liveBytes, peakBytes, liveStorages, committedBytes: committed, freeBytes };
 }
 
 /** Starts a new measurement of `peakBytes`. */
@@ -61,19 +87,73 @@ export function resetPeak(): void {
   peakBytes = liveBytes;
 }
 
+/** Says what to do before allocations when memory might be held by unreachable tensors. */
+export function onPressure(handler: PressureHandler): void {
+  pressure = handler;
+}
+
+function keep(ptr: number, size: number): void {
+  const list = free.get(size);
+  if (list) list.push(ptr);
+  else free.set(size, [ptr]);
+  freeBytes += size;
+}
+
+/** The smallest free block that is larger, cut in two. The rest goes back under the largest class that it fills. */
+function split(size: number): number | undefined {
+  if (freeBytes < size) return undefined;
+  let best = Number.POSITIVE_INFINITY;
+  for (const [have, list] of free) if (have > size && have < best && list.length > 0) best = have;
+  const ptr = free.get(best)?.pop();
+  if (ptr === undefined) return undefined;
+  freeBytes -= best;
+  keepPieces(ptr + size, best - size);
+  return ptr;
+}
+
+function keepPieces(ptr: number, bytes: number): void {
+  let at = ptr;
+  let rest = bytes;
+  while (rest >= GRAIN) {
+    const piece = classBelow(rest);
+    keep(at, piece);
+    at += piece;
+    rest -= piece;
+  }
+}
+
+/** The largest size class that is not above `bytes`. */
+function classBelow(bytes: number): number {
+  if (bytes < 1024) return bytes & ~(GRAIN - 1);
+  const step = 2 ** (Math.floor(Math.log2(bytes)) - 2);
+  return Math.floor(bytes / step) * step;
+}
+
 function extend(size: number): number {
-  const ptr = top;
-  const need = ptr + size - memory.buffer.byteLength;
+  const need = top + size - committed;
   if (need > 0) {
     const pages = Math.ceil(need / PAGE);
-    const have = memory.buffer.byteLength / PAGE;
+    const have = committed / PAGE;
     if (have + pages > MAX_PAGES) {
-      throw new MlsysError(
-        `out of tensor memory: ${size} bytes wanted, ${liveBytes} bytes alive in ${liveStorages} storages, limit 4 GiB; free tensors with dispose(), using or tidy()`,
-      );
+      const block = split(size);
+      if (block !== undefined) return block;
+      throw outOfMemory(size);
     }
-    memory.grow(Math.min(Math.max(pages, 256), MAX_PAGES - have));
+    try {
+      memory.grow(Math.min(Math.max(pages, GROW_PAGES), MAX_PAGES - have));
+    } catch {
+      throw outOfMemory(size);
+    }
+    committed = memory.buffer.byteLength;
   }
+  const ptr = top;
   top += size;
   return ptr;
+}
+
+function outOfMemory(size: number): MlsysError {
+  const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  return new MlsysError(
+    `out of tensor memory: ${mib(size)} wanted; ${mib(liveBytes)} are alive in ${liveStorages} storages and ${mib(freeBytes)} free in smaller pieces, of at most 4 GiB; free tensors with dispose(), using or tidy()`,
+  );
 }

@@ -1,0 +1,92 @@
+/** Matrix products of strided operands: which kernel, which blocks, how many threads. matmul and the convolutions call this. */
+import { getNumThreads, launch, type PoolKernel } from "../../pool/pool.js";
+import { wasmFeatures } from "../features.js";
+import { compileKernels } from "../module.js";
+import { type GemmType, gemmModule, MAX_COLUMNS, MAX_ROWS, PANEL_BYTES } from "./gemm-code.js";
+
+/** A matrix in memory: address of element (0, 0), and strides in elements. `batch`: to the next matrix. */
+export interface Matrix {
+  readonly ptr: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly batch: number;
+}
+
+type Kernels = Record<"gemm" | "dots", PoolKernel>;
+
+const WORTH_A_THREAD = 2e6; // floating-point operations: some 50 µs
+const DIRECT_ROWS = 4; // with so few rows, packing B costs more than it saves
+const compiled = new Map<GemmType, Kernels>();
+
+/**
+ * c = a · b for a batch of `count` products: a is m × k, b k × n, c m × n with contiguous rows (`c.columns` is 1).
+ * c must not overlap a or b.
+ */
+export function gemm(
+  type: GemmType,
+  [m, n, k]: readonly [number, number, number],
+  a: Matrix,
+  b: Matrix,
+  c: Matrix,
+  count = 1,
+): void {
+  if (m === 0 || n === 0 || count === 0) return;
+  const kernels = kernelsFor(type);
+  const bytes = type === "float32" ? 4 : 8;
+  const s = (stride: number) => stride * bytes;
+  const flops = 2 * m * n * k;
+  if (count === 1 && k > 0) {
+    if (m <= DIRECT_ROWS && a.columns === 1 && b.rows === 1 && b.columns !== 1) {
+      const args = [a.ptr, b.ptr, c.ptr, m, n, k, s(a.rows), s(b.columns), s(c.rows), bytes];
+      launch(kernels.dots, args, n, grainOf(flops, n), 4);
+      return;
+    }
+    if (n === 1 && a.columns === 1 && b.rows === 1) {
+      // The transposed problem: one row b', columns of a' are the rows of a.
+      const args = [b.ptr, a.ptr, c.ptr, 1, m, k, 0, s(a.rows), bytes, s(c.rows)];
+      launch(kernels.dots, args, m, grainOf(flops, m), 4);
+      return;
+    }
+  }
+  const [rows, columns] = blocks(type, m, n, flops, count);
+  const tiles = count * Math.ceil(m / rows) * Math.ceil(n / columns);
+  const direct = rows <= DIRECT_ROWS && b.columns === 1 ? 1 : 0;
+  const args = [
+    ...[a.ptr, b.ptr, c.ptr, m, n, k],
+    ...[s(a.rows), s(a.columns), s(b.rows), s(b.columns), s(c.rows), s(a.batch), s(b.batch), s(c.batch)],
+    ...[rows, columns, direct],
+  ];
+  launch(kernels.gemm, args, tiles, grainOf(flops * count, tiles));
+}
+
+/** How many items make a piece of work that is worth a thread. */
+function grainOf(flops: number, items: number): number {
+  return Math.max(1, Math.ceil((WORTH_A_THREAD * items) / Math.max(flops, 1)));
+}
+
+/** Rows and columns of a block: large enough to repay packing, small enough to give each thread some. */
+function blocks(
+  type: GemmType,
+  m: number,
+  n: number,
+  flops: number,
+  count: number,
+): readonly [number, number] {
+  let rows = Math.min(m, MAX_ROWS);
+  let columns = Math.min(n, MAX_COLUMNS[type] / 2);
+  const width = PANEL_BYTES / (type === "float32" ? 4 : 8);
+  const wanted = Math.min(getNumThreads() * 2, Math.floor((flops * count) / WORTH_A_THREAD));
+  const tiles = () => count * Math.ceil(m / rows) * Math.ceil(n / columns);
+  while (tiles() < wanted && columns > 4 * width) columns = Math.ceil(columns / 2 / width) * width;
+  while (tiles() < wanted && rows > 16) rows = Math.ceil(rows / 4) * 2;
+  return [rows, columns];
+}
+
+function kernelsFor(type: GemmType): Kernels {
+  let kernels = compiled.get(type);
+  if (!kernels) {
+    kernels = compileKernels(gemmModule(type, wasmFeatures().relaxed), ["gemm", "dots"]);
+    compiled.set(type, kernels);
+  }
+  return kernels;
+}
