@@ -51,3 +51,22 @@ export function randomWords(key: readonly [number, number], count: number): Uint
   }
   return out.subarray(0, count);
 }
+
+/** Random words of a key, one after the other. */
+export class WordStream {
+  private readonly block = new Uint32Array(4);
+  private drawn = 0;
+
+  constructor(private readonly key: readonly [number, number]) {}
+
+  /** The next 32 random bits as an integer from 0. */
+  next(): number {
+    if (this.drawn % 4 === 0) philox4x32(this.key, [this.drawn / 4, 0, 0, 0], this.block);
+    return this.block[this.drawn++ % 4];
+  }
+
+  /** Evenly distributed in 0 … count − 1. */
+  below(count: number): number {
+    return Math.floor((this.next() / 2 ** 32) * count);
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * Module: a part of a model. Whatever tensors and modules a subclass keeps in its own properties (also in arrays and
+ * plain objects) are its parameters and submodules; there is nothing to register. To transformations a module is plain
+ * data: a tree whose leaves are its tensors. (Book, chapter 2: the Cell base class; Equinox: modules as pytrees.)
+ */
+import { Variable } from "../autodiff/variable.js";
+import { MlsysError } from "../core/errors.js";
+import { formatShape, sameShape } from "../core/shape.js";
+import { Tensor } from "../core/tensor.js";
+import { flatten, pathsOf, type TreeNode, treeFlatten } from "../core/tree.js";
+
+/** True for what holds tensors: a module, a tensor, or an array or plain object that holds some. */
+function holdsTensors(value: unknown): boolean {
+  if (value instanceof Tensor || value instanceof Module) return true;
+  return typeof value === "object" && value !== null && flatten(value).leaves.length > 0;
+}
+
+export abstract class Module implements TreeNode {
+  /** Some layers (dropout, batch normalization) do another thing while training. */
+  training = true;
+
+  /** What the module computes. */
+  abstract forward(...inputs: never[]): unknown;
+
+  [treeFlatten](): ReturnType<TreeNode[typeof treeFlatten]> {
+    const children: Record<string, unknown> = {};
+    for (const [name, value] of Object.entries(this)) if (holdsTensors(value)) children[name] = value;
+    return {
+      children,
+      rebuild: (replaced) =>
+        Object.assign(Object.create(Object.getPrototypeOf(this) as object), this, replaced) as Module,
+    };
+  }
+
+  /** The variables by their path: `["layers.0.weight", variable]`. */
+  namedVariables(): [string, Variable][] {
+    const { leaves, def } = flatten(this);
+    const names = pathsOf(def);
+    const seen = new Set<Variable>();
+    const out: [string, Variable][] = [];
+    leaves.forEach((leaf, i) => {
+      if (!(leaf instanceof Variable) || seen.has(leaf)) return;
+      seen.add(leaf);
+      out.push([names[i], leaf]);
+    });
+    return out;
+  }
+
+  /** The trainable variables by their path. */
+  namedParameters(): [string, Variable][] {
+    return this.namedVariables().filter(([, v]) => v.requiresGrad);
+  }
+
+  /** The trainable variables. */
+  parameters(): Variable[] {
+    return this.namedParameters().map(([, v]) => v);
+  }
+
+  /** This module and all below, by path ("" for this one). */
+  namedModules(path = ""): [string, Module][] {
+    const out: [string, Module][] = [[path, this]];
+    const visit = (value: unknown, at: string): void => {
+      if (value instanceof Module) out.push(...value.namedModules(at));
+      else if (Array.isArray(value)) for (const [i, v] of value.entries()) visit(v, `${at}.${i}`);
+    };
+    for (const [name, value] of Object.entries(this)) visit(value, path === "" ? name : `${path}.${name}`);
+    return out;
+  }
+
+  /** Switches this module and all below to training. */
+  train(on = true): this {
+    for (const [, module] of this.namedModules()) module.training = on;
+    return this;
+  }
+
+  /** Switches this module and all below to evaluation. */
+  eval(): this {
+    return this.train(false);
+  }
+
+  zeroGrad(): void {
+    for (const v of this.parameters()) v.zeroGrad();
+  }
+
+  /** All variables' values by path. */
+  stateDict(): Map<string, Tensor> {
+    return new Map(this.namedVariables().map(([name, v]) => [name, v.value]));
+  }
+
+  /**
+   * Assigns values by path.
+   * @throws MlsysError that lists every missing, unknown and misshapen entry; nothing is assigned then.
+   */
+  loadStateDict(state: ReadonlyMap<string, Tensor>): void {
+    const variables = new Map(this.namedVariables());
+    const problems: string[] = [];
+    for (const [name, v] of variables) {
+      const value = state.get(name);
+      if (!value) problems.push(`${name} is missing`);
+      else if (!sameShape(value.shape, v.shape))
+        problems.push(
+          `${name} has shape ${formatShape(value.shape)}, the model's is ${formatShape(v.shape)}`,
+        );
+    }
+    for (const name of state.keys()) if (!variables.has(name)) problems.push(`${name} is not in the model`);
+    if (problems.length > 0) throw new MlsysError(`loadStateDict: ${problems.join("; ")}`);
+    for (const [name, v] of variables) v.assign((state.get(name) as Tensor).cast(v.dtype));
+  }
+
+  /** A table of the modules and their parameters. */
+  summary(): string {
+    const rows = this.namedModules().map(([path, module]) => {
+      const own = Object.entries(module).filter(
+        (entry): entry is [string, Variable] => entry[1] instanceof Variable,
+      );
+      const count = own.reduce((sum, [, v]) => sum + v.size, 0);
+      return [
+        path || "(model)",
+        module.constructor.name,
+        own.map(([name, v]) => `${name} ${formatShape(v.shape)}`).join(", "),
+        count ? count.toLocaleString("en-US") : "",
+      ];
+    });
+    const total = this.parameters().reduce((sum, v) => sum + v.size, 0);
+    const table = [["module", "type", "parameters", "count"], ...rows];
+    const width = [0, 1, 2, 3].map((i) => Math.max(...table.map((row) => row[i].length)));
+    const lines = table.map((row) =>
+      row
+        .map((cell, i) => (i === 3 ? cell.padStart(width[i]) : cell.padEnd(width[i])))
+        .join("  ")
+        .trimEnd(),
+    );
+    return [
+      lines[0],
+      "-".repeat(lines[0].length),
+      ...lines.slice(1),
+      `${total.toLocaleString("en-US")} trainable parameters`,
+    ].join("\n");
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * Optimizers. The rule is a pure function of parameters, gradients and state, made of ops, so that a whole training
+ * step can be captured into a graph; `step` applies it to a model's variables.
+ */
+import { Variable } from "../autodiff/variable.js";
+import { MlsysError, ValueError } from "../core/errors.js";
+import { formatType, sameShape } from "../core/shape.js";
+import type { Tensor } from "../core/tensor.js";
+import { leaves } from "../core/tree.js";
+import { tensor } from "../ops/convert.js";
+import { zerosLike } from "../ops/create.js";
+import { tidy } from "../ops/tidy.js";
+
+export interface OptimizerState {
+  /** Steps taken, float32. */
+  readonly step: Tensor;
+  /** Per slot (momentum, second moment …): a tensor per parameter. */
+  readonly slots: Readonly<Record<string, readonly Tensor[]>>;
+}
+
+/** What a rule gets for one parameter. */
+export interface RuleInput {
+  readonly parameter: Tensor;
+  readonly gradient: Tensor;
+  readonly slots: Readonly<Record<string, Tensor>>;
+  /** Number of this step, from 1. */
+  readonly step: Tensor;
+  readonly rate: Tensor;
+}
+
+export interface RuleOutput {
+  readonly parameter: Tensor;
+  readonly slots: Readonly<Record<string, Tensor>>;
+}
+
+/** A learning rate, or how it follows from the number of steps taken. */
+export type Schedule = number | ((step: number) => number);
+
+export interface OptimizerOptions {
+  /** Learning rate. */
+  readonly lr: Schedule;
+}
+
+export abstract class Optimizer {
+  private readonly variables: Variable[];
+  private current: { step: number; slots: Record<string, Variable[]> } | null = null;
+
+  /** @param target a module, or any tree of variables; those that require no gradient are left alone. */
+  constructor(
+    target: unknown,
+    protected readonly options: OptimizerOptions,
+  ) {
+    this.variables = [
+      ...new Set(
+        leaves(target).filter((leaf): leaf is Variable => leaf instanceof Variable && leaf.requiresGrad),
+      ),
+    ];
+    if (this.variables.length === 0)
+      throw new ValueError(`${this.constructor.name}: there is no variable to train`);
+    if (typeof options.lr === "number" && !(options.lr > 0))
+      throw new ValueError(`${this.constructor.name}: the learning rate must be positive, got ${options.lr}`);
+  }
+
+  /** Names of the tensors that the rule keeps per parameter; they start as zeros. */
+  protected abstract readonly slotNames: readonly string[];
+
+  /** One parameter's step, by ops only. */
+  protected abstract rule(input: RuleInput): RuleOutput;
+
+  /** The learning rate of the step after `taken` ones. */
+  rateAt(taken: number): number {
+    return typeof this.options.lr === "number" ? this.options.lr : this.options.lr(taken);
+  }
+
+  /** State before the first step. */
+  init(parameters: readonly Tensor[]): OptimizerState {
+    return {
+      step: tensor(0),
+      slots: Object.fromEntries(this.slotNames.map((name) => [name, parameters.map((p) => zerosLike(p))])),
+    };
+  }
+
+  /** The next parameters and state: a pure function of its arguments. */
+  update(
+    parameters: readonly Tensor[],
+    gradients: readonly Tensor[],
+    state: OptimizerState,
+    rate: Tensor = tensor(this.rateAt(0)),
+  ): { parameters: Tensor[]; state: OptimizerState } {
+    const step = state.step.add(1);
+    const results = parameters.map((parameter, i) => {
+      const slots = Object.fromEntries(this.slotNames.map((name) => [name, state.slots[name][i]]));
+      return this.rule({
+        parameter,
+        gradient: gradients[i],
+        slots,
+        step: step.cast(parameter.dtype),
+        rate: rate.cast(parameter.dtype),
+      });
+    });
+    const slots = Object.fromEntries(this.slotNames.map((name) => [name, results.map((r) => r.slots[name])]));
+    return { parameters: results.map((r) => r.parameter), state: { step, slots } };
+  }
+
+  /**
+   * Takes a step. Without `gradients`, by what `backward()` left in the variables' `grad` (those without one stay).
+   * @param gradients a tree like the target, from `grad` or `valueAndGrad`
+   */
+  step(gradients?: unknown): void {
+    const list = gradients === undefined ? this.variables.map((v) => v.grad) : this.match(gradients);
+    const trained = this.variables.map((_, i) => i).filter((i) => list[i] !== null);
+    this.current ??= {
+      step: 0,
+      slots: Object.fromEntries(
+        this.slotNames.map((name) => [
+          name,
+          this.variables.map((v) => new Variable(zerosLike(v), { requiresGrad: false })),
+        ]),
+      ),
+    };
+    const { current } = this;
+    tidy(() => {
+      const state: OptimizerState = {
+        step: tensor(current.step),
+        slots: Object.fromEntries(
+          this.slotNames.map((name) => [name, trained.map((i) => current.slots[name][i].value)]),
+        ),
+      };
+      const next = this.update(
+        trained.map((i) => this.variables[i].value),
+        trained.map((i) => list[i] as Tensor),
+        state,
+        tensor(this.rateAt(current.step)),
+      );
+      trained.forEach((i, k) => {
+        this.variables[i].assign(next.parameters[k]);
+        for (const name of this.slotNames) current.slots[name][i].assign(next.state.slots[name][k]);
+      });
+    });
+    current.step++;
+  }
+
+  /** Forgets the gradients that `backward()` left. */
+  zeroGrad(): void {
+    for (const v of this.variables) v.zeroGrad();
+  }
+
+  /** Gradients in the order of the variables. */
+  private match(gradients: unknown): Tensor[] {
+    const found = leaves(gradients);
+    const wanted = this.variables;
+    const matching =
+      found.length === wanted.length
+        ? found
+        : found.filter((g) => wanted.some((v) => sameShape(g.shape, v.shape)));
+    if (matching.length !== wanted.length || matching.some((g, i) => !sameShape(g.shape, wanted[i].shape))) {
+      throw new MlsysError(
+        `step: the gradients [${found.map(formatType).join(", ")}] do not match the variables [${wanted.map(formatType).join(", ")}]`,
+      );
+    }
+    return matching;
+  }
+}

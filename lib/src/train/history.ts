@@ -1,0 +1,77 @@
+/** What happened during training. */
+import { displaySymbol, type MimeBundle } from "../viz/bundle.js";
+import { Figure, layoutOf, type PlotTrace } from "../viz/plot.js";
+
+/** Points drawn of a curve; longer ones are thinned. */
+const MAX_POINTS = 500;
+
+export class History {
+  /** Loss of each step. */
+  readonly loss: number[] = [];
+  /** Metrics after each epoch. */
+  readonly metrics: Record<string, number[]>;
+  /** Number of steps taken when each epoch ended. */
+  readonly epochEnds: number[] = [];
+
+  constructor(metricNames: readonly string[] = []) {
+    this.metrics = Object.fromEntries(metricNames.map((name) => [name, []]));
+  }
+
+  addStep(loss: number): void {
+    this.loss.push(loss);
+  }
+
+  addEpoch(scores: Readonly<Record<string, number>>): void {
+    this.epochEnds.push(this.loss.length);
+    for (const [name, value] of Object.entries(scores)) this.metrics[name]?.push(value);
+  }
+
+  /** Mean loss of an epoch (from 0). */
+  epochLoss(epoch: number): number {
+    const steps = this.loss.slice(this.epochEnds[epoch - 1] ?? 0, this.epochEnds[epoch]);
+    return steps.reduce((a, b) => a + b, 0) / steps.length;
+  }
+
+  /** The loss by step, smoothed over neighbours when there are many, and the metrics by epoch. */
+  figure(): Figure {
+    const width = Math.max(1, Math.ceil(this.loss.length / MAX_POINTS));
+    const x: number[] = [];
+    const y: number[] = [];
+    for (let i = 0; i < this.loss.length; i += width) {
+      const part = this.loss.slice(i, i + width);
+      x.push(i + part.length);
+      y.push(part.reduce((a, b) => a + b, 0) / part.length);
+    }
+    const traces: PlotTrace[] = [
+      { type: "scatter", mode: "lines", name: width > 1 ? `loss (mean of ${width})` : "loss", x, y },
+    ];
+    for (const [name, values] of Object.entries(this.metrics)) {
+      if (values.length > 0)
+        traces.push({
+          type: "scatter",
+          mode: "lines+markers",
+          name,
+          x: this.epochEnds.slice(0, values.length),
+          y: values,
+          yaxis: "y2",
+        });
+    }
+    const layout = layoutOf({ xLabel: "step", yLabel: "loss" });
+    const second =
+      traces.length > 1
+        ? {
+            yaxis2: { overlaying: "y", side: "right", title: { text: Object.keys(this.metrics).join(", ") } },
+          }
+        : {};
+    return new Figure(traces, {
+      ...layout,
+      ...second,
+      showlegend: true,
+      legend: { orientation: "h", y: 1.15 },
+    });
+  }
+
+  [displaySymbol](): MimeBundle {
+    return this.figure().bundle();
+  }
+}

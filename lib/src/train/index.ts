@@ -1,0 +1,13 @@
+/** Training: the loop, its history, metrics. */
+export {
+  type Batch,
+  type Callback,
+  evaluate,
+  type FitEvent,
+  type FitOptions,
+  fit,
+  type Metric,
+  type Model,
+} from "./fit.js";
+export { History } from "./history.js";
+export { accuracy } from "./metrics.js";

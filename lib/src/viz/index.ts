@@ -1,0 +1,17 @@
+/** What people look at rather than read. */
+export { type MimeBundle, publisher } from "./bundle.js";
+export {
+  bar,
+  Figure,
+  type FigureOptions,
+  heatmap,
+  histogram,
+  imageGrid,
+  line,
+  PALETTE,
+  type PlotTrace,
+  type Series,
+  scatter,
+} from "./plot.js";
+export { ProgressBar, type ProgressOptions } from "./progress.js";
+export { gantt, type Span, utilization } from "./timeline.js";
