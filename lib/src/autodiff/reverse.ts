@@ -54,12 +54,14 @@ class VjpTrace implements OwningTrace {
       slots[i] = mine ? x.slot : 0;
       primals[i] = mine ? x.primal : x;
     }
-    const outputs = bind(op, primals, attrs);
+    const wide = op.residuals?.(attrs) ?? attrs;
+    const outputs = bind(op, primals, wide);
+    const visible = op.residuals ? outputs.slice(0, op.type(inputs, attrs).length) : outputs;
     if (op.composite) checkNotClosedOver(op, outputs, this);
-    if (op.vjp === NOT_DIFFERENTIABLE || !outputs.some(carriesGradient)) return outputs;
-    const node = record(op, attrs, parents, slots, primals, outputs);
+    if (op.vjp === NOT_DIFFERENTIABLE || !visible.some(carriesGradient)) return visible;
+    const node = record(op, wide, parents, slots, primals, outputs);
     this.nodes.push(node);
-    return outputs.map((y, slot) => {
+    return visible.map((y, slot) => {
       if (!carriesGradient(y)) return y;
       if (!op.composite) this.made.push(y);
       return new VjpTracer(this, y, node, slot);

@@ -103,13 +103,15 @@ class TapeTrace implements Trace {
     depends: boolean,
   ): Tensor[] {
     const before = reads;
-    const outputs = withRecording(false, () => bind(op, primals, attrs), op.name);
-    if (!depends && reads === before) return outputs;
+    const wide = op.residuals?.(attrs) ?? attrs;
+    const outputs = withRecording(false, () => bind(op, primals, wide), op.name);
+    const visible = op.residuals ? outputs.slice(0, op.type(primals, attrs).length) : outputs;
+    if (!depends && reads === before) return visible;
     reads++;
     if (outputs.some((y) => y.trace !== null)) return bind(op, primals, attrs); // a transformation is watching from a closure
-    const node = record(op, attrs, parents, slots, primals, outputs);
+    const node = record(op, wide, parents, slots, primals, outputs);
     if (node.saves) trackInScope(node);
-    return outputs.map((y, slot) => (carriesGradient(y) ? new TapeTensor(y, node, slot) : y));
+    return visible.map((y, slot) => (carriesGradient(y) ? new TapeTensor(y, node, slot) : y));
   }
 }
 

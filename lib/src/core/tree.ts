@@ -57,16 +57,9 @@ export function unflatten(def: TreeDef, leaves: readonly unknown[]): unknown {
     const children = node.children.map(build);
     if (node.kind === "array") return children;
     if (node.kind === "map") return new Map(node.keys.map((key, i) => [key, children[i]]));
-    const record: Record<string, unknown> = {};
-    if (node.kind === "object") for (const key of node.value as string[]) record[key] = undefined;
-    node.keys.forEach((key, i) => {
-      Object.defineProperty(record, key as string, {
-        value: children[i],
-        enumerable: true,
-        writable: true,
-        configurable: true,
-      });
-    });
+    const built = new Map(node.keys.map((key, i) => [key as string, children[i]]));
+    const order = (node.kind === "object" ? node.value : node.keys) as readonly string[];
+    const record = Object.fromEntries(order.map((key) => [key, built.get(key)])); // defines, so "__proto__" stays a key
     return node.rebuild ? node.rebuild(record) : record;
   };
   return build(def);
