@@ -87,6 +87,7 @@ describe("redeclaration", () => {
   it("shadows a global of Node without changing it", async () => {
     await run('const performance = "mine"; const URL = 1;');
     expect(
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the cell's own template
       text(await run("`${performance} ${URL} ${typeof globalThis.performance} ${typeof globalThis.URL}`")),
     ).toBe("'mine 1 object function'");
     expect((await run('import { readFile } from "node:fs/promises"; typeof readFile')).reply.status).toBe(

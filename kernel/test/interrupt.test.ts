@@ -32,6 +32,7 @@ it.each([
   [
     "a loop after the network",
     "const server = createServer((_, s) => s.end('hi')).listen(0); await new Promise<void>((r) => server.once('listening', () => r()));" +
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the cell's own template
       "await (await fetch(`http://127.0.0.1:${(server.address() as { port: number }).port}`)).text(); while (true) {}",
   ],
   ["a child process that is waited for", 'cp.execSync("sleep 60")'],

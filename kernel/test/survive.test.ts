@@ -75,6 +75,7 @@ it("drops malformed, wrongly signed and repeated messages with a log line each",
 it("gives the worker no key and no connection file", async () => {
   const { result } = await kernel.client.execute(
     'import { readdirSync, readlinkSync } from "node:fs"; JSON.stringify([process.argv, process.env, process.execArgv, ' +
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the cell's own template
       'process.platform === "linux" ? readdirSync("/proc/self/fd").map((fd) => { try { return readlinkSync(`/proc/self/fd/${fd}`) } catch { return "" } }) : []])',
   );
   const all = String(result!["text/plain"]);
