@@ -108,23 +108,26 @@ function records(
     : { path: `${path}.${extra}`, got: show(got[extra], 300), expected: "nothing" };
 }
 
+/** Each expected entry takes one of the same key and value away: keys may be equal without being the same. */
 function maps(
   got: Map<unknown, unknown>,
   expected: Map<unknown, unknown>,
   path: string,
 ): Difference | undefined {
+  const left = [...got];
   for (const [key, want] of expected) {
-    const match = findKey(got.keys(), key);
-    if (!match)
+    const sameKey = left.filter(([other]) => !firstDifference(other, key));
+    const match = sameKey.find(([, value]) => !firstDifference(value, want));
+    if (match) left.splice(left.indexOf(match), 1);
+    else if (sameKey.length > 0) return firstDifference(sameKey[0][1], want, `${path}.get(${show(key, 80)})`);
+    else
       return {
         path,
         got: `${show(got, 300)} without the key ${show(key, 80)}`,
         expected: show(expected, 300),
       };
-    const difference = firstDifference(got.get(match.key), want, `${path}.get(${show(key, 80)})`);
-    if (difference) return difference;
   }
-  if (got.size === expected.size) return undefined;
+  if (left.length === 0) return undefined;
   return {
     path,
     got: `${show(got, 300)} (${got.size} entries)`,
@@ -133,14 +136,13 @@ function maps(
 }
 
 function sets(got: Set<unknown>, expected: Set<unknown>, path: string): Difference | undefined {
-  const missing = [...expected].find((item) => !findKey(got.values(), item));
-  if (missing === undefined && got.size === expected.size) return undefined;
-  return { path, got: show(got, 300), expected: show(expected, 300) };
-}
-
-function findKey(keys: Iterable<unknown>, wanted: unknown): { key: unknown } | undefined {
-  for (const key of keys) if (!firstDifference(key, wanted)) return { key };
-  return undefined;
+  const left = [...got];
+  for (const item of expected) {
+    const index = left.findIndex((other) => !firstDifference(other, item));
+    if (index < 0) return { path, got: show(got, 300), expected: show(expected, 300) };
+    left.splice(index, 1);
+  }
+  return left.length === 0 ? undefined : { path, got: show(got, 300), expected: show(expected, 300) };
 }
 
 function kindOf(value: object): string {

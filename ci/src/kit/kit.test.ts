@@ -124,6 +124,15 @@ describe("expectations", () => {
     );
     expect(await failure(() => expectEqual("1", 1))).toBe("got '1', expected 1");
   });
+  it("equal: Maps and Sets by content, each element once", async () => {
+    expectEqual(new Set([[1], [2]]), new Set([[2], [1]]));
+    expect(await failure(() => expectEqual(new Set([[1], [2]]), new Set([[1], [1]])))).toMatch(/^got Set/);
+    const twins = () => new Map<unknown, unknown>([[[1], "a"], [[1], "b"]]); // biome-ignore format: short
+    expectEqual(twins(), new Map([...twins()].reverse()));
+    expect(await failure(() => expectEqual(new Map([["x", 1]]), new Map([["x", 2]])))).toBe(
+      "got 1, expected 2 (first difference at .get('x'))",
+    );
+  });
   it("close: NumPy's figures, shapes, dtypes, ragged arrays", async () => {
     expectClose([[1, 2 + 1e-9]], new TensorData("float32", [1, 2], new Float32Array([1, 2])));
     expectClose([Number.POSITIVE_INFINITY, Number.NaN], [Number.POSITIVE_INFINITY, Number.NaN]);
