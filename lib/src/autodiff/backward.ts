@@ -6,7 +6,7 @@ import { asTensor, type TensorLike } from "../ops/convert.js";
 import { concrete } from "../ops/read.js";
 import { viewOf } from "../runtime/dense.js";
 import { history, type TapeNode } from "./tape.js";
-import { addWatcher, noGrad, onTape, TapeTensor } from "./tape-mode.js";
+import { addWatcher, noGrad, onTape, TapeTensor, variableHost } from "./tape-mode.js";
 import { constantLike } from "./trace.js";
 import { ownerOf } from "./variable.js";
 import { walkBack } from "./walk.js";
@@ -32,6 +32,12 @@ export function backward(
   { retainGraph = false }: BackwardOptions = {},
 ): void {
   const at = onTape(y);
+  const host = at ? null : variableHost();
+  if (host !== null) {
+    for (const [variable, g] of host.backward(y, seedFor(y, gradient)))
+      variable.grad = variable.grad === null ? g : variable.grad.add(g);
+    return;
+  }
   if (!at?.node) {
     const why =
       y.trace === null || at

@@ -66,7 +66,7 @@ class BatchTrace implements OwningTrace {
     return batched.outputs.map((y, i) => {
       const axis = batched.axes[i];
       if (axis === null) return y;
-      if (!op.composite) this.made.push(y);
+      if (!op.composite || !values.includes(y)) this.made.push(y); // functions may return what they were given
       return new BatchTracer(this, y, axis);
     });
   }

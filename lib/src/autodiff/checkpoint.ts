@@ -7,6 +7,7 @@ import type { Tensor } from "../core/tensor.js";
 import { flatten, type TreeDef, unflatten } from "../core/tree.js";
 import { bind } from "../ops/bind.js";
 import type { Attrs, OpDef, VjpContext } from "../ops/registry.js";
+import { tidy } from "../ops/tidy.js";
 import { resultTypes } from "./abstract.js";
 import { isWalking, passToBackward } from "./backward.js";
 import { vmap } from "./batch.js";
@@ -67,7 +68,7 @@ function rematerialized(name: string, run: Leafwise): OpDef {
     name,
     samples: [],
     type: (inputs) => resultTypes(run, inputs),
-    composite: run,
+    composite: (inputs) => tidy(() => run(inputs)),
     reference: () => {
       throw new TransformError(`${name} has no kernel: it runs other ops`);
     },

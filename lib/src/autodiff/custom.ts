@@ -4,6 +4,7 @@ import type { Tensor } from "../core/tensor.js";
 import { difference, flatten, type TreeDef, unflatten } from "../core/tree.js";
 import { bind } from "../ops/bind.js";
 import type { Attrs, OpDef } from "../ops/registry.js";
+import { tidy } from "../ops/tidy.js";
 import { resultTypes } from "./abstract.js";
 import { vmap } from "./batch.js";
 import { pullBack, recordRun } from "./reverse.js";
@@ -88,7 +89,7 @@ function customOp(parts: CustomParts): OpDef {
     name,
     samples: [],
     type: (inputs) => resultTypes(forward, inputs),
-    composite: forward,
+    composite: (inputs) => tidy(() => forward(inputs)),
     reference: () => {
       throw new TransformError(`${name} has no kernel: it runs other ops`);
     },

@@ -61,7 +61,7 @@ class JvpTrace implements OwningTrace {
           `${op.name}: its forward rule returned a tangent ${formatType(t)} for output ${i}, which is ${formatType(y)}`,
         );
       }
-      if (!op.composite) this.made.push(y, t);
+      this.made.push(y, t);
       return new JvpTracer(this, y, t);
     });
   }

@@ -6,6 +6,7 @@ import { difference, flatten, type TreeDef, unflatten } from "../core/tree.js";
 import { onInterrupted } from "../core/turn.js";
 import { bind, withLevel } from "../ops/bind.js";
 import { type Attrs, NOT_DIFFERENTIABLE, type OpDef } from "../ops/registry.js";
+import { madeInScope } from "../runtime/tidy.js";
 import { carriesGradient, leafNode, record, type TapeNode } from "./tape.js";
 import { callSync, checkReturned, constantLike, type OwningTrace, runTraced, Tracer } from "./trace.js";
 import { Variable } from "./variable.js";
@@ -63,7 +64,7 @@ class VjpTrace implements OwningTrace {
     this.nodes.push(node);
     return visible.map((y, slot) => {
       if (!carriesGradient(y)) return y;
-      if (!op.composite) this.made.push(y);
+      if (!op.composite || !primals.includes(y)) this.made.push(y); // functions may return what they were given
       return new VjpTracer(this, y, node, slot);
     });
   }
@@ -84,6 +85,15 @@ function checkNotClosedOver(op: OpDef, outputs: readonly Tensor[], trace: VjpTra
   }
 }
 
+/** True if all of `y` was made in the innermost scope. */
+function isFresh(y: Tensor): boolean {
+  let fresh = true;
+  y.parts((part) => {
+    fresh &&= madeInScope(part);
+  });
+  return fresh;
+}
+
 /** What a recorded run of a function left. */
 export interface Recording {
   /** Leaves of the function's result, one level down. */
@@ -100,8 +110,8 @@ export interface Recording {
   free(): void;
 }
 
-/** The plain value of a leaf that is an argument: a variable's tensor at this moment. */
-export const argumentValue = (x: Tensor): Tensor => (x instanceof Variable ? x.value : x);
+/** The plain value of a leaf that is an argument: what a variable holds at this moment. */
+export const argumentValue = (x: Tensor): Tensor => (x instanceof Variable ? x.present : x);
 
 /** Runs `f` with tracers for those leaves of `args` that `wanted` names, and records it. */
 export function recordRun(
@@ -145,7 +155,7 @@ export function recordRun(
           def: result.def,
           from: mine.map((y) => y?.node ?? null),
           slots: mine.map((y) => y?.slot ?? 0),
-          owned: mine.map((y) => y !== null && trace.made.includes(y.primal)),
+          owned: mine.map((y) => y !== null && trace.made.includes(y.primal) && isFresh(y.primal)),
           leaves,
           nodes: trace.nodes,
           free: () => trace.free(),

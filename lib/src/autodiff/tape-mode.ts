@@ -54,6 +54,40 @@ export function withRecording<T>(on: boolean, body: () => T, where: string): T {
   }
 }
 
+/** A capture that is running: meanwhile variables are values of its graph, and what happens to them is written down. */
+export interface VariableHost {
+  /** Applies an op whose inputs are variables or values of the tape, but of no transformation. */
+  process(op: OpDef, inputs: readonly Tensor[], attrs: Attrs): Tensor[];
+  /** The graph's value for what the variable holds at this point. */
+  read(variable: Tensor): Tensor;
+  assign(variable: Tensor, value: Tensor): void;
+  /** Gradients of variables, from that of `y`, by nodes of the graph. */
+  backward(y: Tensor, gradient: Tensor): (readonly [variable: Tensor, gradient: Tensor])[];
+}
+
+let host: VariableHost | null = null;
+onInterrupted(() => {
+  host = null;
+});
+
+/** The capture that variables belong to at the moment. */
+export function variableHost(): VariableHost | null {
+  return host;
+}
+
+/** Runs `body` with variables belonging to `next`. */
+export function withVariableHost<T>(next: VariableHost | null, body: () => T): T {
+  const before = host;
+  enterSection();
+  host = next;
+  try {
+    return body();
+  } finally {
+    host = before;
+    leaveSection();
+  }
+}
+
 /** Between plain evaluation (0) and the first transformation (1). */
 const TAPE_LEVEL = 0.5;
 
@@ -70,6 +104,7 @@ class TapeTrace implements Trace {
   readonly active = true;
 
   process(op: OpDef, inputs: readonly Tensor[], attrs: Attrs): Tensor[] {
+    if (host !== null) return host.process(op, inputs, attrs);
     const count = inputs.length;
     const parents = new Array<TapeNode | null>(count);
     const slots = new Array<number>(count);

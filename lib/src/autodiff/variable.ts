@@ -13,7 +13,7 @@ import { concrete } from "../ops/read.js";
 import { type DenseTensor, denseFrom } from "../runtime/dense.js";
 import { outsideScopes } from "../runtime/tidy.js";
 import { carriesGradient, type TapeNode } from "./tape.js";
-import { TapeTensor, tape, variableNode } from "./tape-mode.js";
+import { TapeTensor, tape, variableHost, variableNode } from "./tape-mode.js";
 
 export interface VariableOptions {
   /** Shown in summaries, checkpoints and drawings of the tape. */
@@ -70,6 +70,11 @@ export class Variable extends Tensor {
     return this.current;
   }
 
+  /** What an op that reads the variable now gets: its value, or what stands for it while a graph is captured. */
+  get present(): Tensor {
+    return variableHost()?.read(this) ?? this.current;
+  }
+
   /** Where gradients for this variable arrive; `null` if it requires none. */
   get node(): TapeNode | null {
     return this.requiresGrad ? this.leaf : null;
@@ -112,6 +117,11 @@ export class Variable extends Tensor {
       throw new ShapeError(
         `assign: the variable ${this.name || ""} is ${formatType(this)}, the new value ${formatType(next)}`,
       );
+    }
+    const host = variableHost();
+    if (host !== null) {
+      host.assign(this, next);
+      return;
     }
     const old = this.current;
     this.current = ownHandle(next, this.name);

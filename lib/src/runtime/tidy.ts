@@ -48,6 +48,11 @@ export function closeScope(kept: Iterable<Disposable>): void {
   leaveSection();
 }
 
+/** True if `item` was made in the innermost scope. */
+export function madeInScope(item: Disposable): boolean {
+  return scopes.length > 0 && scopes[scopes.length - 1].has(item);
+}
+
 /** Disposes `item` now if it was made in the innermost scope. */
 export function disposeEarly(item: Disposable): void {
   if (scopes[scopes.length - 1]?.delete(item)) item.dispose();
