@@ -1,6 +1,6 @@
 /** Comparison of numbers within a tolerance, with the figures that NumPy's `assert_allclose` reports. */
 import { isTensorLike, TensorData } from "../wire/tensor.js";
-import { type AnyTypedArray, typedArrayName } from "../wire/values.js";
+import { type AnyTypedArray, typedArrayName } from "../wire/typed-arrays.js";
 import { show } from "./difference.js";
 
 export interface CloseOptions {

@@ -2,7 +2,7 @@
 import { inspect } from "node:util";
 import { remoteOf } from "../wire/peer.js";
 import { isTensorLike, TensorData } from "../wire/tensor.js";
-import { type AnyTypedArray, typedArrayName } from "../wire/values.js";
+import { type AnyTypedArray, typedArrayName } from "../wire/typed-arrays.js";
 
 export interface Difference {
   /** `.nodes[2].name`; empty at the top. */

@@ -1,6 +1,7 @@
 /** The learner's side of the wire: names of the notebook, and source text that a test sends. */
 import { MissingName } from "../wire/peer.js";
-import { type Portable, WireError } from "../wire/values.js";
+import { WireError } from "../wire/typed-arrays.js";
+import type { Portable } from "../wire/values.js";
 import { isName } from "./names.js";
 
 // Indirect, so that it sees the notebook's global scope: let, const and class of earlier cells included.

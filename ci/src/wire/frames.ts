@@ -2,7 +2,8 @@
  * The messages of the two peers (test and learner's code). They are the same whatever carries them, so the plain
  * kernel of today and a hardened sandbox differ only in the carrier.
  */
-import { type Wire, WireError } from "./values.js";
+import { WireError } from "./typed-arrays.js";
+import type { Wire } from "./values.js";
 
 /** What a request is about: a name in the learner's notebook, or a handle in the receiver's table. */
 export type Target = { global: string } | { handle: number };

@@ -5,15 +5,8 @@
  */
 import { checkFrame, type Request, type Response, type Target, type ThrownData } from "./frames.js";
 import type { TensorData } from "./tensor.js";
-import {
-  decode,
-  encode,
-  type HandleRef,
-  type Limits,
-  type Portable,
-  type Wire,
-  WireError,
-} from "./values.js";
+import { WireError } from "./typed-arrays.js";
+import { decode, encode, type HandleRef, type Limits, type Portable, type Wire } from "./values.js";
 
 /** The other side's code threw, or has no such name, or its value can't cross. */
 export class RemoteError extends Error {

@@ -1,5 +1,5 @@
 /** TensorData: what a tensor of the library looks like after it has crossed: a dtype, a shape and the elements. */
-import { type AnyTypedArray, typedArrayName, WireError } from "./values.js";
+import { type AnyTypedArray, typedArrayName, WireError } from "./typed-arrays.js";
 
 /** What a tensor must offer to be recognised, whatever library it comes from. */
 export interface TensorLike {

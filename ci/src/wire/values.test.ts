@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { firstDifference } from "../kit/difference.js";
 import { TensorData } from "./tensor.js";
-import { type DecodeContext, decode, type EncodeContext, encode, LIMITS, WireError } from "./values.js";
+import { WireError } from "./typed-arrays.js";
+import { type DecodeContext, decode, type EncodeContext, encode, LIMITS } from "./values.js";
 
 const noHandles: EncodeContext & DecodeContext = {
   handle: () => {

@@ -7,6 +7,13 @@
  * does. Cycles, symbols, promises, `__proto__` keys and values past the limits are refused with their path.
  */
 import { isTensorLike, TensorData } from "./tensor.js";
+import {
+  type AnyTypedArray,
+  TYPED_ARRAYS,
+  type TypedArrayName,
+  typedArrayName,
+  WireError,
+} from "./typed-arrays.js";
 
 /** JSON: primitives and arrays stand for themselves, `$` tags all others. */
 export type Wire =
@@ -58,29 +65,7 @@ export interface DecodeContext {
   limits?: Limits;
 }
 
-/** A value that may not cross, or a message that is not what it should be. */
-export class WireError extends Error {
-  override readonly name = "WireError";
-}
-
-const TYPED_ARRAYS = {
-  Float64Array, Float32Array, Int32Array, Int16Array, Int8Array,
-  Uint32Array, Uint16Array, Uint8Array, Uint8ClampedArray, BigInt64Array, BigUint64Array,
-} as const; // biome-ignore format: a table
-type TypedArrayName = keyof typeof TYPED_ARRAYS;
-export type AnyTypedArray = InstanceType<(typeof TYPED_ARRAYS)[TypedArrayName]>;
-
-const typedArrayTag = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(Uint8Array.prototype),
-  Symbol.toStringTag,
-)!.get!;
 const MAX_HANDLE = 2 ** 31;
-
-/** The name of a typed array's own type, whatever its class says; `undefined` for other values. */
-export function typedArrayName(value: unknown): TypedArrayName | undefined {
-  const name = typedArrayTag.call(value) as string | undefined;
-  return name !== undefined && Object.hasOwn(TYPED_ARRAYS, name) ? (name as TypedArrayName) : undefined;
-}
 
 /** @throws WireError if the value can't cross. */
 export function encode(value: unknown, context: EncodeContext): Wire {
