@@ -84,15 +84,24 @@ describe("redeclaration", () => {
     expect(text(await run("let fresh: number | undefined; typeof fresh"))).toBe("'undefined'");
   });
 
-  it("shadows a global of Node without changing it", async () => {
-    await run('const performance = "mine"; const URL = 1;');
-    expect(
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: the cell's own template
-      text(await run("`${performance} ${URL} ${typeof globalThis.performance} ${typeof globalThis.URL}`")),
-    ).toBe("'mine 1 object function'");
-    expect((await run('import { readFile } from "node:fs/promises"; typeof readFile')).reply.status).toBe(
-      "ok",
+  it("shadows a global of Node for cells, and for no library", async () => {
+    const own = await startKernel();
+    const inOwn = (code: string) => own.client.execute(code);
+    await inOwn(
+      'const performance = "mine"; import { setTimeout } from "node:timers/promises"; class URL {}',
     );
+    expect(
+      text(await inOwn("[performance, new URL() instanceof globalThis.URL, await setTimeout(1, 'slept')]")),
+    ).toBe("[ 'mine', false, 'slept' ]");
+    expect(
+      text(
+        await inOwn("typeof globalThis.performance + typeof globalThis.URL + typeof globalThis.setTimeout"),
+      ),
+    ).toBe("'objectfunctionfunction'");
+    expect((await inOwn('await fetch("data:,x").then((r) => r.text())')).reply.status).toBe("ok");
+    const failed = await inOwn("const process: number = 1;\n\n(process as any).x.y");
+    expect(String((failed.reply.traceback as string[]).join())).toContain("> 3 | (process as any).x.y");
+    await own.stop();
   });
 });
 

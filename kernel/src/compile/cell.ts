@@ -9,6 +9,7 @@ import type { TransformOptions } from "esbuild";
 import type { Shift } from "./edits.js";
 import { isEvidentlyTyped, mayHideTypeArguments } from "./plain.js";
 import { RUNTIME, scopeCell } from "./scope.js";
+import { aliased, declaredGlobals, renamed } from "./shadow.js";
 
 export interface CompiledCell {
   code: string;
@@ -17,6 +18,8 @@ export interface CompiledCell {
   /** How the rewriting of declarations and imports moved columns. */
   shifts: Shift[];
   hasResult: boolean;
+  /** Names of Node's globals that the cell declares: from now on cells mean the reader's own. */
+  shadows: string[];
   /** Nothing in the cell can be mistyped: it runs without waiting for the checker. */
   evident: boolean;
 }
@@ -58,13 +61,26 @@ const TRANSPILE: TransformOptions = {
 };
 
 /** @throws CellSyntaxError when it is neither JavaScript nor TypeScript. */
-export async function compileCell(text: string): Promise<CompiledCell> {
+export async function compileCell(
+  text: string,
+  shadowed: ReadonlySet<string> = new Set(),
+): Promise<CompiledCell> {
   const source = readable(text);
   const plain = tryParse(source);
-  if (plain && !mayHideTypeArguments(plain))
-    return { ...scopeCell(source, plain, GLOBALS), evident: isEvidentlyTyped(plain) };
-  const { code, map } = await transpile(source);
-  return { ...scopeCell(code, parseModule(code), GLOBALS), map, evident: false };
+  const asWritten = plain !== undefined && !mayHideTypeArguments(plain);
+  const script = asWritten ? { code: source } : await transpile(source);
+  const program = asWritten ? plain : parseModule(script.code);
+  const shadows = declaredGlobals(program, GLOBALS);
+  const alias = [...new Set([...shadowed, ...shadows])].filter((name) => script.code.includes(name));
+  if (alias.length === 0)
+    return {
+      ...scopeCell(script.code, program),
+      map: script.map,
+      shadows,
+      evident: asWritten && isEvidentlyTyped(plain),
+    };
+  const final = await aliased(renamed(script.code, program, shadows), script.map, alias);
+  return { ...scopeCell(final.code, parseModule(final.code)), map: final.map, shadows, evident: false };
 }
 
 /**
@@ -81,7 +97,7 @@ export async function warmTranspiler(): Promise<void> {
   await transpile("let warm: number");
 }
 
-async function transpile(source: string): Promise<{ code: string; map: string }> {
+async function transpile(source: string): Promise<{ code: string; map?: string }> {
   const esbuild = await import("esbuild");
   const run = (loader: "ts" | "tsx") => esbuild.transform(source, { ...TRANSPILE, loader });
   try {

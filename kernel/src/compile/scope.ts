@@ -3,17 +3,13 @@
  * top-level names become redeclarable by any later cell, and imports become awaited calls.
  *
  * V8's REPL mode allows `let` after `let`, but not `let` after `const`, `var` or `function`. So every top-level
- * name is declared with `var`, except names of Node's own globals (`process`, `URL`): these are shadowed with
- * `let`, because a `var` would overwrite the global that libraries use.
+ * name is declared with `var`. (Names of Node's own globals were given an alias before: see `shadow.ts`.)
  */
 import type {
   ClassDeclaration,
   ExportDefaultDeclaration,
   ExportNamedDeclaration,
-  Expression,
-  FunctionDeclaration,
   ImportDeclaration,
-  Pattern,
   Program,
   VariableDeclaration,
 } from "acorn";
@@ -30,9 +26,8 @@ export interface ScopedCell {
   hasResult: boolean;
 }
 
-/** @param globals names that the runtime defines: declared lexically, never overwritten. */
-export function scopeCell(source: string, program: Program, globals: ReadonlySet<string>): ScopedCell {
-  const rewriter = new Rewriter(source, globals);
+export function scopeCell(source: string, program: Program): ScopedCell {
+  const rewriter = new Rewriter(source);
   for (const statement of program.body) {
     if (statement.type === "ImportDeclaration") rewriter.importDeclaration(statement);
     else if (statement.type === "ExportNamedDeclaration") rewriter.exportNamed(statement);
@@ -56,16 +51,11 @@ class Rewriter {
   readonly edits = new Edits();
   private readonly imports: string[] = [];
 
-  constructor(
-    private readonly source: string,
-    private readonly globals: ReadonlySet<string>,
-  ) {}
+  constructor(private readonly source: string) {}
 
   declaration(statement: { type: string; start: number; end: number }): void {
     if (statement.type === "VariableDeclaration") this.variables(statement as VariableDeclaration);
     else if (statement.type === "ClassDeclaration") this.classDeclaration(statement as ClassDeclaration);
-    else if (statement.type === "FunctionDeclaration")
-      this.functionDeclaration(statement as FunctionDeclaration);
   }
 
   importDeclaration(node: ImportDeclaration): void {
@@ -95,12 +85,10 @@ class Rewriter {
   ): void {
     const call = (names: string[]) =>
       `await ${RUNTIME}.import(${JSON.stringify(specifier)}, ${JSON.stringify(names)}, ${attributes})`;
-    if (namespace !== undefined) this.imports.push(`${this.kind(namespace)} ${namespace} = ${call([])};`);
-    for (const kind of ["var", "let"]) {
-      const group = named.filter(([, local]) => this.kind(local) === kind);
-      if (group.length === 0) continue;
-      const pattern = group.map(([imported, local]) => `${JSON.stringify(imported)}: ${local}`).join(", ");
-      this.imports.push(`${kind} {${pattern}} = ${call(group.map(([imported]) => imported))};`);
+    if (namespace !== undefined) this.imports.push(`var ${namespace} = ${call([])};`);
+    if (named.length > 0) {
+      const pattern = named.map(([imported, local]) => `${JSON.stringify(imported)}: ${local}`).join(", ");
+      this.imports.push(`var {${pattern}} = ${call(named.map(([imported]) => imported))};`);
     }
     if (namespace === undefined && named.length === 0) this.imports.push(`${call([])};`);
   }
@@ -146,9 +134,7 @@ class Rewriter {
 
   private variables(node: VariableDeclaration): void {
     if (!["let", "const", "var"].includes(node.kind)) return;
-    const names = node.declarations.flatMap((declarator) => patternNames(declarator.id));
-    const kind = names.some((name) => this.globals.has(name)) ? "let" : "var";
-    this.edits.replace(node.start, node.start + node.kind.length, kind.padEnd(node.kind.length));
+    this.edits.replace(node.start, node.start + node.kind.length, "var".padEnd(node.kind.length));
     // Running `let x;` again gives undefined, `var x;` would keep the old value.
     if (node.kind === "let")
       for (const declarator of node.declarations)
@@ -156,36 +142,7 @@ class Rewriter {
   }
 
   private classDeclaration(node: ClassDeclaration): void {
-    this.edits.insert(node.start, `${this.kind(node.id.name)} ${node.id.name} = `);
+    this.edits.insert(node.start, `var ${node.id.name} = `);
     this.edits.insert(node.end, ";");
-  }
-
-  private functionDeclaration(node: FunctionDeclaration): void {
-    if (this.kind(node.id.name) === "var") return;
-    this.edits.insert(node.start, `let ${node.id.name} = `);
-    this.edits.insert(node.end, ";");
-  }
-
-  private kind(name: string): "var" | "let" {
-    return this.globals.has(name) ? "let" : "var";
-  }
-}
-
-function patternNames(pattern: Pattern | Expression): string[] {
-  switch (pattern.type) {
-    case "Identifier":
-      return [pattern.name];
-    case "ObjectPattern":
-      return pattern.properties.flatMap((property) =>
-        property.type === "RestElement" ? patternNames(property.argument) : patternNames(property.value),
-      );
-    case "ArrayPattern":
-      return pattern.elements.flatMap((element) => (element ? patternNames(element) : []));
-    case "RestElement":
-      return patternNames(pattern.argument);
-    case "AssignmentPattern":
-      return patternNames(pattern.left);
-    default:
-      return [];
   }
 }

@@ -55,6 +55,8 @@ export class Executor {
   private nextRun = 1;
   /** Requests of recent runs: output that comes late still goes to its cell. */
   private readonly requests = new Map<number, Request>();
+  /** Names of Node's globals that cells have declared as their own. */
+  private readonly shadowed = new Set<string>();
   private last: Request | undefined;
   private interruptedKill = false;
   private closing = false;
@@ -186,7 +188,7 @@ export class Executor {
     silent: boolean,
   ): Promise<{ error?: ErrorReport; expressions: Record<string, ExpressionResult> }> {
     const text = readable(code);
-    const compiling = compileCell(code).catch((error: unknown) => error as Error);
+    const compiling = compileCell(code, this.shadowed).catch((error: unknown) => error as Error);
     const compiled = await compiling;
     const checked = this.typeCheck && !isEvident(compiled) ? this.check(name, text) : undefined;
     const check = await checked;
@@ -197,6 +199,7 @@ export class Executor {
     if (compiled instanceof Error) throw compiled;
     if (running.interrupted) return { error: INTERRUPTED, expressions: {} };
     if (!isEvident(compiled)) this.types.commit(name, text);
+    for (const shadow of compiled.shadows) this.shadowed.add(shadow);
     return this.runInWorker(running, name, code, compiled, silent);
   }
 
@@ -217,7 +220,7 @@ export class Executor {
     silent: boolean,
   ): Promise<{ error?: ErrorReport; expressions: Record<string, ExpressionResult> }> {
     const { content } = running.request;
-    const expressions = await compileExpressions(content.user_expressions);
+    const expressions = await compileExpressions(content.user_expressions, this.shadowed);
     const done = new Promise<RunDone>((resolve) => {
       running.finish = resolve;
     });
@@ -325,6 +328,7 @@ export class Executor {
     const report = exitReport(code, signal, this.interruptedKill);
     this.interruptedKill = false;
     this.types.reset();
+    this.shadowed.clear();
     for (const id of this.comms.clear()) this.last?.publish("comm_close", { comm_id: id, data: {} });
     this.worker = this.startWorker();
     const { running } = this;
@@ -342,13 +346,16 @@ function isUnchecked(code: string): boolean {
   return /^(\s|#[^\n]*\n|\/\/[^\n]*\n|\/\*[\s\S]*?\*\/)*\/\/\s*@ts-nocheck\b/.test(code);
 }
 
-async function compileExpressions(given: unknown): Promise<Record<string, string>> {
+async function compileExpressions(
+  given: unknown,
+  shadowed: ReadonlySet<string>,
+): Promise<Record<string, string>> {
   if (typeof given !== "object" || given === null) return {};
   const compiled: Record<string, string> = {};
   for (const [name, code] of Object.entries(given)) {
     if (typeof code !== "string") continue;
     // What cannot be compiled goes as it is: V8's own error becomes the expression's result.
-    compiled[name] = await compileCell(code).then(
+    compiled[name] = await compileCell(code, shadowed).then(
       (cell) => cell.code,
       () => code,
     );

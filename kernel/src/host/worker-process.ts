@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { encodeFrame, FrameReader } from "../link/frames.js";
 import type { ToHost, ToWorker } from "../link/messages.js";
 import { InspectorClient } from "./inspector.js";
+import { processUsage } from "./usage.js";
 
 export interface WorkerEvents {
   message(message: ToHost, buffers: Buffer[]): void;
@@ -24,6 +25,10 @@ export type InterruptOutcome = "stopped" | "idle" | "killed";
 const ASK_MS = 5;
 /** How long terminated JavaScript may take to unwind before the worker is killed: a native call holds it. */
 const UNWIND_MS = 1_000;
+/** The same on a machine so busy that the worker got no processor meanwhile. */
+const STARVED_MS = 5_000;
+/** Processor time in which JavaScript that was terminated has surely seen it. */
+const UNWIND_CPU_SECONDS = 0.5;
 
 const MAIN = fileURLToPath(new URL("../worker/main.js", import.meta.url));
 
@@ -82,9 +87,23 @@ export class WorkerProcess {
     void inspector?.post("Runtime.terminateExecution").catch(() => {});
     // After the termination is noted, so that the call that waits for a child ends as interrupted, not as failed.
     setTimeout(() => interruptChildren(this.child.pid), 5);
-    if (await within(acknowledged, inspector ? UNWIND_MS : 0)) return "stopped";
+    if (inspector && (await this.unwound(acknowledged, token))) return "stopped";
     this.kill();
     return "killed";
+  }
+
+  /** Asks again and again: the termination may have hit the reading of the question itself. */
+  private async unwound(acknowledged: Promise<true>, token: number): Promise<boolean> {
+    const start = performance.now();
+    const before = processUsage(this.child.pid)?.cpuSeconds ?? 0;
+    for (;;) {
+      if (await within(acknowledged, 200)) return true;
+      const waited = performance.now() - start;
+      const now = processUsage(this.child.pid);
+      const starved = now?.runnable === true && now.cpuSeconds - before < UNWIND_CPU_SECONDS;
+      if (waited > (starved ? STARVED_MS : UNWIND_MS)) return false;
+      this.send({ type: "interrupt", token });
+    }
   }
 
   kill(): void {

@@ -15,12 +15,21 @@ export function send(message: ToHost, buffers: readonly Uint8Array[] = []): void
   for (let at = 0; at < frame.length; ) at += writeSome(FD.toHost, frame, at);
 }
 
-export function listen(onMessage: (message: ToWorker, buffers: Buffer[]) => void, onClose: () => void): void {
+/**
+ * @param guard calls its argument so that an interrupt that comes at the wrong moment stops that alone.
+ */
+export function listen(
+  onMessage: (message: ToWorker, buffers: Buffer[]) => void,
+  onClose: () => void,
+  guard: (body: () => void) => void,
+): void {
   const reader = new FrameReader<ToWorker>();
   const socket = new Socket({ fd: FD.fromHost, readable: true, writable: false });
-  socket.on("data", (chunk: Buffer) => {
-    for (const frame of reader.push(chunk)) onMessage(frame.message, frame.buffers);
-  });
+  socket.on("data", (chunk: Buffer) =>
+    guard(() => {
+      for (const frame of reader.push(chunk)) onMessage(frame.message, frame.buffers);
+    }),
+  );
   socket.on("close", onClose);
   socket.on("error", onClose);
 }

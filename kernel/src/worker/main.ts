@@ -25,7 +25,11 @@ installTimers(session);
 installGlobals(evaluator.take);
 followPromises();
 
-listen(receive, () => process.kill(process.pid, "SIGKILL"));
+listen(
+  receive,
+  () => process.kill(process.pid, "SIGKILL"),
+  (body) => guarded(session, body),
+);
 
 // The terminal's Ctrl-C reaches the whole process group; interrupts are the host's to send.
 process.on("SIGINT", () => {});
@@ -49,9 +53,7 @@ function receive(message: ToWorker, buffers: Buffer[]): void {
       answered(message.token, message.value);
       break;
     case "comm":
-      guarded(session, () =>
-        receiveComm(message.kind, message.content, message.metadata, buffers, message.run),
-      );
+      receiveComm(message.kind, message.content, message.metadata, buffers, message.run);
       break;
   }
 }

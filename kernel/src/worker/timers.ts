@@ -11,13 +11,12 @@ import { currentRun, isAbandoned, withRun } from "./runs.js";
 
 type Callback = (...args: unknown[]) => unknown;
 
-let pending: (() => void) | undefined;
+/** A stack: what a guarded callback does may guard another one. */
+const pending: (() => void)[] = [];
 
 /** Called by name from the evaluation that guards a callback. */
 export function tick(): void {
-  const body = pending;
-  pending = undefined;
-  body?.();
+  pending.pop()?.();
 }
 
 /**
@@ -27,14 +26,14 @@ export function tick(): void {
 export function guarded(session: Session, body: () => void): boolean {
   let failure: { error: unknown } | undefined;
   let finished = false;
-  pending = () => {
+  pending.push(() => {
     try {
       body();
     } catch (error) {
       failure = { error };
     }
     finished = true;
-  };
+  });
   session.post("Runtime.evaluate", { expression: `${RUNTIME}.tick()`, silent: true });
   if (failure) throw failure.error;
   return finished;

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { cpus, freemem, hostname, totalmem } from "node:os";
 import { PROTOCOL_VERSION } from "../../protocol/message.js";
 import { booleanField, type Handler } from "../context.js";
+import { processUsage } from "../usage.js";
 
 const VERSION = (
   JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as { version: string }
@@ -55,7 +56,7 @@ let before = { time: process.hrtime.bigint(), cpu: 0 };
 
 /** Processor time since the last question, memory of host and worker together, as ipykernel reports it. */
 export const usage: Handler = (_request, { executor }) => {
-  const worker = workerUsage(executor.workerPid);
+  const worker = processUsage(executor.workerPid) ?? { cpuSeconds: 0, memory: 0 };
   const own = process.cpuUsage();
   const cpu = (own.user + own.system) / 1e6 + worker.cpuSeconds;
   const time = process.hrtime.bigint();
@@ -78,17 +79,3 @@ export const usage: Handler = (_request, { executor }) => {
     },
   };
 };
-
-/** Reads /proc: only Linux tells one process about another without a tool. */
-function workerUsage(pid: number | undefined): { cpuSeconds: number; memory: number } {
-  if (pid === undefined || process.platform !== "linux") return { cpuSeconds: 0, memory: 0 };
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    const ticks = Number(fields[11]) + Number(fields[12]);
-    const pages = Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]);
-    return { cpuSeconds: ticks / 100, memory: pages * 4096 };
-  } catch {
-    return { cpuSeconds: 0, memory: 0 };
-  }
-}
