@@ -12,6 +12,10 @@ export * from "./ops/index.js";
 export * as optim from "./optim/index.js";
 export { devices, getDevice, setDevice } from "./runtime/devices.js";
 export { heapStats, resetPeak } from "./runtime/heap.js";
+export { getNumThreads, setNumThreads } from "./runtime/pool/pool.js";
+
+import "./runtime/wasm/index.js";
+
 export { fit } from "./train/fit.js";
 export * as train from "./train/index.js";
 export * as viz from "./viz/index.js";

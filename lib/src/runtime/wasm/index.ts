@@ -3,9 +3,10 @@ import { registerDevice, setDevice } from "../devices.js";
 import { type DeviceKernel, registerKernel } from "../kernels.js";
 import { getNumThreads } from "../pool/pool.js";
 import { wasmFeatures } from "./features.js";
+import { elementwiseKernels } from "./kernels/elementwise.js";
 import { matmulKernel } from "./kernels/matmul.js";
 
-const KERNELS: readonly DeviceKernel<never>[] = [matmulKernel];
+const KERNELS: readonly DeviceKernel<never>[] = [...elementwiseKernels, matmulKernel];
 
 registerDevice("wasm", () => {
   const { simd, threads, relaxed } = wasmFeatures();

@@ -1,0 +1,179 @@
+/**
+ * compileElementwise: from a program to a kernel. Code is made when a combination of layouts is first met, and kept by
+ * the program's signature, so that two programs that differ in constants only share it.
+ */
+import { sizeOf } from "../../../core/shape.js";
+import { allocate, memory, release } from "../../heap.js";
+import type { HostArray } from "../../host-array.js";
+import type { Kernel } from "../../kernels.js";
+import { launch, type PoolKernel } from "../../pool/pool.js";
+import { wasmFeatures } from "../features.js";
+import { compileKernels } from "../module.js";
+import { elementwiseModule, type Pattern, tableWords } from "./codegen.js";
+import { constantsOf, type ElementwiseProgram, signatureOf, valueTypes } from "./program.js";
+import { RULES } from "./rules.js";
+
+/** A compiled program: runs on inputs that broadcast to the shape of its (contiguous) outputs. */
+export interface CompiledElementwise {
+  /** `constants` replaces the program's own, in the order of `constantsOf`. */
+  run(inputs: readonly HostArray[], outputs: readonly HostArray[], constants?: readonly number[]): void;
+}
+
+const WORTH_A_THREAD_NS = 50_000;
+const cache = new Map<string, Variants>();
+
+/** True if `compileElementwise` takes the program. */
+export { canCompile } from "./program.js";
+
+/**
+ * The kernel of a program of elementwise ops.
+ * @throws ValueError naming the op if one has no vector formula for its dtype.
+ */
+export function compileElementwise(program: ElementwiseProgram): CompiledElementwise {
+  const variants = variantsOf(program);
+  const own = constantsOf(program);
+  return { run: (inputs, outputs, constants = own) => variants.run(inputs, outputs, constants) };
+}
+
+/** The same as a device kernel. */
+export function elementwiseKernel(program: ElementwiseProgram): Kernel<unknown> {
+  const { run } = compileElementwise(program);
+  return (inputs, outputs) => run(inputs, outputs);
+}
+
+function variantsOf(program: ElementwiseProgram): Variants {
+  const signature = signatureOf(program);
+  let variants = cache.get(signature);
+  if (!variants) {
+    valueTypes(program);
+    variants = new Variants(program);
+    cache.set(signature, variants);
+  }
+  return variants;
+}
+
+/** The layouts of one program that were met so far. */
+class Variants {
+  private readonly kernels = new Map<string, Record<"flat" | "rows", PoolKernel>>();
+  private readonly cost: number;
+
+  constructor(private readonly program: ElementwiseProgram) {
+    const rounds = program.nodes.reduce((sum, node) => sum + (RULES[node.op]?.cost ?? 0.2), 0);
+    this.cost = 0.3 * (program.inputs.length + program.outputs.length) + rounds;
+  }
+
+  run(inputs: readonly HostArray[], outputs: readonly HostArray[], constants: readonly number[]): void {
+    const size = sizeOf(outputs[0].shape);
+    if (size === 0) return;
+    const grain = Math.ceil(WORTH_A_THREAD_NS / this.cost);
+    const pointers = [...outputs, ...inputs].map((x) => x.ptr + x.offset * x.data.BYTES_PER_ELEMENT);
+    const flat = flatPatterns(inputs, outputs[0], size);
+    if (flat) {
+      launch(this.kernelsFor(flat, 0).flat, [...pointers, ...constants], size, grain, 16);
+      return;
+    }
+    const loops = collapse(inputs, outputs[0]);
+    const inner = loops.sizes.pop()!;
+    const steps = loops.strides.map((s) => s.pop()!);
+    const rank = loops.sizes.length;
+    const patterns = inputs.map((_, i): Pattern => {
+      const step = steps[i + 1];
+      return step === 0 ? "same" : step === 1 ? "unit" : "strided";
+    });
+    const bytes = [...outputs, ...inputs].map((x) => x.data.BYTES_PER_ELEMENT);
+    const stridedSteps = inputs.flatMap((_, i) =>
+      patterns[i] === "strided" ? [steps[i + 1] * bytes[outputs.length + i]] : [],
+    );
+    const kernels = this.kernelsFor(patterns, rank);
+    if (rank === 0) {
+      launch(kernels.flat, [...pointers, ...stridedSteps, ...constants], inner, grain, 16);
+      return;
+    }
+    const operands = pointers.length;
+    const words = tableWords(operands, stridedSteps.length, rank);
+    const tableBytes = words * 4 + constants.length * 8;
+    const table = allocate(tableBytes);
+    const view = new Int32Array(memory.buffer, table, words);
+    let at = 0;
+    view[at++] = inner;
+    for (const dim of loops.sizes) view[at++] = dim;
+    for (let o = 0; o < operands; o++) {
+      view[at++] = pointers[o];
+      const strides = loops.strides[Math.max(0, o - outputs.length + 1)];
+      for (const stride of strides) view[at++] = stride * bytes[o];
+    }
+    for (const step of stridedSteps) view[at++] = step;
+    new Float64Array(memory.buffer, table + words * 4, constants.length).set(constants);
+    try {
+      launch(kernels.rows, [table], size / inner, Math.max(1, Math.ceil(grain / inner)));
+    } finally {
+      release(table, tableBytes);
+    }
+  }
+
+  private kernelsFor(patterns: readonly Pattern[], rank: number): Record<"flat" | "rows", PoolKernel> {
+    const key = `${patterns.join()}/${rank}`;
+    let kernels = this.kernels.get(key);
+    if (!kernels) {
+      const module = elementwiseModule(this.program, patterns, rank, wasmFeatures().relaxed);
+      kernels = compileKernels(module, ["flat", "rows"]);
+      this.kernels.set(key, kernels);
+    }
+    return kernels;
+  }
+}
+
+/** Patterns if every input is contiguous with the output's size or has one element; else `null`. */
+function flatPatterns(inputs: readonly HostArray[], out: HostArray, size: number): Pattern[] | null {
+  const patterns: Pattern[] = [];
+  for (const input of inputs) {
+    const count = sizeOf(input.shape);
+    if (count === 1) patterns.push("same");
+    else if (count === size && isRowMajor(input) && input.shape.length <= out.shape.length)
+      patterns.push("unit");
+    else return null;
+  }
+  return patterns;
+}
+
+function isRowMajor({ shape, strides }: HostArray): boolean {
+  let step = 1;
+  for (let i = shape.length - 1; i >= 0; i--) {
+    if (shape[i] !== 1 && strides[i] !== step) return false;
+    step *= shape[i];
+  }
+  return true;
+}
+
+/** Loop sizes after merging axes that every operand walks evenly; strides in elements: the output's, then each input's. */
+function collapse(inputs: readonly HostArray[], out: HostArray): { sizes: number[]; strides: number[][] } {
+  const rank = out.shape.length;
+  const operands = [out, ...inputs];
+  const full = operands.map((x) => {
+    const lead = rank - x.shape.length;
+    return out.shape.map((_, d) => (d < lead || x.shape[d - lead] === 1 ? 0 : x.strides[d - lead]));
+  });
+  const sizes: number[] = [];
+  const strides: number[][] = operands.map(() => []);
+  for (let d = 0; d < rank; d++) {
+    if (out.shape[d] === 1) continue;
+    const last = sizes.length - 1;
+    const merges = last >= 0 && full.every((s, o) => strides[o][last] === s[d] * out.shape[d]);
+    if (merges) {
+      sizes[last] *= out.shape[d];
+      full.forEach((s, o) => {
+        strides[o][last] = s[d];
+      });
+    } else {
+      sizes.push(out.shape[d]);
+      full.forEach((s, o) => {
+        strides[o].push(s[d]);
+      });
+    }
+  }
+  if (sizes.length === 0) {
+    sizes.push(1);
+    for (const s of strides) s.push(0);
+  }
+  return { sizes, strides };
+}
