@@ -188,11 +188,12 @@ export class Executor {
     silent: boolean,
   ): Promise<{ error?: ErrorReport; expressions: Record<string, ExpressionResult> }> {
     const text = readable(code);
-    const compiling = compileCell(code, this.shadowed).catch((error: unknown) => error as Error);
-    const compiled = await compiling;
-    const checked = this.typeCheck && !isEvident(compiled) ? this.check(name, text) : undefined;
-    const check = await checked;
-    const problems = (check?.problems ?? []).filter((problem) => problem.syntax || !isUnchecked(code));
+    const compiled = await compileCell(code, this.shadowed).catch((error: unknown) => error as Error);
+    // What is not to be checked does not wait for the checker either; only a syntax error is better told by it.
+    const unchecked = isUnchecked(code);
+    const checks = this.typeCheck && !isEvident(compiled) && (!unchecked || compiled instanceof Error);
+    const check = checks ? await this.check(name, text) : undefined;
+    const problems = (check?.problems ?? []).filter((problem) => problem.syntax || !unchecked);
     if (problems.length > 0) return { error: problemsReport(problems, code, name), expressions: {} };
     if (compiled instanceof CellSyntaxError)
       return { error: syntaxReport(compiled, code, name), expressions: {} };
