@@ -100,7 +100,9 @@ function seedFor(y: Tensor, gradient: TensorLike | undefined): Tensor {
 
 /** A handle that outlives the walk's scope. */
 function detached(g: Tensor): Tensor {
-  return (concrete(g) ?? g).retained();
+  const own = (concrete(g) ?? g).retained();
+  own.parts((part) => part.collectable());
+  return own;
 }
 
 function accumulate(leaf: TapeNode, g: Tensor): void {

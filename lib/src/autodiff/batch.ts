@@ -2,11 +2,10 @@
 import type { DType } from "../core/dtype.js";
 import { TransformError } from "../core/errors.js";
 import { formatShape, formatType, normalizeAxis, type Shape } from "../core/shape.js";
-import { Tensor } from "../core/tensor.js";
+import { type MemoryHolder, Tensor } from "../core/tensor.js";
 import { flatten, pathsOf, type TreeDef, unflatten } from "../core/tree.js";
 import { bind, withLevel } from "../ops/bind.js";
 import type { Attrs, OpDef } from "../ops/registry.js";
-import type { Disposable } from "../runtime/tidy.js";
 import { callSync, checkReturned, type OwningTrace, runTraced } from "./trace.js";
 
 /** One example, seen by the function, of a batch that runs along an axis of `whole`. */
@@ -38,7 +37,7 @@ class BatchTracer extends Tensor {
     this.whole.release();
   }
 
-  override parts(visit: (part: Disposable) => void): void {
+  override parts(visit: (part: MemoryHolder) => void): void {
     this.whole.parts(visit);
   }
 

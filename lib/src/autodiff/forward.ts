@@ -1,11 +1,10 @@
 /** Forward mode: dual numbers. Each op carries tangents along by its jvp rule. (Book, chapter 4: forward mode.) */
 import { TransformError } from "../core/errors.js";
 import { formatType, sameShape } from "../core/shape.js";
-import type { Tensor } from "../core/tensor.js";
+import type { MemoryHolder, Tensor } from "../core/tensor.js";
 import { difference, flatten, unflatten } from "../core/tree.js";
 import { bind, withLevel } from "../ops/bind.js";
 import { type Attrs, NOT_DIFFERENTIABLE, type OpDef } from "../ops/registry.js";
-import type { Disposable } from "../runtime/tidy.js";
 import { argumentValue, vjp } from "./reverse.js";
 import { carriesGradient } from "./tape.js";
 import { callSync, checkReturned, constantLike, type OwningTrace, runTraced, Tracer } from "./trace.js";
@@ -29,7 +28,7 @@ class JvpTracer extends Tracer {
     this.tangent.release();
   }
 
-  override parts(visit: (part: Disposable) => void): void {
+  override parts(visit: (part: MemoryHolder) => void): void {
     this.primal.parts(visit);
     this.tangent.parts(visit);
   }

@@ -74,6 +74,11 @@ class VjpTrace implements OwningTrace {
     for (const node of this.nodes) node.free();
     running.delete(this);
   }
+
+  handOver(): void {
+    for (const node of this.nodes) node.collectable();
+    running.delete(this);
+  }
 }
 
 /** An op made of a function must get what is differentiated as arguments: else its reverse rule would not see it. */
@@ -107,7 +112,10 @@ export interface Recording {
   /** One per wanted leaf of the arguments, in order; `null` for those that carry no derivative. */
   readonly leaves: readonly (TapeNode | null)[];
   readonly nodes: readonly TapeNode[];
+  /** Gives back what was saved. */
   free(): void;
+  /** Leaves what was saved to the garbage collector. */
+  handOver(): void;
 }
 
 /** The plain value of a leaf that is an argument: what a variable holds at this moment. */
@@ -159,6 +167,7 @@ export function recordRun(
           leaves,
           nodes: trace.nodes,
           free: () => trace.free(),
+          handOver: () => trace.handOver(),
         };
       });
     } catch (error) {
@@ -214,9 +223,7 @@ export interface Pullback<A extends unknown[], T> {
  */
 export function vjp<A extends unknown[], T>(f: (...args: A) => T, ...args: A): Pullback<A, T> {
   const recording = recordRun(f as never, args, () => true, "vjp");
-  running.forEach((trace) => {
-    if (trace.nodes === recording.nodes) running.delete(trace); // from here on it is the caller's
-  });
+  recording.handOver();
   const flat = args.map((arg) => flatten(arg));
   return {
     value: unflatten(recording.def, recording.outputs) as T,

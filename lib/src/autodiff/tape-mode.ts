@@ -5,11 +5,11 @@
 
 import { TransformError } from "../core/errors.js";
 import type { TensorType } from "../core/shape.js";
-import type { Tensor } from "../core/tensor.js";
+import type { MemoryHolder, Tensor } from "../core/tensor.js";
 import { enterSection, leaveSection, onInterrupted } from "../core/turn.js";
 import { bind, type Trace } from "../ops/bind.js";
 import { type Attrs, NOT_DIFFERENTIABLE, type OpDef } from "../ops/registry.js";
-import { type Disposable, trackInScope } from "../runtime/tidy.js";
+import { track } from "../runtime/tidy.js";
 import { carriesGradient, history, record, TapeNode, type Watcher } from "./tape.js";
 import { Tracer } from "./trace.js";
 
@@ -124,7 +124,7 @@ class TapeTrace implements Trace {
     reads++;
     if (!recording || op.vjp === NOT_DIFFERENTIABLE || !outputs.some(carriesGradient)) return outputs;
     const node = record(op, attrs, parents, slots, primals, outputs);
-    if (node.saves) trackInScope(node);
+    if (node.saves) track(node);
     return outputs.map((y, slot) => (carriesGradient(y) ? new TapeTensor(y, node, slot) : y));
   }
 
@@ -145,7 +145,7 @@ class TapeTrace implements Trace {
     reads++;
     if (outputs.some((y) => y.trace !== null)) return bind(op, primals, attrs); // a transformation is watching from a closure
     const node = record(op, wide, parents, slots, primals, outputs);
-    if (node.saves) trackInScope(node);
+    if (node.saves) track(node);
     return visible.map((y, slot) => (carriesGradient(y) ? new TapeTensor(y, node, slot) : y));
   }
 }
@@ -175,7 +175,7 @@ export class TapeTensor extends Tracer implements OnTape {
     return new TapeTensor(this.primal.retained(), this.node, this.slot);
   }
 
-  override parts(visit: (part: Disposable) => void): void {
+  override parts(visit: (part: MemoryHolder) => void): void {
     this.primal.parts(visit);
     for (const node of history([this.node])) visit(node);
   }

@@ -7,7 +7,7 @@
 import { isFloat } from "../core/dtype.js";
 import { TransformError } from "../core/errors.js";
 import { formatType, sameShape, type TensorType } from "../core/shape.js";
-import { Tensor } from "../core/tensor.js";
+import { type MemoryHolder, Tensor } from "../core/tensor.js";
 import { type Attrs, NOT_DIFFERENTIABLE, type OpDef, type VjpContext } from "../ops/registry.js";
 
 /** Sees the gradient of one output of a node when backward passes by; a tensor that it returns takes its place. */
@@ -17,7 +17,7 @@ export interface Watcher {
 }
 
 /** A recorded op, or a leaf (no op). */
-export class TapeNode {
+export class TapeNode implements MemoryHolder {
   private static count = 0;
   /** Increases with time: an op's node is younger than those of its inputs. */
   readonly id = ++TapeNode.count;
@@ -100,6 +100,12 @@ export class TapeNode {
   dispose(): void {
     this.free();
   }
+
+  /** Leaves what it saved to the garbage collector. */
+  collectable(): void {
+    for (const t of this.savedInputs) t.parts(leave);
+    for (const t of this.savedOutputs) t.parts(leave);
+  }
 }
 
 /** True if a derivative can flow through a value of this type. */
@@ -154,6 +160,7 @@ export function history(from: readonly (TapeNode | null)[]): TapeNode[] {
 
 const NONE: readonly never[] = [];
 const NO_ATTRS = {};
+const leave = (part: MemoryHolder): void => part.collectable();
 const isPresent = (x: unknown): boolean => x !== null;
 const retain = (x: Tensor): Tensor => x.retained();
 

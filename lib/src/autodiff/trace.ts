@@ -2,10 +2,10 @@
 import type { DType } from "../core/dtype.js";
 import { TransformError } from "../core/errors.js";
 import { formatType, type Shape } from "../core/shape.js";
-import { Tensor } from "../core/tensor.js";
+import { type MemoryHolder, Tensor } from "../core/tensor.js";
 import type { Trace } from "../ops/bind.js";
 import { full } from "../ops/create.js";
-import { type Disposable, disposeEarly, mergeScope, openScope } from "../runtime/tidy.js";
+import { disposeEarly, mergeScope, openScope } from "../runtime/tidy.js";
 
 /** A value that stands for `primal` while its trace watches. */
 export abstract class Tracer extends Tensor {
@@ -32,7 +32,7 @@ export abstract class Tracer extends Tensor {
     this.primal.release();
   }
 
-  override parts(visit: (part: Disposable) => void): void {
+  override parts(visit: (part: MemoryHolder) => void): void {
     this.primal.parts(visit);
   }
 
@@ -58,14 +58,14 @@ export function runTraced<R extends { readonly outputs: readonly Tensor[] }>(
   run: () => R,
 ): R {
   openScope();
-  const kept = new Set<Disposable>();
+  const kept = new Set<MemoryHolder>();
   try {
     const result = run();
     for (const y of result.outputs) y.parts((part) => kept.add(part));
     return result;
   } finally {
     trace.active = false;
-    const give = (part: Disposable): void => {
+    const give = (part: MemoryHolder): void => {
       if (!kept.has(part)) disposeEarly(part);
     };
     for (const y of trace.made.splice(0)) y.parts(give);

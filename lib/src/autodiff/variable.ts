@@ -162,7 +162,11 @@ export class Variable extends Tensor {
 /** A handle of the variable's own on the values, which no scope takes away. */
 function ownHandle(value: TensorLike, name: string): DenseTensor {
   const dense = concrete(asTensor(value));
-  if (dense) return dense.retained();
+  if (dense) {
+    const own = dense.retained();
+    own.collectable();
+    return own;
+  }
   throw new TransformError(
     `variable ${name}: the value given does not exist yet, because the function is being captured or mapped; return it, and assign it after that`,
   );

@@ -2,8 +2,8 @@
  * Walking a tape backward: youngest node first, so that a node has received everything before it sends. Gradients
  * on their way are given back as soon as they were passed on: the walk needs the memory of its front, not of its path.
  */
-import type { Tensor } from "../core/tensor.js";
-import { closeScope, type Disposable, disposeEarly, openScope } from "../runtime/tidy.js";
+import type { MemoryHolder, Tensor } from "../core/tensor.js";
+import { closeScope, disposeEarly, openScope } from "../runtime/tidy.js";
 import type { TapeNode } from "./tape.js";
 
 export interface WalkOptions {
@@ -25,8 +25,8 @@ export function walkBack(
   { free, arrive }: WalkOptions,
 ): void {
   const front = new Front();
-  const kept: Disposable[] = [];
-  const keep = (part: Disposable): void => {
+  const kept: MemoryHolder[] = [];
+  const keep = (part: MemoryHolder): void => {
     kept.push(part);
   };
   openScope();
@@ -56,7 +56,7 @@ export function walkBack(
 
 /** Runs a node's rule and hands on what it returns; its temporaries are given back. */
 function step(node: TapeNode, received: readonly (Tensor | null)[], front: Front): void {
-  const carried: Disposable[] = [];
+  const carried: MemoryHolder[] = [];
   openScope();
   try {
     const sent = node.backward(received);
@@ -80,7 +80,7 @@ function watch(
   node: TapeNode,
   received: (Tensor | null)[],
   front: Front,
-  keep: (part: Disposable) => void,
+  keep: (part: MemoryHolder) => void,
 ): void {
   for (const watcher of node.watchers ?? []) {
     const g = received[watcher.output];

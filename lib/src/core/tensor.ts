@@ -12,6 +12,13 @@ export interface TensorTrace {
   readonly level: number;
 }
 
+/** Something that holds memory, and that a scope looks after. */
+export interface MemoryHolder {
+  dispose(): void;
+  /** Called when no scope looks after it any more: from now on its memory goes back when it is garbage. */
+  collectable(): void;
+}
+
 export abstract class Tensor implements TensorType {
   abstract readonly shape: Shape;
   abstract readonly dtype: DType;
@@ -26,8 +33,9 @@ export abstract class Tensor implements TensorType {
   }
 
   /**
-   * A handle of its own on the same value, in no scope: it outlives `dispose()` and `tidy()` of this one. Tapes keep
-   * such handles, and give them back by `release()`. Values without memory return themselves.
+   * A handle of its own on the same value, which no scope looks after: it outlives `dispose()` and `tidy()` of this one.
+   * Tapes keep such handles. Its owner gives it back by `release()`, or leaves it to the garbage collector by telling
+   * its parts that they are `collectable()`. Values without memory return themselves.
    */
   retained(): Tensor {
     return this;
@@ -37,7 +45,7 @@ export abstract class Tensor implements TensorType {
   release(): void {}
 
   /** Calls `visit` for each thing that holds memory for this value: a scope that keeps the value keeps those. */
-  parts(_visit: (part: { dispose(): void }) => void): void {}
+  parts(_visit: (part: MemoryHolder) => void): void {}
 
   /** Number of axes. */
   get ndim(): number {

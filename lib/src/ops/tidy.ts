@@ -1,8 +1,8 @@
 /** tidy: gives back what a function allocated, except what it returns. */
 import { ValueError } from "../core/errors.js";
-import { Tensor } from "../core/tensor.js";
+import { type MemoryHolder, Tensor } from "../core/tensor.js";
 import { leaves } from "../core/tree.js";
-import { closeScope, type Disposable, openScope } from "../runtime/tidy.js";
+import { closeScope, openScope } from "../runtime/tidy.js";
 
 /**
  * Runs `body`; the tensors made in it are disposed when it ends, except those in the value it returns (at any depth).
@@ -10,7 +10,7 @@ import { closeScope, type Disposable, openScope } from "../runtime/tidy.js";
  */
 export function tidy<T>(body: () => T): T {
   openScope();
-  const kept: Disposable[] = [];
+  const kept: MemoryHolder[] = [];
   try {
     const result = body();
     if (result instanceof Promise)

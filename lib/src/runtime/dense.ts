@@ -6,7 +6,7 @@ import { formatShape, formatType, type Shape, sizeOf } from "../core/shape.js";
 import { Tensor } from "../core/tensor.js";
 import { type HostArray, packed } from "./host-array.js";
 import { Storage } from "./storage.js";
-import { trackTensor, untrackTensor } from "./tidy.js";
+import { collect, forget, track } from "./tidy.js";
 
 export class DenseTensor extends Tensor implements Layout {
   readonly shape: Shape;
@@ -14,20 +14,21 @@ export class DenseTensor extends Tensor implements Layout {
   readonly offset: number;
   readonly trace = null;
   private disposed = false;
+  private collected = false;
 
   /** Takes over one reference to `storage`. */
   constructor(
     readonly storage: Storage,
     layout: Layout,
     readonly device: string,
-    /** False: this handle belongs to no tidy scope; its owner disposes it. */
-    scoped = true,
+    /** False: neither scopes nor the garbage collector look after this handle; its owner does (see `retained`). */
+    tracked = true,
   ) {
     super();
     this.shape = layout.shape;
     this.strides = layout.strides;
     this.offset = layout.offset;
-    trackTensor(this, storage, scoped);
+    if (tracked) track(this);
   }
 
   get dtype(): DType {
@@ -68,6 +69,13 @@ export class DenseTensor extends Tensor implements Layout {
     visit(this);
   }
 
+  /** For scopes: from now on the garbage collector looks after this handle. */
+  collectable(): void {
+    if (this.disposed || this.collected) return;
+    this.collected = true;
+    collect(this, this.storage);
+  }
+
   /** A copy of the elements, row-major. */
   override toTypedArray(): HostData {
     return packed(this.host());
@@ -77,7 +85,7 @@ export class DenseTensor extends Tensor implements Layout {
   override dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    untrackTensor(this);
+    if (this.collected) forget(this);
     this.storage.drop();
   }
 

@@ -1,35 +1,41 @@
 /**
- * When memory is given back: at `dispose()`, at the end of a `tidy` scope, or when the garbage collector
- * finds a tensor unreachable. A scope disposes the tensors made in it, except those it returns.
+ * When memory is given back: at `dispose()`, at the end of a `tidy` scope, or when the garbage collector finds a tensor
+ * unreachable. A scope disposes the tensors made in it, except those it returns. Only what is in no scope is known to the
+ * collector: registering costs as much as a small op.
  */
+import type { MemoryHolder } from "../core/tensor.js";
 import { enterSection, leaveSection, onInterrupted } from "../core/turn.js";
 import type { Storage } from "./storage.js";
 
-export interface Disposable {
-  dispose(): void;
-}
-
 const collector = new FinalizationRegistry<Storage>((storage) => storage.drop());
-const scopes: Set<Disposable>[] = [];
+const scopes: Set<MemoryHolder>[] = [];
+/** Scopes below this one do not count at the moment (see `outsideScopes`). */
+let base = 0;
 
 onInterrupted(() => {
-  for (const scope of scopes.splice(0)) for (const tensor of scope) tensor.dispose();
+  base = 0;
+  for (const scope of scopes.splice(0)) for (const holder of scope) holder.dispose();
 });
 
-/** Called by each new tensor: the collector and, unless it is no scope's business, the innermost scope now know it. */
-export function trackTensor(tensor: Disposable, storage: Storage, scoped: boolean): void {
-  collector.register(tensor, storage, tensor);
-  if (scoped && scopes.length > 0) scopes[scopes.length - 1].add(tensor);
+function innermost(): Set<MemoryHolder> | undefined {
+  return scopes.length > base ? scopes[scopes.length - 1] : undefined;
 }
 
-/** Puts something else that holds memory (a tape's node) under the innermost scope. */
-export function trackInScope(item: Disposable): void {
-  if (scopes.length > 0) scopes[scopes.length - 1].add(item);
+/** Puts something new that holds memory under the innermost scope, or leaves it to the collector. */
+export function track(holder: MemoryHolder): void {
+  const scope = innermost();
+  if (scope) scope.add(holder);
+  else holder.collectable();
 }
 
-/** Called by `dispose()`. */
-export function untrackTensor(tensor: Disposable): void {
-  collector.unregister(tensor);
+/** Gives `storage` back when `holder` is garbage. */
+export function collect(holder: MemoryHolder, storage: Storage): void {
+  collector.register(holder, storage, holder);
+}
+
+/** Takes back `collect`. */
+export function forget(holder: MemoryHolder): void {
+  collector.unregister(holder);
 }
 
 /** Opens a scope: tensors made from now on belong to it. */
@@ -39,40 +45,41 @@ export function openScope(): void {
 }
 
 /** Closes the innermost scope; disposes its tensors except `kept`, which pass to the scope around it. */
-export function closeScope(kept: Iterable<Disposable>): void {
+export function closeScope(kept: Iterable<MemoryHolder>): void {
   const scope = scopes.pop();
   if (!scope) return;
-  const outer = scopes.at(-1);
-  for (const tensor of kept) if (scope.delete(tensor)) outer?.add(tensor);
-  for (const tensor of scope) tensor.dispose();
+  for (const holder of kept) if (scope.delete(holder)) track(holder);
+  for (const holder of scope) holder.dispose();
   leaveSection();
 }
 
-/** True if `item` was made in the innermost scope. */
-export function madeInScope(item: Disposable): boolean {
-  return scopes.length > 0 && scopes[scopes.length - 1].has(item);
+/** True if `holder` was made in the innermost scope. */
+export function madeInScope(holder: MemoryHolder): boolean {
+  return innermost()?.has(holder) ?? false;
 }
 
-/** Disposes `item` now if it was made in the innermost scope. */
-export function disposeEarly(item: Disposable): void {
-  if (scopes[scopes.length - 1]?.delete(item)) item.dispose();
+/** Disposes `holder` now if it was made in the innermost scope. */
+export function disposeEarly(holder: MemoryHolder): void {
+  if (innermost()?.delete(holder)) holder.dispose();
 }
 
 /** Closes the innermost scope without disposing anything: its tensors pass to the scope around it. */
 export function mergeScope(): void {
   const scope = scopes.pop();
   if (!scope) return;
-  const outer = scopes.at(-1);
-  if (outer) for (const tensor of scope) outer.add(tensor);
+  for (const holder of scope) track(holder);
   leaveSection();
 }
 
 /** Runs `make` so that what it creates belongs to no scope. */
 export function outsideScopes<T>(make: () => T): T {
-  const open = scopes.splice(0);
+  const before = base;
+  enterSection();
+  base = scopes.length;
   try {
     return make();
   } finally {
-    scopes.push(...open);
+    base = before;
+    leaveSection();
   }
 }
