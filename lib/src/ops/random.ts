@@ -8,6 +8,7 @@ import type { Tensor } from "../core/tensor.js";
 import type { HostArray } from "../runtime/host-array.js";
 import { apply } from "./bind.js";
 import { tensor } from "./convert.js";
+import "./read.js";
 import { defineOp, NOT_DIFFERENTIABLE, type OpDef } from "./registry.js";
 import { loopedBatch } from "./rules.js";
 

@@ -74,6 +74,8 @@ export interface OpDef<A extends Attrs = Attrs> {
   /** For ops made of other ops at run time (custom gradients, checkpoints): runs them, instead of a kernel. */
   readonly composite?: (inputs: readonly Tensor[], attrs: A) => readonly Tensor[];
   readonly vjp: VjpRule<A> | typeof NOT_DIFFERENTIABLE;
+  /** Attributes with which the op also returns, behind its outputs, what its reverse rule reads (ops with graphs inside). */
+  readonly residuals?: (attrs: A) => A;
   /** What `vjp` reads. Default: nothing. The tape keeps just these alive. */
   readonly saves?: { readonly inputs?: readonly number[] | "all"; readonly outputs?: boolean };
   readonly jvp: JvpRule<A> | typeof NOT_DIFFERENTIABLE;

@@ -1,0 +1,11 @@
+/** The graph representation: building, printing, reading, checking, storing, transforming. */
+export { GraphBuilder } from "./builder.js";
+export { call } from "./call.js";
+export { batchedGraph, jvpGraph, partition, vjpGraph } from "./derive.js";
+export { type Constant, countNodes, Graph, type GraphNode, IRError, regionsOf, type Value } from "./graph.js";
+export { interpret } from "./interpret.js";
+export { freeze, type GraphJson, graphFromJson, graphToJson } from "./json.js";
+export { parseGraph } from "./parse.js";
+export { definePass, type Pass, passes, runPasses } from "./passes/index.js";
+export { printGraph } from "./print.js";
+export { problems, verify } from "./verify.js";

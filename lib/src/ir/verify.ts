@@ -1,0 +1,75 @@
+/** The rules that every graph obeys, checked after each pass: a table of checks, each a line of its report. */
+import { formatType, sameShape, type TensorType } from "../core/shape.js";
+import { type Graph, type GraphNode, IRError, regionsOf, type Value } from "./graph.js";
+
+/**
+ * Returns the graph.
+ * @throws IRError listing every broken rule.
+ */
+export function verify(graph: Graph): Graph {
+  const found = problems(graph);
+  if (found.length > 0) {
+    throw new IRError(
+      `graph ${graph.name} is not well formed:\n${found.map((line) => `  ${line}`).join("\n")}`,
+    );
+  }
+  return graph;
+}
+
+/** What is wrong with a graph, a line each. */
+export function problems(graph: Graph): string[] {
+  const found: string[] = [];
+  const ids = new Set<number>();
+  const defined = new Set<Value>();
+  const define = (value: Value, where: string): void => {
+    if (ids.has(value.id)) found.push(`%${value.id} is defined twice (again by ${where})`);
+    ids.add(value.id);
+    defined.add(value);
+  };
+  for (const param of graph.params) define(param, "a parameter");
+  for (const { value, data } of graph.constants) {
+    define(value, "a constant");
+    if (!sameType(value, data))
+      found.push(`constant %${value.id} is declared ${formatType(value)} and holds ${formatType(data)}`);
+  }
+  for (const node of graph.nodes) {
+    const where = describe(node);
+    node.inputs.forEach((input, i) => {
+      if (!defined.has(input)) found.push(`${where} reads %${input.id} (operand ${i}) before it is defined`);
+    });
+    found.push(...typeProblems(node, where));
+    for (const [path, region] of regionsOf(node.attrs))
+      found.push(...problems(region).map((line) => `${where}, region ${path}: ${line}`));
+    for (const output of node.outputs) define(output, where);
+  }
+  graph.results.forEach((result, i) => {
+    if (!defined.has(result)) found.push(`result ${i}, %${result.id}, is not defined`);
+  });
+  return found;
+}
+
+function typeProblems(node: GraphNode, where: string): string[] {
+  let types: readonly TensorType[];
+  try {
+    types = node.op.type(node.inputs, node.attrs);
+  } catch (error) {
+    return [`${where}: ${(error as Error).message}`];
+  }
+  if (types.length !== node.outputs.length)
+    return [`${where} defines ${node.outputs.length} value(s), its type rule gives ${types.length}`];
+  return types.flatMap((type, i) =>
+    sameType(type, node.outputs[i])
+      ? []
+      : [
+          `${where}: output ${i} is declared ${formatType(node.outputs[i])}, its type rule gives ${formatType(type)}`,
+        ],
+  );
+}
+
+function describe(node: GraphNode): string {
+  return `${node.op.name} (%${node.outputs[0]?.id ?? "?"})${node.loc ? ` at ${node.loc}` : ""}`;
+}
+
+export function sameType(a: TensorType, b: TensorType): boolean {
+  return a.dtype === b.dtype && sameShape(a.shape, b.shape);
+}
