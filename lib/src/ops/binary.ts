@@ -41,6 +41,8 @@ interface BinaryRow {
   /** The result is bool. */
   readonly bool?: boolean;
   readonly ranges?: OpSample<object>["ranges"];
+  /** Other ranges: of other signs, beyond a kink. */
+  readonly also?: OpSample<object>["ranges"];
 }
 
 const mask = (condition: Tensor, g: Tensor): Tensor => g.mul(condition.cast(g.dtype));
@@ -86,6 +88,10 @@ const ROWS: Record<BinaryName, BinaryRow> = {
       [0.1, 0.9],
       [1, 2],
     ],
+    also: [
+      [-5.9, -5.1],
+      [-1.02, -1.01],
+    ],
   },
   atan2: {
     f: Math.atan2,
@@ -97,6 +103,10 @@ const ROWS: Record<BinaryName, BinaryRow> = {
     ranges: [
       [0.3, 2],
       [0.3, 2],
+    ],
+    also: [
+      [-2, 2],
+      [-2, -0.3],
     ],
   },
   equal: { f: (a, b) => Number(a === b), bool: true },
@@ -163,6 +173,8 @@ function define(name: BinaryName, row: BinaryRow): OpDef<object> {
         ranges,
       },
       { shapes: [[], [3]], ranges },
+      { shapes: [[3, 0], [1]], ranges },
+      ...(row.also ? [{ shapes: [[3], [3]], ranges: row.also }] : []),
     ],
   });
   return def;

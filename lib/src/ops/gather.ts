@@ -330,6 +330,7 @@ const cumsumOp: OpDef<AxisAttrs> = defineOp<AxisAttrs>({
   samples: [
     { shapes: [[2, 4]], attrs: { axis: 1 } },
     { shapes: [[3, 2]], attrs: { axis: 0 } },
+    { shapes: [[2, 0]], attrs: { axis: 1 } },
   ],
 });
 

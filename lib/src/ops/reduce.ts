@@ -140,6 +140,11 @@ for (const [key, value] of Object.entries(ROWS)) {
       { shapes: [[2, 3, 4]], attrs: { axes: [1], keepDims: false } },
       { shapes: [[2, 3]], attrs: { axes: [0, 1], keepDims: true } },
       { shapes: [[3, 2]], attrs: { axes: [1], keepDims: true } },
+      { shapes: [[2, 3, 4]], attrs: { axes: [0, 2], keepDims: false } },
+      { shapes: [[3]], attrs: { axes: [], keepDims: false } },
+      { shapes: [[]], attrs: { axes: [], keepDims: false } },
+      { shapes: [[0, 3]], attrs: { axes: [1], keepDims: false } },
+      ...(row.nonEmpty ? [] : [{ shapes: [[2, 0]], attrs: { axes: [1], keepDims: false } }]),
     ],
   });
   defs.set(name, def);

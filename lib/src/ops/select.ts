@@ -106,7 +106,10 @@ const leakyReluOp: OpDef<LeakyAttrs> = defineOp<LeakyAttrs>({
   vjp: ([g], { inputs: [x], attrs }) => [g && g.where(x.greater(0), g.mul(attrs.slope))],
   jvp: ([x], [t], _y, attrs) => [t && t.where(x.greater(0), t.mul(attrs.slope))],
   batch: elementwiseBatch(() => leakyReluOp),
-  samples: [{ shapes: [[2, 3]], attrs: { slope: 0.1 }, ranges: [[0.2, 2]] }],
+  samples: [
+    { shapes: [[2, 3]], attrs: { slope: 0.1 }, ranges: [[0.2, 2]] },
+    { shapes: [[4]], attrs: { slope: 0.1 }, ranges: [[-2, -0.2]] },
+  ],
 });
 
 /** x where positive, else slope·x. */

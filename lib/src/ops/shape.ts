@@ -48,6 +48,7 @@ const reshapeOp: OpDef<ShapeAttrs> = defineOp<ShapeAttrs>({
   samples: [
     { shapes: [[2, 6]], attrs: { shape: [3, 4] } },
     { shapes: [[]], attrs: { shape: [1, 1] } },
+    { shapes: [[0, 4]], attrs: { shape: [2, 0, 3] } },
   ],
 });
 
@@ -139,6 +140,7 @@ const broadcastOp: OpDef<ShapeAttrs> = defineOp<ShapeAttrs>({
   samples: [
     { shapes: [[3, 1]], attrs: { shape: [2, 3, 4] } },
     { shapes: [[]], attrs: { shape: [2] } },
+    { shapes: [[1, 2]], attrs: { shape: [0, 2] } },
   ],
 });
 

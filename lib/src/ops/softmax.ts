@@ -42,6 +42,9 @@ const softmaxOp: OpDef<SoftmaxAttrs> = defineOp<SoftmaxAttrs>({
   samples: [
     { shapes: [[2, 5]], attrs: { axis: 1 } },
     { shapes: [[3, 2]], attrs: { axis: 0 } },
+    { shapes: [[2, 3, 2]], attrs: { axis: 1 } },
+    { shapes: [[0, 3]], attrs: { axis: 1 } },
+    { shapes: [[3, 0]], attrs: { axis: 1 } },
   ],
 });
 
@@ -56,6 +59,9 @@ const logSoftmaxOp: OpDef<SoftmaxAttrs> = defineOp<SoftmaxAttrs>({
   samples: [
     { shapes: [[2, 5]], attrs: { axis: 1 } },
     { shapes: [[3, 2]], attrs: { axis: 0 } },
+    { shapes: [[2, 3, 2]], attrs: { axis: 1 } },
+    { shapes: [[0, 3]], attrs: { axis: 1 } },
+    { shapes: [[3, 0]], attrs: { axis: 1 } },
   ],
 });
 

@@ -55,13 +55,15 @@ interface UnaryRow {
   readonly bool?: boolean;
   /** Where the gradient check draws its inputs. */
   readonly range?: readonly [number, number];
+  /** Another such range: the other side of a kink, another branch of the algorithm. */
+  readonly also?: readonly [number, number];
 }
 
 const SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
 
 const ROWS: Record<UnaryName, UnaryRow> = {
   neg: { f: (x) => -x, derivative: () => -1 },
-  abs: { f: Math.abs, derivative: (x) => x.sign(), reads: "x", range: [0.2, 2] },
+  abs: { f: Math.abs, derivative: (x) => x.sign(), reads: "x", range: [0.2, 2], also: [-2, -0.2] },
   sign: { f: Math.sign },
   exp: { f: Math.exp, derivative: (_, y) => y, reads: "y", float: true },
   exp2: { f: (x) => 2 ** x, derivative: (_, y) => y.mul(Math.LN2), reads: "y", float: true },
@@ -134,6 +136,7 @@ const ROWS: Record<UnaryName, UnaryRow> = {
         .mul(2 / Math.sqrt(Math.PI)),
     reads: "x",
     float: true,
+    also: [2.4, 6.5],
   },
   sigmoid: {
     f: (x) => 1 / (1 + Math.exp(-x)),
@@ -146,6 +149,7 @@ const ROWS: Record<UnaryName, UnaryRow> = {
     derivative: (_, y) => y.greater(0).cast(y.dtype),
     reads: "y",
     range: [0.2, 2],
+    also: [-2, -0.2],
   },
   elu: {
     f: (x) => (x > 0 ? x : Math.expm1(x)),
@@ -153,6 +157,7 @@ const ROWS: Record<UnaryName, UnaryRow> = {
     reads: "y",
     float: true,
     range: [-2, -0.1],
+    also: [0.1, 2],
   },
   silu: {
     f: (x) => x / (1 + Math.exp(-x)),
@@ -174,6 +179,7 @@ const ROWS: Record<UnaryName, UnaryRow> = {
         .add(x.mul(x.square().mul(-0.5).exp()).mul(SQRT_2_OVER_PI / 2)),
     reads: "x",
     float: true,
+    also: [3, 9],
   },
   softplus: {
     f: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
@@ -218,6 +224,8 @@ function define(name: UnaryName, row: UnaryRow): OpDef<object> {
     samples: [
       { shapes: [[2, 3]], ranges: [range] },
       { shapes: [[]], ranges: [range] },
+      { shapes: [[0, 3]] },
+      ...(row.also ? [{ shapes: [[5]], ranges: [row.also] }] : []),
     ],
   });
   return def;

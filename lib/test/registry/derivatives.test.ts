@@ -66,6 +66,31 @@ describe("reverse rules", () => {
   });
 });
 
+/** Cases in which two operands have one type, so that they may be one tensor. */
+const repeatable = differentiable.filter(({ sample }) => {
+  const types = sample.shapes.map((shape, i) => `${sample.dtypes?.[i]}${shape}`);
+  return new Set(types).size < types.length;
+});
+
+describe("an operand used twice", () => {
+  it.each(repeatable)("$title: both uses' gradients add up", (c) => {
+    const inputs = drawInputs(c);
+    const [first] = inputs;
+    const same = inputs.map((x) => (x.type === first.type ? first : x));
+    const outputs = run(c, same);
+    const cotangents = cotangentsOf(c, outputs);
+    const apart = vjp((...x: Tensor[]) => run(c, x), ...same).pull(cotangents);
+    const wanted = apart.filter((_, i) => same[i] === first).reduce((a, b) => a.add(b));
+    const twice = (z: Tensor): Tensor[] =>
+      run(
+        c,
+        same.map((x) => (x === first ? z : x)),
+      );
+    const [gradient] = vjp(twice, first).pull(cotangents);
+    expect(relativeError(numbersOf(gradient), numbersOf(wanted))).toBeLessThan(1e-13);
+  });
+});
+
 const forward = opCases((op) => op.jvp !== NOT_DIFFERENTIABLE && !op.composite);
 
 describe("forward rules", () => {
