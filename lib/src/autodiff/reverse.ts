@@ -7,7 +7,7 @@ import { onInterrupted } from "../core/turn.js";
 import { bind, withLevel } from "../ops/bind.js";
 import { type Attrs, NOT_DIFFERENTIABLE, type OpDef } from "../ops/registry.js";
 import { madeInScope } from "../runtime/tidy.js";
-import { carriesGradient, leafNode, record, type TapeNode } from "./tape.js";
+import { applyForReverse, carriesGradient, leafNode, recordApplication, type TapeNode } from "./tape.js";
 import { callSync, checkReturned, constantLike, type OwningTrace, runTraced, Tracer } from "./trace.js";
 import { Variable } from "./variable.js";
 import { walkBack } from "./walk.js";
@@ -55,14 +55,14 @@ class VjpTrace implements OwningTrace {
       slots[i] = mine ? x.slot : 0;
       primals[i] = mine ? x.primal : x;
     }
-    const wide = op.residuals?.(attrs) ?? attrs;
-    const outputs = bind(op, primals, wide);
-    const visible = op.residuals ? outputs.slice(0, op.type(inputs, attrs).length) : outputs;
+    if (op.vjp === NOT_DIFFERENTIABLE) return bind(op, primals, attrs);
+    const application = applyForReverse(op, primals, attrs);
+    const outputs = application.outputs.slice(0, application.count);
     if (op.composite) checkNotClosedOver(op, outputs, this);
-    if (op.vjp === NOT_DIFFERENTIABLE || !visible.some(carriesGradient)) return visible;
-    const node = record(op, wide, parents, slots, primals, outputs);
+    if (!outputs.some(carriesGradient)) return outputs;
+    const node = recordApplication(op, application, parents, slots, primals);
     this.nodes.push(node);
-    return visible.map((y, slot) => {
+    return outputs.map((y, slot) => {
       if (!carriesGradient(y)) return y;
       if (!op.composite || !primals.includes(y)) this.made.push(y); // functions may return what they were given
       return new VjpTracer(this, y, node, slot);

@@ -10,7 +10,15 @@ import { enterSection, leaveSection, onInterrupted } from "../core/turn.js";
 import { bind, type Trace } from "../ops/bind.js";
 import { type Attrs, NOT_DIFFERENTIABLE, type OpDef } from "../ops/registry.js";
 import { track } from "../runtime/tidy.js";
-import { carriesGradient, history, record, TapeNode, type Watcher } from "./tape.js";
+import {
+  type Application,
+  applyForReverse,
+  carriesGradient,
+  history,
+  recordApplication,
+  TapeNode,
+  type Watcher,
+} from "./tape.js";
 import { Tracer } from "./trace.js";
 
 let recording = true;
@@ -119,13 +127,9 @@ class TapeTrace implements Trace {
       if (parents[i] !== null) depends = true;
     }
     if (op.composite && recording) return this.recordWhole(op, attrs, primals, parents, slots, depends);
-    const outputs = bind(op, primals, attrs);
-    if (!depends) return outputs;
-    reads++;
-    if (!recording || op.vjp === NOT_DIFFERENTIABLE || !outputs.some(carriesGradient)) return outputs;
-    const node = record(op, attrs, parents, slots, primals, outputs);
-    if (node.saves) track(node);
-    return outputs.map((y, slot) => (carriesGradient(y) ? new TapeTensor(y, node, slot) : y));
+    if (depends) reads++;
+    if (!depends || !recording || op.vjp === NOT_DIFFERENTIABLE) return bind(op, primals, attrs);
+    return this.recorded(op, applyForReverse(op, primals, attrs), parents, slots, primals);
   }
 
   /** Records an op made of other ops as one node. Variables that it reads by closure count as inputs too. */
@@ -138,16 +142,32 @@ class TapeTrace implements Trace {
     depends: boolean,
   ): Tensor[] {
     const before = reads;
-    const wide = op.residuals?.(attrs) ?? attrs;
-    const outputs = withRecording(false, () => bind(op, primals, wide), op.name);
-    const visible = op.residuals ? outputs.slice(0, op.type(primals, attrs).length) : outputs;
-    if (!depends && reads === before) return visible;
+    const run = depends ? applyForReverse : applyPlainly;
+    const application = withRecording(false, () => run(op, primals, attrs), op.name);
+    if (!depends && reads === before) return [...application.outputs];
     reads++;
-    if (outputs.some((y) => y.trace !== null)) return bind(op, primals, attrs); // a transformation is watching from a closure
-    const node = record(op, wide, parents, slots, primals, outputs);
-    if (node.saves) track(node);
-    return visible.map((y, slot) => (carriesGradient(y) ? new TapeTensor(y, node, slot) : y));
+    if (application.outputs.some((y) => y.trace !== null)) return bind(op, primals, attrs); // a transformation watches from a closure
+    return this.recorded(op, application, parents, slots, primals);
   }
+
+  private recorded(
+    op: OpDef,
+    application: Application,
+    parents: readonly (TapeNode | null)[],
+    slots: readonly number[],
+    primals: readonly Tensor[],
+  ): Tensor[] {
+    const outputs = application.outputs.slice(0, application.count);
+    if (op.vjp === NOT_DIFFERENTIABLE || !outputs.some(carriesGradient)) return outputs;
+    const node = recordApplication(op, application, parents, slots, primals);
+    if (node.saves) track(node);
+    return outputs.map((y, slot) => (carriesGradient(y) ? new TapeTensor(y, node, slot) : y));
+  }
+}
+
+function applyPlainly(op: OpDef, primals: readonly Tensor[], attrs: Attrs): Application {
+  const outputs = bind(op, primals, attrs);
+  return { attrs, outputs, count: outputs.length };
 }
 
 /** The one tape. */

@@ -8,6 +8,7 @@ import { isFloat } from "../core/dtype.js";
 import { TransformError } from "../core/errors.js";
 import { formatType, sameShape, type TensorType } from "../core/shape.js";
 import { type MemoryHolder, Tensor } from "../core/tensor.js";
+import { bind } from "../ops/bind.js";
 import { type Attrs, NOT_DIFFERENTIABLE, type OpDef, type VjpContext } from "../ops/registry.js";
 
 /** Sees the gradient of one output of a node when backward passes by; a tensor that it returns takes its place. */
@@ -113,8 +114,7 @@ export function carriesGradient(type: TensorType): boolean {
   return isFloat(type.dtype);
 }
 
-/** A node for an op's application. */
-export function record(
+function record(
   op: OpDef,
   attrs: Attrs,
   parents: readonly (TapeNode | null)[],
@@ -132,6 +132,42 @@ export function record(
     node.savedInputs = held;
   }
   if (saves.outputs) node.savedOutputs = outputs.map(retain);
+  return node;
+}
+
+/** An op's application, run so that it can be recorded. */
+export interface Application {
+  /** Those that the op ran with: where it has residuals, with them. */
+  readonly attrs: Attrs;
+  /** All outputs: behind those that the caller sees, residuals. */
+  readonly outputs: readonly Tensor[];
+  /** Number of outputs that the caller sees. */
+  readonly count: number;
+}
+
+/** Applies an op one level down; if a derivative can flow through it, with the residuals that its reverse rule wants. */
+export function applyForReverse(op: OpDef, primals: readonly Tensor[], attrs: Attrs): Application {
+  if (op.residuals) {
+    const types = op.type(primals, attrs);
+    if (types.some(carriesGradient)) {
+      const wide = op.residuals(attrs);
+      return { attrs: wide, outputs: bind(op, primals, wide), count: types.length };
+    }
+  }
+  const outputs = bind(op, primals, attrs);
+  return { attrs, outputs, count: outputs.length };
+}
+
+/** Records an application. The tape has its own handles on the residuals; those of the run are given back. */
+export function recordApplication(
+  op: OpDef,
+  { attrs, outputs, count }: Application,
+  parents: readonly (TapeNode | null)[],
+  slots: readonly number[],
+  primals: readonly Tensor[],
+): TapeNode {
+  const node = record(op, attrs, parents, slots, primals, outputs);
+  for (let i = count; i < outputs.length; i++) outputs[i].dispose();
   return node;
 }
 
