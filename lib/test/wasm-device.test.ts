@@ -121,8 +121,9 @@ describe("every kernel agrees with its op's reference", () => {
       let ran = 0;
       for (const sample of op.samples) {
         for (const floating of ["float32", "float64", "int32", "uint8", "int16", "int8", "bool"] as const) {
-          for (const [k, how] of ARRANGEMENTS.entries()) {
-            const inputs = sampleInputs(sample, floating, (i) => ARRANGEMENTS[(i + k) % 4] ?? how);
+          for (const [k, how] of [...ARRANGEMENTS, ...ARRANGEMENTS].entries()) {
+            // First a mixture, then all operands alike.
+            const inputs = sampleInputs(sample, floating, (i) => (k < 4 ? ARRANGEMENTS[(i + k) % 4] : how));
             let accepted = true;
             try {
               op.type(inputs, sample.attrs ?? {});
@@ -271,4 +272,72 @@ describe("matrix products", () => {
       }
     }
   });
+});
+
+describe("reductions over any axes", () => {
+  const CASES: readonly (readonly [Shape, readonly number[]])[] = [
+    [[300], [0]],
+    [[7, 130], [1]],
+    [[130, 70], [0]],
+    [
+      [3, 4, 5, 6, 7],
+      [0, 2, 4],
+    ],
+    [
+      [3, 4, 5, 6, 7],
+      [1, 3],
+    ],
+    [
+      [2, 3, 4, 5, 2, 3],
+      [4, 5],
+    ],
+    [[4, 0], [1]],
+    [[0, 4], [1]],
+    [[5], []],
+    [[], []],
+  ];
+  for (const [shape, axes] of CASES) {
+    it(`(${shape}) over [${axes}]`, () => {
+      for (const dtype of ["float32", "float64", "int32", "uint8", "bool"] as const) {
+        for (const how of ARRANGEMENTS) {
+          const x = arranged(valuesIn(sizeOf(shape), [0, 4], dtype), shape, dtype, how);
+          for (const name of ["sum", "max", "min", "any", "all"]) {
+            if (sizeOf(shape) === 0 && (name === "max" || name === "min")) continue;
+            check(getOp(name), [x], { axes, keepDims: false }, `${dtype} ${how}`);
+          }
+        }
+      }
+    });
+  }
+});
+
+describe("convolutions of awkward sizes", () => {
+  const CASES = [
+    { x: [3, 4, 9, 8], w: [6, 4, 3, 3], stride: [1, 1], pad: [1, 1, 1, 1], dilation: [1, 1], groups: 1 },
+    { x: [2, 4, 9, 8], w: [6, 2, 3, 2], stride: [2, 3], pad: [2, 0, 0, 1], dilation: [1, 2], groups: 2 },
+    { x: [2, 6, 7, 7], w: [6, 1, 5, 5], stride: [1, 1], pad: [4, 4, 4, 4], dilation: [1, 1], groups: 6 },
+    { x: [1, 1, 1, 1], w: [1, 1, 3, 3], stride: [1, 1], pad: [3, 3, 3, 3], dilation: [2, 2], groups: 1 },
+    { x: [0, 2, 5, 5], w: [3, 2, 3, 3], stride: [1, 1], pad: [0, 0, 0, 0], dilation: [1, 1], groups: 1 },
+  ] as const;
+  for (const c of CASES) {
+    it(`(${c.x}) by (${c.w})`, () => {
+      const attrs = {
+        stride: c.stride,
+        padding: [c.pad.slice(0, 2), c.pad.slice(2)],
+        dilation: c.dilation,
+        groups: c.groups,
+      };
+      for (const dtype of ["float32", "float64"] as const) {
+        for (const how of ARRANGEMENTS) {
+          const make = (shape: Shape) => arranged(valuesIn(sizeOf(shape), [-1, 1], dtype), shape, dtype, how);
+          const [x, w] = [make(c.x), make(c.w)];
+          const [y] = getOp("conv2d").type([x, w], attrs);
+          const g = make(y.shape);
+          check(getOp("conv2d"), [x, w], attrs, how);
+          check(getOp("conv2dInputGrad"), [g, w], { ...attrs, shape: c.x }, how);
+          check(getOp("conv2dWeightGrad"), [x, g], { ...attrs, shape: c.w }, how);
+        }
+      }
+    });
+  }
 });

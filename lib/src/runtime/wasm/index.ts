@@ -3,10 +3,21 @@ import { registerDevice, setDevice } from "../devices.js";
 import { type DeviceKernel, registerKernel } from "../kernels.js";
 import { getNumThreads } from "../pool/pool.js";
 import { wasmFeatures } from "./features.js";
+import { convKernels } from "./kernels/conv.js";
 import { elementwiseKernels } from "./kernels/elementwise.js";
+import { layoutKernels } from "./kernels/layout.js";
 import { matmulKernel } from "./kernels/matmul.js";
+import { reduceKernels } from "./kernels/reduce.js";
+import { softmaxKernels } from "./kernels/softmax.js";
 
-const KERNELS: readonly DeviceKernel<never>[] = [...elementwiseKernels, matmulKernel];
+const KERNELS: readonly DeviceKernel<never>[] = [
+  ...convKernels,
+  ...elementwiseKernels,
+  ...layoutKernels,
+  ...reduceKernels,
+  ...softmaxKernels,
+  matmulKernel,
+];
 
 registerDevice("wasm", () => {
   const { simd, threads, relaxed } = wasmFeatures();

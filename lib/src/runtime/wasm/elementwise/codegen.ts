@@ -9,17 +9,14 @@ import {
   f64,
   i32,
   type Local,
-  laneOp,
   load,
-  load32Lane,
-  load64Lane,
   ModuleBuilder,
   op,
   shuffle,
   type ValueType,
-  v128,
 } from "../assembler.js";
 import { Lanes, type V } from "../vector.js";
+import { gather, splatLoad, storeFour, storeOne, type Value, vectorLoad } from "./access.js";
 import { attributeNames, type ElementwiseProgram, valueTypes } from "./program.js";
 import { RULES } from "./rules.js";
 
@@ -27,7 +24,6 @@ import { RULES } from "./rules.js";
 export type Pattern = "unit" | "same" | "strided";
 
 type Address = Expr<"i32">;
-type Value = readonly V[];
 
 const FOUR = 4;
 
@@ -134,7 +130,7 @@ function buildFlat(
   });
   const g = new Generator(f, program, types, relaxed, constantsAt);
   const shared = program.inputs.map((type, i) =>
-    patterns[i] === "same" ? g.splatLoad(type, inPointers[i]).map((v) => f.let(v)) : undefined,
+    patterns[i] === "same" ? splatLoad(type, inPointers[i]).map((v) => f.let(v)) : undefined,
   );
   const e = f.let(from);
   const advance = (count: number) => {
@@ -152,23 +148,23 @@ function buildFlat(
       const known = shared[i];
       if (known) return known;
       const loaded = single
-        ? g.splatLoad(type, inPointers[i])
+        ? splatLoad(type, inPointers[i])
         : patterns[i] === "unit"
-          ? g.vectorLoad(type, inPointers[i])
-          : g.gather(type, inPointers[i], step[i]!);
+          ? vectorLoad(type, inPointers[i])
+          : gather(f, type, inPointers[i], step[i]!);
       return loaded.map((v) => f.let(v));
     });
   f.for(e, op("i32.sub", to, i32(FOUR - 1)), FOUR, () => {
     const values = g.run(inputs(false));
     program.outputs.forEach((v, i) => {
-      g.store(types[v], outPointers[i], values[v]);
+      storeFour(f, types[v], outPointers[i], values[v]);
     });
     advance(FOUR);
   });
   f.for(e, to, 1, () => {
     const values = g.run(inputs(true));
     program.outputs.forEach((v, i) => {
-      g.storeOne(types[v], outPointers[i], values[v]);
+      storeOne(f, types[v], outPointers[i], values[v]);
     });
     advance(1);
   });
@@ -295,81 +291,6 @@ class Generator {
     const shift = dtypeKind(type) === "uint" ? "i32x4.shr_u" : "i32x4.shr_s";
     return op(shift, op("i32x4.shl", x, i32(bits)), i32(bits));
   }
-
-  vectorLoad(type: DType, at: Address): Value {
-    if (type === "float64") return [load("v128.load", at), load("v128.load", at, 16)];
-    if (bytesPerElement(type) === 4) return [load("v128.load", at)];
-    if (type === "int16") return [op("i32x4.extend_low_i16x8_s", load("v128.load64_zero", at))];
-    const bytes = load("v128.load32_zero", at);
-    if (type === "int8") return [op("i32x4.extend_low_i16x8_s", op("i16x8.extend_low_i8x16_s", bytes))];
-    const words = op("i32x4.extend_low_i16x8_u", op("i16x8.extend_low_i8x16_u", bytes));
-    return [type === "bool" ? this.i32.bin("ne", words, this.i32.splat(0)) : words];
-  }
-
-  /** One element in every lane. */
-  splatLoad(type: DType, at: Address): Value {
-    if (type === "float64") return [load("v128.load64_splat", at), load("v128.load64_splat", at)];
-    if (bytesPerElement(type) === 4) return [load("v128.load32_splat", at)];
-    const words = op("i32x4.splat", smallLoad(type, at));
-    return [type === "bool" ? this.i32.bin("ne", words, this.i32.splat(0)) : words];
-  }
-
-  /** Four elements `stride` bytes apart. */
-  gather(type: DType, start: Address, stride: Address): Value {
-    const { f } = this;
-    const at = f.let(start);
-    const next = () => f.set(at, op("i32.add", at, stride));
-    if (type === "float64") {
-      return [0, 1].map(() => {
-        const v = f.let(load("v128.load64_splat", at));
-        next();
-        f.set(v, load64Lane(1, at, v));
-        next();
-        return v;
-      });
-    }
-    const whole = bytesPerElement(type) === 4;
-    const v = f.let(whole ? load("v128.load32_splat", at) : op("i32x4.splat", smallLoad(type, at)));
-    for (let lane = 1; lane < FOUR; lane++) {
-      next();
-      f.set(v, whole ? load32Lane(lane, at, v) : laneOp("i32x4.replace_lane", lane, v, smallLoad(type, at)));
-    }
-    return [type === "bool" ? this.i32.bin("ne", v, this.i32.splat(0)) : v];
-  }
-
-  store(type: DType, at: Address, value: Value): void {
-    const { f } = this;
-    if (type === "float64") {
-      f.store("v128.store", at, value[0]);
-      f.store("v128.store", at, value[1], 16);
-      return;
-    }
-    const bytes = bytesPerElement(type);
-    if (bytes === 4) f.store("v128.store", at, value[0]);
-    else if (bytes === 2) {
-      const packed = shuffle([0, 1, 4, 5, 8, 9, 12, 13, 0, 0, 0, 0, 0, 0, 0, 0], value[0], value[0]);
-      f.store("v128.store64_lane", at, packed);
-    } else {
-      const packed = shuffle([0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], value[0], value[0]);
-      f.store("v128.store32_lane", at, type === "bool" ? op("v128.and", packed, bytesOfOne) : packed);
-    }
-  }
-
-  storeOne(type: DType, at: Address, value: Value): void {
-    const { f } = this;
-    const bytes = bytesPerElement(type);
-    if (bytes === 8) f.store("v128.store64_lane", at, value[0]);
-    else if (bytes === 4) f.store("v128.store32_lane", at, value[0]);
-    else if (bytes === 2) f.store("v128.store16_lane", at, value[0]);
-    else f.store("v128.store8_lane", at, type === "bool" ? op("v128.and", value[0], bytesOfOne) : value[0]);
-  }
-}
-
-const bytesOfOne = v128(new Uint8Array(16).fill(1));
-
-function smallLoad(type: DType, at: Address): Expr<"i32"> {
-  if (type === "int16") return load("i32.load16_s", at);
-  return load(type === "int8" ? "i32.load8_s" : "i32.load8_u", at);
 }
 
 const upperHalf = (x: V): V => shuffle([8, 9, 10, 11, 12, 13, 14, 15, 0, 0, 0, 0, 0, 0, 0, 0], x, x);

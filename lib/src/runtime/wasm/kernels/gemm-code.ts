@@ -48,8 +48,9 @@ interface Element {
 
 /**
  * A module with two kernels.
- * `gemm(a, b, c, m, n, k, rsa, csa, rsb, csb, rsc, batchA, batchB, batchC, rows, columns, direct | from, to, scratch)`:
- * items are the blocks of `rows × columns` of every product of the batch; strides are bytes; `direct` leaves B unpacked.
+ * `gemm(a, b, c, m, n, k, rsa, csa, rsb, csb, rsc, batchA, batchB, batchC, rows, columns, flags | from, to, scratch)`:
+ * items are the blocks of `rows × columns` of every product of the batch; strides are bytes; flags: 1 leaves B unpacked, 2
+ * adds to what C holds.
  * `dots(a, b, c, m, n, k, rsa, csb, rsc, csc | from, to, scratch)`: few rows, both operands contiguous along k; items
  * are columns of the result.
  */
@@ -282,7 +283,9 @@ function buildGemm(module: ModuleBuilder, e: Element, parts: Parts): void {
   module.func("gemm", params, null, (f) => {
     const all = params.map((_, i) => f.param<"i32">(i));
     const [a, b, c, m, n, k, rsa, csa, rsb, csb, rsc, batchA, batchB, batchC] = all;
-    const [rows, columns, direct, from, to, scratch] = all.slice(14);
+    const [rows, columns, flags, from, to, scratch] = all.slice(14);
+    const direct = f.let(op("i32.and", flags, i32(1)));
+    const adds = f.let(op("i32.and", flags, i32(2)));
     const width = PANEL_BYTES / e.bytes;
     const up = (x: Expr<"i32">, by: Expr<"i32">) => op("i32.div_s", add(x, sub(by, i32(1))), by);
     const down = f.let(up(m, rows));
@@ -303,7 +306,7 @@ function buildGemm(module: ModuleBuilder, e: Element, parts: Parts): void {
       f.set(kk, i32(0));
       f.for(kk, k, K_BLOCK, () => {
         const depth = least(f, i32(K_BLOCK), sub(k, kk));
-        const more = f.let(op("i32.ne", kk, i32(0)));
+        const more = f.let(op("i32.or", kk, adds));
         const aPart = f.let(add(aBlock, mul(kk, csa)));
         const aStep = f.let(rsa);
         f.if(op("i32.ne", csa, i32(e.bytes)), () => {
@@ -333,8 +336,8 @@ function buildGemm(module: ModuleBuilder, e: Element, parts: Parts): void {
           const aAt = f.let(aPart);
           const tile = f.let(add(scratch, SCRATCH_TILE));
           const run = (count: number) => {
-            const micro = (target: Expr<"i32">, step: Expr<"i32">, adds: Expr<"i32">) => () => {
-              const args = [aAt, aStep, bAt, rsb, target, step, depth, adds];
+            const micro = (target: Expr<"i32">, step: Expr<"i32">, onto: Expr<"i32">) => () => {
+              const args = [aAt, aStep, bAt, rsb, target, step, depth, onto];
               f.if(
                 fromB,
                 () => f.call(parts.microDirect[count - 1], ...args),

@@ -20,7 +20,7 @@ const compiled = new Map<GemmType, Kernels>();
 
 /**
  * c = a · b for a batch of `count` products: a is m × k, b k × n, c m × n with contiguous rows (`c.columns` is 1).
- * c must not overlap a or b.
+ * c must not overlap a or b. `accumulate` adds to what c holds.
  */
 export function gemm(
   type: GemmType,
@@ -29,13 +29,14 @@ export function gemm(
   b: Matrix,
   c: Matrix,
   count = 1,
+  accumulate = false,
 ): void {
   if (m === 0 || n === 0 || count === 0) return;
   const kernels = kernelsFor(type);
   const bytes = type === "float32" ? 4 : 8;
   const s = (stride: number) => stride * bytes;
   const flops = 2 * m * n * k;
-  if (count === 1 && k > 0) {
+  if (count === 1 && k > 0 && !accumulate) {
     if (m <= DIRECT_ROWS && a.columns === 1 && b.rows === 1 && b.columns !== 1) {
       const args = [a.ptr, b.ptr, c.ptr, m, n, k, s(a.rows), s(b.columns), s(c.rows), bytes];
       launch(kernels.dots, args, n, grainOf(flops, n), 4);
@@ -50,11 +51,11 @@ export function gemm(
   }
   const [rows, columns] = blocks(type, m, n, flops, count);
   const tiles = count * Math.ceil(m / rows) * Math.ceil(n / columns);
-  const direct = rows <= DIRECT_ROWS && b.columns === 1 ? 1 : 0;
+  const flags = (rows <= DIRECT_ROWS && b.columns === 1 ? 1 : 0) + (accumulate ? 2 : 0);
   const args = [
     ...[a.ptr, b.ptr, c.ptr, m, n, k],
     ...[s(a.rows), s(a.columns), s(b.rows), s(b.columns), s(c.rows), s(a.batch), s(b.batch), s(c.batch)],
-    ...[rows, columns, direct],
+    ...[rows, columns, flags],
   ];
   launch(kernels.gemm, args, tiles, grainOf(flops * count, tiles));
 }

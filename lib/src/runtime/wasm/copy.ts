@@ -1,0 +1,50 @@
+/** Strided copies: the elementwise program that does nothing. */
+import { bytesPerElement, type DType, hostView } from "../../core/dtype.js";
+import { contiguousLayout, isContiguous, type Layout } from "../../core/layout.js";
+import { sizeOf } from "../../core/shape.js";
+import { allocate, memory, release } from "../heap.js";
+import type { HostArray } from "../host-array.js";
+import { type CompiledElementwise, compileElementwise } from "./elementwise/compile.js";
+
+const copies = new Map<DType, CompiledElementwise>();
+
+/** Copies elements in row-major order; `to` is contiguous, of the shape of `from` or of as many elements. */
+export function copyElements(from: HostArray, to: HostArray): void {
+  let copy = copies.get(from.dtype);
+  if (!copy) {
+    copy = compileElementwise({ inputs: [from.dtype], nodes: [], outputs: [0] });
+    copies.set(from.dtype, copy);
+  }
+  copy.run([from], [{ ...to, ...contiguousLayout(from.shape), offset: to.offset }]);
+}
+
+/** Runs `body` on `x` if it lies row-major, else on a copy that lives as long as the call. */
+export function withContiguous(x: HostArray, body: (packed: HostArray) => void): void {
+  if (isContiguous(x)) body(x);
+  else withLayout(x, x, body);
+}
+
+/** Runs `body` on a contiguous copy of the elements that `layout` shows of `x`. */
+export function withLayout(x: HostArray, layout: Layout, body: (packed: HostArray) => void): void {
+  withTemporary(x, layout.shape, (copy) => {
+    copyElements({ ...x, shape: layout.shape, strides: layout.strides, offset: layout.offset }, copy);
+    body(copy);
+  });
+}
+
+/** Runs `body` with uninitialized memory for an array of `x`'s dtype. Kernels reach it by address. */
+export function withTemporary(
+  x: HostArray,
+  shape: readonly number[],
+  body: (array: HostArray) => void,
+): void {
+  const length = sizeOf(shape);
+  const bytes = length * bytesPerElement(x.dtype);
+  const ptr = allocate(bytes);
+  const data = hostView(x.dtype, memory.buffer, ptr, length);
+  try {
+    body({ ...contiguousLayout(shape), dtype: x.dtype, data, ptr });
+  } finally {
+    release(ptr, bytes);
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * Convolution and its two gradients on the wasm device: pixels are laid out as columns (im2col, Chellapilla et al. 2006),
+ * then it is a matrix product. As many images at once as keep the columns in the cache.
+ */
+import { sizeOf } from "../../../core/shape.js";
+import type { HostArray } from "../../host-array.js";
+import type { DeviceKernel } from "../../kernels.js";
+import { launch, type PoolKernel } from "../../pool/pool.js";
+import { copyElements, withContiguous, withTemporary } from "../copy.js";
+import { compileKernels } from "../module.js";
+import { convModule } from "./conv-code.js";
+import { gemm, type Matrix } from "./gemm.js";
+import type { GemmType } from "./gemm-code.js";
+
+interface ConvAttrs {
+  readonly stride: readonly [number, number];
+  readonly padding: readonly [readonly [number, number], readonly [number, number]];
+  readonly dilation: readonly [number, number];
+  readonly groups: number;
+}
+
+const COLUMN_BYTES = 4 * 1024 * 1024; // of columns at once
+const WORTH_A_THREAD = 60_000; // pixels moved
+const compiled = new Map<number, Record<"toColumns" | "fromColumns", PoolKernel>>();
+
+const supports = ([a, b]: readonly HostArray[], [out]: readonly HostArray[]): boolean =>
+  (a.dtype === "float32" || a.dtype === "float64") && a.dtype === b.dtype && sizeOf(out.shape) > 0;
+
+export const convKernels: readonly DeviceKernel<ConvAttrs>[] = [
+  { op: "conv2d", supports, run: ([x, w], [y], attrs) => both(x, w, (p, q) => forward(p, q, y, attrs)) },
+  {
+    op: "conv2dInputGrad",
+    supports,
+    run: ([g, w], [x], attrs) => both(g, w, (p, q) => inputGradient(p, q, x, attrs)),
+  },
+  {
+    op: "conv2dWeightGrad",
+    supports,
+    run: ([x, g], [w], attrs) => both(x, g, (p, q) => weightGradient(p, q, w, attrs)),
+  },
+];
+
+function both(a: HostArray, b: HostArray, body: (a: HostArray, b: HostArray) => void): void {
+  withContiguous(a, (p) => withContiguous(b, (q) => body(p, q)));
+}
+
+/** y[n] = w · columns(x[n]), group by group. */
+function forward(x: HostArray, w: HostArray, y: HostArray, attrs: ConvAttrs): void {
+  const s = sizes(x, w, y, attrs);
+  inBatches(s, x, (columns, first, count) => {
+    s.move("toColumns", x, columns, first, count, s.outputs, s.taps * s.outputs);
+    eachGroup(s, (group) => {
+      const a = s.filters(w, group);
+      const b = s.matrix(columns.ptr, group * s.perGroup.taps * s.outputs, s.outputs, 1, s.taps * s.outputs);
+      const c = s.planes(y, first, group);
+      gemm(s.type, [s.perGroup.filters, s.outputs, s.perGroup.taps], a, b, c, count);
+    });
+  });
+}
+
+/** columns = wᵀ · g[n], then added back to the pixels they came from. */
+function inputGradient(g: HostArray, w: HostArray, x: HostArray, attrs: ConvAttrs): void {
+  const s = sizes(x, w, g, attrs);
+  inBatches(s, x, (columns, first, count) => {
+    eachGroup(s, (group) => {
+      const a = transposed(s.filters(w, group));
+      const c = s.matrix(columns.ptr, group * s.perGroup.taps * s.outputs, s.outputs, 1, s.taps * s.outputs);
+      const b = s.planes(g, first, group);
+      gemm(s.type, [s.perGroup.taps, s.outputs, s.perGroup.filters], a, b, c, count);
+    });
+    s.move("fromColumns", x, columns, first, count, s.outputs, s.taps * s.outputs);
+  });
+}
+
+/** w = Σ g[n] · columns(x[n])ᵀ: one product over all positions of the images at hand. */
+function weightGradient(x: HostArray, g: HostArray, w: HostArray, attrs: ConvAttrs): void {
+  const s = sizes(x, w, g, attrs);
+  let adds = false;
+  inBatches(s, x, (columns, first, count) => {
+    const run = count * s.outputs;
+    s.move("toColumns", x, columns, first, count, run, s.outputs);
+    withTemporary(g, [s.filterCount, count, s.outputs], (rows) => {
+      const [image, plane] = [s.filterCount * s.outputs, s.outputs];
+      copyElements(
+        { ...g, shape: rows.shape, strides: [plane, image, 1], offset: g.offset + first * image },
+        rows,
+      );
+      eachGroup(s, (group) => {
+        const a = s.matrix(rows.ptr, group * s.perGroup.filters * run, run, 1, 0);
+        const b = s.matrix(columns.ptr, group * s.perGroup.taps * run, 1, run, 0);
+        gemm(s.type, [s.perGroup.filters, s.perGroup.taps, run], a, b, s.filters(w, group), 1, adds);
+      });
+    });
+    adds = true;
+  });
+  if (!adds) w.data.fill(0, w.offset, w.offset + sizeOf(w.shape));
+}
+
+type Sizes = ReturnType<typeof sizes>;
+
+function sizes(x: HostArray, w: HostArray, y: HostArray, attrs: ConvAttrs) {
+  const bytes = x.dtype === "float32" ? 4 : 8;
+  const [images, channels, height, width] = x.shape;
+  const [filterCount, , kh, kw] = w.shape;
+  const [, , oh, ow] = y.shape;
+  const { groups, stride, padding, dilation } = attrs;
+  const outputs = oh * ow;
+  const taps = channels * kh * kw;
+  const perGroup = { filters: filterCount / groups, taps: taps / groups };
+  const matrix = (ptr: number, offset: number, rows: number, columns: number, batch: number): Matrix => ({
+    ptr: ptr + offset * bytes,
+    rows,
+    columns,
+    batch,
+  });
+  const geometry = [height, width, kh, kw, ...stride, padding[0][0], padding[1][0], ...dilation, oh, ow];
+  return {
+    ...{ bytes, images, filterCount, outputs, taps, perGroup, groups, matrix },
+    type: x.dtype as GemmType,
+    filters: (f: HostArray, group: number): Matrix =>
+      matrix(f.ptr, f.offset + group * perGroup.filters * perGroup.taps, perGroup.taps, 1, 0),
+    planes: (a: HostArray, first: number, group: number): Matrix => {
+      const at = a.offset + (first * filterCount + group * perGroup.filters) * outputs;
+      return matrix(a.ptr, at, outputs, 1, filterCount * outputs);
+    },
+    /** Moves `count` images from `first` on; `row` and `image` are the columns' strides. */
+    move(
+      name: "toColumns" | "fromColumns",
+      pixels: HostArray,
+      columns: HostArray,
+      first: number,
+      count: number,
+      row: number,
+      image: number,
+    ): void {
+      const at = pixels.ptr + (pixels.offset + first * channels * height * width) * bytes;
+      const items = count * channels * (name === "toColumns" ? kh * kw : 1);
+      const perItem = (count * taps * outputs) / Math.max(1, items);
+      const args = [at, columns.ptr, ...geometry, channels, image * bytes, row * bytes];
+      launch(kernelsFor(bytes)[name], args, items, Math.max(1, Math.ceil(WORTH_A_THREAD / perItem)));
+    },
+  };
+}
+
+/** Calls `body` with room for the columns of as many images as the budget allows. */
+function inBatches(
+  s: Sizes,
+  x: HostArray,
+  body: (columns: HostArray, first: number, count: number) => void,
+): void {
+  const perImage = Math.max(1, s.taps * s.outputs * s.bytes);
+  const batch = Math.max(1, Math.min(s.images, Math.floor(COLUMN_BYTES / perImage)));
+  withTemporary(x, [batch, s.taps, s.outputs], (columns) => {
+    for (let first = 0; first < s.images; first += batch)
+      body(columns, first, Math.min(batch, s.images - first));
+  });
+}
+
+function eachGroup(s: Sizes, body: (group: number) => void): void {
+  for (let group = 0; group < s.groups; group++) body(group);
+}
+
+function transposed(m: Matrix): Matrix {
+  return { ...m, rows: m.columns, columns: m.rows };
+}
+
+function kernelsFor(bytes: 4 | 8): Record<"toColumns" | "fromColumns", PoolKernel> {
+  let kernels = compiled.get(bytes);
+  if (!kernels) {
+    kernels = compileKernels(convModule(bytes), ["toColumns", "fromColumns"]);
+    compiled.set(bytes, kernels);
+  }
+  return kernels;
+}

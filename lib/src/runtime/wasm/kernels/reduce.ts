@@ -1,0 +1,107 @@
+/** Reductions on the wasm device, over any axes of any layout. */
+import type { DType } from "../../../core/dtype.js";
+import { permuteLayout } from "../../../core/layout.js";
+import { sizeOf } from "../../../core/shape.js";
+import type { HostArray } from "../../host-array.js";
+import type { DeviceKernel } from "../../kernels.js";
+import { launch, type PoolKernel } from "../../pool/pool.js";
+import { withLayout } from "../copy.js";
+import { compileKernels } from "../module.js";
+import { BLOCK, canReduce, type Reduction, reduceModule } from "./reduce-code.js";
+
+interface ReduceAttrs {
+  readonly axes: readonly number[];
+}
+
+interface Loops {
+  readonly sizes: readonly number[];
+  readonly strides: readonly number[];
+}
+
+const NAMES: readonly Reduction[] = ["sum", "prod", "max", "min", "any", "all"];
+const WORTH_A_THREAD = 100_000; // elements
+const compiled = new Map<string, Record<"along" | "across", PoolKernel>>();
+
+export const reduceKernels: readonly DeviceKernel<ReduceAttrs>[] = NAMES.map((name) => ({
+  op: name,
+  supports: ([x], [out]) => canReduce(name, x.dtype, out.dtype) && x.data.length > 0 && out.data.length > 0,
+  run: ([x], [out], { axes }) => reduce(name, x, out, axes),
+}));
+
+/** Reduces `axes` of `x` into the contiguous `out`. */
+export function reduce(name: Reduction, x: HostArray, out: HostArray, axes: readonly number[]): void {
+  const kept = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
+  const keptLoops = merge(kept, x);
+  const reducedLoops = merge(axes, x);
+  if (keptLoops.sizes.length > 4 || reducedLoops.sizes.length > 2) {
+    const order = [...kept, ...axes];
+    withLayout(x, permuteLayout(x, order), (packed) => {
+      reduce(
+        name,
+        packed,
+        out,
+        axes.map((_, i) => kept.length + i),
+      );
+    });
+    return;
+  }
+  const bytes = x.data.BYTES_PER_ELEMENT;
+  const source = x.ptr + x.offset * bytes;
+  const target = out.ptr + out.offset * out.data.BYTES_PER_ELEMENT;
+  const perResult = sizeOf(reducedLoops.sizes);
+  const results = sizeOf(keptLoops.sizes);
+  const kernels = kernelsFor(name, x.dtype, out.dtype);
+  const [r, t] = padded(reducedLoops, 2, bytes);
+  const inner = keptLoops.sizes.length - 1;
+  const sideBySide = inner >= 0 && inner <= 3 && keptLoops.strides[inner] === 1;
+  if (sideBySide && keptLoops.sizes[inner] >= 4 && reducedLoops.strides.at(-1) !== 1) {
+    const n = keptLoops.sizes[inner];
+    const rest = { sizes: keptLoops.sizes.slice(0, -1), strides: keptLoops.strides.slice(0, -1) };
+    const [k, s] = padded(rest, 3, bytes);
+    const blocks = (results / n) * Math.ceil(n / BLOCK);
+    const grain = Math.max(1, Math.ceil(WORTH_A_THREAD / (perResult * Math.min(n, BLOCK))));
+    launch(kernels.across, [source, target, n, k[1], k[2], ...s, ...r, ...t], blocks, grain);
+    return;
+  }
+  const [k, s] = padded(keptLoops, 4, bytes);
+  const grain = Math.max(1, Math.ceil(WORTH_A_THREAD / perResult));
+  launch(kernels.along, [source, target, k[1], k[2], k[3], ...s, ...r, ...t], results, grain);
+}
+
+function kernelsFor(name: Reduction, input: DType, output: DType): Record<"along" | "across", PoolKernel> {
+  const key = `${name} ${input} ${output}`;
+  let kernels = compiled.get(key);
+  if (!kernels) {
+    kernels = compileKernels(reduceModule(name, input, output), ["along", "across"]);
+    compiled.set(key, kernels);
+  }
+  return kernels;
+}
+
+/** Sizes and strides (elements) of some axes in order, merging those that one loop walks evenly. */
+function merge(axes: readonly number[], x: HostArray): Loops {
+  const sizes: number[] = [];
+  const strides: number[] = [];
+  for (const axis of axes) {
+    const [size, stride] = [x.shape[axis], x.strides[axis]];
+    if (size === 1) continue;
+    const last = sizes.length - 1;
+    if (last >= 0 && strides[last] === stride * size) {
+      sizes[last] *= size;
+      strides[last] = stride;
+    } else {
+      sizes.push(size);
+      strides.push(stride);
+    }
+  }
+  return { sizes, strides };
+}
+
+/** With axes of size 1 in front, up to `count`; strides in bytes. */
+function padded({ sizes, strides }: Loops, count: number, bytes: number): readonly [number[], number[]] {
+  const missing = count - sizes.length;
+  return [
+    [...new Array<number>(missing).fill(1), ...sizes],
+    [...new Array<number>(missing).fill(0), ...strides.map((s) => s * bytes)],
+  ];
+}
