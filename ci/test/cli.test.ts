@@ -22,6 +22,9 @@ const folder = scratchFolder(afterAll);
 cpSync(COURSE, join(folder, "course"), { recursive: true });
 const course = join(folder, "course");
 
+// The test runner may ask for colours, as CI systems do; these tests read the words.
+const PLAIN = { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined };
+
 interface Run {
   code: number;
   out: string;
@@ -30,9 +33,14 @@ interface Run {
 
 function grade(...args: string[]): Promise<Run> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [BIN, ...args], { cwd: course, encoding: "utf8" }, (error, out, err) => {
-      resolve({ code: error ? Number(error.code) : 0, out, err });
-    });
+    execFile(
+      process.execPath,
+      [BIN, ...args],
+      { cwd: course, encoding: "utf8", env: PLAIN },
+      (error, out, err) => {
+        resolve({ code: error ? Number(error.code) : 0, out, err });
+      },
+    );
   });
 }
 

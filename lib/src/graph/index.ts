@@ -2,3 +2,26 @@
 export * from "../ir/index.js";
 export { type CaptureOptions, capture, captureWith } from "./capture.js";
 export * from "./control/index.js";
+export { type Dag, dag, dagOf, type GraphDag, predecessors, successors } from "./dag.js";
+export {
+  checkAcyclic,
+  type Dependency,
+  dependency,
+  findCycle,
+  independentPairs,
+  type Lifetime,
+  lifetimes,
+  memoryUse,
+  unroll,
+} from "./dependencies.js";
+export {
+  type Cost,
+  criticalPath,
+  type KahnStep,
+  levels,
+  listSchedule,
+  type Schedule,
+  type Task,
+  topologicalOrder,
+  workOf,
+} from "./schedule.js";

@@ -124,7 +124,7 @@ export function regionsOf(attrs: Attrs): [path: string, region: Graph][] {
   const found: [string, Graph][] = [];
   const visit = (value: unknown, path: string): void => {
     if (value instanceof Graph) found.push([path, value]);
-    else if (Array.isArray(value)) value.forEach((entry, i) => visit(entry, `${path}.${i}`));
+    else if (Array.isArray(value)) for (const [i, entry] of value.entries()) visit(entry, `${path}.${i}`);
   };
   for (const [key, value] of Object.entries(attrs)) visit(value, key);
   return found;

@@ -4,6 +4,8 @@ export { type Conv2dOptions, conv2d } from "./conv.js";
 export { cast, type NestedNumbers, type TensorLike, type TensorOptions, tensor } from "./convert.js";
 export * from "./create.js";
 export * from "./gather.js";
+export * as linalg from "./linalg/index.js";
+export { det, diag, diagonal, eigh, inv, norm, solve, trace } from "./linalg/index.js";
 export * from "./matmul.js";
 export * from "./pool.js";
 export * as random from "./random.js";

@@ -113,11 +113,6 @@ export function outer(a: TensorLike, b: TensorLike): Tensor {
   return x.reshape([-1, 1]).mul(y.reshape([1, -1]));
 }
 
-/** √Σx² over `axis`, or of the whole tensor. */
-export function norm(x: TensorLike, axis?: number | readonly number[] | null, keepDims = false): Tensor {
-  return promote(x, 0)[0].square().sum(axis, keepDims).sqrt();
-}
-
 declare module "../core/tensor.js" {
   interface Tensor {
     /** Matrix product, batched over leading axes. */

@@ -11,3 +11,4 @@ export {
 } from "./fit.js";
 export { History } from "./history.js";
 export { accuracy } from "./metrics.js";
+export { decodeSafetensors, encodeSafetensors, loadSafetensors, saveSafetensors } from "./safetensors.js";

@@ -77,6 +77,15 @@ const repeated: Disguise = (x) =>
   viewOf(x, { shape: x.shape, strides: x.shape.map(() => 0), offset: x.offset });
 
 const valuesOf = (tensors: readonly Tensor[]): number[][] => tensors.map((t) => Array.from(t.toTypedArray()));
+
+/** The order of a sum may follow memory, so the last bits may differ. */
+function expectClose(got: readonly Tensor[], wanted: readonly Tensor[]): void {
+  const near = (a: number, b: number): boolean =>
+    Object.is(a, b) || Math.abs(a - b) <= 1e-14 * Math.max(1, Math.abs(b));
+  const [g, w] = [valuesOf(got), valuesOf(wanted)];
+  if (!g.every((values, i) => values.every((v, k) => near(v, w[i][k])))) expect(g).toEqual(w);
+}
+
 const cases = opCases((op) => !op.composite);
 
 describe.each(Object.entries(DISGUISES))("inputs that are %s in memory", (_, disguise) => {
@@ -84,12 +93,14 @@ describe.each(Object.entries(DISGUISES))("inputs that are %s in memory", (_, dis
     const inputs = drawInputs(c);
     const disguised = inputs.map((x) => disguise(x as DenseTensor));
     expect(valuesOf(disguised)).toEqual(valuesOf(inputs));
-    expect(valuesOf(run(c, disguised))).toEqual(valuesOf(run(c, inputs)));
+    expectClose(run(c, disguised), run(c, inputs));
   });
 });
 
 describe("inputs", () => {
-  it.each(cases)("$title: repeated by a stride of 0", (c) => {
+  // Ops that need regular matrices have no answer for one element everywhere.
+  const repeatable = cases.filter(({ sample }) => sample.diagonals === undefined);
+  it.each(repeatable)("$title: repeated by a stride of 0", (c) => {
     const inputs = drawInputs(c).map((x) => (x.size > 0 ? repeated(x as DenseTensor) : x));
     const packed = inputs.map((x) => filled(emptyDense(x.shape, x.dtype, "cpu"), x as DenseTensor));
     expect(valuesOf(run(c, inputs))).toEqual(valuesOf(run(c, packed)));

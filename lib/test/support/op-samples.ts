@@ -3,9 +3,11 @@ import { type DType, isFloat } from "../../src/core/dtype.js";
 import { WordStream } from "../../src/core/random.js";
 import type { TensorType } from "../../src/core/shape.js";
 import { sizeOf } from "../../src/core/shape.js";
-import { type OpDef, ops, type Tensor, tensor } from "../../src/index.js";
+import { type OpDef, ops, setDevice, type Tensor, tensor } from "../../src/index.js";
 import { bind } from "../../src/ops/bind.js";
 import type { OpSample } from "../../src/ops/registry.js";
+
+setDevice("cpu"); // the oracle: reference kernels
 
 export interface OpCase {
   readonly title: string;
@@ -52,8 +54,18 @@ export function drawInputs(c: OpCase, variant = 0, float: DType = "float64"): Te
   return inputTypes(c, float).map(({ shape, dtype }, i) => {
     const [low, high] = c.sample.ranges?.[i] ?? [-2, 2];
     const values = randomValues(`${c.title}/${i}/${variant}`, sizeOf(shape), low, high);
+    addToDiagonals(values, shape, c.sample.diagonals?.[i] ?? 0);
     return tensor(isFloat(dtype) ? values : values.map(Math.floor), { dtype, shape });
   });
+}
+
+function addToDiagonals(values: Float64Array, shape: readonly number[], amount: number): void {
+  const [n, m] = shape.slice(-2);
+  if (amount === 0) return;
+  for (let at = 0; at < values.length; at++) {
+    const inMatrix = at % (n * m);
+    if (Math.floor(inMatrix / m) === inMatrix % m) values[at] += amount;
+  }
 }
 
 export const run = (c: OpCase, inputs: readonly Tensor[]): Tensor[] => bind(c.op, inputs, c.attrs);

@@ -29,8 +29,8 @@ import {
 } from "./region.js";
 
 interface CondAttrs {
-  readonly then: Graph;
-  readonly else: Graph;
+  readonly onTrue: Graph;
+  readonly onFalse: Graph;
 }
 
 interface SwitchAttrs {
@@ -113,8 +113,8 @@ function defineBranches<A extends Attrs>(form: BranchForm<A>): OpDef<A> {
 
 const condOp = defineBranches<CondAttrs>({
   name: "cond",
-  branches: (attrs) => [attrs.else, attrs.then],
-  attrs: ([otherwise, then]) => ({ then, else: otherwise }),
+  branches: (attrs) => [attrs.onFalse, attrs.onTrue],
+  attrs: ([otherwise, then]) => ({ onTrue: then, onFalse: otherwise }),
   index: (element) => (element !== 0 ? 1 : 0),
 });
 
@@ -150,7 +150,7 @@ export function cond<A extends unknown[], T>(
     p,
     regions,
     operands,
-    (graphs) => ({ then: graphs[1], else: graphs[0] }),
+    (graphs) => ({ onTrue: graphs[1], onFalse: graphs[0] }),
     "cond",
   );
 }

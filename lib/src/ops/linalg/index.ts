@@ -1,0 +1,4 @@
+/** Linear algebra on matrices (…, n, m); leading axes are a batch. */
+export * from "./norms.js";
+export { det, inv, solve } from "./solve.js";
+export { cholesky, type Eigen, eigh } from "./symmetric.js";
