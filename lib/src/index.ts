@@ -7,6 +7,7 @@ export type { Shape, TensorType } from "./core/shape.js";
 export { Tensor } from "./core/tensor.js";
 export * as tree from "./core/tree.js";
 export * as data from "./data/index.js";
+export * as graph from "./graph/index.js";
 export * as nn from "./nn/index.js";
 export * from "./ops/index.js";
 export * as optim from "./optim/index.js";

@@ -69,6 +69,8 @@ export interface VariableHost {
   /** The graph's value for what the variable holds at this point. */
   read(variable: Tensor): Tensor;
   assign(variable: Tensor, value: Tensor): void;
+  /** Has something done before each run of what is captured: what the host program decides anew each time. */
+  beforeRun(hook: () => void): void;
   /** Gradients of variables, from that of `y`, by nodes of the graph. */
   backward(y: Tensor, gradient: Tensor): (readonly [variable: Tensor, gradient: Tensor])[];
 }

@@ -1,8 +1,10 @@
 /** Data sets and the ways to batches. */
+
+export { clock } from "../core/clock.js";
 export { type BatchOptions, batches, Dataset } from "./dataset.js";
 export { type IdxArray, parseIdx } from "./idx.js";
 export { type ImageSplit, mnist, mnistFiles } from "./mnist.js";
 export { loadMnistBatch, type MnistArrays, type MnistTask } from "./mnist-batch.js";
 export { type ParallelOptions, parallelMap, type WorkerFunction } from "./parallel.js";
-export { clock, collectSpans, type StageSpan, stage } from "./spans.js";
+export { collectSpans, type StageSpan, stage } from "./spans.js";
 export { rescale, resizeBilinear } from "./transforms.js";

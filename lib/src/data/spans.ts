@@ -1,14 +1,10 @@
 /** Where a stage of a pipeline notes when it worked; on a common clock, so that threads can be shown together. */
+import { clock } from "../core/clock.js";
 
 export interface StageSpan {
   readonly name: string;
   readonly start: number;
   readonly end: number;
-}
-
-/** Milliseconds on a clock that all threads of a process share. */
-export function clock(): number {
-  return performance.timeOrigin + performance.now();
 }
 
 let current: StageSpan[] | null = null;

@@ -63,6 +63,8 @@ export function captureWith<A extends unknown[]>(
 export interface CapturedState {
   readonly graph: Graph;
   readonly updated: readonly Variable[];
+  /** What the host program decides before each run: learning rates, for example. */
+  readonly hooks: readonly (() => void)[];
 }
 
 /** Captures `f`; assignments to variables become results. */
@@ -99,7 +101,7 @@ export function captureState(
     },
   );
   const origin = { captured: staged.captured, inputs: flat.def, output };
-  return { graph: staged.graph.with({ origin }), updated: scope.updated };
+  return { graph: staged.graph.with({ origin }), updated: scope.updated, hooks: scope.hooks };
 }
 
 function warnOnce(

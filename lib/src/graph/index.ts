@@ -14,6 +14,7 @@ export {
   memoryUse,
   unroll,
 } from "./dependencies.js";
+export { type CompileOptions, compile, type Executable, type NodeSpan } from "./execute.js";
 export {
   type Cost,
   criticalPath,
@@ -25,3 +26,4 @@ export {
   topologicalOrder,
   workOf,
 } from "./schedule.js";
+export { type StaticFunction, type StaticOptions, toStatic } from "./static.js";

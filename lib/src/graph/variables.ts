@@ -18,6 +18,9 @@ export class VariableScope implements VariableHost {
   /** Gradients that variables had before: put back when the capture ends. */
   private readonly gradients = new Map<Variable, Tensor | null>();
 
+  /** What is to be done before each run. */
+  readonly hooks: (() => void)[] = [];
+
   open(trace: GraphTrace): void {
     this.trace = trace;
   }
@@ -37,6 +40,10 @@ export class VariableScope implements VariableHost {
 
   get updated(): Variable[] {
     return [...this.assigned];
+  }
+
+  beforeRun(hook: () => void): void {
+    this.hooks.push(hook);
   }
 
   resolve(x: Tensor): Tensor {

@@ -2,6 +2,7 @@
  * Optimizers. The rule is a pure function of parameters, gradients and state, made of ops, so that a whole training
  * step can be captured into a graph; `step` applies it to a model's variables.
  */
+import { variableHost } from "../autodiff/tape-mode.js";
 import { Variable } from "../autodiff/variable.js";
 import { MlsysError, ValueError } from "../core/errors.js";
 import { formatType, sameShape } from "../core/shape.js";
@@ -43,7 +44,10 @@ export interface OptimizerOptions {
 
 export abstract class Optimizer {
   private readonly variables: Variable[];
-  private current: { step: number; slots: Record<string, Variable[]> } | null = null;
+  /** Number of steps taken and the learning rate of the next one: variables too, so that a captured step has them. */
+  private readonly taken = new Variable(0, { requiresGrad: false, name: "optimizer.step" });
+  private readonly rate: Variable;
+  private slots: Record<string, Variable[]> | null = null;
 
   /** @param target a module, or any tree of variables; those that require no gradient are left alone. */
   constructor(
@@ -59,6 +63,7 @@ export abstract class Optimizer {
       throw new ValueError(`${this.constructor.name}: there is no variable to train`);
     if (typeof options.lr === "number" && !(options.lr > 0))
       throw new ValueError(`${this.constructor.name}: the learning rate must be positive, got ${options.lr}`);
+    this.rate = new Variable(this.rateAt(0), { requiresGrad: false, name: "optimizer.rate" });
   }
 
   /** Names of the tensors that the rule keeps per parameter; they start as zeros. */
@@ -109,35 +114,46 @@ export abstract class Optimizer {
   step(gradients?: unknown): void {
     const list = gradients === undefined ? this.variables.map((v) => v.grad) : this.match(gradients);
     const trained = this.variables.map((_, i) => i).filter((i) => list[i] !== null);
-    this.current ??= {
-      step: 0,
-      slots: Object.fromEntries(
-        this.slotNames.map((name) => [
-          name,
-          this.variables.map((v) => new Variable(zerosLike(v), { requiresGrad: false })),
-        ]),
-      ),
-    };
-    const { current } = this;
+    const slots = this.currentSlots();
+    const host = variableHost();
+    if (host) host.beforeRun(() => this.prepareRate());
+    else this.prepareRate();
     tidy(() => {
       const state: OptimizerState = {
-        step: tensor(current.step),
+        step: this.taken.present,
         slots: Object.fromEntries(
-          this.slotNames.map((name) => [name, trained.map((i) => current.slots[name][i].value)]),
+          this.slotNames.map((name) => [name, trained.map((i) => slots[name][i].present)]),
         ),
       };
       const next = this.update(
-        trained.map((i) => this.variables[i].value),
+        trained.map((i) => this.variables[i].present),
         trained.map((i) => list[i] as Tensor),
         state,
-        tensor(this.rateAt(current.step)),
+        this.rate.present,
       );
       trained.forEach((i, k) => {
         this.variables[i].assign(next.parameters[k]);
-        for (const name of this.slotNames) current.slots[name][i].assign(next.state.slots[name][k]);
+        for (const name of this.slotNames) slots[name][i].assign(next.state.slots[name][k]);
       });
+      this.taken.assign(next.state.step);
     });
-    current.step++;
+  }
+
+  /** What a schedule says of the next step. */
+  private prepareRate(): void {
+    if (typeof this.options.lr === "function") this.rate.assign(this.rateAt(this.taken.value.item()));
+  }
+
+  private currentSlots(): Record<string, Variable[]> {
+    this.slots ??= Object.fromEntries(
+      this.slotNames.map((name) => [
+        name,
+        this.variables.map(
+          (v) => new Variable(zerosLike(v.value), { requiresGrad: false, name: `optimizer.${name}` }),
+        ),
+      ]),
+    );
+    return this.slots;
   }
 
   /** Forgets the gradients that `backward()` left. */

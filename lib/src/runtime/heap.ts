@@ -65,8 +65,29 @@ export function allocate(bytes: number): number {
   return ptr;
 }
 
+let deferred: [ptr: number, bytes: number][] | null = null;
+
+/** Runs `body`; what it gives back stays untouched until the returned function is called: a stream may still read it. */
+export function deferReleases(body: () => void): () => void {
+  const before = deferred;
+  const mine: [number, number][] = [];
+  deferred = mine;
+  try {
+    body();
+  } finally {
+    deferred = before;
+  }
+  return () => {
+    for (const [ptr, bytes] of mine.splice(0)) release(ptr, bytes);
+  };
+}
+
 /** Gives back what `allocate(bytes)` returned. Storage sees to it that this happens once. */
 export function release(ptr: number, bytes: number): void {
+  if (deferred) {
+    deferred.push([ptr, bytes]);
+    return;
+  }
   const size = sizeClass(bytes);
   keep(ptr, size);
   liveBytes -= size;

@@ -16,6 +16,8 @@ export interface DeviceKernel<A = never> {
   /** False if this kernel cannot take such dtypes, layouts or attributes; then the reference kernel runs. */
   supports?(inputs: readonly HostArray[], outputs: readonly HostArray[], attrs: A): boolean;
   readonly run: Kernel<A>;
+  /** It only launches compiled kernels and looks at no element itself: it may run on a stream. */
+  readonly launches?: boolean;
 }
 
 const byDevice = new Map<string, Map<string, DeviceKernel>>();

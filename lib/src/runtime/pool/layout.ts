@@ -40,11 +40,12 @@ export const L = {
   MAX_WORKERS: 256,
   MAX_ARGS: 20,
 
-  /** A record: KIND, KERNEL, ARGC, FROM, TO, DEPS count, then pairs (worker, number); arguments at byte 96. */
-  RECORD_BYTES: 256,
+  /** A record: KIND, KERNEL, ARGC, FROM, TO, DEPS count, then pairs (worker, number); arguments at byte 96, start and end of the run behind them. */
+  RECORD_BYTES: 272,
   RECORDS: 64,
   MAX_DEPS: 8,
   RECORD_ARGS_BYTE: 96,
+  RECORD_TIMES_BYTE: 256,
   JOIN: 1,
   RUN: 2,
 } as const;

@@ -88,6 +88,10 @@ export function launch(
   grain: number,
   align = 1,
 ): void {
+  if (diversion) {
+    diversion(kernel, args, items);
+    return;
+  }
   if (threads === 1 || items < 2 * grain || args.length > L.MAX_ARGS) {
     kernel.run(...args, 0, items, scratchAddress());
     return;
@@ -104,6 +108,7 @@ export function launch(
   control[L.KERNEL] = kernel.id;
   control[L.ARGC] = args.length;
   for (let i = 0; i < args.length; i++) controlArgs[L.ARGS + i] = args[i];
+  for (const worker of workers) sendKernels(worker); // one still busy with the job before may go on to this one
   Atomics.store(control, L.FAILED, 0);
   Atomics.store(control, L.DONE, 0);
   Atomics.store(control, L.CLAIM, generation);
@@ -116,6 +121,25 @@ export function launch(
   inFlight = false;
   leaveSection();
   if (control[L.FAILED] !== 0) throw new DeviceError(`${kernel.name}: the kernel trapped on a worker thread`);
+}
+
+type Launcher = (kernel: PoolKernel, args: readonly number[], items: number) => void;
+let diversion: Launcher | null = null;
+onInterrupted(() => {
+  diversion = null;
+});
+
+/** Runs `body` with its launches going to `launcher`: how streams take kernels that know nothing of streams. */
+export function divertLaunches(launcher: Launcher, body: () => void): void {
+  const before = diversion;
+  enterSection();
+  diversion = launcher;
+  try {
+    body();
+  } finally {
+    diversion = before;
+    leaveSection();
+  }
 }
 
 /** Puts a RUN record into worker k's ring and returns its number. */
@@ -145,6 +169,13 @@ export function post(
   new Float64Array(memory.buffer, word * 4 + L.RECORD_ARGS_BYTE, args.length).set(args);
   publish(worker, number);
   return (number + 1) | 0;
+}
+
+/** When the record before `number` of worker k began and ended, on the clock of `clock()`. Its slot is used again some records later. */
+export function recordTimes(k: number, number: number): { start: number; end: number } {
+  const word = recordWord(workerAt(k), number - 1);
+  const [start, end] = new Float64Array(memory.buffer, word * 4 + L.RECORD_TIMES_BYTE, 2);
+  return { start, end };
 }
 
 /** True once worker k has completed `number` records. */

@@ -88,11 +88,14 @@ export function workerLoop(setup: WorkerSetup, receive: typeof receiveMessageOnP
     }
     const first = (word * 4 + L.RECORD_ARGS_BYTE) / 8;
     const args = Array.from(recordArgs.subarray(first, first + records[word + 2]));
+    const times = (word * 4 + L.RECORD_TIMES_BYTE) / 8;
+    recordArgs[times] = performance.timeOrigin + performance.now();
     try {
       kernelOf(records[word + 1])(...args, records[word + 3], records[word + 4], scratch);
     } catch {
       Atomics.store(control, mine + L.TRAPPED, 1);
     }
+    recordArgs[times + 1] = performance.timeOrigin + performance.now();
   };
 
   Atomics.store(control, mine + L.READY, 1);

@@ -16,6 +16,7 @@ export const elementwiseKernels: readonly DeviceKernel<Attrs>[] = OPS.map((op) =
   const names = RULES[op]?.attrs ?? [];
   return {
     op,
+    launches: true,
     supports: (inputs, outputs, attrs) => kernelOf(op, inputs, outputs, attrs) !== null,
     run(inputs, outputs, attrs) {
       const constants = names.map((name) => Number(attrs[name]));

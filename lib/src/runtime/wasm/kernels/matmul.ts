@@ -7,6 +7,7 @@ import type { GemmType } from "./gemm-code.js";
 
 export const matmulKernel: DeviceKernel<object> = {
   op: "matmul",
+  launches: true,
   supports: ([a, b]) => (a.dtype === "float32" || a.dtype === "float64") && b.dtype === a.dtype,
   run([a, b], [out]) {
     const rank = out.shape.length;

@@ -1,0 +1,4 @@
+/** Milliseconds on a clock that all threads of a process share, so that what they did can be shown together. */
+export function clock(): number {
+  return performance.timeOrigin + performance.now();
+}

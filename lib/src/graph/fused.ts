@@ -1,0 +1,37 @@
+/** From a region of elementwise ops to one generated kernel. */
+
+import type { Graph, Value } from "../ir/graph.js";
+import {
+  type CompiledElementwise,
+  canCompile,
+  compileElementwise,
+} from "../runtime/wasm/elementwise/compile.js";
+import type { ElementwiseNode } from "../runtime/wasm/elementwise/program.js";
+
+/** The region as one kernel; `null` if some op or dtype in it has no vector formula, or a constant is no scalar. */
+export function fusedKernel(region: Graph): CompiledElementwise | null {
+  const number = new Map<Value, number>();
+  region.params.forEach((param, i) => {
+    number.set(param, i);
+  });
+  const nodes: ElementwiseNode[] = [];
+  const add = (value: Value, node: ElementwiseNode): void => {
+    number.set(value, region.params.length + nodes.length);
+    nodes.push(node);
+  };
+  for (const { value, data } of region.constants) {
+    if (data.size !== 1) return null;
+    add(value, { op: "constant", args: [], attrs: { value: data.item(), dtype: value.dtype } });
+  }
+  for (const { op, inputs, attrs, outputs } of region.nodes) {
+    const args = inputs.map((input) => number.get(input));
+    if (outputs.length !== 1 || args.some((arg) => arg === undefined)) return null;
+    add(outputs[0], { op: op.name, args: args as number[], attrs: attrs as Record<string, unknown> });
+  }
+  const program = {
+    inputs: region.params.map((param) => param.dtype),
+    nodes,
+    outputs: region.results.map((result) => number.get(result) as number),
+  };
+  return canCompile(program) ? compileElementwise(program) : null;
+}

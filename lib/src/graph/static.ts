@@ -1,0 +1,119 @@
+/**
+ * toStatic: from an eager function to one that is captured once per signature, optimized, and then run as a graph; calls
+ * look the same. (Book, chapter 3: conversion of dynamic to static graphs, mixed execution.)
+ */
+
+import { isRecording, variableHost } from "../autodiff/tape-mode.js";
+import type { Variable } from "../autodiff/variable.js";
+import { formatType } from "../core/shape.js";
+import type { Tensor } from "../core/tensor.js";
+import { flatten, type TreeDef, unflatten } from "../core/tree.js";
+import { call } from "../ir/call.js";
+import type { Graph } from "../ir/graph.js";
+import { isTracing } from "../ir/trace.js";
+import { type CapturedState, type CaptureOptions, captureState } from "./capture.js";
+import { type CompileOptions, compile } from "./execute.js";
+
+export interface StaticOptions extends CaptureOptions, CompileOptions {}
+
+/** A function that runs as a graph. */
+export interface StaticFunction<A extends unknown[], R> {
+  (...args: A): R;
+  /** The graph for such arguments; captured now if it was not yet. */
+  graphFor(...args: A): Graph;
+  /** How many signatures (structures, shapes and dtypes of arguments) it was captured for. */
+  readonly captures: number;
+}
+
+interface Captured extends CapturedState {
+  /** The structure of what the function returns. */
+  readonly output: TreeDef;
+}
+
+/**
+ * The function as a graph. It is captured at the first call for each signature of its arguments: tensors by shape and
+ * dtype, everything else by value. What it does besides computing tensors (printing, random choices of the host program)
+ * happens then only. Variables it reads keep their identity, and assignments to them happen at every call, so a whole
+ * training step can be converted. Control flow over tensors needs `cond` and its like, or `convert` first. Derivatives pass through it.
+ * @example
+ * const step = toStatic((x: Tensor, y: Tensor) => {
+ *   const [loss, grads] = valueAndGrad(lossOf)(model, x, y);
+ *   optimizer.step(grads);
+ *   return loss;
+ * });
+ */
+export function toStatic<A extends unknown[], R>(
+  f: (...args: A) => R,
+  options: StaticOptions = {},
+): StaticFunction<A, R> {
+  const name = options.name ?? (f.name || "f");
+  const captured = new Map<string, Captured>();
+  const capturedFor = (args: A): { entry: Captured; leaves: Tensor[] } => {
+    const { leaves, def } = flatten(args);
+    const key = signature(def, leaves);
+    let entry = captured.get(key);
+    if (!entry) {
+      const state = captureState({ ...options, name }, f as (...args: never[]) => unknown, args, true);
+      entry = { ...state, output: state.graph.origin.output as TreeDef };
+      captured.set(key, entry);
+    }
+    return { entry, leaves };
+  };
+  const run = (...args: A): R => {
+    const { entry, leaves } = capturedFor(args);
+    for (const hook of entry.hooks) hook();
+    const { graph, updated, output } = entry;
+    const around = graph.origin.captured ?? [];
+    const given = [...leaves.filter((leaf) => !isVariable(leaf)), ...around];
+    const seenThrough = isTracing() || given.some((x) => needsOp(x));
+    const results = seenThrough ? call(graph, given) : compile(graph, options).run(given);
+    const count = results.length - updated.length;
+    updated.forEach((variable, i) => {
+      variable.assign(results[count + i]);
+      results[count + i].dispose();
+    });
+    return unflatten(output, results.slice(0, count)) as R;
+  };
+  return Object.defineProperties(run as StaticFunction<A, R>, {
+    name: { value: name },
+    graphFor: { value: (...args: A) => capturedFor(args).entry.graph },
+    captures: { get: () => captured.size },
+  });
+}
+
+/** Variables in arguments are read when the graph runs, as those closed over are. */
+const isVariable = (x: Tensor): x is Variable => (x as Partial<Variable>).present !== undefined;
+
+/** True for values that a transformation or the tape must see. */
+function needsOp(x: Tensor): boolean {
+  if (isVariable(x)) return variableHost() !== null || (x.requiresGrad && isRecording());
+  return x.trace !== null;
+}
+
+const identities = new WeakMap<object, number>();
+let nextIdentity = 0;
+
+/** Structure, types and plain values of arguments; objects that are no trees (modules) by identity. */
+function signature(def: TreeDef, leaves: readonly Tensor[]): string {
+  const types = leaves.map((leaf) => (isVariable(leaf) ? `v${identityOf(leaf)}` : formatType(leaf)));
+  return `${JSON.stringify(def, (key, value) => (key === "rebuild" ? undefined : plain(value)))}|${types.join()}`;
+}
+
+/** What stands for a static value in a signature: other values have other texts. */
+function plain(value: unknown): unknown {
+  if (typeof value === "number")
+    return Object.is(value, -0) || !Number.isFinite(value) ? `number ${value}` : value;
+  if (typeof value === "bigint" || value === undefined) return `${typeof value} ${value}`;
+  if (typeof value === "function") return `function ${identityOf(value)}`;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.getPrototypeOf(value) === Object.prototype ? value : `object ${identityOf(value)}`;
+}
+
+function identityOf(x: object): number {
+  let id = identities.get(x);
+  if (id === undefined) {
+    id = nextIdentity++;
+    identities.set(x, id);
+  }
+  return id;
+}
