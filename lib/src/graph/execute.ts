@@ -10,12 +10,13 @@ import { setGraphRunner } from "../ir/call.js";
 import type { Graph, GraphNode, Value } from "../ir/graph.js";
 import { checkArguments } from "../ir/interpret.js";
 import { runPasses } from "../ir/passes/index.js";
-import { DenseTensor, emptyDense, viewOf } from "../runtime/dense.js";
+import { DenseTensor, viewOf } from "../runtime/dense.js";
 import { getDevice } from "../runtime/devices.js";
-import { findKernel, type Kernel } from "../runtime/kernels.js";
+import type { Kernel } from "../runtime/kernels.js";
 import { closeScope, disposeEarly, openScope } from "../runtime/tidy.js";
 import { dagOf } from "./dag.js";
 import { fusedKernel } from "./fused.js";
+import { type NodeSpan, type PlanStep, runStep } from "./step.js";
 import { type Placement, placeOnStreams, runOnStreams } from "./streams.js";
 
 export interface CompileOptions {
@@ -23,25 +24,6 @@ export interface CompileOptions {
   readonly passes?: readonly string[];
   /** More than 1: independent nodes run at the same time, each stream on a thread of its own. Default 1. */
   readonly streams?: number;
-}
-
-/** What one node did in a run; times in milliseconds of the process's clock. */
-export interface NodeSpan {
-  readonly node: string;
-  readonly stream: number;
-  readonly start: number;
-  readonly end: number;
-}
-
-/** One call of a plan. */
-export interface PlanStep {
-  readonly node: GraphNode;
-  readonly inputs: readonly number[];
-  readonly outputs: readonly number[];
-  /** Slots that nobody reads after this step. */
-  readonly last: readonly number[];
-  /** For ops made of other ops, and where no kernel is known before the run. */
-  readonly kernel: Kernel<unknown> | null;
 }
 
 const DEFAULT_PASSES = ["dce", "fuse"];
@@ -151,61 +133,6 @@ export class Executable {
     const kernel = fusedKernel((attrs as { graph: Graph }).graph);
     return kernel ? (inputs, outputs) => kernel.run(inputs, outputs) : null;
   }
-}
-
-/** A step whose outputs are allocated, and which only has to be run. */
-export interface ReadyStep {
-  readonly run: () => void;
-  /** It only launches compiled kernels: it may run on a stream. */
-  readonly launches: boolean;
-}
-
-/** Runs one step on tensors, and puts its outputs into their slots. */
-function runStep(step: PlanStep, values: (DenseTensor | undefined)[], device: string): void {
-  prepareStep(step, values, device)?.run();
-}
-
-/** Allocates the outputs of a step; `null` if it is a view, which is done with that. */
-export function prepareStep(
-  { node, inputs, outputs, kernel: own }: PlanStep,
-  values: (DenseTensor | undefined)[],
-  device: string,
-): ReadyStep | null {
-  const given = inputs.map((slot) => values[slot] as DenseTensor);
-  const { op, attrs } = node;
-  if (op.composite && !own) {
-    const composite =
-      op.name === "fused"
-        ? (xs: DenseTensor[]) => runUnfused(attrs, xs)
-        : (xs: DenseTensor[]) => op.composite?.(xs, attrs);
-    const run = (): void => {
-      const made = composite(given) as readonly DenseTensor[];
-      outputs.forEach((slot, i) => {
-        values[slot] = given.includes(made[i]) ? viewOf(made[i], made[i]) : made[i];
-      });
-    };
-    return { run, launches: false };
-  }
-  const layout = op.view?.(given[0], attrs);
-  if (layout) {
-    values[outputs[0]] = viewOf(given[0], layout);
-    return null;
-  }
-  const made = node.outputs.map(({ shape, dtype }) => emptyDense(shape, dtype, device));
-  outputs.forEach((slot, i) => {
-    values[slot] = made[i];
-  });
-  const [ins, outs] = [given.map((x) => x.host()), made.map((x) => x.host())];
-  if (own) return { run: () => own(ins, outs, attrs), launches: true };
-  const kernel = device === "cpu" ? undefined : findKernel(device, op.name);
-  if (kernel && (!kernel.supports || kernel.supports(ins, outs, attrs)))
-    return { run: () => kernel.run(ins, outs, attrs), launches: kernel.launches ?? false };
-  return { run: () => op.reference(ins, outs, attrs as never), launches: false };
-}
-
-/** A fused region for which no kernel could be made runs op by op. */
-function runUnfused(attrs: object, inputs: readonly DenseTensor[]): DenseTensor[] {
-  return compile((attrs as { graph: Graph }).graph, { passes: [] }).run(inputs);
 }
 
 const executables = new WeakMap<Graph, Map<string, Executable>>();

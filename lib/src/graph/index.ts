@@ -14,7 +14,7 @@ export {
   memoryUse,
   unroll,
 } from "./dependencies.js";
-export { type CompileOptions, compile, type Executable, type NodeSpan } from "./execute.js";
+export { type CompileOptions, compile, type Executable } from "./execute.js";
 export {
   type Cost,
   criticalPath,
@@ -26,4 +26,6 @@ export {
   topologicalOrder,
   workOf,
 } from "./schedule.js";
+export { type DefinedGraph, type Definition, define, Session } from "./session.js";
 export { type StaticFunction, type StaticOptions, toStatic } from "./static.js";
+export type { NodeSpan } from "./step.js";

@@ -14,7 +14,10 @@ import { isTracing } from "../ir/trace.js";
 import { type CapturedState, type CaptureOptions, captureState } from "./capture.js";
 import { type CompileOptions, compile } from "./execute.js";
 
-export interface StaticOptions extends CaptureOptions, CompileOptions {}
+export interface StaticOptions extends CaptureOptions, CompileOptions {
+  /** Called with the result before variables get their new values; if it throws, they keep the old ones. */
+  readonly beforeAssign?: (result: unknown) => void;
+}
 
 /** A function that runs as a graph. */
 export interface StaticFunction<A extends unknown[], R> {
@@ -68,11 +71,13 @@ export function toStatic<A extends unknown[], R>(
     const seenThrough = isTracing() || given.some((x) => needsOp(x));
     const results = seenThrough ? call(graph, given) : compile(graph, options).run(given);
     const count = results.length - updated.length;
+    const result = unflatten(output, results.slice(0, count)) as R;
+    options.beforeAssign?.(result);
     updated.forEach((variable, i) => {
       variable.assign(results[count + i]);
       results[count + i].dispose();
     });
-    return unflatten(output, results.slice(0, count)) as R;
+    return result;
   };
   return Object.defineProperties(run as StaticFunction<A, R>, {
     name: { value: name },

@@ -9,8 +9,8 @@ import type { DenseTensor } from "../runtime/dense.js";
 import { waitCompleted } from "../runtime/pool/pool.js";
 import { type Mark, Stream, timesOf } from "../runtime/pool/stream.js";
 import { dagOf } from "./dag.js";
-import { type NodeSpan, type PlanStep, prepareStep } from "./execute.js";
 import { listSchedule, type Schedule, workOf } from "./schedule.js";
+import { type NodeSpan, type PlanStep, prepareStep } from "./step.js";
 
 /** Where each node is to run, in the order in which they are launched. */
 export interface Placement {

@@ -5,6 +5,7 @@
 import { valueAndGrad } from "../autodiff/grad.js";
 import { ValueError } from "../core/errors.js";
 import type { Tensor } from "../core/tensor.js";
+import { toStatic } from "../graph/static.js";
 import type { Module } from "../nn/module.js";
 import { tidy } from "../ops/tidy.js";
 import type { Optimizer } from "../optim/optimizer.js";
@@ -51,6 +52,8 @@ export interface FitOptions {
   readonly callbacks?: readonly Callback[];
   /** Ends the training after the step in which it fires. */
   readonly signal?: AbortSignal;
+  /** Captures the whole training step (forward, backward, update) and runs it as a graph: see `toStatic`. Default false. */
+  readonly static?: boolean;
   /** Draws a progress bar and, in notebooks, the loss. Default true. */
   readonly progress?: boolean;
 }
@@ -81,14 +84,32 @@ export async function fit(
     signal,
     progress = true,
   } = options;
+  let step = 0;
   const history = new History(Object.keys(metrics));
   const gradient = valueAndGrad((m: Model, x: Tensor, y: Tensor) => loss(m.forward(x), y));
   const plot = progress ? livePlot(history) : null;
-  let step = 0;
   let stopped = false;
+  let epoch = 0;
+  const finite = (value: Tensor): number => {
+    const number = value.item();
+    if (!Number.isFinite(number))
+      throw new ValueError(
+        `fit: the loss is ${number} at step ${step} (epoch ${epoch + 1}); lower the learning rate or look for bad inputs. The weights are those before this step`,
+      );
+    return number;
+  };
+  const eager = (x: Tensor, y: Tensor): Tensor => {
+    const [value, grads] = gradient(model, x, y);
+    if (value.trace === null) finite(value); // a graph that is being captured has no number yet
+    optimizer.step(grads);
+    return value;
+  };
+  const train = options.static
+    ? toStatic(eager, { name: "train", beforeAssign: (value) => finite(value as Tensor) })
+    : eager;
   let breath = Date.now();
   model.train();
-  for (let epoch = 0; epoch < epochs && !stopped; epoch++) {
+  for (; epoch < epochs && !stopped; epoch++) {
     const bar = progress ? new ProgressBar(data.size ?? 0, { label: `epoch ${epoch + 1}/${epochs}` }) : null;
     let done = 0;
     let last = Number.NaN;
@@ -102,16 +123,7 @@ export async function fit(
       },
     });
     for (const batch of data) {
-      last = tidy(() => {
-        const [value, grads] = gradient(model, batch.x, batch.y);
-        const number = value.item();
-        if (!Number.isFinite(number))
-          throw new ValueError(
-            `fit: the loss is ${number} at step ${step} (epoch ${epoch + 1}); lower the learning rate or look for bad inputs. The weights are those before this step`,
-          );
-        optimizer.step(grads);
-        return number;
-      });
+      last = tidy(() => train(batch.x, batch.y).item());
       batch.x.dispose();
       batch.y.dispose();
       history.addStep(last);

@@ -176,7 +176,8 @@ describe("derivatives of derivatives", () => {
 
 describe("the checks themselves", () => {
   it("cover every op, and each op that is smooth by both modes", () => {
-    for (const op of ops()) {
+    // Ops with graphs inside are tested with graphs: graph/control, ir/call.
+    for (const op of ops().filter(({ kind }) => kind !== "control")) {
       expect(op.samples, op.name).not.toHaveLength(0);
       expect(op.jvp === NOT_DIFFERENTIABLE, op.name).toBe(op.vjp === NOT_DIFFERENTIABLE);
     }

@@ -1,0 +1,172 @@
+/** Drawings of graphs, laid out by Graphviz (compiled to WebAssembly, no program to install). */
+import { formatType } from "../core/shape.js";
+import type { Dag } from "../graph/dag.js";
+import { Graph, type GraphNode, regionsOf, type Value } from "../ir/graph.js";
+import { displaySymbol, type MimeBundle } from "./bundle.js";
+import { PALETTE } from "./plot.js";
+
+export interface DrawOptions {
+  /** Direction of the edges: top to bottom (default) or left to right. */
+  readonly direction?: "down" | "right";
+  /** Nodes to highlight, by name, with colours (`"#d55e00"`); a list highlights all in one colour. */
+  readonly highlight?: readonly string[] | Readonly<Record<string, string>>;
+  /** Draw the graphs inside of nodes (branches, loops) as boxes. Default true. */
+  readonly regions?: boolean;
+}
+
+/** A drawing: SVG in notebooks, Graphviz's text elsewhere. */
+export class Drawing {
+  constructor(
+    /** In the DOT language. */
+    readonly dot: string,
+    private readonly text: string,
+  ) {}
+
+  /** The drawing as SVG. */
+  async svg(): Promise<string> {
+    const { instance } = await import("@viz-js/viz");
+    const viz = await instance();
+    const svg = viz.renderString(this.dot, { format: "svg" });
+    return svg.slice(svg.indexOf("<svg"));
+  }
+
+  toString(): string {
+    return this.text;
+  }
+
+  async [displaySymbol](): Promise<MimeBundle> {
+    return { "image/svg+xml": await this.svg(), "text/plain": this.text };
+  }
+}
+
+/**
+ * Draws a captured graph, or any directed graph of names.
+ * @example drawGraph(capture(f, x))
+ */
+export function drawGraph(graph: Graph | Dag, options: DrawOptions = {}): Drawing {
+  const body = graph instanceof Graph ? graphBody(graph, options) : dagBody(graph, options);
+  const direction = options.direction === "right" ? "LR" : "TB";
+  const dot = `digraph {
+  rankdir=${direction}; bgcolor="transparent"; fontname="Helvetica"; fontsize=11; ranksep=0.35; nodesep=0.25;
+  node [fontname="Helvetica", fontsize=11, shape=box, style="rounded,filled", fillcolor="#ffffff", color="#7f7f7f", margin="0.12,0.05", height=0.3];
+  edge [fontname="Helvetica", fontsize=9, color="#7f7f7f", fontcolor="#7f7f7f", arrowsize=0.6];
+${body.join("\n")}
+}`;
+  return new Drawing(dot, graph instanceof Graph ? String(graph) : edgesText(graph));
+}
+
+const quote = (text: string): string => `"${text.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n")}"`;
+
+function edgesText({ nodes, edges }: Dag): string {
+  const joined = new Set(edges.flat());
+  return [
+    ...edges.map(([from, to]) => `${from} -> ${to}`),
+    ...nodes.filter((name) => !joined.has(name)),
+  ].join(", ");
+}
+
+function coloured(name: string, { highlight }: DrawOptions): string {
+  if (!highlight) return "";
+  const colours = Array.isArray(highlight)
+    ? Object.fromEntries((highlight as readonly string[]).map((n) => [n, PALETTE[1]]))
+    : (highlight as Readonly<Record<string, string>>);
+  return Object.hasOwn(colours, name) ? `, fillcolor=${quote(colours[name])}` : "";
+}
+
+function dagBody({ nodes, edges }: Dag, options: DrawOptions): string[] {
+  return [
+    ...nodes.map((name) => `  ${quote(name)} [label=${quote(name)}${coloured(name, options)}];`),
+    ...edges.map(([from, to]) => `  ${quote(from)} -> ${quote(to)};`),
+  ];
+}
+
+/** Fill colours by kind of op: what costs what. */
+const FILLS: Record<string, string> = {
+  contraction: "#cfe5f3",
+  elementwise: "#d3efe6",
+  reduction: "#fbe7c6",
+  control: "#f3dbe9",
+  view: "#eeeeee",
+  random: "#f8d9cc",
+};
+
+/** Attributes short enough to read in a box. */
+function attrsText(node: GraphNode): string {
+  const parts = Object.entries(node.attrs).flatMap(([key, value]) => {
+    if (value === undefined || regionsOf({ [key]: value }).length > 0) return [];
+    const text = JSON.stringify(value);
+    return text !== undefined && text.length <= 24 ? [`${key}: ${text}`] : [];
+  });
+  return parts.length > 0 ? `\n${parts.join(", ")}` : "";
+}
+
+let nextRegion = 0;
+
+function graphBody(graph: Graph, options: DrawOptions, prefix = `g${nextRegion++}`): string[] {
+  const id = (value: Value): string => quote(`${prefix}_${value.id}`);
+  const nodeId = (node: GraphNode): string => id(node.outputs[0]);
+  const counts = new Map<string, number>();
+  const lines: string[] = [];
+  for (const param of graph.params)
+    lines.push(
+      `  ${id(param)} [label=${quote(`${param.name ?? `%${param.id}`}\n${formatType(param)}`)}, shape=ellipse, style="filled", fillcolor="#ffffff"];`,
+    );
+  for (const { value, data } of graph.constants) {
+    const label = data.size === 1 ? String(data.item()) : `constant\n${formatType(value)}`;
+    lines.push(`  ${id(value)} [label=${quote(label)}, shape=plaintext, style="", height=0.2];`);
+  }
+  for (const node of graph.nodes) {
+    const count = (counts.get(node.op.name) ?? 0) + 1;
+    counts.set(node.op.name, count);
+    const inner = options.regions === false ? [] : regionsOf(node.attrs);
+    const name = node.op.name === "fused" ? fusedName(node) : node.op.name;
+    const fill =
+      coloured(`${node.op.name}${count}`, options) ||
+      `, fillcolor=${quote(FILLS[node.op.kind ?? ""] ?? "#ffffff")}`;
+    lines.push(`  ${nodeId(node)} [label=${quote(`${name}${attrsText(node)}`)}${fill}];`);
+    for (const input of node.inputs) {
+      const from = graph.producer(input);
+      lines.push(
+        `  ${from ? nodeId(from) : id(input)} -> ${nodeId(node)} [label=${quote(from ? formatType(input) : "")}];`,
+      );
+    }
+    if (node.op.name === "fused") continue;
+    for (const [path, region] of inner) {
+      const sub = `${prefix}_${node.outputs[0].id}_${path.replace(/\W/g, "_")}`;
+      lines.push(
+        `  subgraph "cluster_${sub}" { label=${quote(path)}; color="#cccccc"; style="rounded";`,
+        ...graphBody(region, options, sub).map((line) => `  ${line}`),
+        "  }",
+      );
+      const first = region.params[0] ?? region.nodes[0]?.outputs[0];
+      if (first)
+        lines.push(`  ${nodeId(node)} -> ${quote(`${sub}_${first.id}`)} [style=dotted, arrowhead=none];`);
+    }
+  }
+  graph.results.forEach((result, i) => {
+    const end = quote(`${prefix}_result_${i}`);
+    const from = graph.producer(result);
+    lines.push(
+      `  ${end} [label="${graph.results.length > 1 ? `result ${i}` : "result"}", shape=plaintext, style="", height=0.2];`,
+      `  ${from ? nodeId(from) : id(result)} -> ${end} [label=${quote(formatType(result))}];`,
+    );
+  });
+  return lines;
+}
+
+/** A fused node shows the ops that it took in. */
+function fusedName(node: GraphNode): string {
+  const [[, region]] = regionsOf(node.attrs);
+  return `fused\n${region.nodes.map(({ op }) => op.name).join(" · ")}`;
+}
+
+declare module "../ir/graph.js" {
+  interface Graph {
+    /** Graphs draw themselves in notebooks. */
+    [displaySymbol](): Promise<MimeBundle>;
+  }
+}
+
+Graph.prototype[displaySymbol] = function () {
+  return drawGraph(this)[displaySymbol]();
+};
