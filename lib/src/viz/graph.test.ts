@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { capture, compile, cond, dag } from "../graph/index.js";
-import { type Tensor, tensor } from "../index.js";
+import { type Tensor, tensor, variable } from "../index.js";
 import { displaySymbol } from "./bundle.js";
-import { drawGraph } from "./graph.js";
+import { drawGraph, drawTape } from "./graph.js";
 
 /** Texts of an SVG, in order. */
 const texts = (svg: string): string[] =>
@@ -49,5 +49,18 @@ describe("drawings of graphs", () => {
     expect(texts(svg)).toEqual(expect.arrayContaining(["a&quot;&lt;b&gt;", "c&amp;d", "z"]));
     expect(svg).toContain("#d55e00");
     expect(drawing.toString()).toBe('a"<b> -> c&d, c&d -> e\\n, z');
+  });
+
+  it("draw the tape of a value with what it saves", async () => {
+    const w = variable([[1], [2]], { name: "w" });
+    const found = texts(
+      await drawTape(
+        tensor([[3, 4]])
+          .matmul(w)
+          .exp()
+          .sum(),
+      ).svg(),
+    );
+    expect(found).toEqual(expect.arrayContaining(["w", "matmul", "exp", "saves 4 B", "sum"]));
   });
 });

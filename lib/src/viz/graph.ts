@@ -1,7 +1,10 @@
 /** Drawings of graphs, laid out by Graphviz (compiled to WebAssembly, no program to install). */
+import { tapeOf } from "../autodiff/inspect.js";
 import { formatType } from "../core/shape.js";
+import type { Tensor } from "../core/tensor.js";
 import type { Dag } from "../graph/dag.js";
 import { Graph, type GraphNode, regionsOf, type Value } from "../ir/graph.js";
+import { getOp } from "../ops/registry.js";
 import { displaySymbol, type MimeBundle } from "./bundle.js";
 import { PALETTE } from "./plot.js";
 
@@ -44,7 +47,36 @@ export class Drawing {
  * @example drawGraph(capture(f, x))
  */
 export function drawGraph(graph: Graph | Dag, options: DrawOptions = {}): Drawing {
-  const body = graph instanceof Graph ? graphBody(graph, options) : dagBody(graph, options);
+  return graph instanceof Graph
+    ? drawing(graphBody(graph, options), String(graph), options)
+    : drawing(dagBody(graph, options), edgesText(graph), options);
+}
+
+/**
+ * Draws the tape behind a value: what was recorded, and how many bytes each op holds for its backward.
+ * @example drawTape(loss)
+ */
+export function drawTape(y: Tensor, options: DrawOptions = {}): Drawing {
+  const entries = tapeOf(y);
+  const body = entries.flatMap(({ id, name, leaf, types, savedBytes, parents }) => {
+    const label = [
+      name || "variable",
+      types.join(", "),
+      ...(savedBytes > 0 ? [`saves ${formatBytes(savedBytes)}`] : []),
+    ];
+    const look = leaf
+      ? `shape=ellipse, style="filled", fillcolor="#ffffff"`
+      : `fillcolor=${quote(FILLS[getOp(name).kind ?? ""] ?? "#ffffff")}`;
+    return [
+      `  n${id} [label=${quote(label.join("\n"))}, ${look}];`,
+      ...parents.flatMap((parent) => (parent ? [`  n${parent.id} -> n${id};`] : [])),
+    ];
+  });
+  const text = entries.map(({ id, name, inputs }) => `${id}: ${name}(${inputs.join(", ")})`).join("\n");
+  return drawing(body, text, options);
+}
+
+function drawing(body: readonly string[], text: string, options: DrawOptions): Drawing {
   const direction = options.direction === "right" ? "LR" : "TB";
   const dot = `digraph {
   rankdir=${direction}; bgcolor="transparent"; fontname="Helvetica"; fontsize=11; ranksep=0.35; nodesep=0.25;
@@ -52,7 +84,15 @@ export function drawGraph(graph: Graph | Dag, options: DrawOptions = {}): Drawin
   edge [fontname="Helvetica", fontsize=9, color="#7f7f7f", fontcolor="#7f7f7f", arrowsize=0.6];
 ${body.join("\n")}
 }`;
-  return new Drawing(dot, graph instanceof Graph ? String(graph) : edgesText(graph));
+  return new Drawing(dot, text);
+}
+
+function formatBytes(bytes: number): string {
+  return bytes < 1024
+    ? `${bytes} B`
+    : bytes < 1024 ** 2
+      ? `${(bytes / 1024).toFixed(1)} KiB`
+      : `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
 }
 
 const quote = (text: string): string => `"${text.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n")}"`;

@@ -15,4 +15,5 @@ export {
   scatter,
 } from "./plot.js";
 export { ProgressBar, type ProgressOptions } from "./progress.js";
+export { SourceText, sourceOf } from "./source.js";
 export { gantt, type Span, utilization } from "./timeline.js";
