@@ -32,6 +32,16 @@ describe.skipIf(missing)(`JupyterLab${missing ? ` (skipped: ${missing})` : ""}`,
       expect(await lab.text(0)).toBe("42");
     });
 
+    it("colours TypeScript as TypeScript", async () => {
+      shown("colours");
+      const at = await lab.lastCell();
+      await lab.write(at, "interface Point { x: number }\nconst p: Point = { x: 1 };");
+      const styleOf = (word: string) =>
+        lab.cell(at).locator(".cm-line span").getByText(word, { exact: true }).first().getAttribute("class");
+      expect(await styleOf("interface")).toBe(await styleOf("const"));
+      await lab.run(at);
+    });
+
     it("shows a type error with the line of the cell and the source below it", async () => {
       shown("type-error");
       const at = await lab.lastCell();
@@ -146,7 +156,7 @@ describe.skipIf(missing)(`JupyterLab${missing ? ` (skipped: ${missing})` : ""}`,
     it("would save what it shows", async () => {
       const { cells } = await lab.saved();
       expect(errors(cells)).toEqual([
-        expect.stringMatching(/^cell 2: TypeScriptError/),
+        expect.stringMatching(/^cell 3: TypeScriptError/),
         expect.stringMatching(/: Interrupted/),
       ]);
     });

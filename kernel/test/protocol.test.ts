@@ -24,7 +24,7 @@ it("kernel_info has every field", async () => {
       mimetype: "text/typescript",
       file_extension: ".ts",
       pygments_lexer: "typescript",
-      codemirror_mode: expect.anything(),
+      codemirror_mode: "typescript",
       nbconvert_exporter: "script",
     },
     banner: expect.stringContaining("TypeScript"),

@@ -20,7 +20,8 @@ export const kernelInfo: Handler = () => ({
     mimetype: "text/typescript",
     file_extension: ".ts",
     pygments_lexer: "typescript",
-    codemirror_mode: { name: "javascript", typescript: true },
+    // A name, not a mode of CodeMirror 5: JupyterLab 4 takes "javascript" with options for plain JavaScript.
+    codemirror_mode: "typescript",
     nbconvert_exporter: "script",
   },
   banner: `TypeScript (mlsys ${VERSION}) on Node.js ${process.version}`,
