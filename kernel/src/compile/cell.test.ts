@@ -103,9 +103,17 @@ describe("what runs as written and what is transpiled", () => {
     expect(await compileCell(source)).toMatchObject({ code: source, shifts: [] });
   });
 
+  it("keeps names and positions where types are all that goes", async () => {
+    const cell =
+      "const x: number = 1;\nfunction f(x: number): number {\n  return x;\n}\nclass A<T> { a?: T }";
+    expect(await code(cell)).toBe(
+      "var   x         = 1;\nfunction f(x        )         {\n  return x;\n}\nvar A = class A    { a     };",
+    );
+  });
+
   it("reads f<T>(x) as a call, not as two comparisons", async () => {
-    expect(await code("f<number>(x)")).toBe("f(x);\n");
-    expect(await code("a < b && c > d")).toBe("a < b && c > d;\n");
+    expect(await code("f<number>(x)")).toBe("f        (x)");
+    expect(await code("a < b && c > d")).toBe("a < b && c > d");
   });
 
   it.each([

@@ -1,8 +1,9 @@
 /**
  * From a cell's text to the JavaScript that the worker evaluates.
  *
- * A cell that is plain JavaScript runs as written. Any other goes through esbuild, which strips the types and
- * lowers what V8 lacks (enums, decorators, `using`, JSX); its source map brings positions back.
+ * A cell that is plain JavaScript runs as written. In any other types are replaced by blanks, so that names and
+ * positions stay the reader's. What needs more (enums, decorators, `using`, JSX) goes through esbuild, which lowers it
+ * (and renames what it must); its source map brings positions back.
  */
 import { type Program, parse } from "acorn";
 import type { TransformOptions } from "esbuild";
@@ -92,12 +93,28 @@ export function readable(text: string): string {
   return text;
 }
 
-/** Loads the transpiler ahead of the first cell that needs it. */
+/** Loads the transpilers ahead of the first cell that needs them. */
 export async function warmTranspiler(): Promise<void> {
-  await transpile("let warm: number");
+  await transpile("enum Warm {}");
 }
 
 async function transpile(source: string): Promise<{ code: string; map?: string }> {
+  const code = await withoutTypes(source);
+  return code === undefined ? lower(source) : { code };
+}
+
+/** The source with blanks in the place of types; `undefined` if that does not make JavaScript of it. */
+async function withoutTypes(source: string): Promise<string | undefined> {
+  const { transformSync } = await import("@swc/wasm-typescript");
+  try {
+    const { code } = transformSync(source, { mode: "strip-only", module: true });
+    return tryParse(code) && code;
+  } catch {
+    return undefined; // esbuild says what is wrong, if it is
+  }
+}
+
+async function lower(source: string): Promise<{ code: string; map?: string }> {
   const esbuild = await import("esbuild");
   const run = (loader: "ts" | "tsx") => esbuild.transform(source, { ...TRANSPILE, loader });
   try {

@@ -7,7 +7,7 @@ import type { DType } from "../core/dtype.js";
 import { TransformError } from "../core/errors.js";
 import { formatType, type Shape, type TensorType } from "../core/shape.js";
 import { Tensor } from "../core/tensor.js";
-import { bind, type Trace, withLevel } from "../ops/bind.js";
+import { bind, type Trace, withLevel, withStaging } from "../ops/bind.js";
 import { concrete } from "../ops/read.js";
 import { type Attrs, getOp, type OpDef } from "../ops/registry.js";
 import { DenseTensor, viewOf } from "../runtime/dense.js";
@@ -181,7 +181,7 @@ export function withGraphTrace(
     const trace = new GraphTrace(level, name, options);
     open++;
     try {
-      const results = body(trace).map((y, i) => {
+      const results = withStaging(trace, () => body(trace)).map((y, i) => {
         const from = y.trace as Trace | null;
         if (from !== null && !from.active)
           throw new TransformError(

@@ -21,9 +21,27 @@ export interface Trace extends TensorTrace {
 }
 
 let depth = 0;
+let staging: Trace | null = null;
 onInterrupted(() => {
   depth = 0;
+  staging = null;
 });
+
+/**
+ * Runs `body` with a graph being written: ops on values of transformations further out go into it too, so that a branch
+ * that reads such values by closure holds what it does with them (after JAX's "omnistaging").
+ */
+export function withStaging<T>(trace: Trace, body: () => T): T {
+  const before = staging;
+  enterSection();
+  staging = trace;
+  try {
+    return body();
+  } finally {
+    staging = before;
+    leaveSection();
+  }
+}
 
 /** Called when an op is about to be evaluated for real, for profilers and the chapter on dispatch. */
 export type DispatchListener = (op: OpDef, inputs: readonly Tensor[], attrs: Attrs) => void;
@@ -56,6 +74,7 @@ export function bind<A extends Attrs>(op: OpDef<A>, inputs: readonly Tensor[], a
   }
   if (top !== null) {
     if (!top.active) throw escaped(op.name, inputs, top);
+    if (staging !== null && staging.level > top.level) top = staging;
     return top.process(op as unknown as OpDef, inputs, attrs);
   }
   if (listeners.size > 0) for (const listener of listeners) listener(op as unknown as OpDef, inputs, attrs);

@@ -1,6 +1,6 @@
 /** What people look at rather than read. */
 export { type MimeBundle, publisher } from "./bundle.js";
-export { Drawing, type DrawOptions, drawGraph } from "./graph.js";
+export { Drawing, type DrawOptions, drawGraph, drawTape } from "./graph.js";
 export {
   bar,
   Figure,

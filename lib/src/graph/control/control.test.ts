@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { grad, jvp, valueAndGrad, vmap } from "../../autodiff/index.js";
 import type { Tensor } from "../../core/tensor.js";
+import type { Graph } from "../../ir/graph.js";
 import { interpret } from "../../ir/interpret.js";
 import { parseGraph } from "../../ir/parse.js";
 import { printGraph } from "../../ir/print.js";
@@ -351,5 +352,33 @@ describe("the book's examples", () => {
     closeTo(found[0], values(value));
     closeTo(found[1], values(gx));
     closeTo(found[2], values(gw));
+  });
+});
+
+describe("branches that read values around them", () => {
+  it("hold what they do with them, so that only the branch taken runs", () => {
+    const graph = capture(
+      (flag: Tensor, a: Tensor, b: Tensor) =>
+        cond(
+          flag,
+          () => a.exp().mul(a),
+          () => b.sin(),
+        ),
+      tensor(true),
+      f64([1, 2]),
+      f64([3, 4]),
+    );
+    expect(graph.nodes.map(({ op }) => op.name)).toEqual(["cond"]);
+    const { onTrue, onFalse } = graph.nodes[0].attrs as Record<string, Graph>;
+    expect(onTrue.nodes.map(({ op }) => op.name)).toEqual(["exp", "mul"]);
+    expect(onFalse.nodes.map(({ op }) => op.name)).toEqual(["sin"]);
+  });
+
+  it("so do loops over values of other transformations", () => {
+    const loop = (w: Tensor, xs: Tensor): Tensor =>
+      scan((s: Tensor, x: Tensor) => [s.add(w.mul(w).mul(x)), null], f64(0), xs)[0];
+    const [w, xs] = [f64(3), f64([1, 2, 4])];
+    closeTo(staged(grad(loop), w, xs)[0], [2 * 3 * 7]);
+    closeTo(staged((ws: Tensor) => vmap((v: Tensor) => grad(loop)(v, xs))(ws), f64([1, 3]))[0], [14, 42]);
   });
 });
