@@ -47,5 +47,6 @@ export {
   transpose,
 } from "./shape.js";
 export { logSoftmax, softmax } from "./softmax.js";
+export { RaggedTensor, ragged, SparseTensor, sparse, toSparse } from "./sparse/index.js";
 export * from "./tidy.js";
 export * from "./unary.js";
