@@ -27,5 +27,12 @@ export {
   workOf,
 } from "./schedule.js";
 export { type DefinedGraph, type Definition, define, Session } from "./session.js";
+export {
+  ConversionError,
+  ConversionExplained,
+  type ConvertOptions,
+  convert,
+  explainConversion,
+} from "./source/index.js";
 export { type StaticFunction, type StaticOptions, toStatic } from "./static.js";
 export type { NodeSpan } from "./step.js";

@@ -1,6 +1,8 @@
 /** How the library talks to a notebook: MIME bundles, published through two symbols that a kernel puts on globalThis. */
 
-export type MimeBundle = Record<string, unknown>;
+import type { MimeBundle } from "../core/display.js";
+
+export { displaySymbol, escapeHtml, type MimeBundle } from "../core/display.js";
 
 export interface PublishOptions {
   /** Names the output, so that it can be replaced later. */
@@ -10,9 +12,6 @@ export interface PublishOptions {
 }
 
 type Publish = (bundle: MimeBundle, options?: PublishOptions) => void;
-
-/** Objects with this method show themselves in a notebook. */
-export const displaySymbol = Symbol.for("Jupyter.display");
 
 /** The kernel's way to publish an output now; `undefined` outside of notebooks. */
 export function publisher(): Publish | undefined {
@@ -25,9 +24,4 @@ let nextId = 0;
 /** A display id that no other output of this process has. */
 export function newDisplayId(): string {
   return `mlsys-${process.pid}-${nextId++}`;
-}
-
-/** Text as HTML. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }
