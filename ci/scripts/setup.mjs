@@ -1,6 +1,6 @@
 // What a fresh clone lacks: node packages, the build, a private Python environment with JupyterLab, the kernelspec.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fingerprint, once, root, SetupError, step } from "./steps.mjs";
 
@@ -116,5 +116,11 @@ export async function jupyter() {
       "--prefix",
       venv,
     ]),
+  );
+  // JupyterLab shows the stored drawings of notebooks that are trusted: those that came with the project are.
+  const notebooks = readdirSync(join(root, "notebooks")).filter((name) => name.endsWith(".ipynb"));
+  const files = notebooks.map((name) => `notebooks/${name}`);
+  await once(".venv/.mlsys-trusted", fingerprint(files, { content: true }), () =>
+    step("trust in the chapters", venvPython, ["-m", "nbformat.sign", ...files]),
   );
 }

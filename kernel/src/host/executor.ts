@@ -133,12 +133,14 @@ export class Executor {
         content = await this.execute(request);
       } catch (error) {
         this.host.log(`execute_request failed: ${(error as Error).stack}`);
-        content = {
-          status: "error",
+        const problem = {
           ename: "KernelError",
           evalue: String(error),
-          traceback: [String(error)],
+          traceback: [`The kernel could not run this cell: ${String(error)}`],
         };
+        // Front ends show what is published and ignore the reply: without this the cell would seem to do nothing.
+        request.publish("error", problem);
+        content = { status: "error", ...problem };
       }
       this.host.reply(request, content);
       this.host.status(request, "idle");

@@ -15,7 +15,7 @@ export function recordsTable(value: unknown): string | undefined {
   const head = ["", ...columns].map((column) => `<th>${escapeHtml(column)}</th>`).join("");
   const body = rows
     .map((row, index) => {
-      const cells = columns.map((column) => `<td>${column in row ? cellText(row[column]) : ""}</td>`);
+      const cells = columns.map((column) => (column in row ? cell(row[column]) : "<td></td>"));
       return `<tr><th>${index}</th>${cells.join("")}</tr>`;
     })
     .join("");
@@ -26,6 +26,16 @@ export function recordsTable(value: unknown): string | undefined {
 
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+}
+
+/** Fractions are rounded to this many digits; the whole number is in the cell's title. */
+const DIGITS = 6;
+
+function cell(value: unknown): string {
+  if (typeof value !== "number" || Number.isInteger(value) || !Number.isFinite(value))
+    return `<td>${cellText(value)}</td>`;
+  const rounded = String(Number(value.toPrecision(DIGITS)));
+  return rounded === String(value) ? `<td>${rounded}</td>` : `<td title="${value}">${rounded}</td>`;
 }
 
 function cellText(value: unknown): string {

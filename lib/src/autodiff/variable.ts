@@ -9,7 +9,7 @@ import { formatType, type Shape, sameShape } from "../core/shape.js";
 import { Tensor } from "../core/tensor.js";
 import type { Trace } from "../ops/bind.js";
 import { asTensor, type TensorLike } from "../ops/convert.js";
-import { concrete } from "../ops/read.js";
+import { concrete, formatTensor } from "../ops/read.js";
 import { type DenseTensor, denseFrom } from "../runtime/dense.js";
 import { outsideScopes } from "../runtime/tidy.js";
 import { carriesGradient, type TapeNode } from "./tape.js";
@@ -150,6 +150,10 @@ export class Variable extends Tensor {
   zeroGrad(): void {
     this.grad?.dispose();
     this.grad = null;
+  }
+
+  override toString(): string {
+    return formatTensor(this, "variable");
   }
 
   /** Gives back value and gradient; the variable cannot be used any more. */

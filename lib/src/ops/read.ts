@@ -134,13 +134,18 @@ Tensor.prototype.data = async function () {
   return needConcrete(this, "data").toTypedArray();
 };
 Tensor.prototype.toString = function () {
-  const dense = concrete(this);
   const label = this.trace === null ? "tensor" : ((this.trace as { name?: string }).name ?? "traced");
-  if (!dense) return `${label}(${formatType(this)})`;
-  if (dense.isDisposed) return `${label}(${formatType(this)}, disposed)`;
-  const pad = " ".repeat(label.length + 1);
-  return `${label}(${formatValues(dense).replaceAll("\n", `\n${pad}`)}, ${formatType(this)})`;
+  return formatTensor(this, label);
 };
+
+/** Values as NumPy prints them, after `label`, with the type. */
+export function formatTensor(x: Tensor, label: string): string {
+  const dense = concrete(x);
+  if (!dense) return `${label}(${formatType(x)})`;
+  if (dense.isDisposed) return `${label}(${formatType(x)}, disposed)`;
+  const pad = " ".repeat(label.length + 1);
+  return `${label}(${formatValues(dense).replaceAll("\n", `\n${pad}`)}, ${formatType(x)})`;
+}
 
 const inspect = Symbol.for("nodejs.util.inspect.custom");
 const display = Symbol.for("Jupyter.display");
