@@ -1,7 +1,7 @@
 // The library beside its peers on a CPU: the same work, each library in a process of its own, one after the other.
 // Run by `npm run bench -- compute`. The peers are installed into .mlsys/peers/compute and .mlsys/bench-venv, once.
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,8 +14,7 @@ const python = join(venv, "bin", "python");
 const threads = Math.min(2, availableParallelism());
 
 const NODE_PEERS = [
-  "@tensorflow/tfjs-core@4.22.0",
-  "@tensorflow/tfjs-backend-cpu@4.22.0",
+  "@tensorflow/tfjs@4.22.0",
   "@tensorflow/tfjs-backend-wasm@4.22.0",
   "@jax-js/jax@0.1.25",
   "onnxruntime-node@1.30.0",
@@ -32,12 +31,13 @@ const UNITS = [
 ];
 
 /** @returns why the peers of one language are not there; `null` if they are */
-function install(what, done, work) {
-  if (existsSync(done)) return null;
+function install(list, done, work) {
+  const what = list.join(" ");
+  if (existsSync(done) && readFileSync(done, "utf8") === what) return null;
   console.log(`installing peers: ${what}`);
   try {
     work();
-    writeFileSync(done, "");
+    writeFileSync(done, what);
     return null;
   } catch (error) {
     return `not installed: ${String(error.stderr ?? error.message)
@@ -48,7 +48,7 @@ function install(what, done, work) {
 }
 
 const installNode = () =>
-  install(NODE_PEERS.join(" "), join(peers, ".done"), () => {
+  install(NODE_PEERS, join(peers, ".done"), () => {
     mkdirSync(peers, { recursive: true });
     writeFileSync(join(peers, "package.json"), '{ "private": true }\n');
     execFileSync("npm", ["install", "--no-audit", "--no-fund", ...NODE_PEERS], {
@@ -59,7 +59,7 @@ const installNode = () =>
   });
 
 const installPython = () =>
-  install(PYTHON_PEERS.join(" "), join(venv, ".done"), () => {
+  install(PYTHON_PEERS, join(venv, ".done"), () => {
     execFileSync("python3", ["-m", "venv", venv], { stdio: "pipe" });
     execFileSync(python, ["-m", "pip", "install", "-q", "--disable-pip-version-check", ...PYTHON_PEERS], {
       stdio: "pipe",

@@ -4,12 +4,12 @@ import { dirname, join } from "node:path";
 import { measureAll, numbers } from "./tasks.mjs";
 
 const require = createRequire(join(process.env.BENCH_PEERS, "package.json"));
-const tf = require("@tensorflow/tfjs-core");
+const tf = require("@tensorflow/tfjs");
 const backend = process.env.BENCH_MODE;
 if (backend === "wasm") {
   const wasm = require("@tensorflow/tfjs-backend-wasm");
   wasm.setWasmPaths(`${dirname(require.resolve("@tensorflow/tfjs-backend-wasm/package.json"))}/wasm-out/`);
-} else require("@tensorflow/tfjs-backend-cpu");
+}
 await tf.setBackend(backend);
 await tf.ready();
 
