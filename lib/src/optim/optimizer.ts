@@ -13,7 +13,7 @@ import { zerosLike } from "../ops/create.js";
 import { tidy } from "../ops/tidy.js";
 
 export interface OptimizerState {
-  /** Steps taken, float32. */
+  /** Steps taken, float64. */
   readonly step: Tensor;
   /** Per slot (momentum, second moment …): a tensor per parameter. */
   readonly slots: Readonly<Record<string, readonly Tensor[]>>;
@@ -42,10 +42,16 @@ export interface OptimizerOptions {
   readonly lr: Schedule;
 }
 
+const DOUBLE = { dtype: "float64" } as const;
+
+/** A number that changes from step to step, in double precision: a rate of 0.1 is 0.1 for float64 parameters too. */
+const counter = (value: number, name: string): Variable =>
+  new Variable(tensor(value, DOUBLE), { requiresGrad: false, name });
+
 export abstract class Optimizer {
   private readonly variables: Variable[];
   /** Number of steps taken and the learning rate of the next one: variables too, so that a captured step has them. */
-  private readonly taken = new Variable(0, { requiresGrad: false, name: "optimizer.step" });
+  private readonly taken = counter(0, "optimizer.step");
   private readonly rate: Variable;
   private slots: Record<string, Variable[]> | null = null;
 
@@ -63,7 +69,7 @@ export abstract class Optimizer {
       throw new ValueError(`${this.constructor.name}: there is no variable to train`);
     if (typeof options.lr === "number" && !(options.lr > 0))
       throw new ValueError(`${this.constructor.name}: the learning rate must be positive, got ${options.lr}`);
-    this.rate = new Variable(this.rateAt(0), { requiresGrad: false, name: "optimizer.rate" });
+    this.rate = counter(this.rateAt(0), "optimizer.rate");
   }
 
   /** Names of the tensors that the rule keeps per parameter; they start as zeros. */
@@ -80,7 +86,7 @@ export abstract class Optimizer {
   /** State before the first step. */
   init(parameters: readonly Tensor[]): OptimizerState {
     return {
-      step: tensor(0),
+      step: tensor(0, DOUBLE),
       slots: Object.fromEntries(this.slotNames.map((name) => [name, parameters.map((p) => zerosLike(p))])),
     };
   }
@@ -90,7 +96,7 @@ export abstract class Optimizer {
     parameters: readonly Tensor[],
     gradients: readonly Tensor[],
     state: OptimizerState,
-    rate: Tensor = tensor(this.rateAt(0)),
+    rate: Tensor = tensor(this.rateAt(0), DOUBLE),
   ): { parameters: Tensor[]; state: OptimizerState } {
     const step = state.step.add(1);
     const results = parameters.map((parameter, i) => {
@@ -141,7 +147,8 @@ export abstract class Optimizer {
 
   /** What a schedule says of the next step. */
   private prepareRate(): void {
-    if (typeof this.options.lr === "function") this.rate.assign(this.rateAt(this.taken.value.item()));
+    if (typeof this.options.lr === "function")
+      this.rate.assign(tensor(this.rateAt(this.taken.value.item()), DOUBLE));
   }
 
   private currentSlots(): Record<string, Variable[]> {
