@@ -1,5 +1,5 @@
 /** Modules, initial values and losses. */
-export { heNormal, heUniform, type InitOptions, xavierUniform } from "./init.js";
+export { heNormal, heUniform, type InitOptions, xavierNormal, xavierUniform } from "./init.js";
 export {
   Activation,
   AvgPool2d,
@@ -16,3 +16,4 @@ export {
 } from "./layers.js";
 export { binaryCrossEntropy, crossEntropy, mae, mse } from "./losses.js";
 export { Module } from "./module.js";
+export { BatchNorm, type BatchNormOptions, LayerNorm, type NormOptions } from "./normalization.js";

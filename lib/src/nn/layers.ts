@@ -1,5 +1,7 @@
 /** Layers. Each is a few lines over ops: read one, and write your own in the same way. */
+import { variableHost } from "../autodiff/tape-mode.js";
 import { Variable } from "../autodiff/variable.js";
+import { ValueError } from "../core/errors.js";
 import type { Tensor } from "../core/tensor.js";
 import { type Conv2dOptions, conv2d, pair } from "../ops/conv.js";
 import { zeros } from "../ops/create.js";
@@ -23,6 +25,7 @@ export class Dense extends Module {
     { bias = true, ...init }: DenseOptions = {},
   ) {
     super();
+    checkSizes("Dense", { inputs, outputs });
     this.weight = new Variable(heUniform([inputs, outputs], init), { name: "weight" });
     this.bias = bias ? new Variable(zeros([outputs], init), { name: "bias" }) : null;
   }
@@ -31,6 +34,12 @@ export class Dense extends Module {
     const y = x.matmul(this.weight);
     return this.bias ? y.add(this.bias) : y;
   }
+}
+
+function checkSizes(layer: string, sizes: Readonly<Record<string, number>>): void {
+  for (const [name, size] of Object.entries(sizes))
+    if (!Number.isInteger(size) || size < 1)
+      throw new ValueError(`${layer}: ${name} is a whole number from 1, got ${size}`);
 }
 
 export interface ConvLayerOptions extends Conv2dOptions, InitOptions {
@@ -50,7 +59,13 @@ export class Conv2d extends Module {
     { bias = true, generator, dtype, ...options }: ConvLayerOptions = {},
   ) {
     super();
-    const shape = [outputs, inputs / (options.groups ?? 1), ...pair(kernel, "Conv2d: kernel")];
+    const { groups = 1 } = options;
+    checkSizes("Conv2d", { inputs, outputs, groups });
+    if (inputs % groups !== 0 || outputs % groups !== 0)
+      throw new ValueError(
+        `Conv2d: ${inputs} inputs and ${outputs} outputs cannot be divided into ${groups} groups`,
+      );
+    const shape = [outputs, inputs / groups, ...pair(kernel, "Conv2d: kernel")];
     this.weight = new Variable(heUniform(shape, { generator, dtype }), { name: "weight" });
     this.bias = bias ? new Variable(zeros([outputs, 1, 1], { dtype }), { name: "bias" }) : null;
     this.options = options;
@@ -131,18 +146,29 @@ export class Sigmoid extends Module {
 
 /** While training, sets a part of the values to 0 and scales the rest (Srivastava et al. 2014). */
 export class Dropout extends Module {
+  /** @param rate the part that is set to 0, in [0, 1) */
   constructor(
     readonly rate = 0.5,
     private readonly generator: Generator = defaultGenerator(),
   ) {
     super();
+    if (!(rate >= 0 && rate < 1))
+      throw new ValueError(`Dropout: the rate is at least 0 and below 1, got ${rate}`);
   }
 
   override forward(x: Tensor): Tensor {
     if (!this.training || this.rate === 0) return x;
-    return x
-      .mul(bernoulli(this.generator.key(), x.shape, 1 - this.rate).cast(x.dtype))
-      .mul(1 / (1 - this.rate));
+    const kept = bernoulli(this.nextKey(), x.shape, 1 - this.rate).cast(x.dtype);
+    return x.mul(kept).mul(1 / (1 - this.rate));
+  }
+
+  /** A fresh key. A captured graph reads it from a variable, which gets another one before each run. */
+  private nextKey(): Tensor {
+    const host = variableHost();
+    if (!host) return this.generator.key();
+    const key = new Variable(this.generator.key(), { requiresGrad: false, name: "dropout.key" });
+    host.beforeRun(() => key.assign(this.generator.key()));
+    return key.present;
   }
 }
 

@@ -4,16 +4,19 @@
  * data: a tree whose leaves are its tensors. (Book, chapter 2: the Cell base class; Equinox: modules as pytrees.)
  */
 import { Variable } from "../autodiff/variable.js";
-import { MlsysError } from "../core/errors.js";
-import { formatShape, sameShape } from "../core/shape.js";
+import { formatShape } from "../core/shape.js";
 import { Tensor } from "../core/tensor.js";
 import { flatten, pathsOf, type TreeNode, treeFlatten } from "../core/tree.js";
+import { assignState, snapshot } from "./state.js";
 
 /** True for what holds tensors: a module, a tensor, or an array or plain object that holds some. */
 function holdsTensors(value: unknown): boolean {
   if (value instanceof Tensor || value instanceof Module) return true;
   return typeof value === "object" && value !== null && flatten(value).leaves.length > 0;
 }
+
+const isPlain = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 
 export abstract class Module implements TreeNode {
   /** Some layers (dropout, batch normalization) do another thing while training. */
@@ -56,15 +59,25 @@ export abstract class Module implements TreeNode {
     return this.namedParameters().map(([, v]) => v);
   }
 
-  /** This module and all below, by path ("" for this one). */
-  namedModules(path = ""): [string, Module][] {
-    const out: [string, Module][] = [[path, this]];
-    const visit = (value: unknown, at: string): void => {
-      if (value instanceof Module) out.push(...value.namedModules(at));
-      else if (Array.isArray(value)) for (const [i, v] of value.entries()) visit(v, `${at}.${i}`);
+  /** This module and all below, by path ("" for this one); one that stands at several places, at the first. */
+  namedModules(): [string, Module][] {
+    const found = new Map<Module, string>();
+    const visit = (value: unknown, path: string): void => {
+      const below = (name: unknown): string => (path === "" ? String(name) : `${path}.${String(name)}`);
+      if (value instanceof Module) {
+        if (found.has(value)) return;
+        found.set(value, path);
+        for (const [name, part] of Object.entries(value)) visit(part, below(name));
+      } else if (Array.isArray(value)) {
+        for (const [i, part] of value.entries()) visit(part, below(i));
+      } else if (value instanceof Map) {
+        for (const [name, part] of value) visit(part, below(name));
+      } else if (isPlain(value)) {
+        for (const [name, part] of Object.entries(value)) visit(part, below(name));
+      }
     };
-    for (const [name, value] of Object.entries(this)) visit(value, path === "" ? name : `${path}.${name}`);
-    return out;
+    visit(this, "");
+    return [...found].map(([module, path]) => [path, module]);
   }
 
   /** Switches this module and all below to training. */
@@ -82,9 +95,9 @@ export abstract class Module implements TreeNode {
     for (const v of this.parameters()) v.zeroGrad();
   }
 
-  /** All variables' values by path. */
+  /** All variables' values by path: a snapshot, which later steps do not change. */
   stateDict(): Map<string, Tensor> {
-    return new Map(this.namedVariables().map(([name, v]) => [name, v.value]));
+    return snapshot(this.namedVariables());
   }
 
   /**
@@ -92,19 +105,7 @@ export abstract class Module implements TreeNode {
    * @throws MlsysError that lists every missing, unknown and misshapen entry; nothing is assigned then.
    */
   loadStateDict(state: ReadonlyMap<string, Tensor>): void {
-    const variables = new Map(this.namedVariables());
-    const problems: string[] = [];
-    for (const [name, v] of variables) {
-      const value = state.get(name);
-      if (!value) problems.push(`${name} is missing`);
-      else if (!sameShape(value.shape, v.shape))
-        problems.push(
-          `${name} has shape ${formatShape(value.shape)}, the model's is ${formatShape(v.shape)}`,
-        );
-    }
-    for (const name of state.keys()) if (!variables.has(name)) problems.push(`${name} is not in the model`);
-    if (problems.length > 0) throw new MlsysError(`loadStateDict: ${problems.join("; ")}`);
-    for (const [name, v] of variables) v.assign((state.get(name) as Tensor).cast(v.dtype));
+    assignState(this.namedVariables(), state, "loadStateDict");
   }
 
   /** A table of the modules and their parameters. */

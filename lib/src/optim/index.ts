@@ -1,4 +1,14 @@
 /** Optimizers and schedules. */
 export { Optimizer, type OptimizerOptions, type OptimizerState, type Schedule } from "./optimizer.js";
-export { AdaGrad, Adam, AdamW, RMSProp, SGD } from "./rules.js";
-export { constant, cosine, stepDecay, warmup } from "./schedules.js";
+export {
+  AdaGrad,
+  type AdaGradOptions,
+  Adam,
+  type AdamOptions,
+  AdamW,
+  RMSProp,
+  type RMSPropOptions,
+  SGD,
+  type SGDOptions,
+} from "./rules.js";
+export { constant, cosine, exponentialDecay, linear, stepDecay, warmup } from "./schedules.js";

@@ -7,7 +7,8 @@ import { Variable } from "../autodiff/variable.js";
 import { MlsysError, ValueError } from "../core/errors.js";
 import { formatType, sameShape } from "../core/shape.js";
 import type { Tensor } from "../core/tensor.js";
-import { leaves } from "../core/tree.js";
+import { flatten, leaves, pathsOf } from "../core/tree.js";
+import { assignState, snapshot } from "../nn/state.js";
 import { tensor } from "../ops/convert.js";
 import { zerosLike } from "../ops/create.js";
 import { tidy } from "../ops/tidy.js";
@@ -50,6 +51,10 @@ const counter = (value: number, name: string): Variable =>
 
 export abstract class Optimizer {
   private readonly variables: Variable[];
+  /** Where each variable stands among the leaves of the target, and by what path. */
+  private readonly places: number[];
+  private readonly names: string[];
+  private readonly leafCount: number;
   /** Number of steps taken and the learning rate of the next one: variables too, so that a captured step has them. */
   private readonly taken = counter(0, "optimizer.step");
   private readonly rate: Variable;
@@ -60,11 +65,16 @@ export abstract class Optimizer {
     target: unknown,
     protected readonly options: OptimizerOptions,
   ) {
-    this.variables = [
-      ...new Set(
-        leaves(target).filter((leaf): leaf is Variable => leaf instanceof Variable && leaf.requiresGrad),
-      ),
-    ];
+    const { leaves: all, def } = flatten(target);
+    const paths = pathsOf(def);
+    const places = new Map<Variable, number>(); // of one that stands at several places, the first
+    all.forEach((leaf, i) => {
+      if (leaf instanceof Variable && leaf.requiresGrad && !places.has(leaf)) places.set(leaf, i);
+    });
+    this.variables = [...places.keys()];
+    this.places = [...places.values()];
+    this.names = this.places.map((place) => paths[place]);
+    this.leafCount = all.length;
     if (this.variables.length === 0)
       throw new ValueError(`${this.constructor.name}: there is no variable to train`);
     if (typeof options.lr === "number" && !(options.lr > 0))
@@ -78,9 +88,15 @@ export abstract class Optimizer {
   /** One parameter's step, by ops only. */
   protected abstract rule(input: RuleInput): RuleOutput;
 
-  /** The learning rate of the step after `taken` ones. */
+  /** The learning rate of the step after `taken` ones. @throws ValueError if a schedule gives none. */
   rateAt(taken: number): number {
-    return typeof this.options.lr === "number" ? this.options.lr : this.options.lr(taken);
+    if (typeof this.options.lr === "number") return this.options.lr;
+    const rate = this.options.lr(taken);
+    if (!(rate >= 0 && rate < Number.POSITIVE_INFINITY))
+      throw new ValueError(
+        `${this.constructor.name}: the schedule gives the rate ${rate} for step ${taken}; rates are finite and not negative`,
+      );
+    return rate;
   }
 
   /** State before the first step. */
@@ -163,19 +179,36 @@ export abstract class Optimizer {
     return this.slots;
   }
 
+  /** Everything that a later run needs to go on as if there had been no break: steps taken, and the slots by path. */
+  stateDict(): Map<string, Tensor> {
+    return snapshot(this.stateVariables());
+  }
+
+  /** Takes up the state of `stateDict()`. @throws MlsysError that lists what is missing, unknown or misshapen; nothing is assigned then. */
+  loadStateDict(state: ReadonlyMap<string, Tensor>): void {
+    assignState(this.stateVariables(), state, `${this.constructor.name}.loadStateDict`);
+  }
+
+  private stateVariables(): [string, Variable][] {
+    const slots = this.currentSlots();
+    return [
+      ["step", this.taken],
+      ...this.slotNames.flatMap((slot) =>
+        this.names.map((name, i): [string, Variable] => [`${slot}.${name}`, slots[slot][i]]),
+      ),
+    ];
+  }
+
   /** Forgets the gradients that `backward()` left. */
   zeroGrad(): void {
     for (const v of this.variables) v.zeroGrad();
   }
 
-  /** Gradients in the order of the variables. */
+  /** Gradients in the order of the variables: at their places in a tree like the target, or one for each of them. */
   private match(gradients: unknown): Tensor[] {
     const found = leaves(gradients);
     const wanted = this.variables;
-    const matching =
-      found.length === wanted.length
-        ? found
-        : found.filter((g) => wanted.some((v) => sameShape(g.shape, v.shape)));
+    const matching = found.length === this.leafCount ? this.places.map((place) => found[place]) : [...found];
     if (matching.length !== wanted.length || matching.some((g, i) => !sameShape(g.shape, wanted[i].shape))) {
       throw new MlsysError(
         `step: the gradients [${found.map(formatType).join(", ")}] do not match the variables [${wanted.map(formatType).join(", ")}]`,

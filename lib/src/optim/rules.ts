@@ -1,10 +1,35 @@
 /** The update rules, each a pure function of one parameter. */
+import { ValueError } from "../core/errors.js";
 import type { Tensor } from "../core/tensor.js";
 import { Optimizer, type OptimizerOptions, type RuleInput, type RuleOutput } from "./optimizer.js";
+
+/** @throws ValueError for a number that is negative, not finite, or not below `below`. */
+function checkOptions(
+  where: string,
+  values: Readonly<Record<string, number | undefined>>,
+  below = Number.POSITIVE_INFINITY,
+): void {
+  for (const [name, value] of Object.entries(values))
+    if (value !== undefined && !(value >= 0 && value < below)) {
+      const limit = below < Number.POSITIVE_INFINITY ? ` and below ${below}` : " and finite";
+      throw new ValueError(`${where}: ${name} is at least 0${limit}, got ${value}`);
+    }
+}
+
+/** The gradient of the loss plus decay/2 · |p|². */
+const decayed = (g: Tensor, p: Tensor, decay: number): Tensor => (decay === 0 ? g : g.add(p.mul(decay)));
+
+/** factor · old + (1 − factor) · value. */
+const averaged = (old: Tensor, value: Tensor, factor: number): Tensor =>
+  old.mul(factor).add(value.mul(1 - factor));
+
+/** 1 − βᵗ, exact also where βᵗ is near 1. */
+const biasOf = (beta: number, step: Tensor): Tensor => step.mul(Math.log(beta)).expm1().neg();
 
 export interface SGDOptions extends OptimizerOptions {
   /** Default 0: no momentum. */
   readonly momentum?: number;
+  /** Looks ahead along the velocity; needs a momentum. */
   readonly nesterov?: boolean;
   /** Added to the gradient as weightDecay · parameter. */
   readonly weightDecay?: number;
@@ -19,7 +44,10 @@ export class SGD extends Optimizer {
     protected override readonly options: SGDOptions,
   ) {
     super(target, options);
-    this.slotNames = options.momentum ? ["velocity"] : [];
+    const { momentum = 0, nesterov = false, weightDecay } = options;
+    checkOptions("SGD", { momentum, weightDecay });
+    if (nesterov && momentum === 0) throw new ValueError("SGD: nesterov needs a momentum above 0");
+    this.slotNames = momentum > 0 ? ["velocity"] : [];
   }
 
   protected rule({ parameter, gradient, slots, rate }: RuleInput): RuleOutput {
@@ -32,16 +60,18 @@ export class SGD extends Optimizer {
   }
 }
 
-const decayed = (g: Tensor, p: Tensor, decay: number): Tensor => (decay === 0 ? g : g.add(p.mul(decay)));
-
 export interface AdamOptions extends OptimizerOptions {
+  /** Default 0.9. */
   readonly beta1?: number;
+  /** Default 0.999. */
   readonly beta2?: number;
+  /** Default 1e-8. */
   readonly epsilon?: number;
+  /** Default 0; of AdamW 0.01. */
   readonly weightDecay?: number;
 }
 
-/** Adam (Kingma & Ba 2015) with bias correction. */
+/** Adam (Kingma & Ba 2015) with bias correction. Weight decay is part of the gradient: see AdamW. */
 export class Adam extends Optimizer {
   protected readonly slotNames = ["mean", "square"];
 
@@ -50,65 +80,88 @@ export class Adam extends Optimizer {
     protected override readonly options: AdamOptions,
   ) {
     super(target, options);
+    const { beta1, beta2, epsilon, weightDecay } = options;
+    checkOptions(this.constructor.name, { epsilon, weightDecay });
+    checkOptions(this.constructor.name, { beta1, beta2 }, 1);
   }
 
-  protected rule({ parameter, gradient, slots, step, rate }: RuleInput): RuleOutput {
-    const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0 } = this.options;
-    const g = this.decoupled ? gradient : decayed(gradient, parameter, weightDecay);
-    const mean = slots.mean.mul(beta1).add(g.mul(1 - beta1));
-    const square = slots.square.mul(beta2).add(g.square().mul(1 - beta2));
-    const correction1 = step.mul(Math.log(beta1)).exp().neg().add(1);
-    const correction2 = step.mul(Math.log(beta2)).exp().neg().add(1);
-    const denominator = square.sqrt().div(correction2.sqrt()).add(epsilon);
-    const start =
-      this.decoupled && weightDecay !== 0 ? parameter.sub(parameter.mul(rate.mul(weightDecay))) : parameter;
-    return {
-      parameter: start.sub(mean.mul(rate.div(correction1)).div(denominator)),
-      slots: { mean, square },
-    };
+  protected rule(input: RuleInput): RuleOutput {
+    const { parameter, gradient } = input;
+    return this.moved({ ...input, gradient: decayed(gradient, parameter, this.options.weightDecay ?? 0) });
   }
 
-  /** Weight decay apart from the gradient. */
-  protected get decoupled(): boolean {
-    return false;
+  /** The step without weight decay. */
+  protected moved({ parameter, gradient, slots, step, rate }: RuleInput): RuleOutput {
+    const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = this.options;
+    const mean = averaged(slots.mean, gradient, beta1);
+    const square = averaged(slots.square, gradient.square(), beta2);
+    const denominator = square.sqrt().div(biasOf(beta2, step).sqrt()).add(epsilon);
+    const size = rate.div(biasOf(beta1, step));
+    return { parameter: parameter.sub(mean.mul(size).div(denominator)), slots: { mean, square } };
   }
 }
 
-/** Adam with decoupled weight decay (Loshchilov & Hutter 2019). */
+/** Adam with decoupled weight decay (Loshchilov & Hutter 2019): p ← p − lr · weightDecay · p, apart from the gradient. */
 export class AdamW extends Adam {
-  protected override get decoupled(): boolean {
-    return true;
+  protected override rule(input: RuleInput): RuleOutput {
+    const { parameter, rate } = input;
+    const { weightDecay = 0.01 } = this.options;
+    if (weightDecay === 0) return this.moved(input);
+    return this.moved({ ...input, parameter: parameter.sub(parameter.mul(rate.mul(weightDecay))) });
   }
 }
 
 export interface RMSPropOptions extends OptimizerOptions {
+  /** Of the mean of squared gradients. Default 0.99. */
   readonly decay?: number;
+  /** Default 1e-8. */
   readonly epsilon?: number;
+  /** Default 0: no momentum. */
+  readonly momentum?: number;
+  /** Divides by the deviation instead of the root mean square. Default false. */
+  readonly centered?: boolean;
+  /** Added to the gradient as weightDecay · parameter. */
+  readonly weightDecay?: number;
 }
 
-/** RMSProp (Tieleman & Hinton 2012). */
+/** RMSProp (Tieleman & Hinton 2012; centered: Graves 2013). */
 export class RMSProp extends Optimizer {
-  protected readonly slotNames = ["square"];
+  protected readonly slotNames: readonly string[];
 
   constructor(
     target: unknown,
     protected override readonly options: RMSPropOptions,
   ) {
     super(target, options);
+    const { decay, epsilon, momentum = 0, weightDecay, centered = false } = options;
+    checkOptions("RMSProp", { epsilon, momentum, weightDecay });
+    checkOptions("RMSProp", { decay }, 1);
+    this.slotNames = ["square", ...(centered ? ["mean"] : []), ...(momentum > 0 ? ["velocity"] : [])];
   }
 
   protected rule({ parameter, gradient, slots, rate }: RuleInput): RuleOutput {
-    const { decay = 0.99, epsilon = 1e-8 } = this.options;
-    const square = slots.square.mul(decay).add(gradient.square().mul(1 - decay));
-    return {
-      parameter: parameter.sub(gradient.mul(rate).div(square.sqrt().add(epsilon))),
-      slots: { square },
-    };
+    const { decay = 0.99, epsilon = 1e-8, momentum = 0, centered = false, weightDecay = 0 } = this.options;
+    const g = decayed(gradient, parameter, weightDecay);
+    const next: Record<string, Tensor> = { square: averaged(slots.square, g.square(), decay) };
+    let square = next.square;
+    if (centered) {
+      next.mean = averaged(slots.mean, g, decay);
+      square = square.sub(next.mean.square());
+    }
+    let direction = g.div(square.sqrt().add(epsilon));
+    if (momentum > 0) {
+      direction = slots.velocity.mul(momentum).add(direction);
+      next.velocity = direction;
+    }
+    return { parameter: parameter.sub(direction.mul(rate)), slots: next };
   }
 }
 
 export interface AdaGradOptions extends OptimizerOptions {
+  /** Default 1e-10. */
   readonly epsilon?: number;
+  /** Added to the gradient as weightDecay · parameter. */
+  readonly weightDecay?: number;
 }
 
 /** AdaGrad (Duchi et al. 2011). */
@@ -120,13 +173,13 @@ export class AdaGrad extends Optimizer {
     protected override readonly options: AdaGradOptions,
   ) {
     super(target, options);
+    checkOptions("AdaGrad", { epsilon: options.epsilon, weightDecay: options.weightDecay });
   }
 
   protected rule({ parameter, gradient, slots, rate }: RuleInput): RuleOutput {
-    const sum = slots.sum.add(gradient.square());
-    return {
-      parameter: parameter.sub(gradient.mul(rate).div(sum.sqrt().add(this.options.epsilon ?? 1e-10))),
-      slots: { sum },
-    };
+    const { epsilon = 1e-10, weightDecay = 0 } = this.options;
+    const g = decayed(gradient, parameter, weightDecay);
+    const sum = slots.sum.add(g.square());
+    return { parameter: parameter.sub(g.mul(rate).div(sum.sqrt().add(epsilon))), slots: { sum } };
   }
 }

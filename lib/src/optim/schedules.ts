@@ -1,4 +1,10 @@
 /** Learning rates that change with the number of steps taken. */
+import { ValueError } from "../core/errors.js";
+
+function checkSteps(where: string, steps: number): void {
+  if (!Number.isInteger(steps) || steps < 1)
+    throw new ValueError(`${where}: the number of steps is a whole number from 1, got ${steps}`);
+}
 
 /** Always `rate`. */
 export function constant(rate: number): (step: number) => number {
@@ -7,15 +13,29 @@ export function constant(rate: number): (step: number) => number {
 
 /** `rate`, times `factor` after every `every` steps. */
 export function stepDecay(rate: number, every: number, factor = 0.1): (step: number) => number {
+  checkSteps("stepDecay", every);
   return (step) => rate * factor ** Math.floor(step / every);
+}
+
+/** `rate`, times `factor` after each step. */
+export function exponentialDecay(rate: number, factor: number): (step: number) => number {
+  return (step) => rate * factor ** step;
+}
+
+/** From `start` to `end` in a straight line over `steps`; then `end`. */
+export function linear(start: number, end: number, steps: number): (step: number) => number {
+  checkSteps("linear", steps);
+  return (step) => start + (end - start) * Math.min(1, step / steps);
 }
 
 /** From `rate` to `least` along half a cosine over `steps` (Loshchilov & Hutter 2017). */
 export function cosine(rate: number, steps: number, least = 0): (step: number) => number {
+  checkSteps("cosine", steps);
   return (step) => least + (rate - least) * 0.5 * (1 + Math.cos(Math.PI * Math.min(1, step / steps)));
 }
 
-/** Rises linearly over `steps`, then follows `after`. */
+/** Rises linearly over `steps` to the first rate of `after`, then follows it. */
 export function warmup(steps: number, after: (step: number) => number): (step: number) => number {
+  checkSteps("warmup", steps);
   return (step) => (step < steps ? (after(0) * (step + 1)) / steps : after(step - steps));
 }

@@ -1,0 +1,122 @@
+/** Normalization layers: mean 0 and variance 1 over some axes, then a learned scale and shift. */
+import { variableHost } from "../autodiff/tape-mode.js";
+import { Variable } from "../autodiff/variable.js";
+import type { DType } from "../core/dtype.js";
+import { ShapeError, ValueError } from "../core/errors.js";
+import { formatShape, type Shape, sizeOf } from "../core/shape.js";
+import type { Tensor } from "../core/tensor.js";
+import { ones, zeros } from "../ops/create.js";
+import { tidy } from "../ops/tidy.js";
+import { Module } from "./module.js";
+
+export interface NormOptions {
+  /** Added to the variance. Default 1e-5. */
+  readonly epsilon?: number;
+  readonly dtype?: DType;
+}
+
+/** Normalizes each example over its last axes (Ba, Kiros & Hinton 2016). `shape`: sizes of those axes. */
+export class LayerNorm extends Module {
+  readonly shape: Shape;
+  readonly epsilon: number;
+  weight: Variable;
+  bias: Variable;
+
+  constructor(shape: number | Shape, { epsilon = 1e-5, dtype }: NormOptions = {}) {
+    super();
+    this.shape = typeof shape === "number" ? [shape] : shape;
+    this.epsilon = epsilon;
+    this.weight = new Variable(ones(this.shape, { dtype }), { name: "weight" });
+    this.bias = new Variable(zeros(this.shape, { dtype }), { name: "bias" });
+  }
+
+  override forward(x: Tensor): Tensor {
+    const rank = this.shape.length;
+    if (x.ndim < rank || x.shape.slice(-rank).join() !== this.shape.join())
+      throw new ShapeError(
+        `LayerNorm: the last axes must be ${formatShape(this.shape)}, got ${formatShape(x.shape)}`,
+      );
+    const axes = this.shape.map((_, i) => i - rank);
+    const mean = x.mean(axes, true);
+    const scale = x.variance(axes, true).add(this.epsilon).sqrt();
+    return x.sub(mean).div(scale).mul(this.weight).add(this.bias);
+  }
+}
+
+export interface BatchNormOptions extends NormOptions {
+  /** Part of each new batch in the running statistics. Default 0.1. */
+  readonly momentum?: number;
+}
+
+/**
+ * Normalizes each channel (axis 1) over the batch and the axes behind (批归一化, Ioffe & Szegedy 2015). While training, by the
+ * batch's own mean and variance, which also move the running ones; in evaluation, by the running ones.
+ * x: (n, channels) or (n, channels, …).
+ */
+export class BatchNorm extends Module {
+  readonly epsilon: number;
+  readonly momentum: number;
+  weight: Variable;
+  bias: Variable;
+  runningMean: Variable;
+  runningVariance: Variable;
+
+  constructor(
+    readonly channels: number,
+    { epsilon = 1e-5, momentum = 0.1, dtype }: BatchNormOptions = {},
+  ) {
+    super();
+    if (!(momentum >= 0 && momentum <= 1))
+      throw new ValueError(`BatchNorm: the momentum is between 0 and 1, got ${momentum}`);
+    this.epsilon = epsilon;
+    this.momentum = momentum;
+    this.weight = new Variable(ones([channels], { dtype }), { name: "weight" });
+    this.bias = new Variable(zeros([channels], { dtype }), { name: "bias" });
+    const kept = { requiresGrad: false };
+    this.runningMean = new Variable(zeros([channels], { dtype }), { ...kept, name: "runningMean" });
+    this.runningVariance = new Variable(ones([channels], { dtype }), { ...kept, name: "runningVariance" });
+  }
+
+  override forward(x: Tensor): Tensor {
+    const { channels, epsilon } = this;
+    if (x.ndim < 2 || x.shape[1] !== channels)
+      throw new ShapeError(`BatchNorm: (n, ${channels}, …) wanted, got ${formatShape(x.shape)}`);
+    const behind = x.shape.slice(2).map(() => 1);
+    const column = (v: Tensor): Tensor => v.reshape([channels, ...behind]);
+    if (!this.training) {
+      const scale = this.weight.div(this.runningVariance.add(epsilon).sqrt());
+      return x.sub(column(this.runningMean)).mul(column(scale)).add(column(this.bias));
+    }
+    const count = x.shape[0] * sizeOf(x.shape.slice(2));
+    if (count < 2)
+      throw new ShapeError(
+        `BatchNorm: ${formatShape(x.shape)} has one value per channel, which has no variance; train on larger batches`,
+      );
+    const axes = [0, ...behind.map((_, i) => i + 2)];
+    const mean = x.mean(axes, true);
+    const variance = x.variance(axes, true);
+    this.track(mean, variance, count);
+    return x.sub(mean).div(variance.add(epsilon).sqrt()).mul(column(this.weight)).add(column(this.bias));
+  }
+
+  /** Moves the running statistics. The variance counts as that of a sample: over count − 1. */
+  private track(mean: Tensor, variance: Tensor, count: number): void {
+    const { channels, momentum } = this;
+    const move = (running: Variable, batch: Tensor): void =>
+      running.assign(running.present.mul(1 - momentum).add(bottom(batch).reshape([channels]).mul(momentum)));
+    const both = (): null => {
+      move(this.runningMean, mean);
+      move(this.runningVariance, bottom(variance).mul(count / (count - 1)));
+      return null;
+    };
+    if (variableHost()) both();
+    else tidy(both);
+  }
+}
+
+/** The value under the transformations that differentiate: statistics are not part of what they see. */
+function bottom(x: Tensor): Tensor {
+  let value = x;
+  for (let below = value.peel(); below !== null; below = value.peel()) value = below;
+  return value;
+}
