@@ -30,7 +30,7 @@ export class Drawing {
     const { instance } = await import("@viz-js/viz");
     const viz = await instance();
     const svg = viz.renderString(this.dot, { format: "svg" });
-    return svg.slice(svg.indexOf("<svg"));
+    return svg.slice(svg.indexOf("<svg")).replace("<svg", '<svg style="max-width: 100%; height: auto"');
   }
 
   toString(): string {

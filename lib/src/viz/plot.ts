@@ -224,7 +224,7 @@ export function imageGrid(
       },
     ],
     {
-      ...layoutOf({ title, height: 60 + rows * 80 }),
+      ...layoutOf({ title, height: 60 + rows * Math.min(200, Math.max(80, 2 * height)) }),
       xaxis: hidden,
       yaxis: { ...hidden, autorange: "reversed", scaleanchor: "x" },
       annotations,
