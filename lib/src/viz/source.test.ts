@@ -24,6 +24,6 @@ describe("sourceOf", () => {
 
   it("names what there is", () => {
     expect(() => sourceOf("nope.ts")).toThrow(/no source nope\.ts/);
-    expect(() => sourceOf("viz/bundle.ts", "nope")).toThrow(/does not declare "nope"; it has MimeBundle, /);
+    expect(() => sourceOf("viz/bundle.ts", "nope")).toThrow(/does not declare "nope"; it has PublishOptions, /);
   });
 });
