@@ -5,7 +5,7 @@ import { WordStream } from "../core/random.js";
 import type { Tensor } from "../core/tensor.js";
 import { leaves, map as mapTree } from "../core/tree.js";
 import { tensor } from "../ops/convert.js";
-import { key, shuffledIndices } from "../ops/random.js";
+import { shuffledIndices } from "../ops/random.js";
 
 /** A sequence that starts anew at each walk. */
 export class Dataset<T> implements Iterable<T> {
@@ -57,14 +57,15 @@ export class Dataset<T> implements Iterable<T> {
 
   /** The first `count` elements. */
   take(count: number): Dataset<T> {
+    checkCount("take", count, 0);
     const source = this;
     return new Dataset(
       function* () {
         let left = count;
-        if (left <= 0) return;
+        if (left === 0) return;
         for (const item of source) {
           yield item;
-          if (--left <= 0) return;
+          if (--left === 0) return;
         }
       },
       this.size === undefined ? undefined : Math.min(this.size, count),
@@ -73,8 +74,8 @@ export class Dataset<T> implements Iterable<T> {
 
   /** Each element drawn at random from a buffer of the next `buffer` ones; another order at each walk. */
   shuffle(buffer: number, seed = 0): Dataset<T> {
-    if (!Number.isInteger(buffer) || buffer < 1)
-      throw new ValueError(`dataset: a shuffle buffer holds at least 1 element, got ${buffer}`);
+    checkCount("shuffle", buffer, 1);
+    checkSeed(seed);
     const source = this;
     return new Dataset(function* (walk) {
       const random = new WordStream([seed, walk]);
@@ -96,6 +97,7 @@ export class Dataset<T> implements Iterable<T> {
 
   /** Lists of `count` elements. */
   batch(count: number, { dropRemainder = false } = {}): Dataset<T[]> {
+    checkCount("batch", count, 1);
     const source = this;
     return new Dataset(
       function* () {
@@ -112,6 +114,15 @@ export class Dataset<T> implements Iterable<T> {
       this.size === undefined ? undefined : (dropRemainder ? Math.floor : Math.ceil)(this.size / count),
     );
   }
+}
+
+function checkCount(method: string, count: number, least: number): void {
+  if (!Number.isInteger(count) || count < least)
+    throw new ValueError(`dataset: ${method} wants a whole number from ${least}, got ${count}`);
+}
+
+function checkSeed(seed: number): void {
+  if (!Number.isSafeInteger(seed)) throw new ValueError(`dataset: a seed is a whole number, got ${seed}`);
 }
 
 export interface BatchOptions {
@@ -141,14 +152,16 @@ export function batches<T>(
   }
   if (!Number.isInteger(size) || size < 1)
     throw new ValueError(`batches: a batch has at least 1 row, got ${size}`);
+  checkSeed(seed);
   const steps = (dropRemainder ? Math.floor : Math.ceil)(count / size);
   return new Dataset(function* (walk) {
-    const order = shuffle ? shuffledIndices(count, key(seed + walk).toArray() as [number, number]) : null;
+    const order = shuffle ? shuffledIndices(count, [seed, walk]) : null;
     for (let step = 0; step < steps; step++) {
       const [from, to] = [step * size, Math.min(count, (step + 1) * size)];
       const rows = order ? tensor(order.subarray(from, to)) : null;
-      yield mapTree((t: Tensor) => (rows ? t.take(rows) : t.slice([from, to])), tensors);
+      const batch = mapTree((t: Tensor) => (rows ? t.take(rows) : t.slice([from, to])), tensors);
       rows?.dispose();
+      yield batch;
     }
   }, steps);
 }

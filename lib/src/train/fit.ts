@@ -3,6 +3,7 @@
  * swaps the weights once per step, so that an interrupt at any moment leaves a usable model and its history.
  */
 import { valueAndGrad } from "../autodiff/grad.js";
+import { noGrad } from "../autodiff/tape-mode.js";
 import { ValueError } from "../core/errors.js";
 import type { Tensor } from "../core/tensor.js";
 import { toStatic } from "../graph/static.js";
@@ -12,6 +13,7 @@ import type { Optimizer } from "../optim/optimizer.js";
 import { newDisplayId, publisher } from "../viz/bundle.js";
 import { ProgressBar } from "../viz/progress.js";
 import { History } from "./history.js";
+import { supplied } from "./supply.js";
 
 /** A batch: inputs and what should come out. */
 export interface Batch {
@@ -28,9 +30,11 @@ export interface Model extends Module {
 export type Metric = (prediction: Tensor, y: Tensor) => Tensor;
 
 export interface FitEvent {
+  /** From 0, over the whole history. */
   readonly epoch: number;
-  /** Steps taken, over all epochs. */
+  /** Steps taken, over the whole history. */
   readonly step: number;
+  /** Of the last step. */
   readonly loss: number;
   readonly history: History;
   /** Ends the training after this step. */
@@ -46,12 +50,14 @@ export interface FitOptions {
   readonly loss: (prediction: Tensor, y: Tensor) => Tensor;
   readonly optimizer: Optimizer;
   readonly epochs?: number;
-  /** Evaluated after each epoch on `validation`. */
+  /** Evaluated after each epoch on `validation`, which they need. */
   readonly metrics?: Readonly<Record<string, Metric>>;
   readonly validation?: Iterable<Batch>;
   readonly callbacks?: readonly Callback[];
-  /** Ends the training after the step in which it fires. */
+  /** Ends the training after the step in which it fires; the history up to there is returned. */
   readonly signal?: AbortSignal;
+  /** Is continued instead of a new one: for a further training, and to have it after an interrupt or an error. */
+  readonly history?: History;
   /** Captures the whole training step (forward, backward, update) and runs it as a graph: see `toStatic`. Default false. */
   readonly static?: boolean;
   /** Draws a progress bar and, in notebooks, the loss. Default true. */
@@ -65,122 +71,145 @@ const PLOT_EVERY = 500;
 const YIELD_EVERY = 50;
 
 /**
- * Trains `model` on batches.
+ * Trains `model` on batches. Tensors that `data` makes for a batch are disposed after its step.
  * @example const history = await fit(model, batches({ x, y }, { size: 32, shuffle: true }), { loss: nn.crossEntropy, optimizer, epochs: 3 });
- * @throws ValueError if the loss becomes NaN or infinite, with the step; the weights are those before it.
+ * @throws ValueError if the loss becomes NaN or infinite, with the step (the weights are those before it); if there is
+ *   no batch; if there are metrics and no data for them.
  */
 export async function fit(
   model: Model,
   data: Iterable<Batch> & { readonly size?: number },
   options: FitOptions,
 ): Promise<History> {
-  const {
-    loss,
-    optimizer,
-    epochs = 1,
-    metrics = {},
-    validation,
-    callbacks = [],
-    signal,
-    progress = true,
-  } = options;
-  let step = 0;
-  const history = new History(Object.keys(metrics));
-  const gradient = valueAndGrad((m: Model, x: Tensor, y: Tensor) => loss(m.forward(x), y));
+  const { epochs = 1, metrics = {}, validation, callbacks = [], signal, progress = true } = options;
+  checkOptions(options);
+  const history = options.history ?? new History(Object.keys(metrics));
+  const train = trainingStep(model, options, history);
   const plot = progress ? livePlot(history) : null;
-  let stopped = false;
-  let epoch = 0;
-  const finite = (value: Tensor): number => {
-    const number = value.item();
-    if (!Number.isFinite(number))
-      throw new ValueError(
-        `fit: the loss is ${number} at step ${step} (epoch ${epoch + 1}); lower the learning rate or look for bad inputs. The weights are those before this step`,
-      );
-    return number;
-  };
-  const eager = (x: Tensor, y: Tensor): Tensor => {
-    const [value, grads] = gradient(model, x, y);
-    if (value.trace === null) finite(value); // a graph that is being captured has no number yet
-    optimizer.step(grads);
-    return value;
-  };
-  const train = options.static
-    ? toStatic(eager, { name: "train", beforeAssign: (value) => finite(value as Tensor) })
-    : eager;
+  let stopped = signal?.aborted ?? false;
   let breath = Date.now();
-  model.train();
-  for (; epoch < epochs && !stopped; epoch++) {
-    const bar = progress ? new ProgressBar(data.size ?? 0, { label: `epoch ${epoch + 1}/${epochs}` }) : null;
+  for (let k = 0; k < epochs && !stopped; k++) {
+    const epoch = history.epochEnds.length;
+    const bar = progress ? new ProgressBar(countOf(data), { label: `epoch ${k + 1}/${epochs}` }) : null;
     let done = 0;
     let last = Number.NaN;
     const event = (): FitEvent => ({
       epoch,
-      step,
+      step: history.loss.length,
       loss: last,
       history,
       stop: () => {
         stopped = true;
       },
     });
-    for (const batch of data) {
+    model.train();
+    for (const batch of supplied(data)) {
       last = tidy(() => train(batch.x, batch.y).item());
-      batch.x.dispose();
-      batch.y.dispose();
       history.addStep(last);
-      step++;
       done++;
       bar?.update(done, `loss ${last.toFixed(4)}`);
       plot?.update();
       for (const callback of callbacks) await callback.onStep?.(event());
       if (signal?.aborted) stopped = true;
+      if (stopped) break;
       if (Date.now() - breath > YIELD_EVERY) {
         await new Promise((resolve) => setImmediate(resolve));
         breath = Date.now();
       }
-      if (stopped) break;
     }
-    const scores = validation ? evaluate(model, validation, metrics) : {};
+    if (done === 0)
+      throw new ValueError(
+        k === 0
+          ? "fit: the data has no batch"
+          : `fit: the data had no batch in epoch ${k + 1}; a generator can be walked only once, a Dataset again and again`,
+      );
+    const scores = validation && !signal?.aborted ? evaluate(model, validation, metrics) : {};
     model.train();
     history.addEpoch(scores);
+    const summary = { loss: history.epochLoss(epoch), ...scores };
     bar?.finish(
-      [
-        `loss ${history.epochLoss(epoch).toFixed(4)}`,
-        ...Object.entries(scores).map(([k, v]) => `${k} ${v.toFixed(4)}`),
-      ].join(" · "),
+      Object.entries(summary)
+        .map(([name, value]) => `${name} ${value.toFixed(4)}`)
+        .join(" · "),
     );
     plot?.update(true);
     for (const callback of callbacks) await callback.onEpoch?.(event());
+    if (signal?.aborted) stopped = true;
   }
   return history;
 }
 
-/** Metrics of a model over batches, weighted by their sizes. The model is in evaluation mode meanwhile. */
+function checkOptions({ epochs = 1, metrics = {}, validation }: FitOptions): void {
+  if (!Number.isInteger(epochs) || epochs < 0)
+    throw new ValueError(`fit: the number of epochs is a whole number from 0, got ${epochs}`);
+  if (Object.keys(metrics).length > 0 && !validation)
+    throw new ValueError(`fit: the metrics ${Object.keys(metrics).join(", ")} need data: give validation`);
+}
+
+/** Number of batches, where it is known; else 0. */
+function countOf(data: Iterable<Batch> & { readonly size?: number }): number {
+  return data.size ?? (Array.isArray(data) ? data.length : 0);
+}
+
+/** One step: loss, gradients, update. Returns the loss. */
+function trainingStep(
+  model: Model,
+  { loss, optimizer, static: captured }: FitOptions,
+  history: History,
+): (x: Tensor, y: Tensor) => Tensor {
+  const gradient = valueAndGrad((m: Model, x: Tensor, y: Tensor) => loss(m.forward(x), y));
+  const checkFinite = (value: Tensor): void => {
+    const number = value.item();
+    if (!Number.isFinite(number))
+      throw new ValueError(
+        `fit: the loss is ${number} at step ${history.loss.length} (epoch ${history.epochEnds.length + 1}); lower the learning rate or look for bad inputs. The weights are those before this step`,
+      );
+  };
+  const eager = (x: Tensor, y: Tensor): Tensor => {
+    const [value, grads] = gradient(model, x, y);
+    if (value.trace === null) checkFinite(value); // a graph that is being captured has no number yet
+    optimizer.step(grads);
+    return value;
+  };
+  return captured
+    ? toStatic(eager, { name: "train", beforeAssign: (value) => checkFinite(value as Tensor) })
+    : eager;
+}
+
+/**
+ * Metrics of a model over batches, weighted by their sizes. The model is in evaluation mode meanwhile.
+ * @throws ValueError if there is no row.
+ */
 export function evaluate(
   model: Model,
   data: Iterable<Batch>,
   metrics: Readonly<Record<string, Metric>>,
 ): Record<string, number> {
-  const sums: Record<string, number> = Object.fromEntries(Object.keys(metrics).map((name) => [name, 0]));
+  const names = Object.keys(metrics);
+  const sums = names.map(() => 0);
   const { training } = model;
   let count = 0;
   model.eval();
   try {
-    for (const { x, y } of data) {
+    for (const { x, y } of supplied(data)) {
       const rows = x.shape[0];
-      tidy(() => {
-        const prediction = model.forward(x).detach();
-        for (const [name, metric] of Object.entries(metrics))
-          sums[name] += metric(prediction, y).item() * rows;
-        return null;
-      });
+      noGrad(() =>
+        tidy(() => {
+          const prediction = model.forward(x);
+          for (const [i, name] of names.entries()) sums[i] += metrics[name](prediction, y).item() * rows;
+          return null;
+        }),
+      );
       count += rows;
-      x.dispose();
-      y.dispose();
     }
   } finally {
     model.train(training);
   }
-  return Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / count]));
+  if (count === 0)
+    throw new ValueError(
+      "evaluate: the data has no row; a generator can be walked only once, a Dataset again and again",
+    );
+  return Object.fromEntries(names.map((name, i) => [name, sums[i] / count]));
 }
 
 /** Draws the history in place while it grows; only where a notebook listens. */

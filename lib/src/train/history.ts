@@ -23,7 +23,10 @@ export class History {
 
   addEpoch(scores: Readonly<Record<string, number>>): void {
     this.epochEnds.push(this.loss.length);
-    for (const [name, value] of Object.entries(scores)) this.metrics[name]?.push(value);
+    for (const [name, value] of Object.entries(scores)) {
+      this.metrics[name] ??= [];
+      this.metrics[name].push(value);
+    }
   }
 
   /** Mean loss of an epoch (from 0). */

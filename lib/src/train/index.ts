@@ -11,4 +11,12 @@ export {
 } from "./fit.js";
 export { History } from "./history.js";
 export { accuracy } from "./metrics.js";
-export { decodeSafetensors, encodeSafetensors, loadSafetensors, saveSafetensors } from "./safetensors.js";
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  loadSafetensors,
+  type NamedTensors,
+  readSafetensorsHeader,
+  type SafetensorsHeader,
+  saveSafetensors,
+} from "./safetensors.js";

@@ -2,11 +2,11 @@
  * safetensors: tensors by name in one file: a 64-bit little-endian header length, a JSON header of dtypes, shapes and
  * byte ranges, then the elements. Nothing in it is executed. (huggingface/safetensors, format description.)
  */
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { bytesPerElement, type DType, hostView } from "../core/dtype.js";
 import { MlsysError, ValueError } from "../core/errors.js";
-import { sizeOf } from "../core/shape.js";
+import { type Shape, sizeOf } from "../core/shape.js";
 import type { Tensor } from "../core/tensor.js";
 import { type DenseTensor, denseFrom } from "../runtime/dense.js";
 import { getDevice } from "../runtime/devices.js";
@@ -22,89 +22,53 @@ const NAMES: Record<DType, string> = {
 };
 const DTYPE_OF = new Map(Object.entries(NAMES).map(([dtype, name]) => [name, dtype as DType]));
 
+/** Tensors by name. */
+export type NamedTensors = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>;
+
+/** What a file holds, without the elements. */
+export interface SafetensorsHeader {
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tensors: ReadonlyMap<string, { readonly dtype: DType; readonly shape: Shape }>;
+}
+
 /** Longest header that is read: what the reference implementation allows. */
 const MAX_HEADER = 100_000_000;
 
-interface HeaderEntry {
-  readonly dtype: string;
-  readonly shape: number[];
-  readonly data_offsets: [number, number];
+/** Most bytes that one read may ask for. */
+const MAX_READ = 2 ** 30;
+
+const METADATA = "__metadata__";
+
+interface Entry {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: Shape;
+  /** First byte, and the one behind the last, from the end of the header. */
+  readonly from: number;
+  readonly to: number;
 }
 
-/** The bytes of a safetensors file. */
+interface Header {
+  readonly metadata: Record<string, string>;
+  readonly entries: readonly Entry[];
+}
+
+/**
+ * The bytes of a safetensors file.
+ * @throws ValueError for a tensor named `__metadata__`.
+ */
 export function encodeSafetensors(
-  tensors: ReadonlyMap<string, Tensor>,
+  tensors: NamedTensors,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
-  const parts: Uint8Array[] = [];
+  const parts = encode(tensors, metadata);
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
-  for (const [name, tensor] of tensors) {
-    if (name === "__metadata__") throw new ValueError('safetensors: a tensor cannot be named "__metadata__"');
-    const data = tensor.toTypedArray();
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    header[name] = { dtype: NAMES[tensor.dtype], shape: tensor.shape, data_offsets: [at, at + bytes.length] };
-    parts.push(bytes);
-    at += bytes.length;
-  }
-  const text = new TextEncoder().encode(JSON.stringify(header));
-  const padded = Math.ceil(text.length / 8) * 8; // elements start at a multiple of 8
-  const out = new Uint8Array(8 + padded + at);
-  new DataView(out.buffer).setBigUint64(0, BigInt(padded), true);
-  out.fill(0x20, 8 + text.length, 8 + padded);
-  out.set(text, 8);
-  let offset = 8 + padded;
   for (const part of parts) {
-    out.set(part, offset);
-    offset += part.length;
+    out.set(part, at);
+    at += part.length;
   }
   return out;
-}
-
-function parseHeader(bytes: Uint8Array, where: string): { header: Record<string, unknown>; start: number } {
-  if (bytes.length < 8)
-    throw new MlsysError(`${where}: not a safetensors file: it has ${bytes.length} bytes`);
-  const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
-  if (length > MAX_HEADER || Number(length) > bytes.length - 8) {
-    throw new MlsysError(
-      `${where}: not a safetensors file: it claims a header of ${length} bytes in a file of ${bytes.length}`,
-    );
-  }
-  const start = 8 + Number(length);
-  let header: unknown;
-  try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, start)));
-  } catch (cause) {
-    throw new MlsysError(`${where}: the header is not JSON: ${(cause as Error).message}`, { cause });
-  }
-  if (typeof header !== "object" || header === null || Array.isArray(header))
-    throw new MlsysError(`${where}: the header is not a JSON object`);
-  return { header: header as Record<string, unknown>, start };
-}
-
-function checkEntry(name: string, entry: unknown, where: string): HeaderEntry {
-  const { dtype, shape, data_offsets: range } = (entry ?? {}) as Partial<HeaderEntry>;
-  const natural = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
-  if (
-    !Array.isArray(shape) ||
-    !shape.every(natural) ||
-    !Array.isArray(range) ||
-    range.length !== 2 ||
-    !range.every(natural) ||
-    typeof dtype !== "string"
-  ) {
-    throw new MlsysError(`${where}: the entry of "${name}" is malformed: ${JSON.stringify(entry)}`);
-  }
-  const known = DTYPE_OF.get(dtype);
-  if (!known)
-    throw new MlsysError(
-      `${where}: "${name}" has dtype ${dtype}; this library has ${[...DTYPE_OF.keys()].join(", ")}`,
-    );
-  const [from, to] = range;
-  if (to - from !== sizeOf(shape) * bytesPerElement(known)) {
-    throw new MlsysError(`${where}: "${name}" is ${dtype}(${shape}) but has ${to - from} bytes`);
-  }
-  return { dtype, shape, data_offsets: [from, to] };
 }
 
 /**
@@ -112,44 +76,27 @@ function checkEntry(name: string, entry: unknown, where: string): HeaderEntry {
  * @throws MlsysError naming the entry if the file is cut short, overlaps, has gaps or holds unknown dtypes.
  */
 export function decodeSafetensors(bytes: Uint8Array, where = "safetensors"): Map<string, DenseTensor> {
-  const { header, start } = parseHeader(bytes, where);
-  const entries = Object.entries(header)
-    .filter(([name]) => name !== "__metadata__")
-    .map(([name, entry]): [string, HeaderEntry] => [name, checkEntry(name, entry, where)]);
-  let end = 0;
-  for (const [name, { data_offsets }] of [...entries].sort(
-    ([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0] || a.data_offsets[1] - b.data_offsets[1],
-  )) {
-    if (data_offsets[0] !== end)
-      throw new MlsysError(
-        `${where}: "${name}" starts at byte ${data_offsets[0]}, expected ${end}: the entries overlap or leave a gap`,
-      );
-    end = data_offsets[1];
-  }
-  if (start + end !== bytes.length)
-    throw new MlsysError(`${where}: the elements take ${end} bytes, the file has ${bytes.length - start}`);
-  const out = new Map<string, DenseTensor>();
-  for (const [name, { dtype, shape, data_offsets }] of entries) {
-    const type = DTYPE_OF.get(dtype) as DType;
-    const copy = bytes.slice(start + data_offsets[0], start + data_offsets[1]); // aligned, whatever the file's own alignment
-    out.set(name, denseFrom(hostView(type, copy.buffer, 0, sizeOf(shape)), shape, type, getDevice()));
-  }
-  return out;
+  const length = headerLength(bytes.subarray(0, PREFIX), bytes.length, where);
+  const start = PREFIX + length;
+  const { entries } = parseHeader(bytes.subarray(PREFIX, start), bytes.length - start, where);
+  return new Map(
+    entries.map((entry) => [entry.name, toTensor(entry, bytes.slice(start + entry.from, start + entry.to))]),
+  ); // slices are aligned, whatever the file's own alignment
 }
 
 /** Writes tensors to a file: first beside it, then in its place, so that a crash leaves the old file whole. */
 export async function saveSafetensors(
   file: string,
-  tensors: ReadonlyMap<string, Tensor>,
+  tensors: NamedTensors,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const bytes = encodeSafetensors(tensors, metadata);
+  const parts = encode(tensors, metadata);
   await mkdir(dirname(file), { recursive: true });
   const partial = `${file}.${process.pid}.partial`;
   try {
     const handle = await open(partial, "w");
     try {
-      await handle.writeFile(bytes);
+      for (const part of parts) await handle.writeFile(part);
       await handle.sync();
     } finally {
       await handle.close();
@@ -161,7 +108,164 @@ export async function saveSafetensors(
   }
 }
 
-/** Reads the tensors of a file. @throws MlsysError if it is damaged. */
+/**
+ * Reads the tensors of a file, one after the other.
+ * @throws MlsysError naming the file and the entry if it is damaged.
+ */
 export async function loadSafetensors(file: string): Promise<Map<string, DenseTensor>> {
-  return decodeSafetensors(await readFile(file), file);
+  return withHeader(file, async ({ entries }, handle, start) => {
+    const out = new Map<string, DenseTensor>();
+    for (const entry of entries)
+      out.set(
+        entry.name,
+        toTensor(entry, await readBytes(handle, start + entry.from, entry.to - entry.from, file)),
+      );
+    return out;
+  });
 }
+
+/** What a file holds; its elements are not read. @throws MlsysError if the header is damaged. */
+export async function readSafetensorsHeader(file: string): Promise<SafetensorsHeader> {
+  return withHeader(file, async ({ metadata, entries }) => ({
+    metadata,
+    tensors: new Map(entries.map(({ name, dtype, shape }) => [name, { dtype, shape }])),
+  }));
+}
+
+/** Bytes of the header's length. */
+const PREFIX = 8;
+
+/** The header with its length, then the elements of each tensor. */
+function encode(tensors: NamedTensors, metadata: Readonly<Record<string, string>>): Uint8Array[] {
+  const list: [string, Tensor][] = tensors instanceof Map ? [...tensors] : Object.entries(tensors);
+  const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [[METADATA, metadata]] : [];
+  let at = 0;
+  const parts = list.map(([name, tensor]) => {
+    if (name === METADATA) throw new ValueError(`safetensors: a tensor cannot be named "${METADATA}"`);
+    const data = tensor.toTypedArray();
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const range = [at, at + bytes.length];
+    header.push([name, { dtype: NAMES[tensor.dtype], shape: tensor.shape, data_offsets: range }]);
+    at += bytes.length;
+    return bytes;
+  });
+  const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
+  const padded = Math.ceil(text.length / 8) * 8; // elements start at a multiple of 8
+  const first = new Uint8Array(PREFIX + padded).fill(0x20);
+  new DataView(first.buffer).setBigUint64(0, BigInt(padded), true);
+  first.set(text, PREFIX);
+  return [first, ...parts];
+}
+
+/** Opens a file, checks its header, and lets `body` read on from `start`. */
+async function withHeader<T>(
+  file: string,
+  body: (header: Header, handle: FileHandle, start: number) => Promise<T>,
+): Promise<T> {
+  const handle = await open(file, "r");
+  try {
+    const { size } = await handle.stat();
+    const prefix = await readBytes(handle, 0, Math.min(PREFIX, size), file);
+    const length = headerLength(prefix, size, file);
+    const start = PREFIX + length;
+    const header = parseHeader(await readBytes(handle, PREFIX, length, file), size - start, file);
+    return await body(header, handle, start);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readBytes(
+  handle: FileHandle,
+  from: number,
+  length: number,
+  where: string,
+): Promise<Uint8Array> {
+  const out = new Uint8Array(length);
+  for (let at = 0; at < length; ) {
+    const { bytesRead } = await handle.read(out, at, Math.min(length - at, MAX_READ), from + at);
+    if (bytesRead === 0) throw new MlsysError(`${where}: the file ended while it was read`);
+    at += bytesRead;
+  }
+  return out;
+}
+
+function headerLength(prefix: Uint8Array, size: number, where: string): number {
+  if (prefix.length < PREFIX)
+    throw new MlsysError(`${where}: not a safetensors file: it has ${prefix.length} bytes`);
+  const length = new DataView(prefix.buffer, prefix.byteOffset).getBigUint64(0, true);
+  if (length > MAX_HEADER || Number(length) > size - PREFIX) {
+    throw new MlsysError(
+      `${where}: not a safetensors file: it claims a header of ${length} bytes in a file of ${size}`,
+    );
+  }
+  return Number(length);
+}
+
+/** @param space bytes behind the header */
+function parseHeader(bytes: Uint8Array, space: number, where: string): Header {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new MlsysError(`${where}: the header is not JSON: ${shortened((cause as Error).message)}`, {
+      cause,
+    });
+  }
+  if (!isRecord(parsed)) throw new MlsysError(`${where}: the header is not a JSON object`);
+  const entries: Entry[] = [];
+  let metadata: Record<string, string> = {};
+  for (const [name, entry] of Object.entries(parsed)) {
+    if (name === METADATA) metadata = checkMetadata(entry, where);
+    else entries.push(checkEntry(name, entry, where));
+  }
+  let end = 0;
+  for (const { name, from, to } of [...entries].sort((a, b) => a.from - b.from || a.to - b.to)) {
+    if (from !== end)
+      throw new MlsysError(
+        `${where}: ${quoted(name)} starts at byte ${from}, expected ${end}: the entries overlap or leave a gap`,
+      );
+    end = to;
+  }
+  if (end !== space) throw new MlsysError(`${where}: the elements take ${end} bytes, the file has ${space}`);
+  return { metadata, entries };
+}
+
+function checkMetadata(found: unknown, where: string): Record<string, string> {
+  if (!isRecord(found) || !Object.values(found).every((value) => typeof value === "string"))
+    throw new MlsysError(`${where}: ${METADATA} must map names to strings`);
+  return found as Record<string, string>;
+}
+
+function checkEntry(name: string, found: unknown, where: string): Entry {
+  const { dtype, shape, data_offsets: range } = isRecord(found) ? found : {};
+  if (!isNaturals(shape) || !isNaturals(range) || range.length !== 2 || typeof dtype !== "string")
+    throw new MlsysError(
+      `${where}: the entry of ${quoted(name)} is malformed; it needs dtype, shape and data_offsets`,
+    );
+  const known = DTYPE_OF.get(dtype);
+  if (!known)
+    throw new MlsysError(
+      `${where}: ${quoted(name)} has dtype ${shortened(dtype)}; this library has ${[...DTYPE_OF.keys()].join(", ")}`,
+    );
+  const [from, to] = range;
+  if (to - from !== sizeOf(shape) * bytesPerElement(known))
+    throw new MlsysError(
+      `${where}: ${quoted(name)} is ${dtype}(${shortened(shape.join(", "))}) but has ${to - from} bytes`,
+    );
+  return { name, dtype: known, shape, from, to };
+}
+
+function toTensor({ dtype, shape }: Entry, bytes: Uint8Array): DenseTensor {
+  return denseFrom(hostView(dtype, bytes.buffer, 0, sizeOf(shape)), shape, dtype, getDevice());
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const isNaturals = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+
+/** Names and texts of a file in messages: a hostile one has them as long as itself. */
+const shortened = (text: string): string => (text.length > 80 ? `${text.slice(0, 80)}…` : text);
+const quoted = (name: string): string => JSON.stringify(shortened(name));

@@ -1,4 +1,4 @@
-/** A progress bar: HTML that is replaced in place in a notebook, a line that is rewritten in a terminal, plain lines elsewhere. */
+/** A progress bar: HTML that is replaced in place in a notebook, a line that is rewritten in a terminal, nothing elsewhere (logs). */
 import { escapeHtml, newDisplayId, publisher } from "./bundle.js";
 
 export interface ProgressOptions {
@@ -22,6 +22,7 @@ export class ProgressBar {
   private done = 0;
   private note = "";
 
+  /** @param total number of steps; 0 if it is not known */
   constructor(
     readonly total: number,
     private readonly options: ProgressOptions = {},
@@ -44,23 +45,23 @@ export class ProgressBar {
   }
 
   private text(): string {
+    const { done, total } = this;
     const seconds = (Date.now() - this.started) / 1000;
-    const left = this.done > 0 ? (seconds / this.done) * (this.total - this.done) : Number.POSITIVE_INFINITY;
-    const time = this.done >= this.total ? duration(seconds) : `${duration(seconds)}, ${duration(left)} left`;
-    return [this.options.label, `${this.done}/${this.total}`, time, this.note].filter(Boolean).join(" · ");
+    const left = done > 0 ? (seconds / done) * (total - done) : Number.POSITIVE_INFINITY;
+    const time = done >= total ? duration(seconds) : `${duration(seconds)}, ${duration(left)} left`;
+    const count = total > 0 ? `${done}/${total}` : String(done);
+    return [this.options.label, count, time, this.note].filter(Boolean).join(" · ");
   }
 
   private draw(last: boolean): void {
     const text = this.text();
     const publish = publisher();
     if (publish) {
-      const part = this.total > 0 ? Math.min(1, this.done / this.total) * 100 : 100;
+      const part = this.total > 0 ? Math.min(1, this.done / this.total) * 100 : last ? 100 : 0;
       const html = `<div style="font-family:monospace;max-width:60em"><div style="background:rgba(127,127,127,.25);height:.6em;border-radius:.3em"><div style="background:#0072b2;height:100%;width:${part.toFixed(1)}%;border-radius:.3em"></div></div>${escapeHtml(text)}</div>`;
       publish({ "text/html": html, "text/plain": text }, { displayId: this.id, update: this.shown });
     } else if (process.stderr.isTTY) {
       process.stderr.write(`\r\x1b[K${text}${last ? "\n" : ""}`);
-    } else if (last) {
-      process.stderr.write(`${text}\n`);
     }
     this.shown = true;
   }
