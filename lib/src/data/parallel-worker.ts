@@ -12,12 +12,19 @@ const loaded = import(module).then((found: Record<string, unknown>) => {
 loaded.catch(() => {}); // told with the first task
 
 /** Buffers of typed arrays in a result, to be moved instead of copied. */
-function buffersOf(value: unknown, found: Set<ArrayBuffer> = new Set()): Set<ArrayBuffer> {
+function buffersOf(
+  value: unknown,
+  found = new Set<ArrayBuffer>(),
+  seen = new Set<object>(),
+): Set<ArrayBuffer> {
+  if (typeof value !== "object" || value === null || seen.has(value)) return found;
+  seen.add(value);
   if (ArrayBuffer.isView(value)) {
     if (value.buffer instanceof ArrayBuffer && value.byteLength === value.buffer.byteLength)
       found.add(value.buffer);
-  } else if (typeof value === "object" && value !== null) {
-    for (const part of Object.values(value)) buffersOf(part, found);
+  } else {
+    for (const part of value instanceof Map || value instanceof Set ? value.values() : Object.values(value))
+      buffersOf(part, found, seen);
   }
   return found;
 }

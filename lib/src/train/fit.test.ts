@@ -1,3 +1,5 @@
+import { setImmediate as turn } from "node:timers/promises";
+import vm from "node:vm";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import {
   data,
@@ -259,6 +261,37 @@ describe("fit", () => {
       expect(history.loss).toHaveLength(2);
       expect(heapStats().liveStorages - live).toBeLessThan(100);
       await fit(model, [good], { ...quiet, optimizer, static: captured });
+    },
+  );
+
+  it.each([false, true])(
+    "leaves history and usable weights when a kernel interrupts it, which skips every finally (captured: %s)",
+    async (captured) => {
+      const { model, optimizer } = classifier();
+      const history = new train.History();
+      const options = { ...quiet, optimizer, history, static: captured };
+      await fit(model, [points(16)], options);
+      const endless = new Dataset(function* () {
+        for (let i = 0; ; i++) yield points(16, i % 7);
+      });
+      for (let round = 0; round < 6; round++) {
+        const start = () => void fit(model, endless, options);
+        const context = vm.createContext({ start });
+        // the time is over before fit first lets the event loop turn: the step that runs then is cut off
+        expect(() => vm.runInContext("start(); for (;;) {}", context, { timeout: 20 + 4 * round })).toThrow(
+          /timed out/,
+        );
+        await turn();
+        for (const p of model.parameters()) expect(p.toTypedArray().every(Number.isFinite)).toBe(true);
+        const steps = history.loss.length;
+        await fit(model, [points(16, 3)], options);
+        expect(history.loss).toHaveLength(steps + 1);
+      }
+      expect(history.loss.length).toBeGreaterThanOrEqual(7);
+      expect(history.loss.every(Number.isFinite)).toBe(true);
+      const outside = tensor([1]);
+      await turn();
+      expect(outside.isDisposed).toBe(false);
     },
   );
 
