@@ -20,13 +20,13 @@ import { type NodeSpan, type PlanStep, runStep } from "./step.js";
 import { type Placement, placeOnStreams, runOnStreams } from "./streams.js";
 
 export interface CompileOptions {
-  /** Passes to run first, by name. Default: dead code elimination and fusion. */
+  /** Passes to run first, by name. Default: common subexpressions, dead code, fusion. */
   readonly passes?: readonly string[];
   /** More than 1: independent nodes run at the same time, each stream on a thread of its own. Default 1. */
   readonly streams?: number;
 }
 
-const DEFAULT_PASSES = ["dce", "fuse"];
+const DEFAULT_PASSES = ["cse", "dce", "fuse"];
 
 /** A graph that is ready to run. */
 export class Executable {

@@ -2,11 +2,12 @@
 import { ValueError } from "../../core/errors.js";
 import type { Graph } from "../graph.js";
 import { verify } from "../verify.js";
+import { cse } from "./cse.js";
 import { dce } from "./dce.js";
 import { fuse } from "./fuse.js";
 import type { Pass } from "./pass.js";
 
-const TABLE: readonly Pass[] = [dce, fuse];
+const TABLE: readonly Pass[] = [cse, dce, fuse];
 
 const registry = new Map(TABLE.map((pass) => [pass.name, pass]));
 
