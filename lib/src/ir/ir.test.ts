@@ -169,7 +169,7 @@ describe("passes", () => {
       /after pass drop: graph model is not well formed/,
     );
     expect(() => runPasses(small(), ["nothing"])).toThrow(
-      /unknown pass "nothing"; there are dce, fuse, drop/,
+      /unknown pass "nothing"; there are cse, dce, fuse, drop/,
     );
   });
 });

@@ -24,6 +24,8 @@ describe("sourceOf", () => {
 
   it("names what there is", () => {
     expect(() => sourceOf("nope.ts")).toThrow(/no source nope\.ts/);
-    expect(() => sourceOf("viz/bundle.ts", "nope")).toThrow(/does not declare "nope"; it has PublishOptions, /);
+    expect(() => sourceOf("viz/bundle.ts", "nope")).toThrow(
+      /does not declare "nope"; it has PublishOptions, /,
+    );
   });
 });
