@@ -6,13 +6,14 @@ import { displaySymbol, type MimeBundle } from "./bundle.js";
 /** A Plotly trace: `type` and whatever that type takes. */
 export type PlotTrace = Record<string, unknown>;
 
-/** Numbers to plot: an array or a tensor with one axis. */
-export type Series = readonly number[] | ArrayLike<number> | Tensor;
+/** Numbers to plot: an array or a tensor with one axis. What is NaN, infinite or null leaves a gap. */
+export type Series = ArrayLike<number | bigint | null> | Tensor;
 
 /** Colours that read on white and on dark paper, and by people who confuse red and green (Okabe & Ito 2008). */
 export const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#7f7f7f"];
 
 export interface FigureOptions {
+  /** Plotly's tags (`<b>`, `<sub>`, `<br>` …) work in titles and labels; names and captions are taken literally. */
   readonly title?: string;
   readonly xLabel?: string;
   readonly yLabel?: string;
@@ -32,15 +33,20 @@ export class Figure {
 
   /** The MIME bundle of this figure. */
   bundle(): MimeBundle {
-    const title = (this.layout.title as { text?: string } | undefined)?.text;
     return {
       "application/vnd.plotly.v1+json": {
         data: this.data,
         layout: this.layout,
         config: { responsive: true },
       },
-      "text/plain": `Figure(${title ? `${title}: ` : ""}${this.data.map((t) => t.name ?? t.type).join(", ")})`,
+      "text/plain": String(this),
     };
+  }
+
+  toString(): string {
+    const title = (this.layout.title as { text?: string } | undefined)?.text;
+    const parts = this.data.map((trace) => (trace.name ? unescaped(String(trace.name)) : trace.type));
+    return `Figure(${title ? `${title}: ` : ""}${parts.join(", ")})`;
   }
 
   [displaySymbol](): MimeBundle {
@@ -79,25 +85,48 @@ export function layoutOf({
   };
 }
 
-function numbers(series: Series, where: string): number[] {
-  if (!(series instanceof Tensor)) return Array.from(series);
-  if (series.ndim !== 1)
-    throw new ValueError(`${where}: a tensor with one axis is plotted, got ${series.type}`);
-  return Array.from(series.toTypedArray());
+/** Text that Plotly shows as it is, tags and entities included. */
+export const literal = (text: string): string => text.replace(/[&<]/g, (c) => `&#${c.charCodeAt(0)};`);
+const unescaped = (text: string): string =>
+  text.replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)));
+
+/** JSON has neither NaN nor infinities: they become null, which Plotly leaves out. */
+function plotted(value: unknown, where: string): number | null {
+  if (value === null || value === undefined) return null;
+  if (typeof value !== "number" && typeof value !== "bigint")
+    throw new ValueError(`${where}: numbers are plotted, got ${JSON.stringify(value)}`);
+  const number = Number(value);
+  return Number.isFinite(number) ? number : null;
 }
 
-/** Named lines; `x` defaults to 0, 1, 2 … */
+function numbers(series: Series, where: string): (number | null)[] {
+  if (series instanceof Tensor && series.ndim !== 1)
+    throw new ValueError(`${where}: a tensor with one axis is plotted, got ${series.type}`);
+  const values = series instanceof Tensor ? series.toTypedArray() : series;
+  return Array.from(values as ArrayLike<unknown>, (value, i) => plotted(value, `${where}[${i}]`));
+}
+
+function checkLengths(where: string, x: readonly unknown[], y: readonly unknown[]): void {
+  if (x.length !== y.length)
+    throw new ValueError(`${where}: x has ${x.length} values and y has ${y.length}; one each per point`);
+}
+
+/**
+ * Named lines; `x` defaults to 0, 1, 2 …
+ * @throws ValueError if a line has another length than `x`.
+ */
 export function line(
-  lines: Record<string, Series>,
+  lines: Readonly<Record<string, Series>>,
   { x, ...options }: FigureOptions & { readonly x?: Series; readonly markers?: boolean } = {},
 ): Figure {
-  const at = x === undefined ? undefined : numbers(x, "line");
+  const at = x === undefined ? undefined : numbers(x, "line: x");
   const traces = Object.entries(lines).map(([name, y]): PlotTrace => {
-    const values = numbers(y, "line");
+    const values = numbers(y, `line: ${name}`);
+    if (at) checkLengths(`line: ${name}`, at, values);
     return {
       type: "scatter",
       mode: options.markers ? "lines+markers" : "lines",
-      name,
+      name: literal(name),
       x: at ?? values.map((_, i) => i),
       y: values,
     };
@@ -105,50 +134,51 @@ export function line(
   return new Figure(traces, layoutOf(options));
 }
 
-/** Points. */
+/** Points. @throws ValueError if the lengths differ. */
 export function scatter(
   x: Series,
   y: Series,
   options: FigureOptions & { readonly name?: string } = {},
 ): Figure {
+  const [left, right] = [numbers(x, "scatter: x"), numbers(y, "scatter: y")];
+  checkLengths("scatter", left, right);
   return new Figure(
-    [
-      {
-        type: "scatter",
-        mode: "markers",
-        name: options.name ?? "",
-        x: numbers(x, "scatter"),
-        y: numbers(y, "scatter"),
-      },
-    ],
+    [{ type: "scatter", mode: "markers", name: literal(options.name ?? ""), x: left, y: right }],
     layoutOf(options),
   );
 }
 
-/** A bar per name; several groups stand side by side. */
+/** A bar per name; several groups stand side by side. @throws ValueError if numbers and groups are mixed. */
 export function bar(
-  groups: Record<string, Record<string, number>> | Record<string, number>,
+  groups: Readonly<Record<string, Readonly<Record<string, number>>>> | Readonly<Record<string, number>>,
   options: FigureOptions = {},
 ): Figure {
-  const nested = Object.values(groups).every((v) => typeof v === "object")
-    ? (groups as Record<string, Record<string, number>>)
-    : { "": groups as Record<string, number> };
-  const traces = Object.entries(nested).map(
-    ([name, bars]): PlotTrace => ({ type: "bar", name, x: Object.keys(bars), y: Object.values(bars) }),
-  );
+  const kinds = Object.values(groups).map((v) => typeof v === "object" && v !== null);
+  if (kinds.some((kind) => kind !== kinds[0]))
+    throw new ValueError("bar: either a number per name, or such records per group; both were given");
+  const nested = (kinds[0] ? groups : { "": groups }) as Record<string, Record<string, number>>;
+  const traces = Object.entries(nested).map(([name, bars]): PlotTrace => {
+    const heights = Object.entries(bars).map(([key, value]) => plotted(value, `bar: ${key}`));
+    return { type: "bar", name: literal(name), x: Object.keys(bars).map(literal), y: heights };
+  });
+  const layout = layoutOf(options);
   return new Figure(traces, {
-    ...layoutOf(options),
+    ...layout,
+    xaxis: { ...(layout.xaxis as object), type: "category" }, // names stay names, also those that look like numbers
     barmode: "group",
     showlegend: Object.keys(nested).length > 1,
   });
 }
 
-/** A matrix as colours; row 0 on top. */
-export function heatmap(
-  matrix: Tensor | readonly (readonly number[])[],
-  options: FigureOptions = {},
-): Figure {
-  const z = matrix instanceof Tensor ? (matrix.toArray() as number[][]) : matrix;
+/** A matrix as colours; row 0 on top. @throws ValueError unless it is a matrix. */
+export function heatmap(matrix: Tensor | readonly Series[], options: FigureOptions = {}): Figure {
+  if (matrix instanceof Tensor && matrix.ndim !== 2)
+    throw new ValueError(`heatmap: a tensor with two axes is drawn, got ${matrix.type}`);
+  const rows = matrix instanceof Tensor ? (matrix.cast("float64").toArray() as number[][]) : matrix;
+  const z = rows.map((row, i) => numbers(row, `heatmap: row ${i}`));
+  for (const [i, row] of z.entries())
+    if (row.length !== z[0].length)
+      throw new ValueError(`heatmap: row ${i} has ${row.length} values, row 0 has ${z[0].length}`);
   const layout = layoutOf(options);
   return new Figure([{ type: "heatmap", z, colorscale: "Viridis" }], {
     ...layout,
@@ -156,21 +186,19 @@ export function heatmap(
   });
 }
 
-/** How often values fall into each bin. */
+/** How often values fall into each bin. `bins`: at most so many. */
 export function histogram(values: Series, options: FigureOptions & { readonly bins?: number } = {}): Figure {
+  const { bins } = options;
+  if (bins !== undefined && !(Number.isInteger(bins) && bins >= 1))
+    throw new ValueError(`histogram: the number of bins is a whole number from 1, got ${bins}`);
+  const x = numbers(values, "histogram");
   return new Figure(
-    [
-      {
-        type: "histogram",
-        x: numbers(values, "histogram"),
-        ...(options.bins ? { nbinsx: options.bins } : {}),
-      },
-    ],
+    [{ type: "histogram", x, ...(bins === undefined ? {} : { nbinsx: bins }) }],
     layoutOf(options),
   );
 }
 
-/** Grey images (n, height, width) in a grid, each under its caption. */
+/** Grey images (n, height, width) in a grid, each under its caption: 0 is black, the largest value white, NaN nothing. */
 export function imageGrid(
   images: Tensor,
   {
@@ -182,11 +210,15 @@ export function imageGrid(
   if (images.ndim !== 3)
     throw new ValueError(`imageGrid: images (n, height, width) are drawn, got ${images.type}`);
   const [n, height, width] = images.shape;
+  if (!Number.isInteger(columns) || columns < 1)
+    throw new ValueError(`imageGrid: the number of columns is a whole number from 1, got ${columns}`);
+  if (captions.length > n)
+    throw new ValueError(`imageGrid: there are ${captions.length} captions for ${n} images`);
   const rows = Math.ceil(n / columns);
   const gap = 3;
   const data = images.toTypedArray();
   let top = 0;
-  for (const value of data) top = Math.max(top, value);
+  for (const value of data) if (value > top && Number.isFinite(value)) top = value;
   const across = Math.min(n, columns) * (width + gap);
   const canvas = new Uint8Array(rows * (height + gap) * across); // 0: nothing; 1 … 255: black to white
   const annotations: Record<string, unknown>[] = [];
@@ -194,13 +226,12 @@ export function imageGrid(
     const [r, c] = [Math.floor(k / columns) * (height + gap), (k % columns) * (width + gap)];
     for (let i = 0; i < height; i++)
       for (let j = 0; j < width; j++)
-        canvas[(r + i) * across + c + j] =
-          1 + Math.round((254 * data[(k * height + i) * width + j]) / (top || 1));
+        canvas[(r + i) * across + c + j] = shade(data[(k * height + i) * width + j] / (top || 1));
     if (captions[k] !== undefined)
       annotations.push({
         x: c + width / 2,
         y: r - 1,
-        text: captions[k],
+        text: literal(captions[k]),
         showarrow: false,
         font: { size: 11 },
         yanchor: "bottom",
@@ -231,6 +262,10 @@ export function imageGrid(
     },
   );
 }
+
+/** 1 … 255 for 0 … 1; 0, nothing, for what is no number. */
+const shade = (value: number): number =>
+  Number.isFinite(value) ? 1 + Math.round(254 * Math.min(1, Math.max(0, value))) : 0;
 
 /** Bytes as Plotly takes them: a notebook with a number per line would be ten times as long. */
 function packed(bytes: Uint8Array, shape: readonly number[]): Record<string, string> {
