@@ -15,8 +15,12 @@ function holdsTensors(value: unknown): boolean {
   return typeof value === "object" && value !== null && flatten(value).leaves.length > 0;
 }
 
-const isPlain = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+/** Object literals, also those of another realm, as in trees. */
+function isPlain(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const proto: unknown = Object.getPrototypeOf(value);
+  return proto === null || Object.getPrototypeOf(proto) === null;
+}
 
 export abstract class Module implements TreeNode {
   /** Some layers (dropout, batch normalization) do another thing while training. */

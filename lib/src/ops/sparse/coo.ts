@@ -2,6 +2,7 @@
  * Sparse tensors in coordinate form (COO): where the entries are, and what they are. Everything is made of dense ops on
  * the entries, so derivatives with respect to values pass through. (Book, chapter 3: sparse tensors.)
  */
+import { displaySymbol, type MimeBundle } from "../../core/display.js";
 import { MlsysError, ShapeError, ValueError } from "../../core/errors.js";
 import { formatShape, formatType, type Shape, sizeOf } from "../../core/shape.js";
 import type { Tensor } from "../../core/tensor.js";
@@ -16,6 +17,7 @@ const MOST = 2 ** 31 - 1;
 
 export class SparseTensor implements TreeNode {
   /**
+   * Takes what it is given unchecked; `sparse` checks.
    * @param indices coordinates of the entries: entry i is at `indices[i·rank … i·rank + rank − 1]`
    * @param values (entries,); entries at the same place add up
    */
@@ -43,7 +45,10 @@ export class SparseTensor implements TreeNode {
     return this.entries / sizeOf(this.shape);
   }
 
-  /** One entry per place, in row-major order; entries at the same place are added. */
+  /**
+   * One entry per place, in row-major order; entries at the same place are added.
+   * @throws ShapeError if the shape has 2⁵³ places or more.
+   */
   coalesce(): SparseTensor {
     const flat = this.places();
     const unique = [...new Set(flat)].sort((a, b) => a - b);
@@ -60,7 +65,7 @@ export class SparseTensor implements TreeNode {
     return new SparseTensor(indices, scatterAdd(tensor(to), this.values, unique.length), this.shape);
   }
 
-  /** The dense tensor. */
+  /** The dense tensor. @throws ShapeError if it has 2³¹ elements or more. */
   toDense(): Tensor {
     if (sizeOf(this.shape) > MOST)
       throw new ShapeError(`toDense: ${formatShape(this.shape)} has more elements than can be indexed`);
@@ -101,9 +106,15 @@ export class SparseTensor implements TreeNode {
     return new SparseTensor(indices, concat([this.values, other.values]), this.shape).coalesce();
   }
 
-  /** Each entry times a number. */
+  /** Each entry times a number. @throws ShapeError for more than one number. */
   mul(factor: number | Tensor): SparseTensor {
-    return new SparseTensor(this.indices, this.values.mul(factor), this.shape);
+    if (typeof factor !== "number" && factor.size !== 1)
+      throw new ShapeError(`sparse mul: the factor is one number, got ${formatType(factor)}`);
+    return new SparseTensor(
+      this.indices,
+      this.values.mul(typeof factor === "number" ? factor : factor.reshape([])),
+      this.shape,
+    );
   }
 
   toString(): string {
@@ -122,9 +133,19 @@ export class SparseTensor implements TreeNode {
     ].join("\n");
   }
 
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+
+  [displaySymbol](): MimeBundle {
+    return { "text/plain": this.toString() };
+  }
+
+  /** A tree whose leaf is the values; where they are is part of its structure. */
   [treeFlatten](): ReturnType<TreeNode[typeof treeFlatten]> {
+    const { indices, shape, values } = this;
     return {
-      children: { values: this.values },
+      children: { indices, shape, values },
       rebuild: ({ values }) => new SparseTensor(this.indices, values as Tensor, this.shape),
     };
   }
@@ -136,6 +157,8 @@ export class SparseTensor implements TreeNode {
 
   /** Row-major positions of all entries. */
   private places(): number[] {
+    if (!Number.isSafeInteger(sizeOf(this.shape)))
+      throw new ShapeError(`sparse: ${formatShape(this.shape)} has more places than can be counted`);
     return Array.from({ length: this.entries }, (_, i) =>
       this.shape.reduce((place, dim, axis) => place * dim + this.indices[i * this.ndim + axis], 0),
     );
@@ -155,6 +178,9 @@ export function sparse(
   shape: Shape,
 ): SparseTensor {
   const given = asTensor(values);
+  for (const [axis, dim] of shape.entries())
+    if (!Number.isInteger(dim) || dim < 0 || dim > MOST)
+      throw new ShapeError(`sparse: axis ${axis} has size ${dim}; sizes are whole numbers from 0 to ${MOST}`);
   if (given.ndim !== 1 || given.shape[0] !== indices.length)
     throw new ShapeError(
       `sparse: ${indices.length} places have values of ${formatType(given)}; one each wanted`,

@@ -2,6 +2,7 @@
  * Ragged tensors: rows of different lengths, kept one after another with the places where they end. (Book, chapter 3:
  * ragged tensors; row splits as TensorFlow and Arrow have them.)
  */
+import { displaySymbol, type MimeBundle } from "../../core/display.js";
 import { ShapeError, ValueError } from "../../core/errors.js";
 import { formatType, type Shape } from "../../core/shape.js";
 import { Tensor } from "../../core/tensor.js";
@@ -14,6 +15,7 @@ import { concat } from "../shape.js";
 
 export class RaggedTensor implements TreeNode {
   /**
+   * Takes what it is given unchecked; `ragged` and `RaggedTensor.fromRowSplits` check.
    * @param values the rows, one after another: (total length, …)
    * @param rowSplits row i is `values[rowSplits[i] … rowSplits[i + 1] − 1]`
    */
@@ -21,6 +23,31 @@ export class RaggedTensor implements TreeNode {
     readonly values: Tensor,
     readonly rowSplits: Int32Array,
   ) {}
+
+  /**
+   * Rows cut out of `values` (total length, …).
+   * @param rowSplits where each row begins, and the end of the last: 0, …, total length
+   * @example RaggedTensor.fromRowSplits(tensor([3, 1, 4, 5]), [0, 3, 3, 4]) // [[3, 1, 4], [], [5]]
+   * @throws ValueError if the splits go back, or do not span the values.
+   */
+  static fromRowSplits(values: TensorLike, rowSplits: ArrayLike<number>): RaggedTensor {
+    const t = asTensor(values);
+    if (t.ndim === 0)
+      throw new ShapeError(`ragged: the values have rows along axis 0, ${formatType(t)} has none`);
+    const splits = Int32Array.from(rowSplits);
+    const ends = [splits[0], splits.at(-1)];
+    if (ends[0] !== 0 || ends[1] !== t.shape[0])
+      throw new ValueError(
+        `ragged: row splits go from 0 to ${t.shape[0]}, the number of values; got ${ends[0]} to ${ends[1]}`,
+      );
+    splits.forEach((split, i) => {
+      if (i > 0 && split < splits[i - 1])
+        throw new ValueError(
+          `ragged: row split ${i} is ${split}, before the ${splits[i - 1]} where its row begins`,
+        );
+    });
+    return new RaggedTensor(t, splits);
+  }
 
   /** Number of rows. */
   get rows(): number {
@@ -74,7 +101,7 @@ export class RaggedTensor implements TreeNode {
   /** Sum of each row: (rows, …); 0 for empty ones. */
   sum(): Tensor {
     const { lengths } = this;
-    const row = Int32Array.from({ length: this.values.shape[0] }, () => 0);
+    const row = new Int32Array(this.values.shape[0]);
     for (let i = 0, at = 0; i < this.rows; i++) for (let k = 0; k < lengths[i]; k++) row[at++] = i;
     return scatterAdd(tensor(row), this.values, this.rows);
   }
@@ -94,9 +121,19 @@ export class RaggedTensor implements TreeNode {
     return [`ragged ${this.dtype}(${this.shape.map((dim) => dim ?? "?").join(", ")})`, ...rows].join("\n");
   }
 
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+
+  [displaySymbol](): MimeBundle {
+    return { "text/plain": this.toString() };
+  }
+
+  /** A tree whose leaf is the values; where rows end is part of its structure. */
   [treeFlatten](): ReturnType<TreeNode[typeof treeFlatten]> {
+    const { rowSplits, values } = this;
     return {
-      children: { values: this.values },
+      children: { rowSplits, values },
       rebuild: ({ values }) => new RaggedTensor(values as Tensor, this.rowSplits),
     };
   }
