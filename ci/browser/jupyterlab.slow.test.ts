@@ -103,9 +103,9 @@ describe.skipIf(missing)(`JupyterLab${missing ? ` (skipped: ${missing})` : ""}`,
       await lab.page.keyboard.press("Shift+Tab");
       const tooltip = lab.page.locator(".jp-Tooltip");
       await tooltip.waitFor();
-      expect(await tooltip.textContent()).toMatch(
-        /histogram\([\s\S]*values[\s\S]*How often values fall into each bin/,
-      );
+      await expect
+        .poll(() => tooltip.textContent(), { timeout: 10_000 })
+        .toMatch(/histogram\([\s\S]*values[\s\S]*How often values fall into each bin/);
       await lab.screenshot("inspection");
       await lab.page.keyboard.press("Escape");
       await lab.write(at, "");

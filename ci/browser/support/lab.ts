@@ -158,14 +158,15 @@ export class Lab {
   /** The notebook as JupyterLab would save it now. */
   async saved(): Promise<{ cells: SavedCell[] }> {
     this.last = undefined;
-    await this.page.keyboard.press("Control+s");
-    for (let i = 0; i < 400 && !this.last; i++) {
+    // While a chapter trains, the browser has little of the processor: saving may take its time.
+    for (let i = 0; i < 1800 && !this.last; i++) {
+      if (i % 400 === 0) await this.page.keyboard.press("Control+s");
       // An untitled notebook is asked for its name.
       const rename = this.page.locator(".jp-Dialog").getByRole("button", { name: "Rename" });
       if (await rename.isVisible()) await rename.click();
       await this.page.waitForTimeout(50);
     }
-    if (!this.last) throw new Error("JupyterLab saved nothing within 20 seconds of Ctrl+S");
+    if (!this.last) throw new Error("JupyterLab saved nothing within 90 seconds of Ctrl+S");
     return this.last;
   }
 
