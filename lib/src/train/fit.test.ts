@@ -407,7 +407,10 @@ describe("progress of fit", () => {
       expect(list.map((m) => m.options?.update)).toEqual(list.map((_, i) => i > 0));
     }
     const plots = messages.filter((m) => "application/vnd.plotly.v1+json" in m.bundle);
-    expect(plots.length).toBeGreaterThan(0);
+    const drawings = messages.filter((m) => "image/svg+xml" in m.bundle);
+    expect(drawings.length).toBeGreaterThan(1);
+    expect(plots).toHaveLength(1);
+    expect(messages.indexOf(plots[0])).toBeGreaterThan(messages.indexOf(drawings.at(-1) as Message));
     const last = JSON.parse(JSON.stringify(plots.at(-1)?.bundle["application/vnd.plotly.v1+json"]));
     expect(last.data.map((t: { name: string }) => t.name)).toEqual(["loss", "accuracy"]);
     expect(last.data[0].x).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);

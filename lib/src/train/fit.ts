@@ -10,7 +10,7 @@ import { toStatic } from "../graph/static.js";
 import type { Module } from "../nn/module.js";
 import { tidy } from "../ops/tidy.js";
 import type { Optimizer } from "../optim/optimizer.js";
-import { newDisplayId, publisher } from "../viz/bundle.js";
+import { type MimeBundle, newDisplayId, publisher } from "../viz/bundle.js";
 import { ProgressBar } from "../viz/progress.js";
 import { History } from "./history.js";
 import { supplied } from "./supply.js";
@@ -136,6 +136,7 @@ export async function fit(
     for (const callback of callbacks) await callback.onEpoch?.(event());
     if (signal?.aborted) stopped = true;
   }
+  if (history.loss.length > 0) plot?.finish();
   return history;
 }
 
@@ -212,18 +213,21 @@ export function evaluate(
   return Object.fromEntries(names.map((name, i) => [name, sums[i] / count]));
 }
 
-/** Draws the history in place while it grows; only where a notebook listens. */
-function livePlot(history: History): { update(last?: boolean): void } | null {
+/** Draws the history in place while it grows, and the whole figure in the end; only where a notebook listens. */
+function livePlot(history: History): { update(now?: boolean): void; finish(): void } | null {
   const displayId = newDisplayId();
   let shown = false;
   let drawn = 0;
+  const draw = (bundle: MimeBundle): void => {
+    publisher()?.(bundle, { displayId, update: shown });
+    shown = true;
+  };
   return {
-    update(last = false) {
-      const publish = publisher();
-      if (!publish || (!last && Date.now() - drawn < PLOT_EVERY)) return;
+    update(now = false) {
+      if (!publisher() || (!now && Date.now() - drawn < PLOT_EVERY)) return;
       drawn = Date.now();
-      publish(history.figure().bundle(), { displayId, update: shown });
-      shown = true;
+      draw({ "image/svg+xml": history.svg(), "text/plain": `loss after ${history.loss.length} steps` });
     },
+    finish: () => draw(history.figure().bundle()),
   };
 }

@@ -1,5 +1,6 @@
 /** What happened during training. */
 import { displaySymbol, type MimeBundle } from "../viz/bundle.js";
+import { curveSvg } from "../viz/curve.js";
 import { Figure, layoutOf, type PlotTrace } from "../viz/plot.js";
 
 /** Points drawn of a curve; longer ones are thinned. */
@@ -35,16 +36,15 @@ export class History {
     return steps.reduce((a, b) => a + b, 0) / steps.length;
   }
 
+  /** The loss by step as a small picture that can be replaced often. */
+  svg(): string {
+    const { x, y } = this.curve();
+    return curveSvg(x, y, "step", "loss");
+  }
+
   /** The loss by step, smoothed over neighbours when there are many, and the metrics by epoch. */
   figure(): Figure {
-    const width = Math.max(1, Math.ceil(this.loss.length / MAX_POINTS));
-    const x: number[] = [];
-    const y: number[] = [];
-    for (let i = 0; i < this.loss.length; i += width) {
-      const part = this.loss.slice(i, i + width);
-      x.push(i + part.length);
-      y.push(part.reduce((a, b) => a + b, 0) / part.length);
-    }
+    const { x, y, width } = this.curve();
     const traces: PlotTrace[] = [
       { type: "scatter", mode: "lines", name: width > 1 ? `loss (mean of ${width})` : "loss", x, y },
     ];
@@ -72,6 +72,19 @@ export class History {
       showlegend: true,
       legend: { orientation: "h", y: 1.15 },
     });
+  }
+
+  /** The loss, thinned: each point is the mean of `width` steps. */
+  private curve(): { x: number[]; y: number[]; width: number } {
+    const width = Math.max(1, Math.ceil(this.loss.length / MAX_POINTS));
+    const x: number[] = [];
+    const y: number[] = [];
+    for (let i = 0; i < this.loss.length; i += width) {
+      const part = this.loss.slice(i, i + width);
+      x.push(i + part.length);
+      y.push(part.reduce((a, b) => a + b, 0) / part.length);
+    }
+    return { x, y, width };
   }
 
   [displaySymbol](): MimeBundle {
