@@ -3,9 +3,9 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem, type } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { parseArgs } from "node:util";
+import { updateReadme } from "./bench-readme.mjs";
 import { build, nodePackages } from "./setup.mjs";
-import { root, SetupError } from "./steps.mjs";
+import { command, parseOptions, root, SetupError, UsageError } from "./steps.mjs";
 
 const ROOMS = {
   kernel: "kernel",
@@ -52,13 +52,19 @@ function table({ rows }) {
 }
 
 async function main(argv) {
-  const { values, positionals } = parseArgs({
-    args: argv,
-    allowPositionals: true,
-    options: { quick: { type: "boolean" }, json: { type: "string" } },
-  });
+  const { values, positionals } = parseOptions(
+    argv,
+    { quick: { type: "boolean" }, json: { type: "string" }, help: { type: "boolean", short: "h" } },
+    true,
+  );
+  if (values.help) {
+    console.log(usage);
+    return 0;
+  }
   const [suite, ...rest] = positionals;
-  if (rest.length > 0 || (suite !== "all" && !(suite in ROOMS))) throw new SetupError(usage);
+  if (suite === undefined) throw new UsageError("Name a suite.");
+  if (rest.length > 0) throw new UsageError(`One suite at a time: "${rest.join(" ")}" is too much.`);
+  if (suite !== "all" && !Object.hasOwn(ROOMS, suite)) throw new UsageError(`There is no suite "${suite}".`);
   const suites = suite === "all" ? Object.keys(ROOMS).filter((name) => existsSync(file(name))) : [suite];
   await nodePackages();
   await build();
@@ -70,7 +76,7 @@ async function main(argv) {
     node: process.version,
   };
   for (const name of suites) {
-    if (!existsSync(file(name))) throw new SetupError(`There is no ${name} suite yet.\n${usage}`);
+    if (!existsSync(file(name))) throw new SetupError(`The ${name} suite has no benchmarks yet.`);
     const { run } = await import(pathToFileURL(file(name)).href);
     const result = {
       machine,
@@ -89,13 +95,8 @@ async function main(argv) {
     writeFileSync(target, `${JSON.stringify(result, null, 2)}\n`);
     console.log(`written to ${target}`);
   }
+  updateReadme();
   return 0;
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof SetupError) && error?.code !== "ERR_PARSE_ARGS_UNKNOWN_OPTION") throw error;
-  console.error(error.message);
-  process.exitCode = 2;
-}
+await command(usage, main);

@@ -4,29 +4,25 @@ import { randomBytes } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, relative } from "node:path";
-import { parseArgs } from "node:util";
 import { build, jupyter, nodePackages, venvPython } from "./setup.mjs";
-import { root, SetupError, stopSteps } from "./steps.mjs";
+import { parseOptions, root, SetupError, stopSteps, UsageError } from "./steps.mjs";
 
-const usage = `Usage: npm start -- [options]
+export const usage = `Usage: npm start -- [options]
   --no-browser   print the URL, open nothing
   --port N       serve on port N (default: the first free one from 8888)
   --ip A         listen on address A (default 127.0.0.1)
   --help         this text`;
 
 function options(argv) {
-  const { values } = parseArgs({
-    args: argv,
-    options: {
-      "no-browser": { type: "boolean" },
-      port: { type: "string" },
-      ip: { type: "string" },
-      help: { type: "boolean", short: "h" },
-    },
+  const { values } = parseOptions(argv, {
+    "no-browser": { type: "boolean" },
+    port: { type: "string" },
+    ip: { type: "string" },
+    help: { type: "boolean", short: "h" },
   });
   const port = values.port === undefined ? undefined : Number(values.port);
   if (port !== undefined && (!Number.isInteger(port) || port < 0 || port > 65535)) {
-    throw new SetupError(`--port takes a number from 0 to 65535, not "${values.port}".`);
+    throw new UsageError(`--port takes a number from 0 to 65535, not "${values.port}".`);
   }
   return { help: values.help, browser: !values["no-browser"], port, ip: values.ip ?? "127.0.0.1" };
 }
@@ -101,7 +97,7 @@ async function serve({ browser, port: wanted, ip }) {
   };
   let stopping = false;
   const stop = () => {
-    if (stopping) return;
+    if (stopping) return group("SIGKILL"); // asked twice: at once
     stopping = true;
     process.stderr.write("\nStopping JupyterLab and its kernels …\n");
     child.kill("SIGTERM");
@@ -134,13 +130,7 @@ async function serve({ browser, port: wanted, ip }) {
 }
 
 export async function main(argv) {
-  let chosen;
-  try {
-    chosen = options(argv);
-  } catch (error) {
-    console.error(`${error.message}\n${usage}`);
-    return 2;
-  }
+  const chosen = options(argv);
   if (chosen.help) {
     console.log(usage);
     return 0;
@@ -150,15 +140,11 @@ export async function main(argv) {
     process.exit(130);
   };
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, abort);
-  try {
-    await nodePackages();
-    await build();
-    await jupyter();
-    for (const signal of ["SIGINT", "SIGTERM"]) process.off(signal, abort);
-    return await serve(chosen);
-  } catch (error) {
-    if (!(error instanceof SetupError)) throw error;
-    console.error(error.message);
-    return 1;
-  }
+  // Asked before the long installation, and again after it.
+  await freePort(chosen.port, chosen.ip);
+  await nodePackages();
+  await build();
+  await jupyter();
+  for (const signal of ["SIGINT", "SIGTERM"]) process.off(signal, abort);
+  return serve(chosen);
 }

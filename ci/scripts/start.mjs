@@ -6,5 +6,6 @@ if (major < 20) {
   );
   process.exit(1);
 }
-const { main } = await import("./jupyter.mjs");
-process.exitCode = await main(process.argv.slice(2));
+const { command } = await import("./steps.mjs");
+const { main, usage } = await import("./jupyter.mjs");
+await command(usage, main);

@@ -14,12 +14,40 @@ import {
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const logFile = join(root, ".mlsys", "install.log");
 
 /** An error whose message alone is for the user. */
 export class SetupError extends Error {}
+
+/** Of whoever typed the command: shown above the usage, exit code 2. */
+export class UsageError extends SetupError {}
+
+/** `parseArgs` whose complaints are one sentence. @throws UsageError */
+export function parseOptions(argv, options, allowPositionals = false) {
+  try {
+    return parseArgs({ args: argv, options, allowPositionals });
+  } catch (error) {
+    if (!error?.code?.startsWith("ERR_PARSE_ARGS")) throw error;
+    throw new UsageError(`${error.message.split(/\. |\n/)[0].replace(/\.$/, "")}.`);
+  }
+}
+
+/**
+ * Runs a script's main function: prints what is for the user without a stack, and sets the exit code
+ * (2 for wrong usage, 1 for what the machine lacks).
+ */
+export async function command(usage, main) {
+  try {
+    process.exitCode = await main(process.argv.slice(2));
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    console.error(error instanceof UsageError ? `${error.message}\n${usage}` : error.message);
+    process.exitCode = error instanceof UsageError ? 2 : 1;
+  }
+}
 
 const running = new Set();
 

@@ -2,9 +2,11 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { build, jupyter, nodePackages } from "./setup.mjs";
-import { root, SetupError } from "./steps.mjs";
+import { parseOptions, root, SetupError } from "./steps.mjs";
+
+export const usage =
+  "Usage: npm test -- [--all]\n  --all   also the slow suites: the browser, other versions of Node, whole chapters";
 
 /** Runs a command with its output shown; resolves to whether it succeeded. */
 function show(title, args, env = {}) {
@@ -53,12 +55,13 @@ async function vitest(all) {
 }
 
 export async function main(argv) {
-  let all = false;
-  try {
-    all = parseArgs({ args: argv, options: { all: { type: "boolean" } } }).values.all ?? false;
-  } catch (error) {
-    console.error(`${error.message}\nUsage: npm test -- [--all]`);
-    return 2;
+  const { all = false, help } = parseOptions(argv, {
+    all: { type: "boolean" },
+    help: { type: "boolean", short: "h" },
+  }).values;
+  if (help) {
+    console.log(usage);
+    return 0;
   }
   try {
     await nodePackages();

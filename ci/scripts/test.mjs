@@ -6,5 +6,6 @@ if (major < 20) {
   );
   process.exit(1);
 }
-const { main } = await import("./suites.mjs");
-process.exitCode = await main(process.argv.slice(2));
+const { command } = await import("./steps.mjs");
+const { main, usage } = await import("./suites.mjs");
+await command(usage, main);
