@@ -200,7 +200,8 @@ function buildPackA(module: ModuleBuilder, e: Element): Func {
 
 /**
  * micro(a, rsa, b, rsb, c, rsc, k, more): rows × 4 vectors of C; `more` adds to what is there. `packed`: rows of B are
- * PANEL_BYTES apart, known when compiling, so that the loop is unrolled without address arithmetic.
+ * PANEL_BYTES apart, known when compiling. The loop is not unrolled: V8 11 then moves the sums between registers at every
+ * step (measured: 49 GFLOP/s so, 31 unrolled by 4, on one core of 2.8 GHz).
  */
 function buildMicro(module: ModuleBuilder, e: Element, rows: number, packed: boolean): Func {
   return module.func(null, ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"], null, (f) => {
@@ -208,31 +209,15 @@ function buildMicro(module: ModuleBuilder, e: Element, rows: number, packed: boo
     const rowsOfA = [a, ...(rows > 1 ? [f.let(add(a, rsa))] : [])];
     const sums = rowsOfA.map(() => Array.from({ length: VECTORS }, () => f.let(e.zero())));
     const vectors = Array.from({ length: VECTORS }, () => f.local("v128"));
-    const step = (offset: number, row: number) => {
-      for (let v = 0; v < VECTORS; v++) f.set(vectors[v], load("v128.load", b, row * PANEL_BYTES + v * 16));
-      rowsOfA.forEach((pointer, r) => {
-        const x = f.let(e.splatLoad(pointer, offset));
-        for (let v = 0; v < VECTORS; v++) f.set(sums[r][v], e.madd(x, vectors[v], sums[r][v]));
-      });
-    };
-    const unroll = 4;
     const p = f.let(i32(0));
-    const whole = f.let(op("i32.and", k, i32(-unroll)));
-    const advance = (count: number) => {
-      for (const pointer of rowsOfA) f.set(pointer, add(pointer, count * e.bytes));
-      if (packed) f.set(b, add(b, count * PANEL_BYTES));
-    };
-    f.for(p, whole, unroll, () => {
-      for (let u = 0; u < unroll; u++) {
-        step(u * e.bytes, packed ? u : 0);
-        if (!packed) f.set(b, add(b, rsb));
-      }
-      advance(unroll);
-    });
     f.for(p, k, 1, () => {
-      step(0, 0);
-      if (!packed) f.set(b, add(b, rsb));
-      advance(1);
+      for (let v = 0; v < VECTORS; v++) f.set(vectors[v], load("v128.load", b, v * 16));
+      rowsOfA.forEach((pointer, r) => {
+        const x = f.let(e.splatLoad(pointer, 0));
+        for (let v = 0; v < VECTORS; v++) f.set(sums[r][v], e.madd(x, vectors[v], sums[r][v]));
+        f.set(pointer, add(pointer, e.bytes));
+      });
+      f.set(b, packed ? add(b, PANEL_BYTES) : add(b, rsb));
     });
     const targets = [c, ...(rows > 1 ? [f.let(add(c, rsc))] : [])];
     f.if(more, () => {
