@@ -230,6 +230,51 @@ describe("memory", () => {
   });
 });
 
+describe("a variable's memory", () => {
+  /** Runs the garbage collector until nothing more is given back. */
+  const settle = async () => {
+    for (let i = 0; i < 3; i++) {
+      collectGarbage();
+      await turn();
+    }
+  };
+
+  it("goes back when neither the variable nor its value can be reached, whatever was assigned", async () => {
+    await settle();
+    const before = live();
+    const make = () => {
+      const v = variable(tensor([1, 2]));
+      for (let i = 0; i < 3; i++) tidy(() => v.assign(v.add(1).detach()));
+      v.mutate((data) => {
+        data[0] = 9;
+      });
+      return v;
+    };
+    const values = [make().value];
+    await settle();
+    expect(values[0].toArray()).toEqual([9, 5]);
+    values.length = 0;
+    await settle();
+    expect(live()).toBe(before);
+  });
+
+  it("is counted right when a variable is given its own value, or its value is disposed", () => {
+    const before = live();
+    const v = variable(tensor([1, 2]));
+    v.assign(v.value);
+    v.assign(v);
+    expect(v.toArray()).toEqual([1, 2]);
+    const view = v.value.reshape([2, 1]);
+    v.value.dispose();
+    expect(view.toArray()).toEqual([[1], [2]]);
+    expect(() => v.add(1)).toThrow(/dispose/);
+    v.dispose();
+    expect(view.toArray()).toEqual([[1], [2]]);
+    view.dispose();
+    expect(live()).toBe(before + 1); // what the variable was made from
+  });
+});
+
 describe("an interrupt, which skips every finally", () => {
   /** Runs `body` until it is terminated in the middle of a call, as the kernel's interrupt does it. */
   async function interrupted(body: () => void): Promise<void> {

@@ -11,6 +11,7 @@ import type { Trace } from "../ops/bind.js";
 import { asTensor, type TensorLike } from "../ops/convert.js";
 import { concrete, formatTensor } from "../ops/read.js";
 import { type DenseTensor, denseFrom } from "../runtime/dense.js";
+import { Lease } from "../runtime/lease.js";
 import { outsideScopes } from "../runtime/tidy.js";
 import { carriesGradient, type TapeNode } from "./tape.js";
 import { TapeTensor, tape, variableHost, variableNode } from "./tape-mode.js";
@@ -43,13 +44,14 @@ export class Variable extends Tensor {
    * used in a branch that was not taken.
    */
   override grad: Tensor | null = null;
+  private readonly lease = new Lease(this);
   private current: DenseTensor;
   private changes = 0;
   private readonly leaf: TapeNode;
 
   constructor(value: TensorLike, { name = "", requiresGrad }: VariableOptions = {}) {
     super();
-    this.current = ownHandle(value, name);
+    this.current = denseValue(value, name).leased(this, this.lease);
     this.name = name;
     this.requiresGrad = requiresGrad ?? carriesGradient(this.current);
     if (this.requiresGrad && !carriesGradient(this.current)) {
@@ -123,10 +125,8 @@ export class Variable extends Tensor {
       host.assign(this, next);
       return;
     }
-    const old = this.current;
-    this.current = ownHandle(next, this.name);
+    this.current = denseValue(next, this.name).leased(this, this.lease, this.current);
     this.changes++;
-    old.dispose();
   }
 
   /**
@@ -137,10 +137,11 @@ export class Variable extends Tensor {
   mutate(write: (elements: HostData) => void): void {
     const { current } = this;
     if (current.storage.shared || current.size !== current.storage.length || !isContiguous(current)) {
-      this.current = outsideScopes(() =>
+      const copy = outsideScopes(() =>
         denseFrom(current.toTypedArray(), current.shape, current.dtype, current.device),
       );
-      current.dispose();
+      this.current = copy.leased(this, this.lease, current);
+      copy.dispose();
     }
     write(this.current.host().data);
     this.changes++;
@@ -163,14 +164,9 @@ export class Variable extends Tensor {
   }
 }
 
-/** A handle of the variable's own on the values, which no scope takes away. */
-function ownHandle(value: TensorLike, name: string): DenseTensor {
+function denseValue(value: TensorLike, name: string): DenseTensor {
   const dense = concrete(asTensor(value));
-  if (dense) {
-    const own = dense.retained();
-    own.collectable();
-    return own;
-  }
+  if (dense) return dense;
   throw new TransformError(
     `variable ${name}: the value given does not exist yet, because the function is being captured or mapped; return it, and assign it after that`,
   );

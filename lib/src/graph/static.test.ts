@@ -111,7 +111,22 @@ describe("toStatic", () => {
     expect(outer.graphFor(x).nodes.map(({ op }) => op.name)).toEqual(["call", "mul"]);
   });
 
-  it("memory stays flat", () => {
+  it("a training step is not recorded on the tape; what only keeps statistics is", () => {
+    const { model, step } = training(OPTIMIZERS.Adam);
+    const [x, y] = [draw(6, 3, 6), tensor([0, 1, 2], { dtype: "int32" })];
+    expect(step(x, y).requiresGrad).toBe(false);
+    expect(toStatic(step)(x, y).requiresGrad).toBe(false);
+    const seen = new Variable(tensor(0), { requiresGrad: false });
+    const counting = toStatic((z: Tensor) => {
+      seen.assign(seen.add(1));
+      return model.forward(z).square().sum();
+    });
+    counting(x).backward();
+    expect(seen.value.item()).toBe(1);
+    expect(model.parameters().every((p) => p.grad !== null)).toBe(true);
+  });
+
+  it("memory stays flat, outside of scopes too", () => {
     const { step } = training(OPTIMIZERS.Adam);
     const captured = toStatic(step);
     const [x, y] = [draw(6, 8, 6), tensor([0, 1, 2, 0, 1, 2, 0, 1], { dtype: "int32" })];
@@ -120,5 +135,7 @@ describe("toStatic", () => {
     for (let i = 0; i < 200; i++) tidy(() => captured(x, y).item());
     expect(heapStats().liveStorages).toBe(before.liveStorages);
     expect(heapStats().liveBytes).toBe(before.liveBytes);
+    for (let i = 0; i < 20; i++) captured(x, y).dispose();
+    expect(heapStats().liveStorages).toBe(before.liveStorages);
   });
 });

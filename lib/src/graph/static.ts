@@ -6,11 +6,12 @@
 import { isRecording, variableHost } from "../autodiff/tape-mode.js";
 import type { Variable } from "../autodiff/variable.js";
 import { formatType } from "../core/shape.js";
-import type { Tensor } from "../core/tensor.js";
+import type { MemoryHolder, Tensor } from "../core/tensor.js";
 import { flatten, type TreeDef, unflatten } from "../core/tree.js";
 import { call } from "../ir/call.js";
 import type { Graph } from "../ir/graph.js";
 import { isTracing } from "../ir/trace.js";
+import { closeScope, openScope } from "../runtime/tidy.js";
 import { type CapturedState, type CaptureOptions, captureState } from "./capture.js";
 import { type CompileOptions, compile } from "./execute.js";
 
@@ -31,6 +32,11 @@ export interface StaticFunction<A extends unknown[], R> {
 interface Captured extends CapturedState {
   /** The structure of what the function returns. */
   readonly output: TreeDef;
+  /**
+   * It assigns to variables that require gradients, as training steps do: those gradients were taken inside, and the tape
+   * does not record the step.
+   */
+  readonly trains: boolean;
 }
 
 /**
@@ -57,7 +63,11 @@ export function toStatic<A extends unknown[], R>(
     let entry = captured.get(key);
     if (!entry) {
       const state = captureState({ ...options, name }, f as (...args: never[]) => unknown, args, true);
-      entry = { ...state, output: state.graph.origin.output as TreeDef };
+      entry = {
+        ...state,
+        output: state.graph.origin.output as TreeDef,
+        trains: state.updated.some((variable) => variable.requiresGrad),
+      };
       captured.set(key, entry);
     }
     return { entry, leaves };
@@ -68,16 +78,24 @@ export function toStatic<A extends unknown[], R>(
     const { graph, updated, output } = entry;
     const around = graph.origin.captured ?? [];
     const given = [...leaves.filter((leaf) => !isVariable(leaf)), ...around];
-    const seenThrough = isTracing() || given.some((x) => needsOp(x));
-    const results = seenThrough ? call(graph, given) : compile(graph, options).run(given);
-    const count = results.length - updated.length;
-    const result = unflatten(output, results.slice(0, count)) as R;
-    options.beforeAssign?.(result);
-    updated.forEach((variable, i) => {
-      variable.assign(results[count + i]);
-      results[count + i].dispose();
-    });
-    return result;
+    const seenThrough = isTracing() || given.some((x) => needsOp(x, entry.trains));
+    openScope(); // new values of variables then never pass to the garbage collector
+    let results: readonly Tensor[] = [];
+    let count = 0;
+    try {
+      results = seenThrough ? call(graph, given) : compile(graph, options).run(given);
+      count = results.length - updated.length;
+      const result = unflatten(output, results.slice(0, count)) as R;
+      options.beforeAssign?.(result);
+      updated.forEach((variable, i) => {
+        variable.assign(results[count + i]);
+      });
+      return result;
+    } finally {
+      const kept: MemoryHolder[] = [];
+      for (const y of results.slice(0, count)) y.parts((part) => kept.push(part));
+      closeScope(kept);
+    }
   };
   return Object.defineProperties(run as StaticFunction<A, R>, {
     name: { value: name },
@@ -90,8 +108,8 @@ export function toStatic<A extends unknown[], R>(
 const isVariable = (x: Tensor): x is Variable => (x as Partial<Variable>).present !== undefined;
 
 /** True for values that a transformation or the tape must see. */
-function needsOp(x: Tensor): boolean {
-  if (isVariable(x)) return variableHost() !== null || (x.requiresGrad && isRecording());
+function needsOp(x: Tensor, trains: boolean): boolean {
+  if (isVariable(x)) return variableHost() !== null || (!trains && x.requiresGrad && isRecording());
   return x.trace !== null;
 }
 

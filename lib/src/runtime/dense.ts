@@ -5,6 +5,7 @@ import { contiguousLayout, isContiguous, type Layout } from "../core/layout.js";
 import { formatShape, formatType, type Shape, sizeOf } from "../core/shape.js";
 import { Tensor } from "../core/tensor.js";
 import { type HostArray, packed } from "./host-array.js";
+import type { Lease } from "./lease.js";
 import { Storage } from "./storage.js";
 import { collect, forget, track } from "./tidy.js";
 
@@ -15,6 +16,9 @@ export class DenseTensor extends Tensor implements Layout {
   readonly trace = null;
   private disposed = false;
   private collected = false;
+  private lease: Lease | null = null;
+  /** Stays reachable as long as this handle is. */
+  protected owner: object | null = null;
 
   /** Takes over one reference to `storage`. */
   constructor(
@@ -61,6 +65,19 @@ export class DenseTensor extends Tensor implements Layout {
     return new DenseTensor(this.storage.retain(), this, this.device, false);
   }
 
+  /**
+   * A handle of its own for `owner`, whose memory is looked after by the owner's lease. It stays valid while the owner or
+   * the handle is reachable. `replaced`, the owner's handle so far, is given back.
+   */
+  leased(owner: object, lease: Lease, replaced?: DenseTensor): DenseTensor {
+    const handle = this.retained();
+    replaced?.dispose();
+    lease.take(handle.storage);
+    handle.lease = lease;
+    handle.owner = owner;
+    return handle;
+  }
+
   override release(): void {
     this.dispose();
   }
@@ -71,7 +88,7 @@ export class DenseTensor extends Tensor implements Layout {
 
   /** For scopes: from now on the garbage collector looks after this handle. */
   collectable(): void {
-    if (this.disposed || this.collected) return;
+    if (this.disposed || this.collected || this.lease) return;
     this.collected = true;
     collect(this, this.storage);
   }
@@ -86,7 +103,8 @@ export class DenseTensor extends Tensor implements Layout {
     if (this.disposed) return;
     this.disposed = true;
     if (this.collected) forget(this);
-    this.storage.drop();
+    if (this.lease) this.lease.drop();
+    else this.storage.drop();
   }
 
   override [Symbol.dispose](): void {

@@ -5,9 +5,13 @@
  */
 import type { MemoryHolder } from "../core/tensor.js";
 import { enterSection, leaveSection, onInterrupted } from "../core/turn.js";
-import type { Storage } from "./storage.js";
 
-const collector = new FinalizationRegistry<Storage>((storage) => storage.drop());
+/** What goes back when a holder is garbage. It must not reach the holder. */
+export interface Held {
+  drop(): void;
+}
+
+const collector = new FinalizationRegistry<Held>((held) => held.drop());
 const scopes: Set<MemoryHolder>[] = [];
 /** Scopes below this one do not count at the moment (see `outsideScopes`). */
 let base = 0;
@@ -28,13 +32,13 @@ export function track(holder: MemoryHolder): void {
   else holder.collectable();
 }
 
-/** Gives `storage` back when `holder` is garbage. */
-export function collect(holder: MemoryHolder, storage: Storage): void {
-  collector.register(holder, storage, holder);
+/** Gives `held` back when `holder` is garbage. */
+export function collect(holder: object, held: Held): void {
+  collector.register(holder, held, holder);
 }
 
 /** Takes back `collect`. */
-export function forget(holder: MemoryHolder): void {
+export function forget(holder: object): void {
   collector.unregister(holder);
 }
 
