@@ -6,10 +6,13 @@
  * name is declared with `var`. (Names of Node's own globals were given an alias before: see `shadow.ts`.)
  */
 import type {
+  AwaitExpression,
   ClassDeclaration,
   ExportDefaultDeclaration,
   ExportNamedDeclaration,
+  ForOfStatement,
   ImportDeclaration,
+  Node,
   Program,
   VariableDeclaration,
 } from "acorn";
@@ -26,7 +29,12 @@ export interface ScopedCell {
   hasResult: boolean;
 }
 
-export function scopeCell(source: string, program: Program): ScopedCell {
+const [major] = process.versions.node.split(".").map(Number);
+
+/** Where the collector of a promise that a cell awaits would end the process; see `worker/hold.ts`. */
+const HOLDS_PROMISES = major > 20 && major < 24;
+
+export function scopeCell(source: string, program: Program, holds = HOLDS_PROMISES): ScopedCell {
   const rewriter = new Rewriter(source);
   for (const statement of program.body) {
     if (statement.type === "ImportDeclaration") rewriter.importDeclaration(statement);
@@ -38,6 +46,7 @@ export function scopeCell(source: string, program: Program): ScopedCell {
     } else rewriter.declaration(statement);
   }
   rewriter.dynamicImports(program);
+  if (holds) rewriter.awaited(program);
   rewriter.hoistImports();
   const statements = program.body.filter((statement) => statement.type !== "EmptyStatement");
   const last = statements[statements.length - 1];
@@ -124,6 +133,20 @@ class Rewriter {
         this.source.slice(node.start, node.end).replace(/\s/g, "") === "import.meta"
       )
         this.edits.replace(node.start, node.end, `${RUNTIME}.meta`);
+    });
+  }
+
+  /** What the cell itself awaits, not what functions in it do, goes through `hold`. */
+  awaited(program: Program): void {
+    const wrap = (node: Node, method: string): void => {
+      this.edits.insert(node.start, `${RUNTIME}.${method}(`);
+      this.edits.insert(node.end, ")");
+    };
+    walk(program, (node) => {
+      if (/Function/.test(node.type)) return false;
+      if (node.type === "AwaitExpression") wrap((node as AwaitExpression).argument, "hold");
+      if (node.type === "ForOfStatement" && (node as ForOfStatement).await)
+        wrap((node as ForOfStatement).right, "holdEach");
     });
   }
 

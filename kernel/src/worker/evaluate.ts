@@ -3,7 +3,7 @@
  * It gives top-level await, redeclaration and the completion value. The session that evaluates cannot also
  * interrupt (its messages wait behind the loop), so interrupts come over the host's connection.
  */
-import type { Runtime, Session } from "node:inspector";
+import { type Runtime, Session } from "node:inspector";
 import { RUNTIME } from "../compile/scope.js";
 import type { ErrorReport, ExpressionResult, MimeBundle, RunRequest } from "../link/messages.js";
 import { displaysSettled, hasPendingDisplays } from "./display.js";
@@ -28,7 +28,8 @@ export class Evaluator {
   /** Ends the cell that is running, when it is interrupted while it waits. */
   private abandon: (() => void) | undefined;
 
-  constructor(private readonly session: Session) {}
+  /** Of its own: cells that are given up take it along. */
+  private session = connected();
 
   /** Handed to the cell's runtime object: values leave an evaluation through it. */
   readonly take = (value: unknown): void => {
@@ -57,6 +58,7 @@ export class Evaluator {
     const outcome = await Promise.race([this.evaluateAndShow(request), interrupted]);
     this.abandon = undefined;
     enterRun(request.run);
+    if ("error" in outcome && outcome.interrupted) this.renew();
     const failed = "error" in outcome;
     const expressions = failed ? {} : await this.expressions(request);
     flush();
@@ -68,6 +70,15 @@ export class Evaluator {
     });
     allowInput(false);
     enterRun(NO_RUN);
+  }
+
+  /**
+   * The evaluation that was given up goes with its session. Else its promise, once collected, is reported from inside of the
+   * collector, which ends the process in Node 21 to 23.
+   */
+  private renew(): void {
+    this.session.disconnect();
+    this.session = connected();
   }
 
   private async evaluateAndShow(request: RunRequest): Promise<Outcome> {
@@ -165,6 +176,12 @@ export class Evaluator {
     this.taken = undefined;
     return value;
   }
+}
+
+function connected(): Session {
+  const session = new Session();
+  session.connect();
+  return session;
 }
 
 function primitive(remote: Runtime.RemoteObject): unknown {

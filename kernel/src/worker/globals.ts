@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { RUNTIME } from "../compile/scope.js";
 import { COMMS, manager } from "./comms.js";
 import { clearOutput, type Display, makeDisplay, type PublishOptions, publish } from "./display.js";
+import { hold, holdEach } from "./hold.js";
 import { importModule, loadDynamic, makeMeta, makeRequire } from "./imports.js";
 import { confirm as ask, input as inputLine, prompt as promptLine } from "./input.js";
 import { tick } from "./timers.js";
@@ -29,6 +30,8 @@ export function installGlobals(take: (value: unknown) => void): void {
     meta: makeMeta(),
     tick,
     take,
+    hold,
+    holdEach,
   });
   Object.defineProperty(globalThis, RUNTIME, { value: runtime });
   const hidden = (name: string | symbol, value: unknown) =>

@@ -17,7 +17,7 @@ import { guarded, installTimers } from "./timers.js";
 
 const session = new inspector.Session();
 session.connect();
-const evaluator = new Evaluator(session);
+const evaluator = new Evaluator();
 
 installStackTraces();
 installStreams();
