@@ -11,6 +11,7 @@ import type { Trace } from "../ops/bind.js";
 import { asTensor, type TensorLike } from "../ops/convert.js";
 import { concrete, formatTensor } from "../ops/read.js";
 import { type DenseTensor, denseFrom } from "../runtime/dense.js";
+import { commit } from "../runtime/host-array.js";
 import { Lease } from "../runtime/lease.js";
 import { outsideScopes } from "../runtime/tidy.js";
 import { carriesGradient, type TapeNode } from "./tape.js";
@@ -143,7 +144,9 @@ export class Variable extends Tensor {
       this.current = copy.leased(this, this.lease, current);
       copy.dispose();
     }
-    write(this.current.host().data);
+    const host = this.current.host();
+    write(host.data);
+    commit([host]);
     this.changes++;
   }
 

@@ -3,6 +3,7 @@
 import type { Graph, GraphNode } from "../ir/graph.js";
 import { interpret } from "../ir/interpret.js";
 import { type DenseTensor, emptyDense, viewOf } from "../runtime/dense.js";
+import { commit } from "../runtime/host-array.js";
 import { findKernel, type Kernel } from "../runtime/kernels.js";
 
 /** What one node did in a run; times in milliseconds of the process's clock. */
@@ -71,5 +72,9 @@ export function prepareStep(
   const kernel = device === "cpu" ? undefined : findKernel(device, op.name);
   if (kernel && (!kernel.supports || kernel.supports(ins, outs, attrs)))
     return { run: () => kernel.run(ins, outs, attrs), launches: kernel.launches ?? false };
-  return { run: () => op.reference(ins, outs, attrs as never), launches: false };
+  const reference = (): void => {
+    op.reference(ins, outs, attrs as never);
+    commit(outs);
+  };
+  return { run: reference, launches: false };
 }

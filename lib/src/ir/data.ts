@@ -1,7 +1,7 @@
 /** Elements of constants as text: short and exact for people, base64 for the rest. */
-import { bytesPerElement, type DType, hostView } from "../core/dtype.js";
+import { bytesPerElement, type DType } from "../core/dtype.js";
 import { sizeOf, type TensorType } from "../core/shape.js";
-import { type DenseTensor, denseFrom } from "../runtime/dense.js";
+import { type DenseTensor, denseFrom, denseFromBytes, elementBytes } from "../runtime/dense.js";
 import { getDevice } from "../runtime/devices.js";
 import { outsideScopes } from "../runtime/tidy.js";
 import { IRError } from "./graph.js";
@@ -20,8 +20,7 @@ export function formatElement(value: number, dtype: DType): string {
 
 /** Little-endian bytes, row-major, as base64. */
 export function encodeElements(data: DenseTensor): string {
-  const elements = data.toTypedArray();
-  return Buffer.from(elements.buffer, elements.byteOffset, elements.byteLength).toString("base64");
+  return Buffer.from(elementBytes(data)).toString("base64");
 }
 
 /** @throws IRError if the number of bytes does not fit the type. */
@@ -33,9 +32,7 @@ export function decodeElements(text: string, type: TensorType): DenseTensor {
       `a constant of ${count} ${type.dtype} elements needs ${count * bytesPerElement(type.dtype)} bytes, the text holds ${bytes.length}`,
     );
   }
-  const copy = new ArrayBuffer(bytes.length); // typed arrays need their own alignment
-  new Uint8Array(copy).set(bytes);
-  return constantOf(Array.from(hostView(type.dtype, copy, 0, count)), type);
+  return outsideScopes(() => denseFromBytes(bytes, type.shape, type.dtype, getDevice()));
 }
 
 /** A tensor that belongs to no scope: a graph keeps it. */

@@ -11,7 +11,7 @@ import {
 import { ShapeError, ValueError } from "../core/errors.js";
 import { formatShape, type Shape } from "../core/shape.js";
 import { Tensor } from "../core/tensor.js";
-import { type DenseTensor, denseFrom } from "../runtime/dense.js";
+import { type DenseTensor, denseFrom, denseFromBytes } from "../runtime/dense.js";
 import { getDevice } from "../runtime/devices.js";
 import { outsideScopes } from "../runtime/tidy.js";
 import { apply } from "./bind.js";
@@ -113,8 +113,16 @@ const TYPED: readonly [new (n: number) => HostData, DType][] = [
  * @example tensor([[1, 2], [3, 4]]) // float32(2, 2)
  * @throws ShapeError if nested arrays are ragged or `shape` does not fit.
  */
-export function tensor(data: NestedNumbers | HostData, options: TensorOptions = {}): DenseTensor {
+export function tensor(
+  data: NestedNumbers | HostData | BigInt64Array,
+  options: TensorOptions = {},
+): DenseTensor {
   const device = getDevice();
+  if (data instanceof BigInt64Array) {
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const made = denseFromBytes(bytes, options.shape ?? [data.length], "int64", device);
+    return options.dtype ? (cast(made, options.dtype) as DenseTensor) : made;
+  }
   const typed = TYPED.find(([type]) => data instanceof type);
   if (typed) {
     const values = data as HostData;

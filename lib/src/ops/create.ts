@@ -18,7 +18,7 @@ export function full(
   { dtype = typeof value === "boolean" ? "bool" : DEFAULT_FLOAT }: CreateOptions = {},
 ): DenseTensor {
   const out = emptyDense(checkShape(shape, "full"), dtype, getDevice());
-  out.storage.data.fill(Number(value));
+  out.storage.fill(Number(value));
   return out;
 }
 
@@ -73,7 +73,8 @@ export function linspace(
 
 /** Ones on the diagonal of an n × m matrix, zeros elsewhere. */
 export function eye(n: number, m = n, { dtype = DEFAULT_FLOAT }: CreateOptions = {}): DenseTensor {
-  const out = zeros([n, m], { dtype });
-  for (let i = 0; i < Math.min(n, m); i++) out.storage.data[i * m + i] = 1;
-  return out;
+  checkShape([n, m], "eye");
+  const values = new Float64Array(n * m);
+  for (let i = 0; i < Math.min(n, m); i++) values[i * m + i] = 1;
+  return denseFrom(values, [n, m], dtype, getDevice());
 }

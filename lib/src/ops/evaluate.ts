@@ -1,6 +1,7 @@
 /** Evaluates an op at once: as a view of its input where the op only changes the layout, else by the device's kernel or the reference kernel. */
 import { type DenseTensor, emptyDense, viewOf } from "../runtime/dense.js";
 import { getDevice } from "../runtime/devices.js";
+import { commit } from "../runtime/host-array.js";
 import { findKernel } from "../runtime/kernels.js";
 import type { Attrs, OpDef } from "./registry.js";
 
@@ -19,6 +20,9 @@ export function evaluate(op: OpDef, inputs: readonly DenseTensor[], attrs: Attrs
   const outs = outputs.map((output) => output.host());
   const kernel = device === "cpu" ? undefined : findKernel(device, op.name);
   if (kernel && (!kernel.supports || kernel.supports(hosts, outs, attrs))) kernel.run(hosts, outs, attrs);
-  else op.reference(hosts, outs, attrs as never);
+  else {
+    op.reference(hosts, outs, attrs as never);
+    commit(outs);
+  }
   return outputs;
 }

@@ -1,10 +1,10 @@
 /** Getting values out: nested arrays, numbers, text. */
 import { type HostData, isFloat } from "../core/dtype.js";
-import { ShapeError, TransformError } from "../core/errors.js";
+import { DTypeError, ShapeError, TransformError } from "../core/errors.js";
 import { contiguousStrides } from "../core/layout.js";
 import { formatShape, formatType, type Shape } from "../core/shape.js";
 import { Tensor } from "../core/tensor.js";
-import { DenseTensor } from "../runtime/dense.js";
+import { DenseTensor, elementBytes } from "../runtime/dense.js";
 
 /** Nested arrays of a tensor's values; booleans for bool. */
 export type NestedValues = number | boolean | NestedValues[];
@@ -16,7 +16,8 @@ export function concrete(x: Tensor): DenseTensor | null {
   return value;
 }
 
-function needConcrete(x: Tensor, what: string): DenseTensor {
+/** The dense tensor under any tracers. @throws TransformError, naming `what` was to read it, where there is none yet. */
+export function needConcrete(x: Tensor, what: string): DenseTensor {
   const dense = concrete(x);
   if (dense) return dense;
   const name = (x.trace as { name?: string } | null)?.name ?? "a transformation";
@@ -107,8 +108,13 @@ declare module "../core/tensor.js" {
     toArray(): NestedValues;
     /** The value of a tensor with one element. @throws ShapeError if it has more. */
     item(): number;
-    /** A copy of the values, row-major. */
+    /**
+     * A copy of the values, row-major: of int64 as float64 (exact up to ±2⁵³, see `toBigInt64Array`), of float16 and bfloat16
+     * as float32.
+     */
     toTypedArray(): HostData;
+    /** A copy of the values of an int64 tensor, row-major and exact. @throws DTypeError for other dtypes. */
+    toBigInt64Array(): BigInt64Array;
     /** The values, row-major, read back from whichever device holds them. */
     data(): Promise<HostData>;
   }
@@ -129,6 +135,11 @@ Tensor.prototype.item = function () {
 };
 Tensor.prototype.toTypedArray = function () {
   return needConcrete(this, "toTypedArray").toTypedArray();
+};
+Tensor.prototype.toBigInt64Array = function () {
+  if (this.dtype !== "int64")
+    throw new DTypeError(`toBigInt64Array: the tensor is ${this.type}; cast it with .cast("int64")`);
+  return new BigInt64Array(elementBytes(needConcrete(this, "toBigInt64Array")).buffer);
 };
 Tensor.prototype.data = async function () {
   return needConcrete(this, "data").toTypedArray();

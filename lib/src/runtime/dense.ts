@@ -1,10 +1,10 @@
 /** DenseTensor: a tensor with memory behind it. Metadata is immutable; the elements are in a shared Storage. */
-import { type DType, type HostData, isDType } from "../core/dtype.js";
+import { bytesPerElement, type DType, type HostData, isDType } from "../core/dtype.js";
 import { DisposedError, DTypeError, ShapeError } from "../core/errors.js";
 import { contiguousLayout, isContiguous, type Layout } from "../core/layout.js";
 import { formatShape, formatType, type Shape, sizeOf } from "../core/shape.js";
 import { Tensor } from "../core/tensor.js";
-import { type HostArray, packed } from "./host-array.js";
+import { elementPositions, type HostArray, hostArray, packed } from "./host-array.js";
 import type { Lease } from "./lease.js";
 import { Storage } from "./storage.js";
 import { collect, forget, track } from "./tidy.js";
@@ -50,15 +50,7 @@ export class DenseTensor extends Tensor implements Layout {
         `a ${formatType(this)} tensor was used after dispose() or after the tidy() that made it`,
       );
     }
-    const { storage } = this;
-    return {
-      shape: this.shape,
-      strides: this.strides,
-      offset: this.offset,
-      dtype: storage.dtype,
-      data: storage.data,
-      ptr: storage.ptr,
-    };
+    return hostArray(this.storage, this);
   }
 
   override retained(): DenseTensor {
@@ -131,8 +123,31 @@ export function denseFrom(
     );
   }
   const out = emptyDense(shape, dtype, device);
-  if (dtype === "bool") for (let i = 0; i < values.length; i++) out.storage.data[i] = values[i] ? 1 : 0;
-  else out.storage.data.set(values);
+  out.storage.write(values);
+  return out;
+}
+
+/** A tensor of these bytes: little-endian elements, row-major. @throws ShapeError if they do not fill `shape`. */
+export function denseFromBytes(bytes: Uint8Array, shape: Shape, dtype: DType, device: string): DenseTensor {
+  const wanted = sizeOf(shape) * bytesPerElement(dtype);
+  if (bytes.length !== wanted)
+    throw new ShapeError(`${bytes.length} bytes do not fill ${dtype}${formatShape(shape)} (${wanted} bytes)`);
+  const out = emptyDense(shape, dtype, device);
+  out.storage.bytes().set(bytes);
+  return out;
+}
+
+/** The elements' bytes, little-endian, row-major: a copy. */
+export function elementBytes(tensor: DenseTensor): Uint8Array {
+  tensor.host(); // refuses disposed tensors
+  const { storage, offset, size } = tensor;
+  const width = bytesPerElement(storage.dtype);
+  if (isContiguous(tensor)) return storage.bytes().slice(offset * width, (offset + size) * width);
+  const from = storage.bytes();
+  const out = new Uint8Array(size * width);
+  elementPositions(tensor).forEach((at, i) => {
+    for (let k = 0; k < width; k++) out[i * width + k] = from[at * width + k];
+  });
   return out;
 }
 

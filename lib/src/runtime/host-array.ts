@@ -1,14 +1,60 @@
 /** HostArray: what a kernel on the host gets; and the loops over strided elements that reference kernels share. */
-import type { DType, HostData } from "../core/dtype.js";
+import { type DType, encodingOf, type HostData } from "../core/dtype.js";
 import type { Layout } from "../core/layout.js";
+import type { Storage } from "./storage.js";
 
 /** A tensor's elements in host memory. `data` and `ptr` start at the storage; element i of the layout is at `offset + Σ index·stride`. */
 export interface HostArray extends Layout {
   readonly dtype: DType;
-  /** View of the whole storage. */
+  /** The whole storage as numbers: in place, or (int64, float16, bfloat16) decoded when first read. */
   readonly data: HostData;
   /** Byte address of the storage in the shared linear memory. */
   readonly ptr: number;
+  /** Encoded dtypes only: brings what was written into `data` to the storage. */
+  readonly commit?: () => void;
+}
+
+/** A storage's elements in this layout, for kernels. */
+export function hostArray(storage: Storage, { shape, strides, offset }: Layout): HostArray {
+  const { dtype, ptr } = storage;
+  if (!encodingOf(dtype)) return { shape, strides, offset, dtype, data: storage.data, ptr };
+  let decoded: HostData | null = null;
+  return {
+    shape,
+    strides,
+    offset,
+    dtype,
+    ptr,
+    get data() {
+      decoded ??= storage.numbers();
+      return decoded;
+    },
+    commit: () => {
+      if (decoded) storage.write(decoded);
+    },
+  };
+}
+
+/** The same elements under another layout, none of them read. */
+export function withLayoutOf(array: HostArray, { shape, strides, offset }: Layout): HostArray {
+  const { dtype, ptr, commit } = array;
+  if (!commit) return { shape, strides, offset, dtype, data: array.data, ptr };
+  return {
+    shape,
+    strides,
+    offset,
+    dtype,
+    ptr,
+    get data() {
+      return array.data;
+    },
+    commit,
+  };
+}
+
+/** To be called behind every kernel that wrote through `data`. */
+export function commit(outputs: readonly HostArray[]): void {
+  for (const output of outputs) output.commit?.();
 }
 
 /** Positions in `data` of every element in row-major order. */

@@ -4,16 +4,20 @@
  */
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { bytesPerElement, type DType, hostView } from "../core/dtype.js";
+import { bytesPerElement, type DType } from "../core/dtype.js";
 import { MlsysError, ValueError } from "../core/errors.js";
 import { type Shape, sizeOf } from "../core/shape.js";
 import type { Tensor } from "../core/tensor.js";
-import { type DenseTensor, denseFrom } from "../runtime/dense.js";
+import { needConcrete } from "../ops/read.js";
+import { type DenseTensor, denseFromBytes, elementBytes } from "../runtime/dense.js";
 import { getDevice } from "../runtime/devices.js";
 
 const NAMES: Record<DType, string> = {
   float64: "F64",
   float32: "F32",
+  float16: "F16",
+  bfloat16: "BF16",
+  int64: "I64",
   int32: "I32",
   int16: "I16",
   int8: "I8",
@@ -142,8 +146,7 @@ function encode(tensors: NamedTensors, metadata: Readonly<Record<string, string>
   let at = 0;
   const parts = list.map(([name, tensor]) => {
     if (name === METADATA) throw new ValueError(`safetensors: a tensor cannot be named "${METADATA}"`);
-    const data = tensor.toTypedArray();
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const bytes = elementBytes(needConcrete(tensor, `safetensors: ${quoted(name)}`));
     const range = [at, at + bytes.length];
     header.push([name, { dtype: NAMES[tensor.dtype], shape: tensor.shape, data_offsets: range }]);
     at += bytes.length;
@@ -257,7 +260,7 @@ function checkEntry(name: string, found: unknown, where: string): Entry {
 }
 
 function toTensor({ dtype, shape }: Entry, bytes: Uint8Array): DenseTensor {
-  return denseFrom(hostView(dtype, bytes.buffer, 0, sizeOf(shape)), shape, dtype, getDevice());
+  return denseFromBytes(bytes, shape, dtype, getDevice());
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

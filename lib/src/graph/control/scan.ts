@@ -71,7 +71,7 @@ const scanOp: OpDef<ScanAttrs> = defineOp<ScanAttrs>({
       const now = arrays.map((x) => x.at(t));
       const results = runRegion(body, [...fixed, ...state, ...now]);
       results.slice(carry).forEach((y, i) => {
-        outputs[i].storage.data.set(readElements(y as DenseTensor), t * sizes[i]);
+        outputs[i].storage.write(readElements(y as DenseTensor), t * sizes[i]);
         y.dispose();
       });
       for (const x of now) x.dispose();

@@ -1,21 +1,22 @@
 /** Strided copies: the elementwise program that does nothing. */
-import { bytesPerElement, type DType, hostView } from "../../core/dtype.js";
+import { bytesPerElement, carrierOf, type DType, hostView } from "../../core/dtype.js";
 import { contiguousLayout, isContiguous, type Layout } from "../../core/layout.js";
 import { sizeOf } from "../../core/shape.js";
 import { allocate, memory, release } from "../heap.js";
-import type { HostArray } from "../host-array.js";
+import { type HostArray, withLayoutOf } from "../host-array.js";
 import { type CompiledElementwise, compileElementwise } from "./elementwise/compile.js";
 
 const copies = new Map<DType, CompiledElementwise>();
 
 /** Copies elements in row-major order; `to` is contiguous, of the shape of `from` or of as many elements. */
 export function copyElements(from: HostArray, to: HostArray): void {
-  let copy = copies.get(from.dtype);
+  const dtype = carrierOf(from.dtype);
+  let copy = copies.get(dtype);
   if (!copy) {
-    copy = compileElementwise({ inputs: [from.dtype], nodes: [], outputs: [0] });
-    copies.set(from.dtype, copy);
+    copy = compileElementwise({ inputs: [dtype], nodes: [], outputs: [0] });
+    copies.set(dtype, copy);
   }
-  copy.run([from], [{ ...to, ...contiguousLayout(from.shape), offset: to.offset }]);
+  copy.run([from], [withLayoutOf(to, { ...contiguousLayout(from.shape), offset: to.offset })]);
 }
 
 /** Runs `body` on `x` if it lies row-major, else on a copy that lives as long as the call. */
@@ -27,7 +28,7 @@ export function withContiguous(x: HostArray, body: (packed: HostArray) => void):
 /** Runs `body` on a contiguous copy of the elements that `layout` shows of `x`. */
 export function withLayout(x: HostArray, layout: Layout, body: (packed: HostArray) => void): void {
   withTemporary(x, layout.shape, (copy) => {
-    copyElements({ ...x, shape: layout.shape, strides: layout.strides, offset: layout.offset }, copy);
+    copyElements(withLayoutOf(x, layout), copy);
     body(copy);
   });
 }

@@ -2,6 +2,7 @@
  * compileElementwise: from a program to a kernel. Code is made when a combination of layouts is first met, and kept by
  * the program's signature, so that two programs that differ in constants only share it.
  */
+import { bytesPerElement } from "../../../core/dtype.js";
 import { sizeOf } from "../../../core/shape.js";
 import { allocate, memory, release } from "../../heap.js";
 import type { HostArray } from "../../host-array.js";
@@ -66,7 +67,7 @@ class Variants {
     const size = sizeOf(outputs[0].shape);
     if (size === 0) return;
     const grain = Math.ceil(WORTH_A_THREAD_NS / this.cost);
-    const pointers = [...outputs, ...inputs].map((x) => x.ptr + x.offset * x.data.BYTES_PER_ELEMENT);
+    const pointers = [...outputs, ...inputs].map((x) => x.ptr + x.offset * bytesPerElement(x.dtype));
     const flat = flatPatterns(inputs, outputs[0], size);
     if (flat) {
       launch(this.kernelsFor(flat, 0).flat, [...pointers, ...constants], size, grain, 16);
@@ -80,7 +81,7 @@ class Variants {
       const step = steps[i + 1];
       return step === 0 ? "same" : step === 1 ? "unit" : "strided";
     });
-    const bytes = [...outputs, ...inputs].map((x) => x.data.BYTES_PER_ELEMENT);
+    const bytes = [...outputs, ...inputs].map((x) => bytesPerElement(x.dtype));
     const stridedSteps = inputs.flatMap((_, i) =>
       patterns[i] === "strided" ? [steps[i + 1] * bytes[outputs.length + i]] : [],
     );

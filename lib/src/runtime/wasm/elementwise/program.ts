@@ -1,5 +1,5 @@
 /** Programs of elementwise ops: what the code generator compiles, for a single op or for a fused group of them. */
-import { type DType, dtypeKind } from "../../../core/dtype.js";
+import { type DType, dtypeKind, encodingOf } from "../../../core/dtype.js";
 import { ValueError } from "../../../core/errors.js";
 import { RULES } from "./rules.js";
 
@@ -65,7 +65,10 @@ function resultType(node: ElementwiseNode, types: readonly DType[]): DType {
 }
 
 /** Why a node cannot be compiled, or `null`. */
-function refusal({ op, args }: ElementwiseNode, types: readonly DType[]): string | null {
+function refusal({ op, args, attrs }: ElementwiseNode, types: readonly DType[]): string | null {
+  const made = attrs?.dtype as DType | undefined; // of casts and constants
+  const encoded = [...args.map((arg) => types[arg]), ...(made ? [made] : [])].find(encodingOf);
+  if (encoded) return `${encoded} has no vector form`;
   if (op === "cast" || op === "constant" || op === "where") return null;
   const rule = RULES[op];
   if (!rule) return `no vector formula for the op "${op}"`;

@@ -1,4 +1,5 @@
 /** Ops that arrange elements anew, where a view does not do: strided copies on the wasm device. */
+import { encodingOf } from "../../../core/dtype.js";
 import {
   broadcastLayout,
   contiguousStrides,
@@ -8,7 +9,7 @@ import {
   sliceLayout,
 } from "../../../core/layout.js";
 import { type Shape, sizeOf } from "../../../core/shape.js";
-import type { HostArray } from "../../host-array.js";
+import { type HostArray, withLayoutOf } from "../../host-array.js";
 import type { DeviceKernel } from "../../kernels.js";
 import { copyElements } from "../copy.js";
 
@@ -20,7 +21,7 @@ interface SliceAttrs {
 
 const copyKernel = <A>(op: string, view: (x: Layout, attrs: A) => Layout): DeviceKernel<A> => ({
   op,
-  run: ([x], [out], attrs) => copyElements({ ...x, ...view(x, attrs) }, out),
+  run: ([x], [out], attrs) => copyElements(withLayoutOf(x, view(x, attrs)), out),
 });
 
 export const layoutKernels: readonly DeviceKernel<never>[] = [
@@ -38,7 +39,7 @@ function takeRows(): DeviceKernel<{ readonly axis: number }> {
   return {
     op: "take",
     supports: ([x, index], _out, { axis }) =>
-      axis === 0 && rowsContiguous(x) && isContiguous(index) && inRange(index, x),
+      axis === 0 && !encodingOf(x.dtype) && rowsContiguous(x) && isContiguous(index) && inRange(index, x),
     run([x, index], [out]) {
       const row = sizeOf(x.shape.slice(1));
       const count = sizeOf(index.shape);

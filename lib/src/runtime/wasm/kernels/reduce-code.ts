@@ -1,5 +1,5 @@
 /** Code of reductions: along runs of reduced elements, or across rows when the kept elements lie side by side. */
-import { bytesPerElement, type DType, isFloat } from "../../../core/dtype.js";
+import { bytesPerElement, type DType, encodingOf, isFloat } from "../../../core/dtype.js";
 import {
   type Expr,
   type Func,
@@ -230,6 +230,7 @@ function buildAcross(r: Reducer): void {
 
 /** True if `reduceModule` has the arithmetic for it. */
 export function canReduce(name: Reduction, input: DType, output: DType): boolean {
+  if (encodingOf(input)) return false;
   if (RULES[name].mask) return output === "bool";
   if (input === "bool") return false;
   return input === output || (!isFloat(input) && output === "int32");
