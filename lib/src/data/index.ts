@@ -6,6 +6,7 @@ export { type IdxArray, parseIdx } from "./idx.js";
 export { type Iris, iris } from "./iris.js";
 export { type ImageSplit, type MnistOptions, mnist, mnistFiles } from "./mnist.js";
 export { loadMnistBatch, type MnistArrays, type MnistTask } from "./mnist-batch.js";
+export { mobyDick } from "./moby-dick.js";
 export { type ParallelOptions, parallelMap, type WorkerFunction } from "./parallel.js";
 export { collectSpans, type StageSpan, stage } from "./spans.js";
 export { rescale, resizeBilinear } from "./transforms.js";
