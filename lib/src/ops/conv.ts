@@ -139,7 +139,7 @@ export const conv2dOp: OpDef<ConvAttrs> = defineOp<ConvAttrs>({
   },
   saves: { inputs: "all" },
   vjp: ([g], { inputs: [x, w], inputTypes: [xt, wt], attrs, needs }) => [
-    g && needs[0] ? apply(inputGradOp, [g, w], { ...attrs, shape: xt.shape }) : null,
+    g && needs[0] ? apply(conv2dInputGradOp, [g, w], { ...attrs, shape: xt.shape }) : null,
     g && needs[1] ? apply(weightGradOp, [x, g], { ...attrs, shape: wt.shape }) : null,
   ],
   jvp: ([x, w], [tx, tw], _y, attrs) => [
@@ -168,7 +168,7 @@ export const conv2dOp: OpDef<ConvAttrs> = defineOp<ConvAttrs>({
   ],
 });
 
-const inputGradOp: OpDef<ConvGradAttrs> = defineOp<ConvGradAttrs>({
+export const conv2dInputGradOp: OpDef<ConvGradAttrs> = defineOp<ConvGradAttrs>({
   name: "conv2dInputGrad",
   kind: "contraction",
   type: ([g], { shape }) => [{ shape, dtype: g.dtype }],
@@ -184,13 +184,13 @@ const inputGradOp: OpDef<ConvGradAttrs> = defineOp<ConvGradAttrs>({
     c && needs[1] ? apply(weightGradOp, [c, g], { ...attrs, shape: wt.shape }) : null,
   ],
   jvp: ([g, w], [tg, tw], _y, attrs) => [
-    sum(tg && apply(inputGradOp, [tg, w], attrs), tw && apply(inputGradOp, [g, tw], attrs)),
+    sum(tg && apply(conv2dInputGradOp, [tg, w], attrs), tw && apply(conv2dInputGradOp, [g, tw], attrs)),
   ],
   batch: (inputs, axes, attrs, size) => {
     if (axes[1] !== null || axes[0] === null)
-      return loopedBatch(() => inputGradOp)(inputs, axes, attrs, size);
+      return loopedBatch(() => conv2dInputGradOp)(inputs, axes, attrs, size);
     const [n, ...rest] = attrs.shape;
-    const x = apply(inputGradOp, [foldBatch(inputs[0], axes[0]), inputs[1]], {
+    const x = apply(conv2dInputGradOp, [foldBatch(inputs[0], axes[0]), inputs[1]], {
       ...attrs,
       shape: [size * n, ...rest],
     });
@@ -226,7 +226,7 @@ const weightGradOp: OpDef<ConvGradAttrs> = defineOp<ConvGradAttrs>({
   },
   saves: { inputs: "all" },
   vjp: ([c], { inputs: [x, g], inputTypes: [xt], attrs, needs }) => [
-    c && needs[0] ? apply(inputGradOp, [g, c], { ...attrs, shape: xt.shape }) : null,
+    c && needs[0] ? apply(conv2dInputGradOp, [g, c], { ...attrs, shape: xt.shape }) : null,
     c && needs[1] ? apply(conv2dOp, [x, c], strip(attrs)) : null,
   ],
   jvp: ([x, g], [tx, tg], _y, attrs) => [

@@ -1,7 +1,6 @@
-/** Ops that move elements by index: take and its transpose scatterAdd, takeAlongAxis, oneHot, triangles, cumsum. */
+/** Ops that move elements by index: take and its transpose scatterAdd, takeAlongAxis, oneHot, triangles. */
 import { DEFAULT_FLOAT, type DType } from "../core/dtype.js";
 import { ShapeError, ValueError } from "../core/errors.js";
-import { permuteLayout } from "../core/layout.js";
 import { formatShape, normalizeAxis, type Shape, sizeOf } from "../core/shape.js";
 import { Tensor } from "../core/tensor.js";
 import { elementPositions } from "../runtime/host-array.js";
@@ -9,7 +8,7 @@ import { apply } from "./bind.js";
 import { asIndices, asTensor, type TensorLike } from "./convert.js";
 import { arange } from "./create.js";
 import { defineOp, type OpDef } from "./registry.js";
-import { batchToFront, loopedBatch, shiftedBatch, withBatch } from "./rules.js";
+import { batchToFront, loopedBatch, withBatch } from "./rules.js";
 
 interface AxisAttrs {
   readonly axis: number;
@@ -236,7 +235,7 @@ interface AlongAttrs extends AxisAttrs {
   readonly size: number;
 }
 
-const scatterAlongOp: OpDef<AlongAttrs> = defineOp<AlongAttrs>({
+export const scatterAlongOp: OpDef<AlongAttrs> = defineOp<AlongAttrs>({
   name: "scatterAddAlongAxis",
   type: ([index, x], { axis, size }) => {
     checkAlong(x.shape, index.shape, axis, "scatterAddAlongAxis");
@@ -307,44 +306,10 @@ export function triu(x: TensorLike, k = 0): Tensor {
   return triangle(x, (rows, columns) => columns.sub(rows).greaterEqual(k));
 }
 
-const cumsumOp: OpDef<AxisAttrs> = defineOp<AxisAttrs>({
-  name: "cumsum",
-  type: ([x]) => [x],
-  reference: ([x], [out], { axis }) => {
-    const order = [...x.shape.map((_, i) => i).filter((i) => i !== axis), axis];
-    const from = elementPositions(permuteLayout(x, order));
-    const to = elementPositions(permuteLayout(out, order));
-    const dim = x.shape[axis];
-    let running = 0;
-    for (let i = 0; i < from.length; i++) {
-      running = (i % dim === 0 ? 0 : running) + x.data[from[i]];
-      out.data[to[i]] = running;
-    }
-  },
-  vjp: ([g], { attrs }) => [g && apply(cumsumOp, [g.flip(attrs.axis)], attrs).flip(attrs.axis)],
-  jvp: (_x, [t], _y, attrs) => [t && apply(cumsumOp, [t], attrs)],
-  batch: shiftedBatch(
-    () => cumsumOp,
-    ({ axis }) => ({ axis: axis + 1 }),
-  ),
-  samples: [
-    { shapes: [[2, 4]], attrs: { axis: 1 } },
-    { shapes: [[3, 2]], attrs: { axis: 0 } },
-    { shapes: [[2, 0]], attrs: { axis: 1 } },
-  ],
-});
-
-/** Running sums along `axis`. */
-export function cumsum(x: TensorLike, axis = -1): Tensor {
-  const t = asTensor(x);
-  return apply(cumsumOp, [t], { axis: normalizeAxis(axis, t.ndim, "cumsum") });
-}
-
 declare module "../core/tensor.js" {
   interface Tensor {
     take(indices: TensorLike, axis?: number): Tensor;
     takeAlongAxis(indices: TensorLike, axis: number): Tensor;
-    cumsum(axis?: number): Tensor;
   }
 }
 
@@ -353,7 +318,4 @@ Tensor.prototype.take = function (indices, axis) {
 };
 Tensor.prototype.takeAlongAxis = function (indices, axis) {
   return takeAlongAxis(this, indices, axis);
-};
-Tensor.prototype.cumsum = function (axis) {
-  return cumsum(this, axis);
 };

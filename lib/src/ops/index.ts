@@ -1,9 +1,19 @@
 /** Every op family, as functions; loading this attaches the methods of Tensor. */
+export * from "./activation.js";
+export * from "./arithmetic.js";
+export * from "./arrange.js";
 export * from "./binary.js";
+export * from "./bitwise.js";
+export * from "./comparison.js";
 export { type Conv2dOptions, conv2d } from "./conv.js";
+export * from "./conv-variants.js";
 export { cast, type NestedNumbers, type TensorLike, type TensorOptions, tensor } from "./convert.js";
 export * from "./create.js";
-export * from "./gather.js";
+export * from "./cumulative.js";
+export * from "./einsum.js";
+export * from "./exponential.js";
+export { oneHot, scatterAdd, take, takeAlongAxis, tril, triu } from "./gather.js";
+export * from "./indexing.js";
 export * as linalg from "./linalg/index.js";
 export { det, diag, diagonal, eigh, inv, norm, solve, trace } from "./linalg/index.js";
 export * from "./matmul.js";
@@ -27,6 +37,8 @@ export {
   variance,
 } from "./reduce.js";
 export { defineOp, getOp, NOT_DIFFERENTIABLE, type OpDef, ops } from "./registry.js";
+export * from "./resize.js";
+export * from "./rounding.js";
 export * from "./select.js";
 export {
   broadcastTo,
@@ -47,6 +59,8 @@ export {
   transpose,
 } from "./shape.js";
 export { logSoftmax, softmax } from "./softmax.js";
+export * from "./sorting.js";
 export { RaggedTensor, ragged, SparseTensor, sparse, toSparse } from "./sparse/index.js";
+export * from "./special-functions.js";
 export * from "./tidy.js";
-export * from "./unary.js";
+export * from "./trigonometric.js";

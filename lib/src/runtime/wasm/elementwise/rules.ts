@@ -43,6 +43,12 @@ const compare = (name: Parameters<Lanes["bin"]>[0]): ElementwiseRule => ({
 const one = (k: Lanes): V => k.splat(1);
 const nonzero = (k: Lanes, x: V): V => k.bin("ne", x, k.splat(0));
 
+/** min(max(x + 3, 0), 6)/6: exact to rounding also near −3. */
+const hardSigmoid: Formula = (k, x) => {
+  const line = k.bin("add", x, k.splat(3));
+  return k.bin("div", k.bin("min", k.bin("max", line, k.splat(0)), k.splat(6)), k.splat(6));
+};
+
 export const RULES: Record<string, ElementwiseRule> = {
   add: { all: bin("add"), cost: 0.2 },
   sub: { all: bin("sub"), cost: 0.2 },
@@ -108,6 +114,28 @@ export const RULES: Record<string, ElementwiseRule> = {
   floor: { ...float(un("floor")), int: keep, cost: 0.2 },
   ceil: { ...float(un("ceil")), int: keep, cost: 0.2 },
   round: { ...float(un("nearest")), int: keep, cost: 0.2 },
+  trunc: { ...float(un("trunc")), int: keep, cost: 0.2 },
+  frac: { ...float((k, x) => k.bin("sub", x, k.un("trunc", x))), cost: 0.3 },
+  isinf: {
+    ...float((k, x) => k.bin("eq", k.un("abs", x), k.splat(Number.POSITIVE_INFINITY))),
+    mask: true,
+    cost: 0.2,
+  },
+  deg2rad: { ...float((k, x) => k.bin("mul", x, k.splat(Math.PI / 180))), roundedOnly: true, cost: 0.2 },
+  rad2deg: { ...float((k, x) => k.bin("mul", x, k.splat(180 / Math.PI))), roundedOnly: true, cost: 0.2 },
+  relu6: { all: (k, x) => k.bin("min", k.bin("max", x, k.splat(0)), k.splat(6)), cost: 0.3 },
+  softsign: {
+    ...float((k, x) => k.bin("div", x, k.bin("add", one(k), k.un("abs", x)))),
+    cost: 0.6,
+  },
+  hardSigmoid: { ...float(hardSigmoid), cost: 0.8 },
+  hardSwish: { ...float((k, x) => k.bin("mul", x, hardSigmoid(k, x))), cost: 0.9 },
+  logSigmoid: { float64: (k, x) => k.un("neg", math.softplus(k, k.hold(k.un("neg", x)))), cost: 10 },
+  log10: {
+    float64: (k, x) => k.bin("mul", math.log(k, x), k.splat(Math.LOG10E)),
+    roundedOnly: true,
+    cost: 5,
+  },
   relu: { all: (k, x) => k.bin("max", x, k.splat(0)), cost: 0.2 },
   leakyRelu: {
     ...float((k, x, slope) => k.select(k.bin("gt", x, k.splat(0)), x, k.bin("mul", x, slope))),
