@@ -1,10 +1,11 @@
 /** Getting values out: nested arrays, numbers, text. */
-import { type HostData, isFloat } from "../core/dtype.js";
+import type { HostData } from "../core/dtype.js";
 import { DTypeError, ShapeError, TransformError } from "../core/errors.js";
 import { contiguousStrides } from "../core/layout.js";
 import { formatShape, formatType, type Shape } from "../core/shape.js";
 import { Tensor } from "../core/tensor.js";
 import { DenseTensor, elementBytes } from "../runtime/dense.js";
+import { formatValues } from "./format.js";
 
 /** Nested arrays of a tensor's values; booleans for bool. */
 export type NestedValues = number | boolean | NestedValues[];
@@ -33,73 +34,6 @@ function nest(data: HostData, shape: Shape, dtype: string): NestedValues {
     return Array.from({ length: shape[axis] }, (_, i) => build(axis + 1, offset + i * strides[axis]));
   };
   return build(0, 0);
-}
-
-/** Longest axis that is printed whole; longer ones in large tensors show their ends, as NumPy does. */
-const EDGE = 3;
-const SUMMARIZE_ABOVE = 1000;
-
-function formatNumber(value: number, float: boolean, digits: number, exponent: boolean): string {
-  if (!float) return String(value);
-  if (Number.isNaN(value)) return "nan";
-  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
-  if (exponent) return value.toExponential(Math.min(digits, 4));
-  const text = value.toFixed(digits);
-  return digits === 0 ? `${text}.` : text;
-}
-
-/** NumPy-like text of the values, without type. */
-export function formatValues(x: DenseTensor): string {
-  const data = x.toTypedArray();
-  const float = isFloat(x.dtype);
-  const summarize = data.length > SUMMARIZE_ABOVE;
-  const strides = contiguousStrides(x.shape);
-  const shown: number[] = [];
-  const visit = (axis: number, offset: number, each: (at: number) => void): void => {
-    if (axis === x.ndim) {
-      each(offset);
-      return;
-    }
-    const dim = x.shape[axis];
-    for (let i = 0; i < dim; i++) {
-      if (summarize && dim > 2 * EDGE && i === EDGE) i = dim - EDGE;
-      visit(axis + 1, offset + i * strides[axis], each);
-    }
-  };
-  visit(0, 0, (at) => shown.push(data[at]));
-  const finite = shown.filter((v) => Number.isFinite(v) && v !== 0).map(Math.abs);
-  const exponent = finite.length > 0 && (Math.max(...finite) >= 1e8 || Math.min(...finite) < 1e-4);
-  const digits = float
-    ? Math.max(
-        0,
-        ...shown.map((v) =>
-          Number.isFinite(v) ? (String(Number(v.toFixed(4))).split(".")[1] ?? "").length : 0,
-        ),
-      )
-    : 0;
-  const text = (v: number) =>
-    x.dtype === "bool"
-      ? v !== 0
-        ? "true"
-        : "false"
-      : formatNumber(v, float, exponent ? 4 : digits, exponent);
-  const width = Math.max(0, ...shown.map((v) => text(v).length));
-  const build = (axis: number, offset: number, indent: number): string => {
-    if (axis === x.ndim) return text(data[offset]).padStart(width);
-    const parts: string[] = [];
-    const dim = x.shape[axis];
-    for (let i = 0; i < dim; i++) {
-      if (summarize && dim > 2 * EDGE && i === EDGE) {
-        parts.push("...");
-        i = dim - EDGE;
-      }
-      parts.push(build(axis + 1, offset + i * strides[axis], indent + 1));
-    }
-    const last = axis === x.ndim - 1;
-    const gap = last ? ", " : `,${"\n".repeat(x.ndim - 1 - axis)}${" ".repeat(indent + 1)}`;
-    return `[${parts.join(gap)}]`;
-  };
-  return x.ndim === 0 ? text(data[0]) : build(0, 0, 0);
 }
 
 declare module "../core/tensor.js" {
@@ -154,8 +88,7 @@ export function formatTensor(x: Tensor, label: string): string {
   const dense = concrete(x);
   if (!dense) return `${label}(${formatType(x)})`;
   if (dense.isDisposed) return `${label}(${formatType(x)}, disposed)`;
-  const pad = " ".repeat(label.length + 1);
-  return `${label}(${formatValues(dense).replaceAll("\n", `\n${pad}`)}, ${formatType(x)})`;
+  return `${label}(${formatValues(dense, label.length + 1)}, ${formatType(x)})`;
 }
 
 const inspect = Symbol.for("nodejs.util.inspect.custom");
