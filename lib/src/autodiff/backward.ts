@@ -25,6 +25,7 @@ let arrivals: [TapeNode, Tensor][] | null = null;
  * @param gradient of the final result with respect to this value; default 1, for scalars.
  * @throws TransformError if this value depends on no variable, is no scalar and no gradient is given, or an earlier
  * backward has given back what the tape saved.
+ * @example const w = variable([3]); backward(w.square().sum()); w.grad // [6]
  */
 export function backward(
   y: Tensor,

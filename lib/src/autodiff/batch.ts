@@ -88,7 +88,7 @@ export interface VmapOptions {
 
 /**
  * Maps `f` over a batch axis of its arguments.
- * @example vmap((x: Tensor, w: Tensor) => x.dot(w), { inAxes: [0, null] })(batch, weights)
+ * @example vmap((x: Tensor, w: Tensor) => x.dot(w), { inAxes: [0, null] })(tensor([[1, 2], [3, 4]]), tensor([1, 10])) // [21, 43]
  * @throws TransformError if the batch sizes differ, no argument is mapped, or the axes do not fit the arguments.
  */
 export function vmap<A extends unknown[], T>(

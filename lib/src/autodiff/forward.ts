@@ -68,7 +68,7 @@ class JvpTrace implements OwningTrace {
 
 /**
  * The value of `f` at `primals`, and its directional derivative along `tangents`: the Jacobian times a column vector.
- * @example const [y, dy] = jvp((x: Tensor) => x.sin(), [x], [onesLike(x)]); // dy = cos x
+ * @example jvp((x: Tensor) => x.square(), [tensor([3])], [tensor([1])])[1] // [6]
  * @throws TransformError if the tangents are not trees like the primals, or `f` is asynchronous or returns undefined.
  */
 export function jvp<A extends unknown[], T>(
@@ -129,7 +129,7 @@ export function jvpAlong<A extends unknown[], T>(
 /**
  * The value of `f` and its derivative as a linear function of the direction: `f` itself runs only once. (The pullback is
  * linear in its cotangent; this is its own pullback.)
- * @example const [y, push] = linearize((x: Tensor) => x.sin(), x); const [a, b] = [push(u), push(v)];
+ * @example const [y, push] = linearize((x: Tensor) => x.square(), tensor([3])); push(tensor([2])) // [12]
  */
 export function linearize<A extends unknown[], T>(
   f: (...args: A) => T,

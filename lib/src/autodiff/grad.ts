@@ -26,7 +26,9 @@ export type Gradient<A extends unknown[], N> = N extends readonly number[]
  * A function that returns the value of `f` and its gradient with respect to its first argument (see `argnums`): a tree
  * of the same structure. Of modules, the variables that require a gradient are differentiated; the others get zeros.
  * @example
- * const [loss, grads] = valueAndGrad((w: Tensor, x: Tensor) => x.matmul(w).square().mean())(w, x);
+ * const loss = (w: Tensor, x: Tensor) => w.mul(x).sum();
+ * const [value, gradient] = valueAndGrad(loss)(tensor([1, 2]), tensor([3, 4]));
+ * gradient // [3, 4]
  * @throws TransformError if the result is not one scalar of floating point, or an argument has nothing to differentiate.
  */
 export function valueAndGrad<A extends unknown[], T, const N extends number | readonly number[] = 0>(

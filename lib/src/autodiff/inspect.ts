@@ -39,7 +39,7 @@ export interface TapeEntry {
 
 /**
  * The tape behind a value, oldest entry first; empty if it has none.
- * @example console.table(tapeOf(loss))
+ * @example tapeOf(variable([1, 2]).square().sum()).map((entry) => entry.name).includes("square") // true
  */
 export function tapeOf(y: Tensor): TapeEntry[] {
   return nodesOf(y).map((node) => {
@@ -72,7 +72,10 @@ export interface TapeMemory {
   readonly parameters: number;
 }
 
-/** What the tape behind a value keeps in memory until backward. */
+/**
+ * What the tape behind a value keeps in memory until backward.
+ * @example tapeMemory(variable([1, 2]).square().sum()).parameters // 8
+ */
 export function tapeMemory(y: Tensor): TapeMemory {
   const seen = new Set<Storage>();
   const memory = { activations: 0, parameters: 0 };

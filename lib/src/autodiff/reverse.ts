@@ -218,7 +218,7 @@ export interface Pullback<A extends unknown[], T> {
  * Runs `f` once and returns its value with the pullback: the product of a row vector with the Jacobian.
  * @example
  * const { value, pull } = vjp((x: Tensor) => x.sin(), tensor([0, 1]));
- * const [dx] = pull(ones([2])); // cos x
+ * pull(ones([2]))[0] // [1, 0.5403]
  * @throws TransformError if `f` is asynchronous or returns undefined; from `pull`, if the cotangent is not like the value.
  */
 export function vjp<A extends unknown[], T>(f: (...args: A) => T, ...args: A): Pullback<A, T> {

@@ -35,7 +35,7 @@ export function isRecording(): boolean {
 
 /**
  * Runs `body` without recording: for evaluation, metrics and updates of variables.
- * @example noGrad(() => weights.assign(weights.sub(step)))
+ * @example const w = variable([1]); noGrad(() => w.assign(w.sub(0.5))); w // [0.5]
  * @throws TransformError if `body` is asynchronous: it would be recorded from its first `await` on.
  */
 export function noGrad<T>(body: () => T): T {

@@ -93,6 +93,7 @@ export function hostView(
 /**
  * The smallest dtype that holds both, by NumPy's `promote_types` (`int32` with `float32` is `float64`, `uint8` with
  * `int8` is `int16`, `float16` with `bfloat16` is `float32`).
+ * @example promoteTypes("int32", "float32") // "float64"
  */
 export function promoteTypes(a: DType, b: DType): DType {
   if (a === b || b === "bool") return a;

@@ -26,7 +26,10 @@ export function contiguousLayout(shape: Shape): Layout {
   return { shape, strides: contiguousStrides(shape), offset: 0 };
 }
 
-/** True if the elements lie row-major without gaps (axes of size 1 may have any stride). */
+/**
+ * True if the elements lie row-major without gaps (axes of size 1 may have any stride).
+ * @example extend.isContiguous({ shape: [2, 3], strides: [1, 2], offset: 0 }) // false
+ */
 export function isContiguous(layout: Layout): boolean {
   let step = 1;
   for (let i = layout.shape.length - 1; i >= 0; i--) {

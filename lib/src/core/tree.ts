@@ -31,7 +31,7 @@ export interface TreeDef {
 
 /**
  * The leaves in order, and the structure around them.
- * @example const { leaves, def } = tree.flatten({ w, b: [c, 2] }); // leaves: [c, w]
+ * @example tree.flatten({ w: tensor(1), b: [tensor(2), 3] }).leaves // [2, 1]
  * @throws MlsysError if a part contains itself.
  */
 export function flatten(tree: unknown): { leaves: Tensor[]; def: TreeDef } {
@@ -43,6 +43,7 @@ export function flatten(tree: unknown): { leaves: Tensor[]; def: TreeDef } {
 /**
  * The tree of structure `def` with these leaves.
  * @throws MlsysError if their number differs.
+ * @example (tree.unflatten(tree.flatten({ a: tensor([1]) }).def, [tensor([7])]) as { a: Tensor }).a // [7]
  */
 export function unflatten(def: TreeDef, leaves: readonly unknown[]): unknown {
   if (leaves.length !== def.leafCount) {
@@ -65,14 +66,17 @@ export function unflatten(def: TreeDef, leaves: readonly unknown[]): unknown {
   return build(def);
 }
 
-/** The tensors of a tree, in order. */
+/**
+ * The tensors of a tree, in order.
+ * @example tree.leaves({ w: tensor([1, 2]), rate: 0.1 }).length // 1
+ */
 export function leaves(tree: unknown): Tensor[] {
   return flatten(tree).leaves;
 }
 
 /**
  * Applies `f` to each leaf (and the leaves at the same places of `others`), keeping the structure.
- * @example tree.map((p, g) => p.sub(g.mul(0.1)), params, grads)
+ * @example tree.map((p, g) => p.sub(g.mul(0.1)), [tensor([1])], [tensor([5])])[0] // [0.5]
  * @throws MlsysError naming the first place where the structures differ.
  */
 export function map<T>(
@@ -93,18 +97,27 @@ export function map<T>(
   ) as T;
 }
 
-/** True if both trees nest in the same way (leaves may have any shape). */
+/**
+ * True if both trees nest in the same way (leaves may have any shape).
+ * @example tree.structureEqual([tensor(1)], [tensor([2, 3])]) // true
+ */
 export function structureEqual(a: unknown, b: unknown): boolean {
   return difference(flatten(a).def, flatten(b).def) === null;
 }
 
-/** Throws if the structures differ, naming the place. */
+/**
+ * Throws if the structures differ, naming the place.
+ * @example tree.checkSameStructure({ a: tensor(1) }, { a: tensor(2) }, "step")
+ */
 export function checkSameStructure(a: unknown, b: unknown, where: string): void {
   const found = difference(flatten(a).def, flatten(b).def);
   if (found) throw new MlsysError(`${where}: the two trees differ: ${found}`);
 }
 
-/** The place where two structures differ, in words, or `null`. Static objects and functions count as equal. */
+/**
+ * The place where two structures differ, in words, or `null`. Static objects and functions count as equal.
+ * @example tree.difference(tree.flatten({ a: tensor(1) }).def, tree.flatten({ b: tensor(1) }).def) // "tree has keys [a] in one and [b] in the other"
+ */
 export function difference(a: TreeDef, b: TreeDef, path = "tree"): string | null {
   const sameKind = a.kind === b.kind && (a.kind !== "node" || a.value === b.value);
   if (!sameKind) return `${path} is ${describe(a)} in one and ${describe(b)} in the other`;
@@ -125,12 +138,18 @@ export function difference(a: TreeDef, b: TreeDef, path = "tree"): string | null
   return null;
 }
 
-/** `["layers.0.weight", …]`: where each leaf is; `""` for a tree that is a leaf itself. */
+/**
+ * `["layers.0.weight", …]`: where each leaf is; `""` for a tree that is a leaf itself.
+ * @example tree.paths({ layers: [{ w: tensor(1) }], b: tensor(2) }) // ["b", "layers.0.w"]
+ */
 export function paths(tree: unknown): string[] {
   return pathsOf(flatten(tree).def);
 }
 
-/** `paths` of a structure. */
+/**
+ * `paths` of a structure.
+ * @example tree.pathsOf(tree.flatten([tensor(1), tensor(2)]).def) // ["0", "1"]
+ */
 export function pathsOf(def: TreeDef): string[] {
   const out: string[] = [];
   const walk = (node: TreeDef, path: string): void => {

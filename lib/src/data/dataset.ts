@@ -136,7 +136,7 @@ export interface BatchOptions {
 
 /**
  * Batches of tensors that share their first axis: each element is a tree like `tensors` with `size` rows.
- * @example for (const { x, y } of batches({ x: images, y: labels }, { size: 32, shuffle: true })) …
+ * @example [...data.batches({ x: zeros([5, 2]), y: arange(5) }, { size: 2 })].length // 3
  * @throws ShapeError if the first axes differ.
  */
 export function batches<T>(

@@ -30,6 +30,7 @@ const ARRAYS = {
 /**
  * Parses the bytes of an IDX file.
  * @throws ValueError naming `name` if magic, type or length are not those of an IDX file.
+ * @example data.parseIdx(new Uint8Array([0, 0, 8, 1, 0, 0, 0, 2, 7, 9])).data // [7, 9]
  */
 export function parseIdx(bytes: Uint8Array, name = "the file"): IdxArray {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -20,7 +20,10 @@ const IMAGE = 28 * 28;
 const IMAGES_HEADER = 16;
 const LABELS_HEADER = 8;
 
-/** Reads and prepares one batch; for `parallelMap`, on any thread. */
+/**
+ * Reads and prepares one batch; for `parallelMap`, on any thread.
+ * @example data.loadMnistBatch({ ...data.mnistFiles("test"), rows: [0, 1] }).y // [7, 2]
+ */
 export function loadMnistBatch({ imagesFile, labelsFile, rows }: MnistTask): MnistArrays {
   const { pixels, y } = stage("load", () => {
     const pixels = new Uint8Array(rows.length * IMAGE);

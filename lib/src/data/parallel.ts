@@ -38,6 +38,11 @@ interface Pending {
  * fill their buffers are moved). Leaving the loop early, or an error, stops the threads.
  * @throws MlsysError naming the task whose function threw, or whose thread died; ValueError if `workers` or `prefetch`
  *   is not positive.
+ * @example
+ * const { imagesFile, labelsFile } = data.mnistFiles("test");
+ * const tasks = [[0, 1], [2]].map((rows) => ({ imagesFile, labelsFile, rows }));
+ * const work = { module: "mlsys/data/mnist-batch", name: "loadMnistBatch" };
+ * const batches = data.parallelMap<data.MnistTask, data.MnistArrays>(tasks, work, { workers: 2 });
  */
 export async function* parallelMap<T, U>(
   tasks: Iterable<T>,

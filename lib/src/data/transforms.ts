@@ -5,6 +5,7 @@ import { ValueError } from "../core/errors.js";
  * Resizes images by bilinear interpolation, pixel centres aligned (as OpenCV and PyTorch's `align_corners=False`).
  * @param images n images of height × width, row-major
  * @returns float32, n images of `toHeight` × `toWidth`
+ * @example data.resizeBilinear([0, 1], [1, 2], [1, 4]) // [0, 0.25, 0.75, 1]
  */
 export function resizeBilinear(
   images: ArrayLike<number>,
@@ -41,7 +42,10 @@ function samples(from: number, to: number): { low: number; high: number; part: n
   });
 }
 
-/** (x·scale + shift), in place. */
+/**
+ * (x·scale + shift), in place.
+ * @example data.rescale(new Float32Array([0, 255]), 1 / 255, 0) // [0, 1]
+ */
 export function rescale(values: Float32Array, scale: number, shift: number): Float32Array {
   for (let i = 0; i < values.length; i++) values[i] = values[i] * scale + shift;
   return values;

@@ -36,14 +36,17 @@ export interface CaptureOptions {
  * Tensors that `f` reads by closure become constants. Variables (closed over or in arguments) and values of
  * transformations around become parameters: those in arguments at their place, the others last; `graph.origin.captured`
  * holds them, and running the graph reads their present values.
- * @example const graph = capture((x: Tensor, w: Tensor) => x.matmul(w).relu(), x, w);
+ * @example capture((x: Tensor, w: Tensor) => x.matmul(w).relu(), ones([2, 3]), ones([3, 4])).nodes.length // 2
  * @throws TransformError if `f` is asynchronous, reads elements, or assigns to a variable (see `toStatic`).
  */
 export function capture<A extends unknown[]>(f: (...args: A) => unknown, ...args: A): Graph {
   return captureWith({}, f, ...args);
 }
 
-/** `capture` with options. */
+/**
+ * `capture` with options.
+ * @example graph.captureWith({ name: "twice" }, (x: Tensor) => x.mul(2), tensor([1, 2])).name // "twice"
+ */
 export function captureWith<A extends unknown[]>(
   options: CaptureOptions,
   f: (...args: A) => unknown,

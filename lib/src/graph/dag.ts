@@ -14,7 +14,7 @@ export interface GraphDag extends Dag {
   readonly nameOf: ReadonlyMap<GraphNode, string>;
 }
 
-/** @example dag("a->d, b->c, c->d, d->e") */
+/** @example graph.dag("a->d, b->c, c->d, d->e").nodes // ["a", "b", "c", "d", "e"] */
 export function dag(text: string): Dag {
   const nodes = new Set<string>();
   const edges: [string, string][] = [];
@@ -29,7 +29,10 @@ export function dag(text: string): Dag {
   return checked({ nodes: [...nodes].sort(), edges });
 }
 
-/** The dependencies between a graph's nodes, named by op and number: `matmul1`, `matmul2`, `relu1`. */
+/**
+ * The dependencies between a graph's nodes, named by op and number: `matmul1`, `matmul2`, `relu1`.
+ * @example graph.dagOf(capture((x: Tensor) => x.sin().add(1), tensor([1, 2]))).edges.length // 1
+ */
 export function dagOf(graph: Graph): GraphDag {
   const counts = new Map<string, number>();
   const nameOf = new Map<GraphNode, string>();
@@ -48,14 +51,20 @@ export function dagOf(graph: Graph): GraphDag {
   return { nodes: [...nodeOf.keys()], edges, nodeOf, nameOf };
 }
 
-/** Successors of each node. */
+/**
+ * Successors of each node.
+ * @example graph.successors(graph.dag("a->b, a->c")).get("a") // ["b", "c"]
+ */
 export function successors({ nodes, edges }: Dag): Map<string, string[]> {
   const found = new Map<string, string[]>(nodes.map((name) => [name, []]));
   for (const [from, to] of edges) found.get(from)?.push(to);
   return found;
 }
 
-/** Predecessors of each node. */
+/**
+ * Predecessors of each node.
+ * @example graph.predecessors(graph.dag("a->c, b->c")).get("c") // ["a", "b"]
+ */
 export function predecessors({ nodes, edges }: Dag): Map<string, string[]> {
   return successors({ nodes, edges: edges.map(([from, to]) => [to, from] as const) });
 }

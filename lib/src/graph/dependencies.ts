@@ -13,6 +13,7 @@ export type Dependency = "direct" | "indirect" | "independent";
 /**
  * How `later` depends on `earlier`: it reads its result, it reads what was made of its result, or not at all.
  * @throws ValueError for unknown names.
+ * @example graph.dependency(graph.dag("a->b->c"), "a", "c") // "indirect"
  */
 export function dependency(d: Dag, earlier: string, later: string): Dependency {
   const next = successors(checked(d));
@@ -23,7 +24,10 @@ export function dependency(d: Dag, earlier: string, later: string): Dependency {
   return reachable(next, earlier).has(later) ? "indirect" : "independent";
 }
 
-/** Every pair of different nodes that depend on each other in neither direction: these may run at the same time. */
+/**
+ * Every pair of different nodes that depend on each other in neither direction: these may run at the same time.
+ * @example graph.independentPairs(graph.dag("a->c, b->c")) // [["a", "b"]]
+ */
 export function independentPairs(d: Dag): [string, string][] {
   const next = successors(checked(d));
   const below = new Map(d.nodes.map((name) => [name, reachable(next, name)]));
@@ -46,7 +50,10 @@ function reachable(next: ReadonlyMap<string, readonly string[]>, from: string): 
   return found;
 }
 
-/** The nodes of a cycle in order (the last needs to come before the first again), or `null`. */
+/**
+ * The nodes of a cycle in order (the last needs to come before the first again), or `null`.
+ * @example graph.findCycle({ nodes: ["a", "b"], edges: [["a", "b"], ["b", "a"]] }) // ["a", "b"]
+ */
 export function findCycle(d: Dag): string[] | null {
   const next = successors(checked(d));
   const state = new Map<string, "open" | "done">();
@@ -75,6 +82,7 @@ export function findCycle(d: Dag): string[] | null {
 /**
  * Returns the graph.
  * @throws ValueError naming the cycle, if there is one.
+ * @example graph.checkAcyclic(graph.dag("a->b")).nodes // ["a", "b"]
  */
 export function checkAcyclic<D extends Dag>(d: D): D {
   const cycle = findCycle(d);
@@ -87,7 +95,7 @@ export function checkAcyclic<D extends Dag>(d: D): D {
 /**
  * A loop as a graph without cycles: `times` copies of its body with fresh names (`mul#1`, `mul#2`, …). Each carried edge
  * leads from a copy to the next one.
- * @example unroll(dag("mul->relu"), [["relu", "mul"]], 3)
+ * @example graph.unroll(graph.dag("mul->relu"), [["relu", "mul"]], 3).nodes.length // 6
  */
 export function unroll(
   body: Dag,
@@ -123,7 +131,10 @@ export function bytesOf(value: Value): number {
   return sizeOf(value.shape) * bytesPerElement(value.dtype);
 }
 
-/** How long each value lives if the nodes run in their order. Values that nothing reads end where they begin. */
+/**
+ * How long each value lives if the nodes run in their order. Values that nothing reads end where they begin.
+ * @example graph.lifetimes(capture((x: Tensor) => x.sin().cos(), tensor([1]))).length // 3
+ */
 export function lifetimes(graph: Graph): Lifetime[] {
   const first = new Map<Value, number>(graph.values().map((value) => [value, -1]));
   const last = new Map<Value, number>();
@@ -152,7 +163,10 @@ export interface MemoryUse {
   readonly totalBytes: number;
 }
 
-/** Parameters and constants are not counted: they are the caller's. */
+/**
+ * Parameters and constants are not counted: they are the caller's.
+ * @example graph.memoryUse(capture((x: Tensor) => x.sin().cos(), tensor([1]))).peakBytes // 8
+ */
 export function memoryUse(graph: Graph): MemoryUse {
   const made = lifetimes(graph).filter(({ first }) => first >= 0);
   const perNode = graph.nodes.map((_, i) =>

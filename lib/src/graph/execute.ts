@@ -139,7 +139,7 @@ const executables = new WeakMap<Graph, Map<string, Executable>>();
 
 /**
  * Makes a graph ready to run. Made once per graph, device and options.
- * @example const [y] = compile(capture(f, x)).run([x]);
+ * @example graph.compile(capture((x: Tensor) => x.mul(2).add(1), tensor([1, 2]))).run([tensor([3, 4])])[0] // [7, 9]
  */
 export function compile(graph: Graph, options: CompileOptions = {}): Executable {
   const key = JSON.stringify([getDevice(), options.passes ?? null, options.streams ?? 1]);

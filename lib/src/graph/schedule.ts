@@ -26,7 +26,7 @@ export interface TopologicalOrder {
 /**
  * An order in which every node comes after what it needs: nodes whose in-degree is 0 wait in a queue; the one in front
  * runs, and the in-degrees of its successors fall.
- * @example topologicalOrder(dag("a->d, b->c, c->d, d->e")).order // a b c d e
+ * @example graph.topologicalOrder(graph.dag("a->d, b->c, c->d, d->e")).order // ["a", "b", "c", "d", "e"]
  * @throws ValueError naming the cycle, if there is one.
  */
 export function topologicalOrder(d: Dag): TopologicalOrder {
@@ -54,7 +54,10 @@ export function topologicalOrder(d: Dag): TopologicalOrder {
   return { order, steps };
 }
 
-/** Groups of nodes that may run at the same time: each after those that it needs, as early as possible. */
+/**
+ * Groups of nodes that may run at the same time: each after those that it needs, as early as possible.
+ * @example graph.levels(graph.dag("a->c, b->c")) // [["a", "b"], ["c"]]
+ */
 export function levels(d: Dag): string[][] {
   const before = predecessors(d);
   const level = new Map<string, number>();
@@ -73,7 +76,10 @@ export type Cost = (node: string) => number;
 
 const unit: Cost = () => 1;
 
-/** The chain of nodes that takes longest: no schedule is shorter. */
+/**
+ * The chain of nodes that takes longest: no schedule is shorter.
+ * @example graph.criticalPath(graph.dag("a->b->c, d->c")).path // ["a", "b", "c"]
+ */
 export function criticalPath(d: Dag, cost: Cost = unit): { path: string[]; length: number } {
   const tails = tailLengths(d, cost);
   const next = successors(d);
@@ -116,6 +122,7 @@ export interface Schedule {
  * Spreads nodes over streams: whenever one is free, it takes the ready node with the longest chain behind it. At most
  * twice as long as the best schedule (Graham, 1969). One stream gives serial execution.
  * @throws ValueError for less than one stream, a negative cost or a cycle.
+ * @example graph.listSchedule(graph.dag("a->c, b->c"), 2).makespan // 2
  */
 export function listSchedule(d: Dag, streams: number, cost: Cost = unit): Schedule {
   if (!Number.isInteger(streams) || streams < 1)
@@ -149,7 +156,10 @@ export function listSchedule(d: Dag, streams: number, cost: Cost = unit): Schedu
   return { tasks, makespan: Math.max(0, ...tasks.map((task) => task.end)), streams };
 }
 
-/** Rough work of a graph's node, in operations on elements: products of matrices count two per multiplication. */
+/**
+ * Rough work of a graph's node, in operations on elements: products of matrices count two per multiplication.
+ * @example graph.workOf(capture((x: Tensor) => x.sin(), tensor([1, 2, 3])).nodes[0]) > 0 // true
+ */
 export function workOf(node: GraphNode): number {
   const outputs = node.outputs.reduce((sum, output) => sum + sizeOf(output.shape), 0);
   const inner = regionsOf(node.attrs).reduce(

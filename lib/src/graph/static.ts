@@ -46,10 +46,10 @@ interface Captured extends CapturedState {
  * training step can be converted. Control flow over tensors needs `cond` and its like, or `convert` first. Derivatives pass through it.
  * @example
  * const step = toStatic((x: Tensor, y: Tensor) => {
- *   const [loss, grads] = valueAndGrad(lossOf)(model, x, y);
- *   optimizer.step(grads);
- *   return loss;
+ *   const [loss, slope] = valueAndGrad((x: Tensor) => x.sub(y).square().sum())(x);
+ *   return [loss, slope];
  * });
+ * step(tensor([3]), tensor([1]))[1] // [4]
  */
 export function toStatic<A extends unknown[], R>(
   f: (...args: A) => R,

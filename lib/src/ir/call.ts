@@ -123,7 +123,10 @@ export const fusedOp: OpDef<CallAttrs> = defineOp<CallAttrs>({
   samples: [],
 });
 
-/** Runs a graph as one op: on tensors, and under any transformation. */
+/**
+ * Runs a graph as one op: on tensors, and under any transformation.
+ * @example graph.call(capture((x: Tensor) => x.mul(2), tensor([1])), [tensor([21])])[0] // [42]
+ */
 export function call(graph: Graph, inputs: readonly Tensor[]): Tensor[] {
   return bind(callOp, inputs, { graph });
 }

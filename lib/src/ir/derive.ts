@@ -82,7 +82,10 @@ export function walkGraphBack(
   return wanted.map((value) => gradients.get(value) ?? null);
 }
 
-/** (inputs…, gradients of the results…) → (gradients of the inputs…): zeros where none arrive. */
+/**
+ * (inputs…, gradients of the results…) → (gradients of the inputs…): zeros where none arrive.
+ * @example graph.vjpGraph(capture((x: Tensor) => x.square(), tensor([3]))).params.length // 2
+ */
 export const vjpGraph = derived((graph: Graph): Graph => {
   const count = graph.params.length;
   return tidied(
@@ -103,7 +106,10 @@ export interface Partitioned {
   readonly backward: Graph;
 }
 
-/** The forward part computes the results and what the backward part reads of it (but never computes again). */
+/**
+ * The forward part computes the results and what the backward part reads of it (but never computes again).
+ * @example Object.keys(graph.partition(capture((x: Tensor) => x.sin(), tensor([1])))) // ["forward", "backward"]
+ */
 export const partition = derived((graph: Graph): Partitioned => {
   const inputs = graph.params.length;
   const joint = stage(`${graph.name}_joint`, [...graph.params, ...graph.results.map(typeOf)], (given) => {
@@ -182,7 +188,10 @@ export function runWithTangents(
   };
 }
 
-/** (inputs…, tangents of the masked inputs…) → (tangents of the results…): zeros where none arrive. */
+/**
+ * (inputs…, tangents of the masked inputs…) → (tangents of the results…): zeros where none arrive.
+ * @example graph.jvpGraph(capture((x: Tensor) => x.square(), tensor([3])), "1").params.length // 2
+ */
 export const jvpGraph = derived((graph: Graph, mask: Mask): Graph => {
   const count = graph.params.length;
   const carried = graph.params.filter((_, i) => mask[i] === "1");
@@ -196,7 +205,10 @@ export const jvpGraph = derived((graph: Graph, mask: Mask): Graph => {
   );
 });
 
-/** (inputs…, the masked ones with a batch in front) → (results…, each with a batch in front). */
+/**
+ * (inputs…, the masked ones with a batch in front) → (results…, each with a batch in front).
+ * @example graph.batchedGraph(capture((x: Tensor) => x.sin(), tensor([1, 2])), "1", 3).params[0].shape // [3, 2]
+ */
 export const batchedGraph = derived((graph: Graph, mask: Mask, size: number): Graph => {
   const types = graph.params.map((param, i) =>
     mask[i] === "1" ? { dtype: param.dtype, shape: [size, ...param.shape] } : typeOf(param),

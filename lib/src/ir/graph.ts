@@ -119,7 +119,10 @@ export class Graph {
   }
 }
 
-/** The graphs among a node's attributes, with where they stand: `then`, `branches.0`. */
+/**
+ * The graphs among a node's attributes, with where they stand: `then`, `branches.0`.
+ * @example graph.regionsOf({}).length // 0
+ */
 export function regionsOf(attrs: Attrs): [path: string, region: Graph][] {
   const found: [string, Graph][] = [];
   const visit = (value: unknown, path: string): void => {
@@ -144,7 +147,10 @@ export function typeOf({ shape, dtype }: TensorType): TensorType {
   return { shape, dtype };
 }
 
-/** Nodes in the graph and in its regions, at any depth. */
+/**
+ * Nodes in the graph and in its regions, at any depth.
+ * @example graph.countNodes(capture((x: Tensor) => x.sin().add(1), tensor([1, 2]))) // 2
+ */
 export function countNodes(graph: Graph): number {
   return graph.nodes.reduce(
     (sum, node) =>

@@ -12,6 +12,7 @@ export type Environment = Map<Value, Tensor>;
  * The results of a graph on these arguments. Values are released by the garbage collector or the scope around; for
  * speed see `compile`.
  * @throws IRError if number or types of the arguments differ from the parameters.
+ * @example graph.interpret(capture((x: Tensor) => x.mul(3), tensor([1, 2])), [tensor([5, 6])])[0] // [15, 18]
  */
 export function interpret(graph: Graph, args: readonly Tensor[]): Tensor[] {
   const env = startEnvironment(graph, args);

@@ -33,7 +33,10 @@ export interface GraphJson extends JsonBody {
   version: number;
 }
 
-/** @throws IRError if the graph captured values of a running transformation. */
+/**
+ * @throws IRError if the graph captured values of a running transformation.
+ * @example graph.graphFromJson(graph.graphToJson(capture((x: Tensor) => x.sin(), tensor([1])))).nodes.length // 1
+ */
 export function graphToJson(graph: Graph): GraphJson {
   return { format: "mlsys-graph", version: JSON_VERSION, ...encodeBody(freeze(graph)) };
 }
@@ -41,6 +44,7 @@ export function graphToJson(graph: Graph): GraphJson {
 /**
  * The graph of a document, verified.
  * @throws IRError if the document is of another format or version, or describes no well-formed graph.
+ * @example graph.graphFromJson(graph.graphToJson(capture((x: Tensor) => x.sin(), tensor([1])))).params.length // 1
  */
 export function graphFromJson(json: unknown): Graph {
   const document = json as Partial<GraphJson> | null;
@@ -62,7 +66,10 @@ export function graphFromJson(json: unknown): Graph {
   }
 }
 
-/** The graph with the values that it captured turned into constants. */
+/**
+ * The graph with the values that it captured turned into constants.
+ * @example graph.freeze(capture((x: Tensor) => x.mul(variable([2])), tensor([1]))).params.length // 1
+ */
 export function freeze(graph: Graph): Graph {
   const captured = graph.origin.captured ?? [];
   if (captured.length === 0) return graph;

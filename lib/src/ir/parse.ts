@@ -12,6 +12,7 @@ import { verify } from "./verify.js";
 /**
  * The graph that a text describes.
  * @throws IRError with line and column where the text is not in the form, or naming the rule that the graph breaks.
+ * @example graph.parseGraph(graph.printGraph(capture((x: Tensor) => x.sin(), tensor([1])))).nodes.length // 1
  */
 export function parseGraph(text: string): Graph {
   const parser = new Parser(text);

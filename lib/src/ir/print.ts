@@ -25,6 +25,7 @@ export interface PrintOptions {
 /** More elements than this are written as base64, or left out. */
 const WRITTEN_OUT = 8;
 
+/** @example graph.printGraph(capture((x: Tensor) => x.sin(), tensor([1]))).includes("sin") // true */
 export function printGraph(graph: Graph, options: PrintOptions = {}): string {
   return printAt(graph, "", { constants: options.constants ?? "all", locations: options.locations ?? true });
 }

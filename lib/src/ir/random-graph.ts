@@ -2,10 +2,10 @@
 import { randomWords } from "../core/random.js";
 import { sameShape, type TensorType } from "../core/shape.js";
 import type { Tensor } from "../core/tensor.js";
-import { tensor } from "../ops/convert.js";
 import { getOp } from "../ops/registry.js";
 import { GraphBuilder } from "./builder.js";
 import { callOp } from "./call.js";
+import { constantOf } from "./data.js";
 import type { Graph, Value } from "./graph.js";
 
 const UNARY = ["neg", "relu", "tanh", "sin", "abs", "square"];
@@ -30,7 +30,7 @@ export function randomGraph(seed: number, depth = 0): Graph {
   ];
   const constant = (type: TensorType): Value =>
     b.constant(
-      tensor(
+      constantOf(
         Array.from({ length: type.shape.reduce((a, d) => a * d, 1) }, () => random() * 4 - 2),
         type,
       ),
@@ -67,12 +67,9 @@ export function randomGraph(seed: number, depth = 0): Graph {
 export function randomArguments(graph: Graph, seed: number): Tensor[] {
   const random = source(seed ^ 0x5eed);
   return graph.params.map((param) =>
-    tensor(
+    constantOf(
       Array.from({ length: param.shape.reduce((a, d) => a * d, 1) }, () => random() * 2 - 1),
-      {
-        dtype: param.dtype,
-        shape: param.shape,
-      },
+      param,
     ),
   );
 }

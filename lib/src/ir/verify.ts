@@ -5,6 +5,7 @@ import { type Graph, type GraphNode, IRError, regionsOf, type Value } from "./gr
 /**
  * Returns the graph.
  * @throws IRError listing every broken rule.
+ * @example graph.verify(capture((x: Tensor) => x.sin(), tensor([1]))).name // "f"
  */
 export function verify(graph: Graph): Graph {
   const found = problems(graph);
@@ -16,7 +17,10 @@ export function verify(graph: Graph): Graph {
   return graph;
 }
 
-/** What is wrong with a graph, a line each. */
+/**
+ * What is wrong with a graph, a line each.
+ * @example graph.problems(capture((x: Tensor) => x.sin(), tensor([1]))).length // 0
+ */
 export function problems(graph: Graph): string[] {
   const found: string[] = [];
   const ids = new Set<number>();

@@ -15,7 +15,10 @@ function sameShapes(prediction: Tensor, target: TensorLike, where: string): Tens
   return y;
 }
 
-/** Mean of (prediction − target)². */
+/**
+ * Mean of (prediction − target)².
+ * @example nn.mse(tensor([1, 2]), [2, 4]) // 2.5
+ */
 export function mse(prediction: Tensor, target: TensorLike): Tensor {
   return prediction
     .sub(sameShapes(prediction, target, "mse"))
@@ -23,7 +26,10 @@ export function mse(prediction: Tensor, target: TensorLike): Tensor {
     .mean();
 }
 
-/** Mean of |prediction − target|. */
+/**
+ * Mean of |prediction − target|.
+ * @example nn.mae(tensor([1, 2]), [2, 4]) // 1.5
+ */
 export function mae(prediction: Tensor, target: TensorLike): Tensor {
   return prediction
     .sub(sameShapes(prediction, target, "mae"))
@@ -35,6 +41,7 @@ export function mae(prediction: Tensor, target: TensorLike): Tensor {
  * Mean of −ln softmax(logits)[label].
  * @param logits (n, classes), before softmax
  * @param labels integers (n), or probabilities (n, classes)
+ * @example nn.crossEntropy(tensor([[2, 0], [0, 2]]), tensor([0, 0], { dtype: "int32" })) // 1.127
  */
 export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
   const logp = logits.logSoftmax(-1);
@@ -52,7 +59,10 @@ export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
   return logp.takeAlongAxis(labels.expandDims(-1), -1).mean().neg();
 }
 
-/** Mean of −(y·ln σ(x) + (1−y)·ln(1−σ(x))) of logits x, without overflow. */
+/**
+ * Mean of −(y·ln σ(x) + (1−y)·ln(1−σ(x))) of logits x, without overflow.
+ * @example nn.binaryCrossEntropy(tensor([0, 2]), [1, 1]) // 0.41
+ */
 export function binaryCrossEntropy(logits: Tensor, target: TensorLike): Tensor {
   const y = sameShapes(logits, target, "binaryCrossEntropy");
   return logits.softplus().sub(logits.mul(y)).mean();

@@ -13,7 +13,10 @@ const softplusOf = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-
 const between = (x: Tensor, low: number, high: number): Tensor =>
   x.greater(low).logicalAnd(x.less(high)).cast(x.dtype);
 
-/** 1/(1 + e⁻ˣ). */
+/**
+ * 1/(1 + e⁻ˣ).
+ * @example sigmoid([-2, 0, 2]) // [0.1192, 0.5, 0.8808]
+ */
 export const sigmoid = unaryOp("sigmoid", {
   f: (x) => 1 / (1 + Math.exp(-x)),
   derivative: (_, y) => y.mul(y.neg().add(1)),
@@ -21,7 +24,10 @@ export const sigmoid = unaryOp("sigmoid", {
   float: true,
 });
 
-/** max(x, 0); its derivative at 0 is 0. */
+/**
+ * max(x, 0); its derivative at 0 is 0.
+ * @example relu([-1, 2]) // [0, 2]
+ */
 export const relu = unaryOp("relu", {
   f: (x) => (x > 0 || Number.isNaN(x) ? x : 0),
   derivative: (_, y) => y.greater(0).cast(y.dtype),
@@ -30,7 +36,10 @@ export const relu = unaryOp("relu", {
   also: [-2, -0.2],
 });
 
-/** x where positive, else eˣ − 1 (Clevert et al. 2016, α = 1). */
+/**
+ * x where positive, else eˣ − 1 (Clevert et al. 2016, α = 1).
+ * @example elu([-1, 2]) // [-0.6321, 2]
+ */
 export const elu = unaryOp("elu", {
   f: (x) => (x > 0 ? x : Math.expm1(x)),
   derivative: (_, y) => y.add(1).minimum(1),
@@ -40,7 +49,10 @@ export const elu = unaryOp("elu", {
   also: [0.1, 2],
 });
 
-/** x·sigmoid(x) (swish). */
+/**
+ * x·sigmoid(x) (swish).
+ * @example silu([-1, 2]) // [-0.2689, 1.762]
+ */
 export const silu = unaryOp("silu", {
   f: (x) => x / (1 + Math.exp(-x)),
   derivative: (x) => {
@@ -51,7 +63,10 @@ export const silu = unaryOp("silu", {
   float: true,
 });
 
-/** x·Φ(x), exact by erf (Hendrycks & Gimpel 2016). */
+/**
+ * x·Φ(x), exact by erf (Hendrycks & Gimpel 2016).
+ * @example gelu([-1, 2]) // [-0.1587, 1.954]
+ */
 export const gelu = unaryOp("gelu", {
   f: (x) => 0.5 * x * (1 + erfOf(x / Math.SQRT2)),
   derivative: (x) =>
@@ -66,7 +81,10 @@ export const gelu = unaryOp("gelu", {
   also: [3, 9],
 });
 
-/** ln(1 + eˣ) without overflow. */
+/**
+ * ln(1 + eˣ) without overflow.
+ * @example softplus([-1, 2]) // [0.3133, 2.127]
+ */
 export const softplus = unaryOp("softplus", {
   f: softplusOf,
   derivative: (x) => x.sigmoid(),
@@ -74,7 +92,10 @@ export const softplus = unaryOp("softplus", {
   float: true,
 });
 
-/** ln(1/(1 + e⁻ˣ)) without overflow. */
+/**
+ * ln(1/(1 + e⁻ˣ)) without overflow.
+ * @example logSigmoid([-1, 2]) // [-1.313, -0.1269]
+ */
 export const logSigmoid = unaryOp("logSigmoid", {
   f: (x) => Math.min(x, 0) - Math.log1p(Math.exp(-Math.abs(x))),
   derivative: (x) => x.neg().sigmoid(),
@@ -95,7 +116,10 @@ export const softsign = unaryOp("softsign", {
   also: [-2, -0.2],
 });
 
-/** x·tanh(softplus(x)) (Misra 2019). */
+/**
+ * x·tanh(softplus(x)) (Misra 2019).
+ * @example mish([-1, 2]) // [-0.3034, 1.944]
+ */
 export const mish = unaryOp("mish", {
   f: (x) => x * Math.tanh(softplusOf(x)),
   derivative: (x) => {
@@ -106,7 +130,10 @@ export const mish = unaryOp("mish", {
   float: true,
 });
 
-/** Scaled ELU, which keeps mean 0 and variance 1 (Klambauer et al. 2017). */
+/**
+ * Scaled ELU, which keeps mean 0 and variance 1 (Klambauer et al. 2017).
+ * @example selu([-1, 2]) // [-1.111, 2.101]
+ */
 export const selu = unaryOp("selu", {
   f: (x) => SELU_SCALE * (x > 0 ? x : SELU_ALPHA * Math.expm1(x)),
   derivative: (x, y) => y.add(SELU_SCALE * SELU_ALPHA).where(x.lessEqual(0), SELU_SCALE),
@@ -116,7 +143,10 @@ export const selu = unaryOp("selu", {
   also: [-2, -0.1],
 });
 
-/** GELU by its tanh approximation, as in GPT-2: ½x(1 + tanh(√(2/π)(x + 0.044715x³))). */
+/**
+ * GELU by its tanh approximation, as in GPT-2: ½x(1 + tanh(√(2/π)(x + 0.044715x³))).
+ * @example geluTanh([-1, 2]) // [-0.1588, 1.955]
+ */
 export const geluTanh = unaryOp("geluTanh", {
   f: (x) => 0.5 * x * (1 + Math.tanh(SQRT_2_OVER_PI * (x + 0.044715 * x ** 3))),
   derivative: (x) => {
@@ -160,7 +190,10 @@ export const hardSigmoid = unaryOp("hardSigmoid", {
   also: [3.2, 5],
 });
 
-/** x·hardSigmoid(x) (Howard et al. 2019). */
+/**
+ * x·hardSigmoid(x) (Howard et al. 2019).
+ * @example hardSwish([-1, 2, 4]) // [-0.3333, 1.667, 4]
+ */
 export const hardSwish = unaryOp("hardSwish", {
   f: (x) => x * Math.min(Math.max(x / 6 + 0.5, 0), 1),
   derivative: (x) =>

@@ -1,10 +1,16 @@
 /** Signs, squares and roots. */
 import { unaryOp } from "./elementwise.js";
 
-/** −x. */
+/**
+ * −x.
+ * @example neg([1, -2]) // [-1, 2]
+ */
 export const neg = unaryOp("neg", { f: (x) => -x, derivative: () => -1 });
 
-/** |x|. */
+/**
+ * |x|.
+ * @example abs([1, -2]) // [1, 2]
+ */
 export const abs = unaryOp("abs", {
   f: Math.abs,
   derivative: (x) => x.sign(),
@@ -13,13 +19,22 @@ export const abs = unaryOp("abs", {
   also: [-2, -0.2],
 });
 
-/** −1, 0 or 1. */
+/**
+ * −1, 0 or 1.
+ * @example sign([3, 0, -2]) // [1, 0, -1]
+ */
 export const sign = unaryOp("sign", { f: Math.sign });
 
-/** x². */
+/**
+ * x².
+ * @example square([1, -2]) // [1, 4]
+ */
 export const square = unaryOp("square", { f: (x) => x * x, derivative: (x) => x.mul(2), reads: "x" });
 
-/** 1/x. */
+/**
+ * 1/x.
+ * @example reciprocal([2, 4]) // [0.5, 0.25]
+ */
 export const reciprocal = unaryOp("reciprocal", {
   f: (x) => 1 / x,
   derivative: (_, y) => y.square().neg(),
@@ -28,7 +43,10 @@ export const reciprocal = unaryOp("reciprocal", {
   range: [0.4, 2],
 });
 
-/** Square root. */
+/**
+ * Square root.
+ * @example sqrt([4, 9]) // [2, 3]
+ */
 export const sqrt = unaryOp("sqrt", {
   f: Math.sqrt,
   derivative: (_, y) => y.mul(2).reciprocal(),
@@ -37,7 +55,10 @@ export const sqrt = unaryOp("sqrt", {
   range: [0.3, 3],
 });
 
-/** 1/√x. */
+/**
+ * 1/√x.
+ * @example rsqrt([4, 16]) // [0.5, 0.25]
+ */
 export const rsqrt = unaryOp("rsqrt", {
   f: (x) => 1 / Math.sqrt(x),
   derivative: (x, y) => y.div(x).mul(-0.5),

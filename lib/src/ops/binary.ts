@@ -13,19 +13,31 @@ function shareOf(a: Tensor, b: Tensor): Tensor {
     .add(mask(a.equal(b), a.mul(0).add(0.5)));
 }
 
-/** a + b. */
+/**
+ * a + b.
+ * @example add([1, 2], 10) // [11, 12]
+ */
 export const add = binaryOp("add", { f: (a, b) => a + b, partials: [(g) => g, (g) => g], saves: {} });
 
-/** a − b. */
+/**
+ * a − b.
+ * @example sub([1, 2], [[1], [5]]) // [[0, 1], [-4, -3]]
+ */
 export const sub = binaryOp("sub", { f: (a, b) => a - b, partials: [(g) => g, (g) => g.neg()], saves: {} });
 
-/** a · b, elementwise. */
+/**
+ * a · b, elementwise.
+ * @example mul([1, 2], [3, 4]) // [3, 8]
+ */
 export const mul = binaryOp("mul", {
   f: (a, b) => a * b,
   partials: [(g, _, b) => g.mul(b), (g, a) => g.mul(a)],
 });
 
-/** a / b; integers are divided as float32. */
+/**
+ * a / b; integers are divided as float32.
+ * @example div([1, 2], 4) // [0.25, 0.5]
+ */
 export const div = binaryOp("div", {
   f: (a, b) => a / b,
   partials: [(g, _a, b) => g.div(b), (g, _a, b, y) => g.mul(y).div(b).neg()],
@@ -37,7 +49,10 @@ export const div = binaryOp("div", {
   ],
 });
 
-/** aᵇ. */
+/**
+ * aᵇ.
+ * @example pow([2, 3], 2) // [4, 9]
+ */
 export const pow = binaryOp("pow", {
   f: (a, b) => a ** b,
   partials: [
@@ -51,19 +66,28 @@ export const pow = binaryOp("pow", {
   ],
 });
 
-/** The larger one; NaN wins. */
+/**
+ * The larger one; NaN wins.
+ * @example maximum([1, 5], 3) // [3, 5]
+ */
 export const maximum = binaryOp("maximum", {
   f: (a, b) => (a > b || Number.isNaN(a) ? a : b),
   partials: [(g, a, b) => g.mul(shareOf(a, b)), (g, a, b) => g.mul(shareOf(b, a))],
 });
 
-/** The smaller one; NaN wins. */
+/**
+ * The smaller one; NaN wins.
+ * @example minimum([1, 5], 3) // [1, 3]
+ */
 export const minimum = binaryOp("minimum", {
   f: (a, b) => (a < b || Number.isNaN(a) ? a : b),
   partials: [(g, a, b) => g.mul(shareOf(b, a)), (g, a, b) => g.mul(shareOf(a, b))],
 });
 
-/** a − ⌊a/b⌋·b: the remainder with the sign of b, as NumPy's `%`. */
+/**
+ * a − ⌊a/b⌋·b: the remainder with the sign of b, as NumPy's `%`.
+ * @example remainder([7, -7], 3) // [1, 2]
+ */
 export const remainder = binaryOp("remainder", {
   f: (a, b) => a - Math.floor(a / b) * b,
   partials: [(g) => g, (g, a, b) => g.mul(a.div(b).floor()).neg()],
@@ -77,7 +101,10 @@ export const remainder = binaryOp("remainder", {
   ],
 });
 
-/** Angle of the point (b, a), in radians. */
+/**
+ * Angle of the point (b, a), in radians.
+ * @example atan2(1, [1, -1]) // [0.7854, 2.356]
+ */
 export const atan2 = binaryOp("atan2", {
   f: Math.atan2,
   partials: [

@@ -59,13 +59,19 @@ export function withLevel<T>(body: (level: number) => T): T {
   }
 }
 
-/** Calls `listener` before each evaluated op until the returned function is called. */
+/**
+ * Calls `listener` before each evaluated op until the returned function is called.
+ * @example const seen: string[] = []; const stop = extend.onDispatch((op) => seen.push(op.name)); tensor([1]).sin(); stop(); seen // ["sin"]
+ */
 export function onDispatch(listener: DispatchListener): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
 }
 
-/** Applies an op that may have several outputs. */
+/**
+ * Applies an op that may have several outputs.
+ * @example extend.bind(getOp("sort"), [tensor([3, 1, 2])], { axis: 0, descending: false })[1] // [1, 2, 0]
+ */
 export function bind<A extends Attrs>(op: OpDef<A>, inputs: readonly Tensor[], attrs: A): Tensor[] {
   let top: Trace | null = null;
   for (const input of inputs) {
@@ -88,7 +94,10 @@ function escaped(op: string, inputs: readonly Tensor[], trace: Trace): Transform
   );
 }
 
-/** Applies an op with one output. */
+/**
+ * Applies an op with one output.
+ * @example extend.apply(getOp("sin"), [tensor([0, Math.PI / 2])], {}) // [0, 1]
+ */
 export function apply<A extends Attrs>(op: OpDef<A>, inputs: readonly Tensor[], attrs: A): Tensor {
   return bind(op, inputs, attrs)[0];
 }

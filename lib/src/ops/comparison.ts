@@ -3,31 +3,58 @@ import type { Tensor } from "../core/tensor.js";
 import { promote, type TensorLike } from "./convert.js";
 import { binaryOp } from "./elementwise.js";
 
-/** True where a = b. */
+/**
+ * True where a = b.
+ * @example equal([1, 2], 2) // [false, true]
+ */
 export const equal = binaryOp("equal", { f: (a, b) => Number(a === b), bool: true });
 
-/** True where a ≠ b. */
+/**
+ * True where a ≠ b.
+ * @example notEqual([1, 2], 2) // [true, false]
+ */
 export const notEqual = binaryOp("notEqual", { f: (a, b) => Number(a !== b), bool: true });
 
-/** True where a < b. */
+/**
+ * True where a < b.
+ * @example less([1, 2], 2) // [true, false]
+ */
 export const less = binaryOp("less", { f: (a, b) => Number(a < b), bool: true });
 
-/** True where a ≤ b. */
+/**
+ * True where a ≤ b.
+ * @example lessEqual([1, 2], 2) // [true, true]
+ */
 export const lessEqual = binaryOp("lessEqual", { f: (a, b) => Number(a <= b), bool: true });
 
-/** True where a > b. */
+/**
+ * True where a > b.
+ * @example greater([1, 2], 1) // [false, true]
+ */
 export const greater = binaryOp("greater", { f: (a, b) => Number(a > b), bool: true });
 
-/** True where a ≥ b. */
+/**
+ * True where a ≥ b.
+ * @example greaterEqual([1, 2], 2) // [false, true]
+ */
 export const greaterEqual = binaryOp("greaterEqual", { f: (a, b) => Number(a >= b), bool: true });
 
-/** True where both are nonzero. */
+/**
+ * True where both are nonzero.
+ * @example logicalAnd([true, true], [true, false]) // [true, false]
+ */
 export const logicalAnd = binaryOp("logicalAnd", { f: (a, b) => Number(a !== 0 && b !== 0), bool: true });
 
-/** True where one is nonzero. */
+/**
+ * True where one is nonzero.
+ * @example logicalOr([true, false], [false, false]) // [true, false]
+ */
 export const logicalOr = binaryOp("logicalOr", { f: (a, b) => Number(a !== 0 || b !== 0), bool: true });
 
-/** True where exactly one is nonzero. */
+/**
+ * True where exactly one is nonzero.
+ * @example logicalXor([true, true], [true, false]) // [false, true]
+ */
 export const logicalXor = binaryOp("logicalXor", {
   f: (a, b) => Number((a !== 0) !== (b !== 0)),
   bool: true,

@@ -90,7 +90,10 @@ export function convTranspose2d(x: TensorLike, w: TensorLike, options: ConvTrans
   });
 }
 
-/** `convTranspose2d` of sequences (N, I, L) with filters (I, O/groups, K). */
+/**
+ * `convTranspose2d` of sequences (N, I, L) with filters (I, O/groups, K).
+ * @example convTranspose1d([[[1, 2]]], [[[1, 1]]], { stride: 2 }) // [[[1, 1, 2, 2]]]
+ */
 export function convTranspose1d(
   x: TensorLike,
   w: TensorLike,

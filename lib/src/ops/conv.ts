@@ -279,6 +279,7 @@ export function pair(
  * y[n, o, r, c] = Σ x[n, i, r·stride + p·dilation − padding, …] · w[o, i, p, q].
  * @param x images (N, C, H, W)
  * @param w filters (O, C/groups, kH, kW)
+ * @example conv2d([[[[1, 2, 3], [4, 5, 6]]]], [[[[1, 1]]]]) // [[[[3, 5], [9, 11]]]]
  */
 export function conv2d(x: TensorLike, w: TensorLike, options: Conv2dOptions = {}): Tensor {
   const [images, filters] = promote(x, w);

@@ -48,6 +48,7 @@ export const castOp: OpDef<CastAttrs> = defineOp<CastAttrs>({
   samples: [{ shapes: [[2, 3]], attrs: { dtype: "float64" } }],
 });
 
+/** @example cast([1.7, -1.7], "int32") // [1, -1] */
 export function cast(x: TensorLike, dtype: DType): Tensor {
   const t = asTensor(x);
   return t.dtype === dtype ? t : apply(castOp, [t], { dtype });
@@ -113,15 +114,12 @@ const TYPED: readonly [new (n: number) => HostData, DType][] = [
  * @example tensor([[1, 2], [3, 4]]) // float32(2, 2)
  * @throws ShapeError if nested arrays are ragged or `shape` does not fit.
  */
-export function tensor(
-  data: NestedNumbers | HostData | BigInt64Array,
-  options: TensorOptions = {},
-): DenseTensor {
+export function tensor(data: NestedNumbers | HostData | BigInt64Array, options: TensorOptions = {}): Tensor {
   const device = getDevice();
   if (data instanceof BigInt64Array) {
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     const made = denseFromBytes(bytes, options.shape ?? [data.length], "int64", device);
-    return options.dtype ? (cast(made, options.dtype) as DenseTensor) : made;
+    return options.dtype ? cast(made, options.dtype) : made;
   }
   const typed = TYPED.find(([type]) => data instanceof type);
   if (typed) {

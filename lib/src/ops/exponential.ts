@@ -1,10 +1,16 @@
 /** Exponentials and logarithms. */
 import { unaryOp } from "./elementwise.js";
 
-/** eˣ. */
+/**
+ * eˣ.
+ * @example exp([0, 1]) // [1, 2.718]
+ */
 export const exp = unaryOp("exp", { f: Math.exp, derivative: (_, y) => y, reads: "y", float: true });
 
-/** 2ˣ. */
+/**
+ * 2ˣ.
+ * @example exp2([3, -1]) // [8, 0.5]
+ */
 export const exp2 = unaryOp("exp2", {
   f: (x) => 2 ** x,
   derivative: (_, y) => y.mul(Math.LN2),
@@ -12,7 +18,10 @@ export const exp2 = unaryOp("exp2", {
   float: true,
 });
 
-/** eˣ − 1, exact near 0. */
+/**
+ * eˣ − 1, exact near 0.
+ * @example expm1([0, 1]) // [0, 1.718]
+ */
 export const expm1 = unaryOp("expm1", {
   f: Math.expm1,
   derivative: (_, y) => y.add(1),
@@ -20,7 +29,10 @@ export const expm1 = unaryOp("expm1", {
   float: true,
 });
 
-/** Natural logarithm. */
+/**
+ * Natural logarithm.
+ * @example log([1, 10]) // [0, 2.303]
+ */
 export const log = unaryOp("log", {
   f: Math.log,
   derivative: (x) => x.reciprocal(),
@@ -29,7 +41,10 @@ export const log = unaryOp("log", {
   range: [0.3, 3],
 });
 
-/** Logarithm to base 2. */
+/**
+ * Logarithm to base 2.
+ * @example log2([8, 0.5]) // [3, -1]
+ */
 export const log2 = unaryOp("log2", {
   f: Math.log2,
   derivative: (x) => x.mul(Math.LN2).reciprocal(),
@@ -50,7 +65,10 @@ export const log10 = unaryOp("log10", {
   range: [0.3, 3],
 });
 
-/** ln(1 + x), exact near 0. */
+/**
+ * ln(1 + x), exact near 0.
+ * @example log1p([0, 1]) // [0, 0.6931]
+ */
 export const log1p = unaryOp("log1p", {
   f: Math.log1p,
   derivative: (x) => x.add(1).reciprocal(),

@@ -79,7 +79,10 @@ const takeOp: OpDef<AxisAttrs> = defineOp<AxisAttrs>({
   ],
 });
 
-/** Elements (rows, planes …) of `x` at `indices` along `axis`; the indices' shape takes that axis' place. Negative indices count from the back. */
+/**
+ * Elements (rows, planes …) of `x` at `indices` along `axis`; the indices' shape takes that axis' place. Negative indices count from the back.
+ * @example take([[1, 2], [3, 4], [5, 6]], [2, 0]) // [[5, 6], [1, 2]]
+ */
 export function take(x: TensorLike, indices: TensorLike, axis = 0): Tensor {
   const t = asTensor(x);
   return apply(takeOp, [t, asIndices(indices, "take")], { axis: normalizeAxis(axis, t.ndim, "take") });
@@ -140,7 +143,10 @@ const scatterAddOp: OpDef<ScatterAttrs> = defineOp<ScatterAttrs>({
   ],
 });
 
-/** Zeros with `size` along `axis`, to which `values` are added at `indices`; repeated indices add up. */
+/**
+ * Zeros with `size` along `axis`, to which `values` are added at `indices`; repeated indices add up.
+ * @example scatterAdd([0, 2, 0], [1, 2, 3], 4) // [4, 0, 2, 0]
+ */
 export function scatterAdd(indices: TensorLike, values: TensorLike, size: number, axis = 0): Tensor {
   const index = asIndices(indices, "scatterAdd");
   const t = asTensor(values);
@@ -276,7 +282,10 @@ export const scatterAlongOp: OpDef<AlongAttrs> = defineOp<AlongAttrs>({
   ],
 });
 
-/** One element per index along `axis`: `y[i][j] = x[i][index[i][j]]` for axis 1. */
+/**
+ * One element per index along `axis`: `y[i][j] = x[i][index[i][j]]` for axis 1.
+ * @example takeAlongAxis([[1, 2, 3], [4, 5, 6]], [[2], [0]], 1) // [[3], [4]]
+ */
 export function takeAlongAxis(x: TensorLike, indices: TensorLike, axis: number): Tensor {
   const t = asTensor(x);
   return apply(takeAlongOp, [t, asIndices(indices, "takeAlongAxis")], {
@@ -284,7 +293,10 @@ export function takeAlongAxis(x: TensorLike, indices: TensorLike, axis: number):
   });
 }
 
-/** A row of `classes` numbers per index: 1 at the index, else 0. */
+/**
+ * A row of `classes` numbers per index: 1 at the index, else 0.
+ * @example oneHot([2, 0], 3) // [[0, 0, 1], [1, 0, 0]]
+ */
 export function oneHot(indices: TensorLike, classes: number, dtype: DType = DEFAULT_FLOAT): Tensor {
   return asIndices(indices, "oneHot").expandDims(-1).equal(arange(classes)).cast(dtype);
 }
@@ -296,12 +308,18 @@ function triangle(x: TensorLike, keep: (rows: Tensor, columns: Tensor) => Tensor
   return t.where(keep(arange(n).reshape([n, 1]), arange(m)), 0);
 }
 
-/** The lower triangle (column − row ≤ k); zeros above. */
+/**
+ * The lower triangle (column − row ≤ k); zeros above.
+ * @example tril([[1, 2], [3, 4]]) // [[1, 0], [3, 4]]
+ */
 export function tril(x: TensorLike, k = 0): Tensor {
   return triangle(x, (rows, columns) => columns.sub(rows).lessEqual(k));
 }
 
-/** The upper triangle (column − row ≥ k); zeros below. */
+/**
+ * The upper triangle (column − row ≥ k); zeros below.
+ * @example triu([[1, 2], [3, 4]]) // [[1, 2], [0, 4]]
+ */
 export function triu(x: TensorLike, k = 0): Tensor {
   return triangle(x, (rows, columns) => columns.sub(rows).greaterEqual(k));
 }

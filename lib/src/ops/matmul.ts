@@ -83,6 +83,7 @@ export const matmulOp: OpDef<object> = defineOp<object>({
 /**
  * Matrix product. Two axes: rows times columns; one axis: a row before, a column behind, dropped from the result;
  * more: the leading axes are a batch and broadcast.
+ * @example matmul([[1, 2], [3, 4]], [[5], [6]]) // [[17], [39]]
  */
 export function matmul(a: TensorLike, b: TensorLike): Tensor {
   const [x, y] = promote(a, b);
@@ -101,13 +102,19 @@ export function matmul(a: TensorLike, b: TensorLike): Tensor {
   return product.reshape(shape);
 }
 
-/** Σ aᵢbᵢ over the last axis of both. */
+/**
+ * Σ aᵢbᵢ over the last axis of both.
+ * @example dot([1, 2, 3], [4, 5, 6]) // 32
+ */
 export function dot(a: TensorLike, b: TensorLike): Tensor {
   const [x, y] = promote(a, b);
   return x.mul(y).sum(-1);
 }
 
-/** aᵢbⱼ of two vectors: shape (m, n). */
+/**
+ * aᵢbⱼ of two vectors: shape (m, n).
+ * @example outer([1, 2], [3, 4]) // [[3, 4], [6, 8]]
+ */
 export function outer(a: TensorLike, b: TensorLike): Tensor {
   const [x, y] = promote(a, b);
   return x.reshape([-1, 1]).mul(y.reshape([1, -1]));

@@ -125,7 +125,10 @@ function windows(
   });
 }
 
-/** Largest value of each window of images (N, C, H, W); padding counts as −∞. */
+/**
+ * Largest value of each window of images (N, C, H, W); padding counts as −∞.
+ * @example maxPool2d([[[[1, 2], [3, 4]]]], 2) // [[[[4]]]]
+ */
 export function maxPool2d(
   x: TensorLike,
   size: number | readonly [number, number],
@@ -134,7 +137,10 @@ export function maxPool2d(
   return windows(x, size, options, Number.NEGATIVE_INFINITY).max([-2, -1]);
 }
 
-/** Mean of each window of images (N, C, H, W); padding counts as 0. */
+/**
+ * Mean of each window of images (N, C, H, W); padding counts as 0.
+ * @example avgPool2d([[[[1, 2], [3, 4]]]], 2) // [[[[2.5]]]]
+ */
 export function avgPool2d(
   x: TensorLike,
   size: number | readonly [number, number],

@@ -84,13 +84,19 @@ const bitsOp = defineRandom(
   1,
 );
 
-/** The key of a seed (an integer). */
+/**
+ * The key of a seed (an integer).
+ * @example random.key(7).type // "int32(2,)"
+ */
 export function key(seed: number): Tensor {
   if (!Number.isSafeInteger(seed)) throw new ValueError(`random.key: a seed is a whole number, got ${seed}`);
   return tensor([seed | 0, Math.floor(seed / 2 ** 32) | 0], { dtype: "int32" });
 }
 
-/** `count` independent keys from one. */
+/**
+ * `count` independent keys from one.
+ * @example random.split(random.key(7), 3).length // 3
+ */
 export function split(from: Tensor, count = 2): Tensor[] {
   const bits = apply<RandomAttrs>(bitsOp, [from], { shape: [count, 2], dtype: "int32" });
   return Array.from({ length: count }, (_, i) => bits.at(i));
@@ -100,7 +106,10 @@ export interface RandomOptions {
   readonly dtype?: DType;
 }
 
-/** Evenly distributed in [low, high). */
+/**
+ * Evenly distributed in [low, high).
+ * @example random.uniform(random.key(7), [2, 3]).shape // [2, 3]
+ */
 export function uniform(
   from: Tensor,
   shape: Shape,
@@ -112,7 +121,10 @@ export function uniform(
   return low === 0 && high === 1 ? u : u.mul(high - low).add(low);
 }
 
-/** Normally distributed. */
+/**
+ * Normally distributed.
+ * @example random.normal(random.key(7), [1000]).mean().abs().item() < 0.2 // true
+ */
 export function normal(
   from: Tensor,
   shape: Shape,
@@ -124,7 +136,10 @@ export function normal(
   return mean === 0 && deviation === 1 ? z : z.mul(deviation).add(mean);
 }
 
-/** Integers (int32) from low to high − 1. */
+/**
+ * Integers (int32) from low to high − 1.
+ * @example random.randint(random.key(7), [100], 0, 6).max().item() < 6 // true
+ */
 export function randint(from: Tensor, shape: Shape, low: number, high: number): Tensor {
   if (!(high > low)) throw new ValueError(`randint: the range [${low}, ${high}) is empty`);
   const u = apply<RandomAttrs>(uniformOp, [from], { shape: checkShape(shape, "randint"), dtype: "float64" });
@@ -135,7 +150,10 @@ export function randint(from: Tensor, shape: Shape, low: number, high: number): 
     .cast("int32");
 }
 
-/** True with the given probability. */
+/**
+ * True with the given probability.
+ * @example random.bernoulli(random.key(7), [3], 1) // [true, true, true]
+ */
 export function bernoulli(from: Tensor, shape: Shape, probability = 0.5): Tensor {
   return uniform(from, shape).less(probability);
 }
@@ -174,7 +192,10 @@ export class Generator {
   }
 }
 
-/** 0 … n − 1 in the order that `from` determines (Fisher–Yates). */
+/**
+ * 0 … n − 1 in the order that `from` determines (Fisher–Yates).
+ * @example random.shuffledIndices(3, [1, 2]).length // 3
+ */
 export function shuffledIndices(n: number, from: readonly [number, number]): Int32Array {
   const order = Int32Array.from({ length: n }, (_, i) => i);
   const words = randomWords(from, n);
@@ -187,12 +208,22 @@ export function shuffledIndices(n: number, from: readonly [number, number]): Int
 
 let shared = new Generator(0);
 
-/** The generator that initializers and dropout use when they are given none. */
+/**
+ * The generator that initializers and dropout use when they are given none.
+ * @example random.defaultGenerator().uniform([2]).shape // [2]
+ */
 export function defaultGenerator(): Generator {
   return shared;
 }
 
-/** Restarts the default generator from a seed. */
+/**
+ * Restarts the default generator from a seed.
+ * @example
+ * manualSeed(7);
+ * const x = random.defaultGenerator().uniform([2]);
+ * manualSeed(7);
+ * random.defaultGenerator().uniform([2]).equal(x).all() // true
+ */
 export function manualSeed(seed: number): void {
   shared = new Generator(seed);
 }

@@ -10,7 +10,10 @@ import { formatValues } from "./format.js";
 /** Nested arrays of a tensor's values; booleans for bool. */
 export type NestedValues = number | boolean | NestedValues[];
 
-/** The dense tensor under any tracers, or `null` where there is none yet (while a graph is captured or a batch mapped). */
+/**
+ * The dense tensor under any tracers, or `null` where there is none yet (while a graph is captured or a batch mapped).
+ * @example concrete(tensor([1, 2])) // [1, 2]
+ */
 export function concrete(x: Tensor): DenseTensor | null {
   let value: Tensor | null = x;
   while (value !== null && !(value instanceof DenseTensor)) value = value.peel();

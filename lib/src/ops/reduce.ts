@@ -171,56 +171,86 @@ function reduce(name: ReduceName, x: TensorLike, axis: Axes | undefined, keepDim
   return apply(defs.get(name)!, [t], { axes: normalizeAxes(axis, t.ndim, name), keepDims });
 }
 
-/** Sum over `axis` (all axes when absent). Booleans and small integers are summed as int32. */
+/**
+ * Sum over `axis` (all axes when absent). Booleans and small integers are summed as int32.
+ * @example sum([[1, 2], [3, 4]], 1) // [3, 7]
+ */
 export function sum(x: TensorLike, axis?: Axes, keepDims = false): Tensor {
   return reduce("sum", x, axis, keepDims);
 }
 
-/** Product over `axis`. */
+/**
+ * Product over `axis`.
+ * @example prod([2, 3, 4]) // 24
+ */
 export function prod(x: TensorLike, axis?: Axes, keepDims = false): Tensor {
   return reduce("prod", x, axis, keepDims);
 }
 
-/** Largest element along `axis`; NaN wins. */
+/**
+ * Largest element along `axis`; NaN wins.
+ * @example max([[3, 1], [2, 5]], 0) // [3, 5]
+ */
 export function max(x: TensorLike, axis?: Axes, keepDims = false): Tensor {
   return reduce("max", x, axis, keepDims);
 }
 
-/** Smallest element along `axis`; NaN wins. */
+/**
+ * Smallest element along `axis`; NaN wins.
+ * @example min([[3, 1], [2, 5]], 0) // [2, 1]
+ */
 export function min(x: TensorLike, axis?: Axes, keepDims = false): Tensor {
   return reduce("min", x, axis, keepDims);
 }
 
-/** True where some element along `axis` is not 0. */
+/**
+ * True where some element along `axis` is not 0.
+ * @example any([[true, false], [false, false]], 1) // [true, false]
+ */
 export function any(x: TensorLike, axis?: Axes, keepDims = false): Tensor {
   return reduce("any", x, axis, keepDims);
 }
 
-/** True where every element along `axis` is not 0. */
+/**
+ * True where every element along `axis` is not 0.
+ * @example all([[true, false], [true, true]], 1) // [false, true]
+ */
 export function all(x: TensorLike, axis?: Axes, keepDims = false): Tensor {
   return reduce("all", x, axis, keepDims);
 }
 
-/** Arithmetic mean over `axis`; integers are averaged as float32. */
+/**
+ * Arithmetic mean over `axis`; integers are averaged as float32.
+ * @example mean([[1, 2], [3, 4]], 0) // [2, 3]
+ */
 export function mean(x: TensorLike, axis?: Axes, keepDims = false): Tensor {
   const t = asFloat(x);
   const count = sizeOf(normalizeAxes(axis, t.ndim, "mean").map((a) => t.shape[a]));
   return sum(t, axis, keepDims).mul(1 / count);
 }
 
-/** Mean squared distance from the mean over `axis`; `correction` 1 gives the unbiased estimate. */
+/**
+ * Mean squared distance from the mean over `axis`; `correction` 1 gives the unbiased estimate.
+ * @example variance([1, 2, 3, 4]) // 1.25
+ */
 export function variance(x: TensorLike, axis?: Axes, keepDims = false, correction = 0): Tensor {
   const t = asFloat(x);
   const count = sizeOf(normalizeAxes(axis, t.ndim, "variance").map((a) => t.shape[a]));
   return sum(t.sub(mean(t, axis, true)).square(), axis, keepDims).mul(1 / (count - correction));
 }
 
-/** Square root of `variance`. */
+/**
+ * Square root of `variance`.
+ * @example std([1, 2, 3, 4]) // 1.118
+ */
 export function std(x: TensorLike, axis?: Axes, keepDims = false, correction = 0): Tensor {
   return variance(x, axis, keepDims, correction).sqrt();
 }
 
-/** ln Σ eˣ over `axis`, without overflow. */
+/**
+ * ln Σ eˣ over `axis`, without overflow.
+ * @example logSumExp([1000, 1000]) // 1001
+ */
 export function logSumExp(x: TensorLike, axis?: Axes, keepDims = false): Tensor {
   const t = asFloat(x);
   const top = max(t, axis, true).stopGradient();
@@ -282,17 +312,26 @@ function arg(op: OpDef<ArgAttrs>, x: TensorLike, axis: number | undefined): Tens
   return apply(op, [t], { axis: normalizeAxis(axis, t.ndim, op.name) });
 }
 
-/** Index (int32) of the first largest element along `axis`, or in the flattened tensor. */
+/**
+ * Index (int32) of the first largest element along `axis`, or in the flattened tensor.
+ * @example argmax([[3, 1], [2, 5]], 1) // [0, 1]
+ */
 export function argmax(x: TensorLike, axis?: number): Tensor {
   return arg(argmaxOp, x, axis);
 }
 
-/** Index (int32) of the first smallest element along `axis`, or in the flattened tensor. */
+/**
+ * Index (int32) of the first smallest element along `axis`, or in the flattened tensor.
+ * @example argmin([[3, 1], [2, 5]], 1) // [1, 0]
+ */
 export function argmin(x: TensorLike, axis?: number): Tensor {
   return arg(argminOp, x, axis);
 }
 
-/** Sums over the axes that broadcasting to `x`'s shape from `shape` had repeated: its transpose. */
+/**
+ * Sums over the axes that broadcasting to `x`'s shape from `shape` had repeated: its transpose.
+ * @example sumTo(ones([2, 3]), [1, 3]) // [[2, 2, 2]]
+ */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x;
   const lead = x.ndim - shape.length;

@@ -89,21 +89,32 @@ export interface OpDef<A extends Attrs = Attrs> {
 
 const registry = new Map<string, OpDef>();
 
-/** Adds an op. @throws ValueError if the name is taken. */
+/**
+ * Adds an op. @throws ValueError if the name is taken.
+ * @example
+ * const op: extend.OpDef<object> = defineOp<object>({ name: "exampleThird", type: ([x]) => [x], reference: extend.mapReference((x) => x / 3), vjp: ([g]) => [g && g.div(3)], jvp: (_x, [t]) => [t && t.div(3)], batch: extend.elementwiseBatch(() => op), samples: [{ shapes: [[2]] }] });
+ * extend.apply(op, [tensor([6])], {}) // [2]
+ */
 export function defineOp<A extends Attrs>(def: OpDef<A>): OpDef<A> {
   if (registry.has(def.name)) throw new ValueError(`defineOp: an op named "${def.name}" exists already`);
   registry.set(def.name, def as unknown as OpDef);
   return def;
 }
 
-/** @throws ValueError if no op has this name. */
+/**
+ * @throws ValueError if no op has this name.
+ * @example getOp("matmul").kind // "contraction"
+ */
 export function getOp(name: string): OpDef {
   const def = registry.get(name);
   if (!def) throw new ValueError(`unknown op "${name}"; ops() lists those there are`);
   return def;
 }
 
-/** Every op, by name. */
+/**
+ * Every op, by name.
+ * @example ops().some((op) => op.name === "matmul") // true
+ */
 export function ops(): OpDef[] {
   return [...registry.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -9,13 +9,22 @@ function roundHalfToEven(x: number): number {
   return low % 2 === 0 ? low : low + 1;
 }
 
-/** Largest integer not above x. */
+/**
+ * Largest integer not above x.
+ * @example floor([1.7, -1.2]) // [1, -2]
+ */
 export const floor = unaryOp("floor", { f: Math.floor });
 
-/** Smallest integer not below x. */
+/**
+ * Smallest integer not below x.
+ * @example ceil([1.2, -1.7]) // [2, -1]
+ */
 export const ceil = unaryOp("ceil", { f: Math.ceil });
 
-/** Nearest integer, halves to the even one. */
+/**
+ * Nearest integer, halves to the even one.
+ * @example round([0.5, 1.5, -1.2]) // [0, 2, -1]
+ */
 export const round = unaryOp("round", { f: roundHalfToEven });
 
 /**
@@ -35,10 +44,16 @@ export const frac = unaryOp("frac", {
   also: [-1.9, -1.1],
 });
 
-/** True where x is NaN. */
+/**
+ * True where x is NaN.
+ * @example isnan([1, 0 / 0]) // [false, true]
+ */
 export const isnan = unaryOp("isnan", { f: (x) => Number(Number.isNaN(x)), bool: true });
 
-/** True where x is neither NaN nor infinite. */
+/**
+ * True where x is neither NaN nor infinite.
+ * @example isfinite([1, 1 / 0]) // [true, false]
+ */
 export const isfinite = unaryOp("isfinite", { f: (x) => Number(Number.isFinite(x)), bool: true });
 
 /**
@@ -56,7 +71,10 @@ export const isinf = unaryOp("isinf", {
  */
 export const signbit = unaryOp("signbit", { f: (x) => Number(x < 0 || Object.is(x, -0)), bool: true });
 
-/** True where x is 0. */
+/**
+ * True where x is 0.
+ * @example logicalNot([true, false]) // [false, true]
+ */
 export const logicalNot = unaryOp("logicalNot", { f: (x) => Number(x === 0), bool: true });
 
 declare module "../core/tensor.js" {

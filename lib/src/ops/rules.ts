@@ -12,7 +12,12 @@ export function broadcastPositions(input: HostArray, shape: Shape): Int32Array {
   return elementPositions(sameShape(input.shape, shape) ? input : broadcastLayout(input, shape, "broadcast"));
 }
 
-/** Reference kernel that computes each output element from the elements at the same (broadcast) place. */
+/**
+ * Reference kernel that computes each output element from the elements at the same (broadcast) place.
+ * @example
+ * const op = defineOp<object>({ name: "exampleTwice", type: ([x]) => [x], reference: extend.mapReference((x) => 2 * x), vjp: "not differentiable", jvp: "not differentiable", batch: extend.elementwiseBatch(() => op), samples: [] }) as extend.OpDef<object>;
+ * extend.apply(op, [tensor([21])], {}) // [42]
+ */
 export function mapReference(f: (...x: number[]) => number): Kernel<unknown> {
   return (inputs, [out]) => {
     const positions = inputs.map((input) => broadcastPositions(input, out.shape));
@@ -33,12 +38,18 @@ export function batchToFront(x: Tensor, axis: number | null): Tensor {
   return x.transpose(order);
 }
 
-/** The input with a batch in front, repeated if it had none. */
+/**
+ * The input with a batch in front, repeated if it had none.
+ * @example extend.withBatch(ones([2, 5]), 1, 5).shape // [5, 2]
+ */
 export function withBatch(x: Tensor, axis: number | null, size: number): Tensor {
   return axis === null ? x.broadcastTo([size, ...x.shape]) : batchToFront(x, axis);
 }
 
-/** Batching rule of elementwise ops: align ranks behind the batch axis, then broadcasting does the rest. */
+/**
+ * Batching rule of elementwise ops: align ranks behind the batch axis, then broadcasting does the rest.
+ * @example vmap((x: Tensor) => extend.apply(getOp("sin"), [x], {}))(zeros([3])).shape // [3]
+ */
 export function elementwiseBatch<A extends Attrs>(op: () => OpDef<A>): BatchRule<A> {
   return (inputs, axes, attrs) => {
     const rank = Math.max(...inputs.map((x, i) => x.ndim - (axes[i] === null ? 0 : 1)));
@@ -54,7 +65,10 @@ export function elementwiseBatch<A extends Attrs>(op: () => OpDef<A>): BatchRule
   };
 }
 
-/** Batching rule of ops with one batched input whose attributes name axes: `shift` moves them behind the batch. */
+/**
+ * Batching rule of ops with one batched input whose attributes name axes: `shift` moves them behind the batch.
+ * @example typeof extend.shiftedBatch(() => getOp("sin"), (attrs) => attrs) // "function"
+ */
 export function shiftedBatch<A extends Attrs>(
   op: () => OpDef<A>,
   shift: (attrs: A, size: number, inner: Shape) => A,
@@ -66,7 +80,10 @@ export function shiftedBatch<A extends Attrs>(
   };
 }
 
-/** Batching rule that folds the batch into an axis by running the op once per element; for ops that are rarely mapped. */
+/**
+ * Batching rule that folds the batch into an axis by running the op once per element; for ops that are rarely mapped.
+ * @example typeof extend.loopedBatch(() => getOp("sin")) // "function"
+ */
 export function loopedBatch<A extends Attrs>(op: () => OpDef<A>): BatchRule<A> {
   return (inputs, axes, attrs, size) => {
     const runs: Tensor[][] = [];

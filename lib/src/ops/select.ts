@@ -58,7 +58,10 @@ const whereOp: OpDef<object> = defineOp<object>({
   ],
 });
 
-/** Elements of `a` where `condition` is not 0, else of `b`; all three broadcast. */
+/**
+ * Elements of `a` where `condition` is not 0, else of `b`; all three broadcast.
+ * @example where([true, false], [1, 2], [10, 20]) // [1, 20]
+ */
 export function where(condition: TensorLike, a: TensorLike, b: TensorLike): Tensor {
   const [x, y] = promote(a, b);
   const c = asTensor(condition);
@@ -87,7 +90,10 @@ function inside(x: Tensor, { low, high }: ClipAttrs): Tensor {
   return x.greaterEqual(low).logicalAnd(x.lessEqual(high));
 }
 
-/** Limits values to [low, high]; the gradient is 0 outside. */
+/**
+ * Limits values to [low, high]; the gradient is 0 outside.
+ * @example clip([-1, 0.5, 3], 0, 1) // [0, 0.5, 1]
+ */
 export function clip(x: TensorLike, low: number, high: number): Tensor {
   return apply(clipOp, [asTensor(x)], { low, high });
 }
@@ -112,7 +118,10 @@ const leakyReluOp: OpDef<LeakyAttrs> = defineOp<LeakyAttrs>({
   ],
 });
 
-/** x where positive, else slope·x. */
+/**
+ * x where positive, else slope·x.
+ * @example leakyRelu([-1, 2], 0.1) // [-0.1, 2]
+ */
 export function leakyRelu(x: TensorLike, slope = 0.01): Tensor {
   return apply(leakyReluOp, [asFloat(x)], { slope });
 }

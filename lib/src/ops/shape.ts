@@ -52,7 +52,10 @@ const reshapeOp: OpDef<ShapeAttrs> = defineOp<ShapeAttrs>({
   ],
 });
 
-/** The same elements in row-major order under a new shape; one size may be −1: what is left over. */
+/**
+ * The same elements in row-major order under a new shape; one size may be −1: what is left over.
+ * @example reshape([1, 2, 3, 4], [2, -1]) // [[1, 2], [3, 4]]
+ */
 export function reshape(x: TensorLike, shape: Shape): Tensor {
   const t = asTensor(x);
   const open = shape.indexOf(-1);
@@ -97,7 +100,10 @@ const transposeOp: OpDef<TransposeAttrs> = defineOp<TransposeAttrs>({
   ],
 });
 
-/** Reorders the axes; without `axes` their order is reversed. */
+/**
+ * Reorders the axes; without `axes` their order is reversed.
+ * @example transpose([[1, 2, 3], [4, 5, 6]]) // [[1, 4], [2, 5], [3, 6]]
+ */
 export function transpose(x: TensorLike, axes?: readonly number[]): Tensor {
   const t = asTensor(x);
   const order = axes
@@ -111,7 +117,10 @@ export function transpose(x: TensorLike, axes?: readonly number[]): Tensor {
   return order.every((a, i) => a === i) ? t : apply(transposeOp, [t], { axes: order });
 }
 
-/** Exchanges two axes. */
+/**
+ * Exchanges two axes.
+ * @example swapAxes([[1, 2], [3, 4]], 0, 1) // [[1, 3], [2, 4]]
+ */
 export function swapAxes(x: TensorLike, a: number, b: number): Tensor {
   const t = asTensor(x);
   const order = t.shape.map((_, i) => i);
@@ -144,7 +153,10 @@ const broadcastOp: OpDef<ShapeAttrs> = defineOp<ShapeAttrs>({
   ],
 });
 
-/** Repeats axes of size 1, and puts new ones in front, until the shape is reached. No copy is made. */
+/**
+ * Repeats axes of size 1, and puts new ones in front, until the shape is reached. No copy is made.
+ * @example broadcastTo([1, 2], [2, 2]) // [[1, 2], [1, 2]]
+ */
 export function broadcastTo(x: TensorLike, shape: Shape): Tensor {
   const t = asTensor(x);
   if (t.ndim === shape.length && t.shape.every((dim, i) => dim === shape[i])) return t;
@@ -242,7 +254,7 @@ function resolveRange(
 
 /**
  * The part of a tensor that an index names, without a copy.
- * @example slice(x, "1:3", "...", -1)
+ * @example slice([[1, 2, 3], [4, 5, 6]], ":", "::-2") // [[3, 1], [6, 4]]
  * @throws ShapeError for a position outside its axis or too many indices.
  */
 export function slice(x: TensorLike, ...indices: readonly Index[]): Tensor {
@@ -296,14 +308,20 @@ export function slice(x: TensorLike, ...indices: readonly Index[]): Tensor {
     : reshape(part, shape);
 }
 
-/** Inserts an axis of size 1 at `axis` of the result. */
+/**
+ * Inserts an axis of size 1 at `axis` of the result.
+ * @example expandDims([1, 2], 1) // [[1], [2]]
+ */
 export function expandDims(x: TensorLike, axis: number): Tensor {
   const t = asTensor(x);
   const at = normalizeAxis(axis, t.ndim + 1, "expandDims");
   return reshape(t, [...t.shape.slice(0, at), 1, ...t.shape.slice(at)]);
 }
 
-/** Removes axes of size 1 (all of them when `axis` is absent). */
+/**
+ * Removes axes of size 1 (all of them when `axis` is absent).
+ * @example squeeze([[1], [2]], 1) // [1, 2]
+ */
 export function squeeze(x: TensorLike, axis?: number | readonly number[]): Tensor {
   const t = asTensor(x);
   const axes =
@@ -319,20 +337,29 @@ export function squeeze(x: TensorLike, axis?: number | readonly number[]): Tenso
   );
 }
 
-/** Merges the axes from `start` on into one. */
+/**
+ * Merges the axes from `start` on into one.
+ * @example flatten([[1, 2], [3, 4]]) // [1, 2, 3, 4]
+ */
 export function flatten(x: TensorLike, start = 0): Tensor {
   const t = asTensor(x);
   return reshape(t, [...t.shape.slice(0, start), sizeOf(t.shape.slice(start))]);
 }
 
-/** Reverses the order along the axes (all when absent). */
+/**
+ * Reverses the order along the axes (all when absent).
+ * @example flip([[1, 2], [3, 4]], 1) // [[2, 1], [4, 3]]
+ */
 export function flip(x: TensorLike, axis?: number | readonly number[]): Tensor {
   const t = asTensor(x);
   const axes = normalizeAxes(axis, t.ndim, "flip");
   return slice(t, ...t.shape.map((_, i): Index => (axes.includes(i) ? [null, null, -1] : [null, null])));
 }
 
-/** Surrounds the tensor with `value`: `widths[i]` elements before and after along axis i. */
+/**
+ * Surrounds the tensor with `value`: `widths[i]` elements before and after along axis i.
+ * @example pad([1, 2], [[1, 2]], 9) // [9, 1, 2, 9, 9]
+ */
 export function pad(
   x: TensorLike,
   widths: readonly (readonly [before: number, after: number])[],
@@ -444,13 +471,19 @@ function common(tensors: readonly TensorLike[], where: string): Tensor[] {
   return tensors.map((t) => asTensor(t).cast(widest.dtype));
 }
 
-/** Joins tensors along an existing axis. */
+/**
+ * Joins tensors along an existing axis.
+ * @example concat([[1, 2], [3]]) // [1, 2, 3]
+ */
 export function concat(tensors: readonly TensorLike[], axis = 0): Tensor {
   const list = common(tensors, "concat");
   return apply(concatOp, list, { axis: normalizeAxis(axis, list[0].ndim, "concat") });
 }
 
-/** Joins tensors of one shape along a new axis. */
+/**
+ * Joins tensors of one shape along a new axis.
+ * @example stack([[1, 2], [3, 4]], 1) // [[1, 3], [2, 4]]
+ */
 export function stack(tensors: readonly TensorLike[], axis = 0): Tensor {
   const list = common(tensors, "stack");
   const at = normalizeAxis(axis, list[0].ndim + 1, "stack");
@@ -460,7 +493,10 @@ export function stack(tensors: readonly TensorLike[], axis = 0): Tensor {
   );
 }
 
-/** Cuts a tensor into equal parts (a number) or parts of given sizes along an axis. */
+/**
+ * Cuts a tensor into equal parts (a number) or parts of given sizes along an axis.
+ * @example split([1, 2, 3, 4], 2)[1] // [3, 4]
+ */
 export function split(x: TensorLike, parts: number | readonly number[], axis = 0): Tensor[] {
   const t = asTensor(x);
   const at = normalizeAxis(axis, t.ndim, "split");
@@ -478,7 +514,10 @@ export function split(x: TensorLike, parts: number | readonly number[], axis = 0
   });
 }
 
-/** Repeats the whole tensor `counts[i]` times along axis i. */
+/**
+ * Repeats the whole tensor `counts[i]` times along axis i.
+ * @example tile([1, 2], [2, 2]) // [[1, 2, 1, 2], [1, 2, 1, 2]]
+ */
 export function tile(x: TensorLike, counts: readonly number[]): Tensor {
   const t = asTensor(x);
   const rank = Math.max(t.ndim, counts.length);
@@ -512,7 +551,10 @@ const stopGradientOp: OpDef<object> = defineOp<object>({
   samples: [{ shapes: [[2, 3]] }],
 });
 
-/** The same values, constant to every derivative. */
+/**
+ * The same values, constant to every derivative.
+ * @example grad((x: Tensor) => x.mul(stopGradient(x)))(tensor(3)) // 3
+ */
 export function stopGradient(x: TensorLike): Tensor {
   return apply(stopGradientOp, [asTensor(x)], {});
 }

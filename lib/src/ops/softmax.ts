@@ -65,13 +65,19 @@ const logSoftmaxOp: OpDef<SoftmaxAttrs> = defineOp<SoftmaxAttrs>({
   ],
 });
 
-/** eˣ / Σeˣ along `axis`. */
+/**
+ * eˣ / Σeˣ along `axis`.
+ * @example softmax([1, 2, 3]) // [0.09003, 0.2447, 0.6652]
+ */
 export function softmax(x: TensorLike, axis = -1): Tensor {
   const t = asFloat(x);
   return apply(softmaxOp, [t], { axis: normalizeAxis(axis, t.ndim, "softmax") });
 }
 
-/** ln softmax(x) along `axis`. */
+/**
+ * ln softmax(x) along `axis`.
+ * @example logSoftmax([1, 2, 3]) // [-2.408, -1.408, -0.4076]
+ */
 export function logSoftmax(x: TensorLike, axis = -1): Tensor {
   const t = asFloat(x);
   return apply(logSoftmaxOp, [t], { axis: normalizeAxis(axis, t.ndim, "logSoftmax") });

@@ -16,7 +16,10 @@ import {
   polygamma as polygammaOf,
 } from "./special.js";
 
-/** Gauss error function. */
+/**
+ * Gauss error function.
+ * @example erf([0, 0.5]) // [0, 0.5205]
+ */
 export const erf = unaryOp("erf", {
   f: erfOf,
   derivative: (x) =>

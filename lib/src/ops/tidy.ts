@@ -7,6 +7,7 @@ import { closeScope, openScope } from "../runtime/tidy.js";
 /**
  * Runs `body`; the tensors made in it are disposed when it ends, except those in the value it returns (at any depth).
  * @throws ValueError if `body` is asynchronous: its tensors would be disposed while it still runs.
+ * @example tidy(() => tensor([1, 2]).add(1).mul(2)) // [4, 6]
  */
 export function tidy<T>(body: () => T): T {
   openScope();

@@ -1,13 +1,22 @@
 /** Angles, and the hyperbolic functions. */
 import { unaryOp } from "./elementwise.js";
 
-/** Sine of radians. */
+/**
+ * Sine of radians.
+ * @example sin([0, Math.PI / 2]) // [0, 1]
+ */
 export const sin = unaryOp("sin", { f: Math.sin, derivative: (x) => x.cos(), reads: "x", float: true });
 
-/** Cosine of radians. */
+/**
+ * Cosine of radians.
+ * @example cos([0, Math.PI]) // [1, -1]
+ */
 export const cos = unaryOp("cos", { f: Math.cos, derivative: (x) => x.sin().neg(), reads: "x", float: true });
 
-/** Tangent of radians. */
+/**
+ * Tangent of radians.
+ * @example tan([0, 1]) // [0, 1.557]
+ */
 export const tan = unaryOp("tan", {
   f: Math.tan,
   derivative: (_, y) => y.square().add(1),
@@ -16,7 +25,10 @@ export const tan = unaryOp("tan", {
   range: [-1, 1],
 });
 
-/** Inverse sine, in radians. */
+/**
+ * Inverse sine, in radians.
+ * @example asin([0, 1]) // [0, 1.571]
+ */
 export const asin = unaryOp("asin", {
   f: Math.asin,
   derivative: (x) => x.square().neg().add(1).rsqrt(),
@@ -25,7 +37,10 @@ export const asin = unaryOp("asin", {
   range: [-0.8, 0.8],
 });
 
-/** Inverse cosine, in radians. */
+/**
+ * Inverse cosine, in radians.
+ * @example acos([1, 0]) // [0, 1.571]
+ */
 export const acos = unaryOp("acos", {
   f: Math.acos,
   derivative: (x) => x.square().neg().add(1).rsqrt().neg(),
@@ -34,7 +49,10 @@ export const acos = unaryOp("acos", {
   range: [-0.8, 0.8],
 });
 
-/** Inverse tangent, in radians. */
+/**
+ * Inverse tangent, in radians.
+ * @example atan([0, 1]) // [0, 0.7854]
+ */
 export const atan = unaryOp("atan", {
   f: Math.atan,
   derivative: (x) => x.square().add(1).reciprocal(),
@@ -42,13 +60,22 @@ export const atan = unaryOp("atan", {
   float: true,
 });
 
-/** Hyperbolic sine. */
+/**
+ * Hyperbolic sine.
+ * @example sinh([0, 1]) // [0, 1.175]
+ */
 export const sinh = unaryOp("sinh", { f: Math.sinh, derivative: (x) => x.cosh(), reads: "x", float: true });
 
-/** Hyperbolic cosine. */
+/**
+ * Hyperbolic cosine.
+ * @example cosh([0, 1]) // [1, 1.543]
+ */
 export const cosh = unaryOp("cosh", { f: Math.cosh, derivative: (x) => x.sinh(), reads: "x", float: true });
 
-/** Hyperbolic tangent. */
+/**
+ * Hyperbolic tangent.
+ * @example tanh([0, 1]) // [0, 0.7616]
+ */
 export const tanh = unaryOp("tanh", {
   f: Math.tanh,
   derivative: (_, y) => y.square().neg().add(1),
@@ -56,7 +83,10 @@ export const tanh = unaryOp("tanh", {
   float: true,
 });
 
-/** Inverse hyperbolic sine. */
+/**
+ * Inverse hyperbolic sine.
+ * @example asinh([0, 1]) // [0, 0.8814]
+ */
 export const asinh = unaryOp("asinh", {
   f: Math.asinh,
   derivative: (x) => x.square().add(1).rsqrt(),
@@ -64,7 +94,10 @@ export const asinh = unaryOp("asinh", {
   float: true,
 });
 
-/** Inverse hyperbolic cosine, of numbers from 1. */
+/**
+ * Inverse hyperbolic cosine, of numbers from 1.
+ * @example acosh([1, 2]) // [0, 1.317]
+ */
 export const acosh = unaryOp("acosh", {
   f: Math.acosh,
   derivative: (x) => x.square().sub(1).rsqrt(),
@@ -73,7 +106,10 @@ export const acosh = unaryOp("acosh", {
   range: [1.2, 3],
 });
 
-/** Inverse hyperbolic tangent, of numbers between −1 and 1. */
+/**
+ * Inverse hyperbolic tangent, of numbers between −1 and 1.
+ * @example atanh([0, 0.5]) // [0, 0.5493]
+ */
 export const atanh = unaryOp("atanh", {
   f: Math.atanh,
   derivative: (x) => x.square().neg().add(1).reciprocal(),
@@ -110,7 +146,10 @@ export const deg2rad = unaryOp("deg2rad", {
   float: true,
 });
 
-/** Radians to degrees. */
+/**
+ * Radians to degrees.
+ * @example rad2deg(Math.PI) // 180
+ */
 export const rad2deg = unaryOp("rad2deg", {
   f: (x) => (x * 180) / Math.PI,
   derivative: () => 180 / Math.PI,

@@ -16,19 +16,30 @@ interface DeviceEntry {
 const entries = new Map<string, DeviceEntry>();
 let current = "cpu";
 
-/** Makes a device known; `probe` says whether this machine has it. */
+/**
+ * Makes a device known; `probe` says whether this machine has it.
+ * @example
+ * extend.registerDevice("example", () => ({ available: false, detail: "an example" }));
+ * devices().find((device) => device.name === "example")?.detail // "an example"
+ */
 export function registerDevice(name: string, probe: () => Omit<DeviceInfo, "name">): void {
   entries.set(name, { name, probe: () => ({ name, ...probe() }) });
 }
 
 registerDevice("cpu", () => ({ available: true, detail: "reference kernels in TypeScript, one thread" }));
 
-/** Every known device, with what is there and what is missing. */
+/**
+ * Every known device, with what is there and what is missing.
+ * @example devices().map((device) => device.name).includes("cpu") // true
+ */
 export function devices(): DeviceInfo[] {
   return [...entries.values()].map((entry) => entry.probe());
 }
 
-/** The device that ops run on. */
+/**
+ * The device that ops run on.
+ * @example devices().some((device) => device.name === getDevice()) // true
+ */
 export function getDevice(): string {
   return current;
 }
@@ -36,6 +47,7 @@ export function getDevice(): string {
 /**
  * Chooses the device that ops run on from now on.
  * @throws DeviceError if it is unknown or this machine does not have it.
+ * @example setDevice(getDevice())
  */
 export function setDevice(name: string): void {
   const entry = entries.get(name);

@@ -99,11 +99,15 @@ export function reserve(bytes: number): number {
   return extend(sizeClass(bytes));
 }
 
+/** @example heapStats().liveBytes > 0 // true */
 export function heapStats(): HeapStats {
   return { liveBytes, peakBytes, liveStorages, committedBytes: committed, freeBytes };
 }
 
-/** Starts a new measurement of `peakBytes`. */
+/**
+ * Starts a new measurement of `peakBytes`.
+ * @example resetPeak(); heapStats().peakBytes === heapStats().liveBytes // true
+ */
 export function resetPeak(): void {
   peakBytes = liveBytes;
 }

@@ -57,7 +57,10 @@ export function commit(outputs: readonly HostArray[]): void {
   for (const output of outputs) output.commit?.();
 }
 
-/** Positions in `data` of every element in row-major order. */
+/**
+ * Positions in `data` of every element in row-major order.
+ * @example extend.elementPositions({ shape: [2, 2], strides: [1, 2], offset: 0 }) // [0, 2, 1, 3]
+ */
 export function elementPositions(array: Layout): Int32Array {
   const { shape, strides, offset } = array;
   let size = 1;

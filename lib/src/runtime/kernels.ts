@@ -22,18 +22,27 @@ export interface DeviceKernel<A = never> {
 
 const byDevice = new Map<string, Map<string, DeviceKernel>>();
 
-/** Adds a device's kernel for an op; the last one registered wins. */
+/**
+ * Adds a device's kernel for an op; the last one registered wins.
+ * @example
+ * extend.registerKernel("example", { op: "sin", run: () => {} });
+ * extend.kernelOps("example") // ["sin"]
+ */
 export function registerKernel<A>(device: string, kernel: DeviceKernel<A>): void {
   const kernels = byDevice.get(device) ?? new Map<string, DeviceKernel>();
   byDevice.set(device, kernels);
   kernels.set(kernel.op, kernel as DeviceKernel);
 }
 
+/** @example extend.findKernel("wasm", "matmul")?.op // "matmul" */
 export function findKernel(device: string, op: string): DeviceKernel<unknown> | undefined {
   return byDevice.get(device)?.get(op) as DeviceKernel<unknown> | undefined;
 }
 
-/** The ops for which a device has its own kernel. */
+/**
+ * The ops for which a device has its own kernel.
+ * @example extend.kernelOps("wasm").includes("matmul") // true
+ */
 export function kernelOps(device: string): string[] {
   return [...(byDevice.get(device)?.keys() ?? [])].sort();
 }

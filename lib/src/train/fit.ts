@@ -72,7 +72,12 @@ const YIELD_EVERY = 50;
 
 /**
  * Trains `model` on batches. Tensors that `data` makes for a batch are disposed after its step.
- * @example const history = await fit(model, batches({ x, y }, { size: 32, shuffle: true }), { loss: nn.crossEntropy, optimizer, epochs: 3 });
+ * @example
+ * const model = new nn.Dense(2, 1);
+ * const optimizer = new optim.SGD(model, { lr: 0.1 });
+ * const rows = data.batches({ x: ones([4, 2]), y: ones([4, 1]) }, { size: 2 });
+ * const history = await fit(model, rows, { loss: nn.mse, optimizer, epochs: 3, progress: false });
+ * history.epochEnds.length // 3
  * @throws ValueError if the loss becomes NaN or infinite, with the step (the weights are those before it); if there is
  *   no batch; if there are metrics and no data for them.
  */
@@ -180,6 +185,7 @@ function trainingStep(
 /**
  * Metrics of a model over batches, weighted by their sizes. The model is in evaluation mode meanwhile.
  * @throws ValueError if there is no row.
+ * @example train.evaluate(new nn.Dense(2, 3), data.batches({ x: ones([4, 2]), y: zeros([4], { dtype: "int32" }) }, { size: 2 }), { loss: nn.crossEntropy }).loss > 0 // true
  */
 export function evaluate(
   model: Model,

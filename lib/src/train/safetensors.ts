@@ -60,6 +60,7 @@ interface Header {
 /**
  * The bytes of a safetensors file.
  * @throws ValueError for a tensor named `__metadata__`.
+ * @example train.encodeSafetensors({ w: tensor([1, 2]) }).length // 72
  */
 export function encodeSafetensors(
   tensors: NamedTensors,
@@ -78,6 +79,7 @@ export function encodeSafetensors(
 /**
  * The tensors of a safetensors file.
  * @throws MlsysError naming the entry if the file is cut short, overlaps, has gaps or holds unknown dtypes.
+ * @example train.decodeSafetensors(train.encodeSafetensors({ w: tensor([1, 2]) })).get("w") // [1, 2]
  */
 export function decodeSafetensors(bytes: Uint8Array, where = "safetensors"): Map<string, DenseTensor> {
   const length = headerLength(bytes.subarray(0, PREFIX), bytes.length, where);
@@ -88,7 +90,10 @@ export function decodeSafetensors(bytes: Uint8Array, where = "safetensors"): Map
   ); // slices are aligned, whatever the file's own alignment
 }
 
-/** Writes tensors to a file: first beside it, then in its place, so that a crash leaves the old file whole. */
+/**
+ * Writes tensors to a file: first beside it, then in its place, so that a crash leaves the old file whole.
+ * @example await train.saveSafetensors("/tmp/mlsys-example.safetensors", { w: tensor([1, 2]) })
+ */
 export async function saveSafetensors(
   file: string,
   tensors: NamedTensors,
@@ -115,6 +120,7 @@ export async function saveSafetensors(
 /**
  * Reads the tensors of a file, one after the other.
  * @throws MlsysError naming the file and the entry if it is damaged.
+ * @example await train.saveSafetensors("/tmp/mlsys-example.safetensors", { w: tensor([1, 2]) }); (await train.loadSafetensors("/tmp/mlsys-example.safetensors")).get("w") // [1, 2]
  */
 export async function loadSafetensors(file: string): Promise<Map<string, DenseTensor>> {
   return withHeader(file, async ({ entries }, handle, start) => {
@@ -128,7 +134,10 @@ export async function loadSafetensors(file: string): Promise<Map<string, DenseTe
   });
 }
 
-/** What a file holds; its elements are not read. @throws MlsysError if the header is damaged. */
+/**
+ * What a file holds; its elements are not read. @throws MlsysError if the header is damaged.
+ * @example await train.saveSafetensors("/tmp/mlsys-example.safetensors", { w: tensor([1, 2]) }); (await train.readSafetensorsHeader("/tmp/mlsys-example.safetensors")).tensors.get("w")?.dtype // "float32"
+ */
 export async function readSafetensorsHeader(file: string): Promise<SafetensorsHeader> {
   return withHeader(file, async ({ metadata, entries }) => ({
     metadata,

@@ -13,7 +13,10 @@ export interface PublishOptions {
 
 type Publish = (bundle: MimeBundle, options?: PublishOptions) => void;
 
-/** The kernel's way to publish an output now; `undefined` outside of notebooks. */
+/**
+ * The kernel's way to publish an output now; `undefined` outside of notebooks.
+ * @example viz.publisher() === undefined // true
+ */
 export function publisher(): Publish | undefined {
   const found = (globalThis as Record<symbol, unknown>)[Symbol.for("Jupyter.publish")];
   return typeof found === "function" ? (found as Publish) : undefined;

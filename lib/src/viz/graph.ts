@@ -44,7 +44,7 @@ export class Drawing {
 
 /**
  * Draws a captured graph, or any directed graph of names.
- * @example drawGraph(capture(f, x))
+ * @example viz.drawGraph(capture((x: Tensor) => x.sin(), tensor([1])))
  */
 export function drawGraph(graph: Graph | Dag, options: DrawOptions = {}): Drawing {
   return graph instanceof Graph
@@ -54,7 +54,7 @@ export function drawGraph(graph: Graph | Dag, options: DrawOptions = {}): Drawin
 
 /**
  * Draws the tape behind a value: what was recorded, and how many bytes each op holds for its backward.
- * @example drawTape(loss)
+ * @example viz.drawTape(variable([1, 2]).square().sum())
  */
 export function drawTape(y: Tensor, options: DrawOptions = {}): Drawing {
   const entries = tapeOf(y);

@@ -114,6 +114,7 @@ function checkLengths(where: string, x: readonly unknown[], y: readonly unknown[
 /**
  * Named lines; `x` defaults to 0, 1, 2 …
  * @throws ValueError if a line has another length than `x`.
+ * @example viz.line({ loss: [1, 0.5, 0.25] }).data.length // 1
  */
 export function line(
   lines: Readonly<Record<string, Series>>,
@@ -134,7 +135,10 @@ export function line(
   return new Figure(traces, layoutOf(options));
 }
 
-/** Points. @throws ValueError if the lengths differ. */
+/**
+ * Points. @throws ValueError if the lengths differ.
+ * @example viz.scatter([1, 2], [3, 4]).data[0].type // "scatter"
+ */
 export function scatter(
   x: Series,
   y: Series,
@@ -148,7 +152,10 @@ export function scatter(
   );
 }
 
-/** A bar per name; several groups stand side by side. @throws ValueError if numbers and groups are mixed. */
+/**
+ * A bar per name; several groups stand side by side. @throws ValueError if numbers and groups are mixed.
+ * @example viz.bar({ relu: 1.2, gelu: 3.4 }).data[0].type // "bar"
+ */
 export function bar(
   groups: Readonly<Record<string, Readonly<Record<string, number>>>> | Readonly<Record<string, number>>,
   options: FigureOptions = {},
@@ -170,7 +177,10 @@ export function bar(
   });
 }
 
-/** A matrix as colours; row 0 on top. @throws ValueError unless it is a matrix. */
+/**
+ * A matrix as colours; row 0 on top. @throws ValueError unless it is a matrix.
+ * @example viz.heatmap([[1, 2], [3, 4]]).data[0].type // "heatmap"
+ */
 export function heatmap(matrix: Tensor | readonly Series[], options: FigureOptions = {}): Figure {
   if (matrix instanceof Tensor && matrix.ndim !== 2)
     throw new ValueError(`heatmap: a tensor with two axes is drawn, got ${matrix.type}`);
@@ -186,7 +196,10 @@ export function heatmap(matrix: Tensor | readonly Series[], options: FigureOptio
   });
 }
 
-/** How often values fall into each bin. `bins`: at most so many. */
+/**
+ * How often values fall into each bin. `bins`: at most so many.
+ * @example viz.histogram([1, 2, 2, 3]).data[0].type // "histogram"
+ */
 export function histogram(values: Series, options: FigureOptions & { readonly bins?: number } = {}): Figure {
   const { bins } = options;
   if (bins !== undefined && !(Number.isInteger(bins) && bins >= 1))
@@ -198,7 +211,10 @@ export function histogram(values: Series, options: FigureOptions & { readonly bi
   );
 }
 
-/** Grey images (n, height, width) in a grid, each under its caption: 0 is black, the largest value white, NaN nothing. */
+/**
+ * Grey images (n, height, width) in a grid, each under its caption: 0 is black, the largest value white, NaN nothing.
+ * @example viz.imageGrid(zeros([2, 28, 28])).data.length // 1
+ */
 export function imageGrid(
   images: Tensor,
   {

@@ -15,6 +15,7 @@ export interface Span {
 /**
  * Bars over time, a row per lane in order of appearance.
  * @throws ValueError for a span that ends before it starts, or whose times are no numbers.
+ * @example viz.gantt([{ name: "load", lane: "cpu", start: 0, end: 3 }]).data.length // 1
  */
 export function gantt(spans: readonly Span[], options: FigureOptions = {}): Figure {
   checkSpans(spans, "gantt");
@@ -49,6 +50,7 @@ export function gantt(spans: readonly Span[], options: FigureOptions = {}): Figu
  * The part of the time in which each lane works, from the first start to the last end. Spans of a lane that overlap
  * (a stage inside of a stage) count once.
  * @throws ValueError as `gantt`.
+ * @example viz.utilization([{ name: "a", lane: "cpu", start: 0, end: 3 }, { name: "b", lane: "gpu", start: 0, end: 6 }]) // {"cpu": 0.5, "gpu": 1}
  */
 export function utilization(spans: readonly Span[]): Record<string, number> {
   checkSpans(spans, "utilization");

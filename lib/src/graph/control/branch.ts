@@ -129,7 +129,7 @@ const switchOp = defineBranches<SwitchAttrs>({
  * `then(...operands)` if the predicate holds, else `otherwise(...operands)`. Where the predicate has a value, that branch
  * simply runs. While a graph is captured (or a batch mapped) both are written into it, and must return like trees.
  * What the branches read by closure is differentiated like the operands.
- * @example cond(x.sum().greater(0), (x) => x.mul(2), (x) => x.neg(), x)
+ * @example cond(tensor(true), (x: Tensor) => x.mul(2), (x: Tensor) => x.neg(), tensor([3])) // [6]
  * @throws ShapeError if the predicate has several elements; TransformError naming where the branches' results differ.
  */
 export function cond<A extends unknown[], T>(
@@ -158,6 +158,7 @@ export function cond<A extends unknown[], T>(
 /**
  * The branch with this number, applied to the operands; numbers outside are taken to the nearest branch.
  * @throws ValueError without branches; else as `cond`.
+ * @example switchCase(1, [(x: Tensor) => x.neg(), (x: Tensor) => x.mul(10)], tensor([1, 2])) // [10, 20]
  */
 export function switchCase<A extends unknown[], T>(
   index: TensorLike,

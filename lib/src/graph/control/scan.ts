@@ -272,7 +272,7 @@ export interface ScanOptions {
 /**
  * Goes over the entries (along axis 0) of a tree of arrays: `[state, output] = f(state, entry)`. Returns the last state
  * and the outputs, stacked. While a graph is captured the loop becomes one node.
- * @example const [last, sums] = scan((s, x) => [s.add(x), s.add(x)], tensor(0), tensor([1, 2, 3])); // 6, [1, 3, 6]
+ * @example scan((s: Tensor, x: Tensor) => [s.add(x), s.add(x)], tensor(0), tensor([1, 2, 3]))[1] // [1, 3, 6]
  * @throws TransformError if `f` changes the type of the state; ShapeError if the arrays differ in length.
  */
 export function scan<S, X, Y>(

@@ -277,7 +277,7 @@ function replay(key: Graph, { cond, body, constants }: WhileAttrs): Graph {
  * Repeats `body` on a state while `test` holds: state = body(...state). The state is a list; its entries are trees, whose
  * structure, shapes and dtypes stay. Where the test has a value, the loop simply runs (and a tape records each iteration);
  * while a graph is captured (or a batch mapped) it becomes one node, with forward and reverse derivatives.
- * @example const [i, x] = whileLoop((i, x) => i.less(n), (i, x) => [i.add(1), x.mul(2)], [tensor(0), x]);
+ * @example whileLoop((x: Tensor) => x.less(100), (x: Tensor) => [x.mul(2)], [tensor(3)])[0] // 192
  * @throws TransformError naming the entry whose type the body changes; ShapeError if the test has several elements.
  */
 export function whileLoop<S extends readonly unknown[]>(

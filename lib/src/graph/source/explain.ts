@@ -51,6 +51,7 @@ export class ConversionExplained {
 /**
  * The tokens, the tree, and the code after each transformer of `convert`.
  * @throws ConversionError as `convert`.
+ * @example String(graph.explainConversion((x: Tensor) => x.add(1))).includes("add") // true
  */
 export function explainConversion(f: (...args: never[]) => unknown): ConversionExplained {
   const { parsed, stages } = transformSource(Function.prototype.toString.call(f), f.name || "f");

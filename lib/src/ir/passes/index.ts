@@ -11,21 +11,28 @@ const TABLE: readonly Pass[] = [cse, dce, fuse];
 
 const registry = new Map(TABLE.map((pass) => [pass.name, pass]));
 
-/** Adds a pass of one's own. @throws ValueError if the name is taken. */
+/**
+ * Adds a pass of one's own.
+ * @example graph.definePass({ name: "exampleNothing", summary: "changes nothing", run: (graph) => graph }).name // "exampleNothing"
+ * @throws ValueError if the name is taken.
+ */
 export function definePass(pass: Pass): Pass {
   if (registry.has(pass.name)) throw new ValueError(`definePass: a pass named "${pass.name}" exists already`);
   registry.set(pass.name, pass);
   return pass;
 }
 
-/** Every pass, in the order of definition. */
+/**
+ * Every pass, in the order of definition.
+ * @example graph.passes().map((pass) => pass.name).includes("cse") // true
+ */
 export function passes(): Pass[] {
   return [...registry.values()];
 }
 
 /**
  * Runs passes in order; each result is verified.
- * @example const fused = runPasses(graph, ["dce", "fuse"]);
+ * @example graph.runPasses(capture((x: Tensor) => x.mul(2).add(1), tensor([1])), ["dce", "fuse"]).nodes.length // 1
  * @throws ValueError for an unknown name; IRError naming the pass that broke the graph.
  */
 export function runPasses(

@@ -13,6 +13,7 @@ export interface NormOptions {
 /**
  * Vector norm over `axis`, or of all elements. The gradient at 0 is 0.
  * @throws ValueError for a negative order.
+ * @example norm([3, 4]) // 5
  */
 export function norm(
   x: TensorLike,
@@ -32,7 +33,10 @@ export function norm(
   return asTensor(0, powers.dtype).where(zero, ord === 2 ? safe.sqrt() : safe.pow(1 / ord));
 }
 
-/** Elements (i, i + k) of matrices (…, n, m): shape (…, length). */
+/**
+ * Elements (i, i + k) of matrices (…, n, m): shape (…, length).
+ * @example diagonal([[1, 2], [3, 4]]) // [1, 4]
+ */
 export function diagonal(x: TensorLike, k = 0): Tensor {
   const t = asTensor(x);
   const [n, m] = matrixSize(t, "diagonal");
@@ -44,7 +48,10 @@ export function diagonal(x: TensorLike, k = 0): Tensor {
   return flat.slice("...", [start, start + (length - 1) * (m + 1) + 1, m + 1]);
 }
 
-/** Matrices with the vectors (…, n) on their diagonals: shape (…, n, n). */
+/**
+ * Matrices with the vectors (…, n) on their diagonals: shape (…, n, n).
+ * @example diag([1, 2]) // [[1, 0], [0, 2]]
+ */
 export function diag(x: TensorLike): Tensor {
   const t = asTensor(x);
   if (t.ndim === 0) throw new ShapeError("diag: vectors (…, n) wanted, got a number");
@@ -52,7 +59,10 @@ export function diag(x: TensorLike): Tensor {
   return t.expandDims(-1).where(index.expandDims(1).equal(index), 0);
 }
 
-/** Sum of the diagonal of matrices (…, n, m): shape (…). */
+/**
+ * Sum of the diagonal of matrices (…, n, m): shape (…).
+ * @example trace([[1, 2], [3, 4]]) // 5
+ */
 export function trace(x: TensorLike): Tensor {
   return diagonal(x).sum(-1);
 }

@@ -89,6 +89,7 @@ const solveOp: OpDef<object> = defineOp<object>({
  * @param a (…, n, n)
  * @param b (…, n, k), or one vector (n,)
  * @throws ValueError if a matrix is singular; ShapeError if the sizes do not fit.
+ * @example solve([[2, 0], [0, 4]], [[2], [8]]) // [[1], [2]]
  */
 export function solve(a: TensorLike, b: TensorLike): Tensor {
   const [x, y] = promote(asFloat(a), asFloat(b));
@@ -131,7 +132,10 @@ const invOp: OpDef<object> = defineOp<object>({
   ],
 });
 
-/** Inverse matrices (…, n, n). To solve a system, `solve` is faster and more exact. @throws ValueError if one is singular. */
+/**
+ * Inverse matrices (…, n, n). To solve a system, `solve` is faster and more exact. @throws ValueError if one is singular.
+ * @example inv([[2, 0], [0, 4]]) // [[0.5, 0], [0, 0.25]]
+ */
 export function inv(x: TensorLike): Tensor {
   return apply(invOp, [asFloat(x)], {});
 }
@@ -169,7 +173,10 @@ function cofactors(x: Tensor): Tensor {
   return rows[0].stackWith(rows.slice(1), -2);
 }
 
-/** Determinants of matrices (…, n, n): shape (…). */
+/**
+ * Determinants of matrices (…, n, n): shape (…).
+ * @example det([[1, 2], [3, 4]]) // -2
+ */
 export function det(x: TensorLike): Tensor {
   return apply(detOp, [asFloat(x)], {});
 }

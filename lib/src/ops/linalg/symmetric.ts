@@ -72,7 +72,10 @@ function choleskyFactor(a: Float64Array, n: number): Float64Array {
   return l;
 }
 
-/** The lower triangle L with L·Lᵀ = x, of positive definite matrices (…, n, n). @throws ValueError for others. */
+/**
+ * The lower triangle L with L·Lᵀ = x, of positive definite matrices (…, n, n). @throws ValueError for others.
+ * @example linalg.cholesky([[4, 2], [2, 5]]) // [[2, 0], [1, 2]]
+ */
 export function cholesky(x: TensorLike): Tensor {
   return apply(choleskyOp, [asFloat(x)], {});
 }
@@ -178,6 +181,7 @@ export interface Eigen {
 /**
  * Eigenvalues and eigenvectors of symmetric matrices (…, n, n).
  * Derivatives of the vectors are infinite where two eigenvalues are equal.
+ * @example eigh([[2, 1], [1, 2]]).values // [1, 3]
  */
 export function eigh(x: TensorLike): Eigen {
   const [values, vectors] = bind(eighOp, [asFloat(x)], {});

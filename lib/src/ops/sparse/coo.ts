@@ -197,7 +197,10 @@ export function sparse(
   return new SparseTensor(Int32Array.from(indices.flat()), given, shape);
 }
 
-/** The elements of a dense tensor that are not 0. @throws MlsysError under a transformation, where they are not known yet. */
+/**
+ * The elements of a dense tensor that are not 0. @throws MlsysError under a transformation, where they are not known yet.
+ * @example toSparse([[0, 5], [0, 0]]).toDense() // [[0, 5], [0, 0]]
+ */
 export function toSparse(x: TensorLike): SparseTensor {
   const t = asTensor(x);
   const values = concrete(t)?.toTypedArray();

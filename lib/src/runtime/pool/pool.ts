@@ -42,7 +42,10 @@ let mainScratch = 0;
 let inFlight = false;
 let threads = threadsFromEnvironment();
 
-/** Threads that take part in the work, this one included. */
+/**
+ * Threads that take part in the work, this one included.
+ * @example getNumThreads() >= 1 // true
+ */
 export function getNumThreads(): number {
   return threads;
 }
@@ -50,6 +53,7 @@ export function getNumThreads(): number {
 /**
  * Sets how many threads take part in the work, this one included. 1: no worker is used.
  * @throws ValueError unless it is an integer from 1 to 256.
+ * @example setNumThreads(getNumThreads())
  */
 export function setNumThreads(count: number): void {
   if (!Number.isInteger(count) || count < 1 || count > L.MAX_WORKERS) {
@@ -80,6 +84,11 @@ export function scratchAddress(): number {
  * Computes all `items` of a kernel. Ranges of fewer than `grain` items are not worth another thread
  * (waking one costs some 15–30 µs); boundaries between threads are multiples of `align` items.
  * @throws DeviceError if the kernel trapped.
+ * @example
+ * const module = new extend.wasm.ModuleBuilder();
+ * module.func("nothing", ["i32", "i32"], null, () => {});
+ * const { nothing } = extend.compileKernels(module, ["nothing"]);
+ * extend.launch(nothing, [], 8, 8)
  */
 export function launch(
   kernel: PoolKernel,

@@ -37,7 +37,10 @@ export class Local<T extends ValueType = ValueType> implements Expr<T> {
   }
 }
 
-/** An instruction applied to its operands. */
+/**
+ * An instruction applied to its operands.
+ * @example extend.wasm.op("i32.add", extend.wasm.i32(1), extend.wasm.i32(2)).type // "i32"
+ */
 export function op<N extends Name<typeof OPS>>(
   name: N,
   ...operands: Exprs<OperandsOf<(typeof OPS)[N]["signature"]>>
@@ -45,7 +48,10 @@ export function op<N extends Name<typeof OPS>>(
   return instruction(name, operands as readonly Expr[]) as never;
 }
 
-/** Instructions that name a lane. */
+/**
+ * Instructions that name a lane.
+ * @example extend.wasm.laneOp("f32x4.extract_lane", 0, extend.wasm.v128(new Float32Array(4))).type // "f32"
+ */
 export function laneOp<N extends Name<typeof OPS>>(
   name: N,
   lane: number,
@@ -54,7 +60,10 @@ export function laneOp<N extends Name<typeof OPS>>(
   return instruction(name, operands as readonly Expr[], lane) as never;
 }
 
-/** Reads memory at `address + offset` bytes. */
+/**
+ * Reads memory at `address + offset` bytes.
+ * @example extend.wasm.load("f32.load", extend.wasm.i32(1024)).type // "f32"
+ */
 export function load<N extends Name<typeof LOADS>>(
   name: N,
   address: Expr<"i32">,
@@ -71,7 +80,10 @@ export function load<N extends Name<typeof LOADS>>(
   } as never;
 }
 
-/** Replaces one 32-bit lane of `vector` by the word at `address + offset`. */
+/**
+ * Replaces one 32-bit lane of `vector` by the word at `address + offset`.
+ * @example extend.wasm.load32Lane(1, extend.wasm.i32(1024), extend.wasm.v128(new Float32Array(4))).type // "v128"
+ */
 export function load32Lane(
   lane: number,
   address: Expr<"i32">,
@@ -81,7 +93,10 @@ export function load32Lane(
   return laneLoad(86, lane, address, vector, offset);
 }
 
-/** Replaces one 64-bit lane. */
+/**
+ * Replaces one 64-bit lane.
+ * @example extend.wasm.load64Lane(1, extend.wasm.i32(1024), extend.wasm.v128(new Float64Array(2))).type // "v128"
+ */
 export function load64Lane(
   lane: number,
   address: Expr<"i32">,
@@ -91,6 +106,7 @@ export function load64Lane(
   return laneLoad(87, lane, address, vector, offset);
 }
 
+/** @example extend.wasm.i32(7).type // "i32" */
 export function i32(value: number): Expr<"i32"> {
   return constant("i32", (out) => {
     out.push(0x41);
@@ -98,19 +114,24 @@ export function i32(value: number): Expr<"i32"> {
   });
 }
 
+/** @example extend.wasm.f32(0.5).type // "f32" */
 export function f32(value: number): Expr<"f32"> {
   return constant("f32", (out) => {
     out.push(0x43, ...new Uint8Array(new Float32Array([value]).buffer));
   });
 }
 
+/** @example extend.wasm.f64(0.5).type // "f64" */
 export function f64(value: number): Expr<"f64"> {
   return constant("f64", (out) => {
     out.push(0x44, ...new Uint8Array(new Float64Array([value]).buffer));
   });
 }
 
-/** A vector constant of the bytes of `lanes` (16 bytes). */
+/**
+ * A vector constant of the bytes of `lanes` (16 bytes).
+ * @example extend.wasm.v128(new Float32Array([1, 2, 3, 4])).type // "v128"
+ */
 export function v128(lanes: Int32Array | Float32Array | Float64Array | Uint8Array): Expr<"v128"> {
   const bytes = new Uint8Array(lanes.buffer, lanes.byteOffset, 16);
   return constant("v128", (out) => {
@@ -118,7 +139,12 @@ export function v128(lanes: Int32Array | Float32Array | Float64Array | Uint8Arra
   });
 }
 
-/** Bytes of `a` (0–15) and `b` (16–31) in the order of `lanes`. */
+/**
+ * Bytes of `a` (0–15) and `b` (16–31) in the order of `lanes`.
+ * @example
+ * const v = extend.wasm.v128(new Float32Array([1, 2, 3, 4]));
+ * extend.wasm.shuffle([0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3], v, v).type // "v128"
+ */
 export function shuffle(lanes: readonly number[], a: Expr<"v128">, b: Expr<"v128">): Expr<"v128"> {
   return constant("v128", (out) => {
     a.emit(out);
@@ -127,7 +153,10 @@ export function shuffle(lanes: readonly number[], a: Expr<"v128">, b: Expr<"v128
   });
 }
 
-/** Value of `local` after setting it. */
+/**
+ * Value of `local` after setting it.
+ * @example new extend.wasm.ModuleBuilder().func("f", ["i32", "i32"], null, (f) => { const x = f.let(extend.wasm.i32(1)); extend.wasm.tee(x, extend.wasm.i32(2)); })
+ */
 export function tee<T extends ValueType>(local: Local<T>, value: Expr<T>): Expr<T> {
   return {
     type: local.type,
@@ -139,7 +168,10 @@ export function tee<T extends ValueType>(local: Local<T>, value: Expr<T>): Expr<
   };
 }
 
-/** `condition ? a : b`, both evaluated. */
+/**
+ * `condition ? a : b`, both evaluated.
+ * @example extend.wasm.select(extend.wasm.i32(1), extend.wasm.f32(2), extend.wasm.f32(3)).type // "f32"
+ */
 export function select<T extends ValueType>(condition: Expr<"i32">, a: Expr<T>, b: Expr<T>): Expr<T> {
   return {
     type: a.type,

@@ -5,7 +5,13 @@ import type { ModuleBuilder } from "./assembler.js";
 
 let modules = 0;
 
-/** Compiles a module and makes the named exports kernels. */
+/**
+ * Compiles a module and makes the named exports kernels.
+ * @example
+ * const module = new extend.wasm.ModuleBuilder();
+ * module.func("nothing", ["i32", "i32"], null, () => {});
+ * Object.keys(extend.compileKernels(module, ["nothing"])) // ["nothing"]
+ */
 export function compileKernels<N extends string>(
   module: ModuleBuilder,
   names: readonly N[],
