@@ -1,4 +1,4 @@
-/** Each op's values beside NumPy's and PyTorch's, on every device that this machine has. */
+/** Each op's values beside NumPy's and PyTorch's (in float64) and ONNX Runtime's (in float32), on every device there is. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectedFile } from "../../test/support/expected.js";
 import * as M from "../index.js";
@@ -84,8 +84,13 @@ function worst(found: readonly number[], wanted: readonly number[]): number {
   );
 }
 
-const cases = expectedFile<Case[]>("ops.json");
-const titles = cases.map((c, i) => ({ title: `${c.op} #${i} ${JSON.stringify(c.options)}`, c }));
+const titles = (["ops.json", "onnx.json"] as const).flatMap((file) =>
+  expectedFile<Case[]>(file).map((c, i) => ({
+    title: `${c.op} (${file} ${i}) ${JSON.stringify(c.options)}`,
+    c,
+    tolerance: (dtype: string) => (file === "onnx.json" ? 4e-6 : dtype === "float32" ? 1e-6 : 2e-13),
+  })),
+);
 const before = getDevice();
 const names = devices()
   .filter((d) => d.available)
@@ -94,14 +99,14 @@ const names = devices()
 describe.each(names)("on %s", (device) => {
   beforeAll(() => setDevice(device));
   afterAll(() => setDevice(before));
-  it.each(titles)("$title", ({ c }) => {
+  it.each(titles)("$title", ({ c, tolerance }) => {
     const found = call(c);
     expect(found).toHaveLength(c.outputs.length);
     for (const [i, output] of c.outputs.entries()) {
       expect(found[i].shape).toEqual(output.shape);
       if (output.dtype === "float64" || output.dtype === "bool") expect(found[i].dtype).toBe(output.dtype);
       expect(worst(Array.from(found[i].toTypedArray()), numbersOf(output))).toBeLessThan(
-        output.dtype === "float32" ? 1e-6 : 2e-13,
+        tolerance(output.dtype),
       );
     }
   });

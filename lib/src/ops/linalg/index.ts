@@ -1,4 +1,6 @@
 /** Linear algebra on matrices (…, n, m); leading axes are a batch. */
 export * from "./norms.js";
+export { type Qr, qr } from "./qr.js";
 export { det, inv, solve } from "./solve.js";
 export { cholesky, type Eigen, eigh } from "./symmetric.js";
+export { type TriangularOptions, triangularSolve } from "./triangular.js";

@@ -6,7 +6,7 @@ import { formatShape, formatType, type Shape, sizeOf, type TensorType } from "..
 import type { Tensor } from "../../core/tensor.js";
 import { elementPositions, type HostArray } from "../../runtime/host-array.js";
 import { bind } from "../bind.js";
-import type { BatchRule, OpDef } from "../registry.js";
+import type { Attrs, BatchRule, OpDef } from "../registry.js";
 import { withBatch } from "../rules.js";
 
 /** A matrix in double precision, row-major. */
@@ -25,6 +25,13 @@ export function checkSquare(x: TensorType, where: string): void {
   const [n, m] = x.shape.slice(-2);
   if (x.shape.length < 2 || n !== m)
     throw new ShapeError(`${where}: square matrices (…, n, n) wanted, got ${formatShape(x.shape)}`);
+  checkFloat(x, where);
+}
+
+/** @throws ShapeError unless there are two axes at least; DTypeError for integers. */
+export function checkMatrices(x: TensorType, where: string): void {
+  if (x.shape.length < 2)
+    throw new ShapeError(`${where}: matrices (…, m, n) wanted, got ${formatShape(x.shape)}`);
   checkFloat(x, where);
 }
 
@@ -61,7 +68,7 @@ export function writer(out: HostArray): (values: ArrayLike<number>) => void {
 }
 
 /** Batching rule of ops whose leading axes are a batch already: one axis more, in front. */
-export function leadingBatch(op: () => OpDef<object>): BatchRule<object> {
+export function leadingBatch<A extends Attrs>(op: () => OpDef<A>): BatchRule<A> {
   return (inputs, axes, attrs, size) => {
     const outputs = bind(
       op(),
@@ -70,6 +77,12 @@ export function leadingBatch(op: () => OpDef<object>): BatchRule<object> {
     );
     return { outputs, axes: outputs.map(() => 0) };
   };
+}
+
+/** Names one of the matrices of a batch, for messages. */
+export function nameOf(x: HostArray, index: number): string {
+  const size = x.shape.slice(-2).join(" × ");
+  return x.shape.length > 2 ? `matrix ${index} of the batch (${size})` : `the matrix (${size})`;
 }
 
 /** Matrices with rows and columns exchanged. */
