@@ -84,20 +84,30 @@ function orthogonalize(a: Float64Array, turns: Float64Array, n: number): void {
 
 /** Inner product of two rows. */
 function product(a: Float64Array, p: number, q: number, n: number): number {
-  const [x, y] = [p * n, q * n];
-  let [s0, s1] = [0, 0]; // two sums, so that one addition does not wait for the other
+  const x = p * n;
+  const y = q * n;
+  // four sums, so that one addition does not wait for the other
+  let s0 = 0;
+  let s1 = 0;
+  let s2 = 0;
+  let s3 = 0;
   let k = 0;
-  for (; k + 1 < n; k += 2) {
+  for (; k + 3 < n; k += 4) {
     s0 += a[x + k] * a[y + k];
     s1 += a[x + k + 1] * a[y + k + 1];
+    s2 += a[x + k + 2] * a[y + k + 2];
+    s3 += a[x + k + 3] * a[y + k + 3];
   }
-  return k < n ? s0 + s1 + a[x + k] * a[y + k] : s0 + s1;
+  for (; k < n; k++) s0 += a[x + k] * a[y + k];
+  return s0 + s1 + (s2 + s3);
 }
 
 function turnRows(a: Float64Array, p: number, q: number, n: number, c: number, s: number): void {
-  const [x, y] = [p * n, q * n];
+  const x = p * n;
+  const y = q * n;
   for (let k = 0; k < n; k++) {
-    const [first, second] = [a[x + k], a[y + k]];
+    const first = a[x + k];
+    const second = a[y + k];
     a[x + k] = c * first - s * second;
     a[y + k] = s * first + c * second;
   }

@@ -99,7 +99,7 @@ export interface Qr {
  * too: the diagonal of R is mostly negative.
  * Derivatives want the first min(m, n) columns to be independent.
  * @throws ShapeError for fewer than two axes; ValueError from a derivative, if R is singular.
- * @example qr([[3, 1], [4, 2]]).r // [[-5, -2.2], [0, 0.4]]
+ * @example linalg.qr([[3, 1], [4, 2]]).r // [[-5, -2.2], [0, 0.4]]
  */
 export function qr(x: TensorLike): Qr {
   const [q, r] = bind(qrOp, [asFloat(x)], {});

@@ -99,7 +99,7 @@ export interface Svd {
  * Derivatives of u and vt are infinite where two singular values are equal (or one is 0 and the matrix not square);
  * those of s alone are not.
  * @throws ShapeError for fewer than two axes.
- * @example svd([[3, 0], [0, -2]]).s // [3, 2]
+ * @example linalg.svd([[3, 0], [0, -2]]).s // [3, 2]
  */
 export function svd(x: TensorLike): Svd {
   const [u, s, vt] = bind(svdOp, [asFloat(x)], {});
@@ -108,7 +108,7 @@ export function svd(x: TensorLike): Svd {
 
 /**
  * Singular values of matrices (…, m, n), descending: shape (…, min(m, n)).
- * @example svdvals([[0, 2], [1, 0]]) // [2, 1]
+ * @example linalg.svdvals([[0, 2], [1, 0]]) // [2, 1]
  */
 export function svdvals(x: TensorLike): Tensor {
   return svd(x).s;

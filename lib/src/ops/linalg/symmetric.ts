@@ -7,8 +7,17 @@ import { eye } from "../create.js";
 import { tril } from "../gather.js";
 import { matmul } from "../matmul.js";
 import { defineOp, type OpDef } from "../registry.js";
-import { checkSquare, leadingBatch, type Matrix, matricesOf, transposed, writer } from "./matrices.js";
+import {
+  checkSquare,
+  leadingBatch,
+  type Matrix,
+  matricesOf,
+  nameOf,
+  transposed,
+  writer,
+} from "./matrices.js";
 import { inv } from "./solve.js";
+import { symmetricEigen } from "./tridiagonal.js";
 
 const symmetrized = (x: Tensor): Tensor => x.add(transposed(x)).mul(0.5);
 
@@ -33,7 +42,16 @@ const choleskyOp: OpDef<object> = defineOp<object>({
   },
   reference: ([x], [out]) => {
     const write = writer(out);
-    for (const each of matricesOf(x)) write(choleskyFactor(symmetricPart(each), each.rows));
+    let index = 0;
+    for (const each of matricesOf(x)) {
+      const { factor, failed, pivot } = choleskyFactor(symmetricPart(each), each.rows);
+      if (failed >= 0)
+        throw new ValueError(
+          `cholesky: ${nameOf(x, index)} is not positive definite (pivot ${failed} is ${pivot}); a small multiple of the identity added to it may help`,
+        );
+      write(factor);
+      index++;
+    }
   },
   saves: { outputs: true },
   // Murray, "Differentiation of the Cholesky decomposition" (2016), eq. 10
@@ -55,7 +73,8 @@ const choleskyOp: OpDef<object> = defineOp<object>({
   ],
 });
 
-function choleskyFactor(a: Float64Array, n: number): Float64Array {
+/** The factor, or the place of the first pivot that is not positive. */
+function choleskyFactor(a: Float64Array, n: number): { factor: Float64Array; failed: number; pivot: number } {
   const l = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {
@@ -63,13 +82,10 @@ function choleskyFactor(a: Float64Array, n: number): Float64Array {
       for (let k = 0; k < j; k++) rest -= l[i * n + k] * l[j * n + k];
       if (i !== j) l[i * n + j] = rest / l[j * n + j];
       else if (rest > 0) l[i * n + i] = Math.sqrt(rest);
-      else
-        throw new ValueError(
-          `cholesky: the matrix of ${n} × ${n} is not positive definite (pivot ${i} is ${rest})`,
-        );
+      else return { factor: l, failed: i, pivot: rest };
     }
   }
-  return l;
+  return { factor: l, failed: -1, pivot: 0 };
 }
 
 /**
@@ -89,7 +105,7 @@ const eighOp: OpDef<object> = defineOp<object>({
   reference: ([x], [values, vectors]) => {
     const [writeValues, writeVectors] = [writer(values), writer(vectors)];
     for (const each of matricesOf(x)) {
-      const found = jacobi(symmetricPart(each), each.rows);
+      const found = symmetricEigen(symmetricPart(each), each.rows);
       writeValues(found.values);
       writeVectors(found.vectors);
     }
@@ -122,54 +138,6 @@ function inverseGaps(w: Tensor): Tensor {
   return gaps.reciprocal().mul(identity.neg().add(1));
 }
 
-/** Cyclic Jacobi rotations (Golub & Van Loan, §8.5): exact to rounding, and simple. */
-function jacobi(a: Float64Array, n: number): { values: Float64Array; vectors: Float64Array } {
-  const v = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) v[i * n + i] = 1;
-  const total = Math.hypot(...a);
-  for (let sweep = 0; sweep < 60; sweep++) {
-    let off = 0;
-    for (let p = 0; p < n; p++) for (let q = p + 1; q < n; q++) off = Math.max(off, Math.abs(a[p * n + q]));
-    if (off <= 1e-17 * total) break;
-    for (let p = 0; p < n; p++) for (let q = p + 1; q < n; q++) rotate(a, v, n, p, q);
-  }
-  const order = Array.from({ length: n }, (_, i) => i).sort((i, j) => a[i * n + i] - a[j * n + j]);
-  const vectors = new Float64Array(n * n);
-  order.forEach((from, to) => {
-    // an eigenvector's sign is free: the largest component is made positive, so that equal inputs give equal outputs
-    let largest = 0;
-    for (let k = 0; k < n; k++) if (Math.abs(v[k * n + from]) > Math.abs(v[largest * n + from])) largest = k;
-    const sign = v[largest * n + from] < 0 ? -1 : 1;
-    for (let k = 0; k < n; k++) vectors[k * n + to] = sign * v[k * n + from];
-  });
-  return { values: Float64Array.from(order, (i) => a[i * n + i]), vectors };
-}
-
-/** Turns the plane of axes p and q so that a[p][q] becomes 0. */
-function rotate(a: Float64Array, v: Float64Array, n: number, p: number, q: number): void {
-  const apq = a[p * n + q];
-  if (apq === 0) return;
-  const theta = (a[q * n + q] - a[p * n + p]) / (2 * apq);
-  const t = (theta < 0 ? -1 : 1) / (Math.abs(theta) + Math.hypot(theta, 1));
-  const c = 1 / Math.hypot(t, 1);
-  const s = t * c;
-  for (let k = 0; k < n; k++) {
-    const [x, y] = [a[k * n + p], a[k * n + q]];
-    a[k * n + p] = c * x - s * y;
-    a[k * n + q] = s * x + c * y;
-  }
-  for (let k = 0; k < n; k++) {
-    const [x, y] = [a[p * n + k], a[q * n + k]];
-    a[p * n + k] = c * x - s * y;
-    a[q * n + k] = s * x + c * y;
-  }
-  for (let k = 0; k < n; k++) {
-    const [x, y] = [v[k * n + p], v[k * n + q]];
-    v[k * n + p] = c * x - s * y;
-    v[k * n + q] = s * x + c * y;
-  }
-}
-
 /** What `eigh` returns. */
 export interface Eigen {
   /** Ascending; shape (…, n). */
@@ -186,4 +154,12 @@ export interface Eigen {
 export function eigh(x: TensorLike): Eigen {
   const [values, vectors] = bind(eighOp, [asFloat(x)], {});
   return { values, vectors };
+}
+
+/**
+ * Eigenvalues of symmetric matrices (…, n, n), ascending: shape (…, n).
+ * @example linalg.eigvalsh([[0, 3], [3, 0]]) // [-3, 3]
+ */
+export function eigvalsh(x: TensorLike): Tensor {
+  return eigh(x).values;
 }

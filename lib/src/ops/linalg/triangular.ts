@@ -132,7 +132,7 @@ function substituted(
  * @param a (…, n, n)
  * @param b (…, n, k), or one vector (n,)
  * @throws ValueError if a diagonal element is 0; ShapeError if the sizes do not fit.
- * @example triangularSolve([[2, 0], [1, 4]], [2, 9], { lower: true }) // [1, 2]
+ * @example linalg.triangularSolve([[2, 0], [1, 4]], [2, 9], { lower: true }) // [1, 2]
  */
 export function triangularSolve(
   a: TensorLike,

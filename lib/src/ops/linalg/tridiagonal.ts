@@ -63,7 +63,8 @@ function tridiagonalize(a: Float64Array, n: number): Tridiagonal {
     for (let i = 0; i < count; i++) p[i] -= shift * a[at + i];
     for (let i = 0; i < count; i++) {
       const row = (from + i) * n + from;
-      const [v, w] = [a[at + i], p[i]];
+      const v = a[at + i];
+      const w = p[i];
       for (let j = 0; j < count; j++) a[row + j] -= v * p[j] + w * a[at + j];
     }
   }
@@ -125,9 +126,11 @@ function stepQl(
     moved = s * next;
     d[i + 1] = g + moved;
     g = c * next - b;
-    const [x, y] = [i * n, (i + 1) * n];
+    const x = i * n;
+    const y = x + n;
     for (let k = 0; k < n; k++) {
-      const [first, second] = [rows[x + k], rows[y + k]];
+      const first = rows[x + k];
+      const second = rows[y + k];
       rows[y + k] = s * first + c * second;
       rows[x + k] = c * first - s * second;
     }
