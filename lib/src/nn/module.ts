@@ -151,7 +151,7 @@ export abstract class Module implements TreeNode {
    * A table of the modules and their parameters; with an example input also the shapes that come out of each.
    * @param inputs what `forward` takes; it runs once, in evaluation mode
    */
-  summary(...inputs: Parameters<this["forward"]> | []): string {
+  summary(...inputs: readonly unknown[]): string {
     return summaryOf(this, inputs);
   }
 }
