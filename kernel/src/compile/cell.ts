@@ -21,8 +21,6 @@ export interface CompiledCell {
   hasResult: boolean;
   /** Names of Node's globals that the cell declares: from now on cells mean the reader's own. */
   shadows: string[];
-  /** Nothing in the cell can be mistyped: it runs without waiting for the checker. */
-  evident: boolean;
 }
 
 /** A cell that cannot be parsed; `line` and `column` count from 1. */
@@ -78,10 +76,16 @@ export async function compileCell(
       ...scopeCell(script.code, program),
       map: script.map,
       shadows,
-      evident: asWritten && isEvidentlyTyped(plain),
     };
   const final = await aliased(renamed(script.code, program, shadows), script.map, alias);
-  return { ...scopeCell(final.code, parseModule(final.code)), map: final.map, shadows, evident: false };
+  return { ...scopeCell(final.code, parseModule(final.code)), map: final.map, shadows };
+}
+
+/** Whether nothing in the cell can be mistyped, and it needs no transpiler. Longer cells are not looked at: they are not so simple. */
+export function isEvident(text: string): boolean {
+  if (text.length > 200) return false;
+  const program = tryParse(readable(text));
+  return program !== undefined && isEvidentlyTyped(program);
 }
 
 /**

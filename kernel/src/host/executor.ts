@@ -2,7 +2,7 @@
  * Runs execute_requests one after the other: compile and check, hand to the worker, pass its output on,
  * reply. Owns the worker and replaces it when it dies; the kernel itself outlives every cell.
  */
-import { CellSyntaxError, type CompiledCell, compileCell, readable } from "../compile/cell.js";
+import { CellSyntaxError, type CompiledCell, compileCell, isEvident, readable } from "../compile/cell.js";
 import type { ErrorReport, ExpressionResult, ToHost } from "../link/messages.js";
 import type { Json } from "../protocol/message.js";
 import type { CheckResult, TypeService } from "../types/service.js";
@@ -190,18 +190,20 @@ export class Executor {
     silent: boolean,
   ): Promise<{ error?: ErrorReport; expressions: Record<string, ExpressionResult> }> {
     const text = readable(code);
-    const compiled = await compileCell(code, this.shadowed).catch((error: unknown) => error as Error);
     // What is not to be checked does not wait for the checker either; only a syntax error is better told by it.
     const unchecked = isUnchecked(code);
-    const checks = this.typeCheck && !isEvident(compiled) && (!unchecked || compiled instanceof Error);
-    const check = checks ? await this.check(name, text) : undefined;
+    const evident = isEvident(code);
+    const checks = this.typeCheck && !evident;
+    const early = checks && !unchecked ? this.check(name, text) : undefined; // while the transpiler works
+    const compiled = await compileCell(code, this.shadowed).catch((error: unknown) => error as Error);
+    const check = await (early ?? (checks && compiled instanceof Error ? this.check(name, text) : undefined));
     const problems = (check?.problems ?? []).filter((problem) => problem.syntax || !unchecked);
     if (problems.length > 0) return { error: problemsReport(problems, code, name), expressions: {} };
     if (compiled instanceof CellSyntaxError)
       return { error: syntaxReport(compiled, code, name), expressions: {} };
     if (compiled instanceof Error) throw compiled;
     if (running.interrupted) return { error: INTERRUPTED, expressions: {} };
-    if (!isEvident(compiled)) this.types.commit(name, text);
+    if (!evident) this.types.commit(name, text);
     for (const shadow of compiled.shadows) this.shadowed.add(shadow);
     return this.runInWorker(running, name, code, compiled, silent);
   }
@@ -338,10 +340,6 @@ export class Executor {
     if (running) running.finish({ type: "done", run: running.run, error: report, expressions: {} });
     else this.stream(this.last, "stderr", `${report.traceback.join("\n")}\n`);
   }
-}
-
-function isEvident(compiled: CompiledCell | Error): boolean {
-  return !(compiled instanceof Error) && compiled.evident;
 }
 
 /** `// @ts-nocheck` before the first statement turns type errors off, as in a file. */

@@ -17,6 +17,8 @@ export type FromThread = { id: number; result?: unknown; error?: string };
 export class TypeThread implements TypeService {
   private thread: Worker | undefined;
   private next = 1;
+  /** Cells that ran before the thread was needed: it hears of them when it starts. */
+  private backlog: string[] = [];
   private readonly waiting = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
 
   constructor(
@@ -34,7 +36,9 @@ export class TypeThread implements TypeService {
   }
 
   commit(cell: string, text: string): void {
-    void this.call({ method: "commit", args: [cell, text] }).catch((error) => this.log(String(error)));
+    if (this.thread)
+      void this.call({ method: "commit", args: [cell, text] }).catch((error) => this.log(String(error)));
+    else this.backlog.push(text);
   }
 
   complete(text: string, offset: number): Promise<Completions> {
@@ -50,6 +54,7 @@ export class TypeThread implements TypeService {
   }
 
   reset(): void {
+    this.backlog = [];
     if (this.thread) void this.call({ method: "reset", args: [] }).catch((error) => this.log(String(error)));
   }
 
@@ -84,6 +89,7 @@ export class TypeThread implements TypeService {
     });
     thread.unref();
     this.thread = thread;
+    for (const text of this.backlog.splice(0)) this.commit("", text);
     return thread;
   }
 }

@@ -1,15 +1,13 @@
 /** What TypeScript's language service reads: the session's cells from memory, everything else from disk. */
-import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import ts = require("typescript");
 
+import { ambientFiles, TSLAB } from "./options.js";
 import { type CellSession, isCellModule } from "./session.js";
 
 const HERE = fileURLToPath(import.meta.url);
-const GLOBALS = fileURLToPath(new URL("../worker/globals.d.ts", import.meta.url));
-const TSLAB = fileURLToPath(new URL("../worker/tslab.d.ts", import.meta.url));
 const OURS = /^(mlsys|@mlsys\/[^/]+)($|\/)/;
 
 export class SessionHost implements ts.LanguageServiceHost {
@@ -28,7 +26,7 @@ export class SessionHost implements ts.LanguageServiceHost {
   ) {
     this.draft = join(directory, "__cell__.ts");
     this.resolutions = ts.createModuleResolutionCache(directory, (name) => name, options);
-    this.roots = [this.draft, GLOBALS, ...nodeTypes(directory)];
+    this.roots = [this.draft, ...ambientFiles(directory)];
   }
 
   setDraft(content: string): void {
@@ -107,16 +105,4 @@ function found(
   extension: ts.Extension,
 ): ts.ResolvedModuleWithFailedLookupLocations {
   return { resolvedModule: { resolvedFileName, extension, isExternalLibraryImport: false } };
-}
-
-/** `@types/node`: the notebook's own where it has one, else the kernel's, never both. */
-function nodeTypes(directory: string): string[] {
-  for (const from of [join(directory, "cell.js"), HERE]) {
-    try {
-      return [join(dirname(createRequire(from).resolve("@types/node/package.json")), "index.d.ts")];
-    } catch {
-      // Not there: try the next place.
-    }
-  }
-  return [];
 }

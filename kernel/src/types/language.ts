@@ -3,8 +3,9 @@ import ts = require("typescript");
 
 import { completeness } from "./completeness.js";
 import { completionKind, wordBefore } from "./completions.js";
+import { declaredNames, type Syntax, type SyntaxNode } from "./declared-names.js";
 import { SessionHost } from "./host.js";
-import { sessionOptions } from "./options.js";
+import { languageOptions } from "./language-options.js";
 import type {
   CheckResult,
   Completeness,
@@ -13,9 +14,16 @@ import type {
   Inspection,
   Problem,
 } from "./service.js";
-import { CellSession } from "./session.js";
+import { type AssembledCell, CellSession } from "./session.js";
 
 const MAX_COMPLETIONS = 2_000;
+
+const SYNTAX: Syntax = {
+  kinds: ts.SyntaxKind,
+  flags: ts.NodeFlags,
+  children: (node, visit) =>
+    ts.forEachChild(node as unknown as ts.Node, (child) => visit(child as unknown as SyntaxNode)),
+};
 
 export class Language {
   private readonly session = new CellSession();
@@ -25,7 +33,7 @@ export class Language {
   private readonly problem: string | undefined;
 
   constructor(directory: string) {
-    const { options, problem } = sessionOptions(directory);
+    const { options, problem } = languageOptions(directory);
     this.problem = problem;
     this.host = new SessionHost(directory, this.session, options);
     this.service = ts.createLanguageService(this.host);
@@ -58,12 +66,12 @@ export class Language {
     return {
       problems:
         syntactic.length > 0 ? syntactic : problems(this.service.getSemanticDiagnostics(draft), false),
-      names: [...this.session.assemble(text).names.keys()],
+      names: [...this.assemble(text).names.keys()],
     };
   }
 
   commit(_cell: string, text: string): void {
-    this.session.commit(text);
+    this.session.commit(this.assemble(text));
   }
 
   reset(): void {
@@ -134,8 +142,13 @@ export class Language {
     return file?.text.slice(span.start, span.start + span.length);
   }
 
+  private assemble(text: string): AssembledCell {
+    const file = ts.createSourceFile("cell.tsx", text, ts.ScriptTarget.Latest, false, ts.ScriptKind.TS);
+    return this.session.assemble(text, declaredNames(file as unknown as SyntaxNode, SYNTAX));
+  }
+
   private draft(text: string): number {
-    const { content, offset } = this.session.assemble(text);
+    const { content, offset } = this.assemble(text);
     this.host.setDraft(content);
     return offset;
   }

@@ -5,12 +5,12 @@
  * Names of `let` and `var` are declared again with their type (an import could not be assigned to);
  * everything else is imported, with all its meanings.
  */
-import ts = require("typescript");
+import type { DeclaredNames, NameKind } from "./declared-names.js";
 
 /** Where a visible name was declared last. */
 interface Declaration {
   module: string;
-  kind: "variable" | "import";
+  kind: NameKind;
 }
 
 export interface AssembledCell {
@@ -19,7 +19,7 @@ export interface AssembledCell {
   /** Characters before the cell's own text. */
   offset: number;
   /** Names that the cell declares at its top level. */
-  names: Map<string, Declaration["kind"]>;
+  names: Map<string, NameKind>;
 }
 
 const MODULE = /^__cell_\d+__$/;
@@ -34,8 +34,9 @@ export class CellSession {
     return this.modules.get(name);
   }
 
-  get moduleNames(): Iterable<string> {
-    return this.modules.keys();
+  /** What earlier cells became: each module's text by its name. */
+  contents(): ReadonlyMap<string, string> {
+    return this.modules;
   }
 
   /** Names declared by earlier cells. */
@@ -43,22 +44,27 @@ export class CellSession {
     return this.visible.keys();
   }
 
-  assemble(text: string): AssembledCell {
-    const file = ts.createSourceFile("cell.tsx", text, ts.ScriptTarget.Latest, false, ts.ScriptKind.TS);
-    const { names, exported } = declaredNames(file);
+  /** Whether a text uses, or at least has, a name of an earlier cell. */
+  mentions(text: string): boolean {
+    for (const name of identifiers(text)) if (this.visible.has(name)) return true;
+    return false;
+  }
+
+  /** @param declared what the cell itself declares */
+  assemble(text: string, { names, exported }: DeclaredNames): AssembledCell {
     const prefix = this.prefix(identifiers(text), names);
     const own = [...names.keys()].filter((name) => !exported.has(name));
     return { content: `${prefix}${text}\nexport { ${own.join(", ")} };\n`, offset: prefix.length, names };
   }
 
-  /** Makes the cell's declarations visible to later cells. */
-  commit(text: string): void {
-    const cell = this.assemble(text);
-    if (cell.names.size === 0) return;
+  /** Makes the cell's declarations visible to later cells. @returns the module that it became, if it declares anything */
+  commit(cell: AssembledCell): string | undefined {
+    if (cell.names.size === 0) return undefined;
     const module = `__cell_${this.next++}__`;
     this.modules.set(module, cell.content);
     for (const [name, kind] of cell.names) this.visible.set(name, { module, kind });
     this.forgetUnreachable();
+    return module;
   }
 
   reset(): void {
@@ -107,81 +113,4 @@ function identifiers(text: string): Set<string> {
   const names = new Set<string>();
   for (const [name] of text.matchAll(/[\p{ID_Start}$_][\p{ID_Continue}$]*/gu)) names.add(name);
   return names;
-}
-
-function declaredNames(file: ts.SourceFile): { names: AssembledCell["names"]; exported: Set<string> } {
-  const names: AssembledCell["names"] = new Map();
-  const exported = new Set<string>();
-  for (const statement of file.statements) {
-    const found = statementNames(statement);
-    for (const [name, kind] of found) names.set(name, kind);
-    if (ts.canHaveModifiers(statement) && isExported(statement))
-      for (const [name] of found) exported.add(name);
-    if (
-      ts.isExportDeclaration(statement) &&
-      statement.exportClause &&
-      ts.isNamedExports(statement.exportClause)
-    )
-      for (const element of statement.exportClause.elements) exported.add(element.name.text);
-  }
-  return { names, exported };
-}
-
-function isExported(statement: ts.Statement & ts.HasModifiers): boolean {
-  return statement.modifiers?.some((modifier) => modifier.kind === ts.SyntaxKind.ExportKeyword) ?? false;
-}
-
-function statementNames(statement: ts.Statement): [string, Declaration["kind"]][] {
-  if (ts.isVariableStatement(statement)) return listNames(statement.declarationList);
-  if (ts.isImportDeclaration(statement)) return importNames(statement).map((name) => [name, "import"]);
-  if (
-    ts.isFunctionDeclaration(statement) ||
-    ts.isClassDeclaration(statement) ||
-    ts.isInterfaceDeclaration(statement) ||
-    ts.isTypeAliasDeclaration(statement) ||
-    ts.isEnumDeclaration(statement) ||
-    ts.isImportEqualsDeclaration(statement)
-  )
-    return statement.name ? [[statement.name.text, "import"]] : [];
-  if (ts.isModuleDeclaration(statement))
-    return ts.isIdentifier(statement.name) ? [[statement.name.text, "import"]] : [];
-  return nestedVars(statement);
-}
-
-function listNames(list: ts.VariableDeclarationList): [string, Declaration["kind"]][] {
-  const constant = (list.flags & ts.NodeFlags.BlockScoped & ~ts.NodeFlags.Let) !== 0;
-  return list.declarations.flatMap(({ name }) =>
-    bindingNames(name).map((text): [string, Declaration["kind"]] => [text, constant ? "import" : "variable"]),
-  );
-}
-
-/** `var` inside a block belongs to the whole cell. */
-function nestedVars(statement: ts.Statement): [string, Declaration["kind"]][] {
-  const found: [string, Declaration["kind"]][] = [];
-  const visit = (node: ts.Node): void => {
-    if (ts.isFunctionLike(node) || ts.isClassLike(node)) return;
-    if (ts.isVariableDeclarationList(node) && (node.flags & ts.NodeFlags.BlockScoped) === 0)
-      found.push(...listNames(node));
-    ts.forEachChild(node, visit);
-  };
-  visit(statement);
-  return found;
-}
-
-function bindingNames(name: ts.BindingName): string[] {
-  if (ts.isIdentifier(name)) return [name.text];
-  return name.elements.flatMap((element) =>
-    ts.isOmittedExpression(element) ? [] : bindingNames(element.name),
-  );
-}
-
-function importNames({ importClause }: ts.ImportDeclaration): string[] {
-  if (!importClause) return [];
-  const { name, namedBindings } = importClause;
-  const named = !namedBindings
-    ? []
-    : ts.isNamespaceImport(namedBindings)
-      ? [namedBindings.name.text]
-      : namedBindings.elements.map((element) => element.name.text);
-  return name ? [name.text, ...named] : named;
 }
