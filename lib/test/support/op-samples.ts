@@ -52,6 +52,8 @@ export function inputTypes({ sample }: OpCase, float: DType = "float64"): Tensor
 /** Inputs of a case; another `variant` draws other values. */
 export function drawInputs(c: OpCase, variant = 0, float: DType = "float64"): Tensor[] {
   return inputTypes(c, float).map(({ shape, dtype }, i) => {
+    const given = c.sample.values?.[i];
+    if (given) return tensor(Float64Array.from(given), { dtype, shape });
     const [low, high] = c.sample.ranges?.[i] ?? [-2, 2];
     const values = randomValues(`${c.title}/${i}/${variant}`, sizeOf(shape), low, high);
     addToDiagonals(values, shape, c.sample.diagonals?.[i] ?? 0);
