@@ -14,7 +14,7 @@ export * from "./cumulative.js";
 export * from "./einsum.js";
 export * from "./exponential.js";
 export { oneHot, scatterAdd, take, takeAlongAxis, tril, triu } from "./gather.js";
-export * from "./indexing.js";
+export { type AnyIndex, addAt, argwhere, get, nonzero, setAt } from "./indexing.js";
 export * as linalg from "./linalg/index.js";
 export { det, diag, diagonal, eigh, inv, norm, solve, trace } from "./linalg/index.js";
 export * from "./matmul.js";
