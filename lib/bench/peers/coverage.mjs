@@ -8,7 +8,7 @@ export function withSummary(readme, table) {
   const [from, to] = BETWEEN.map((mark) => readme.indexOf(mark));
   if (from < 0 || to < from)
     throw new Error(`lib/README.md has no place for the summary: ${BETWEEN.join(" … ")}`);
-  return `${readme.slice(0, from + BETWEEN[0].length)}\n${table}\n${readme.slice(to)}`;
+  return `${readme.slice(0, from + BETWEEN[0].length)}\n\n${table}\n\n${readme.slice(to)}`;
 }
 
 async function main(argv) {

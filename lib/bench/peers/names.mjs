@@ -443,8 +443,7 @@ export const LACKING = {
     "Shapes and creation":
       "append dstack columnStack fliplr flipud vander geomspace logspace indices fromfunction isin unwrap correlate convolve polyval polyadd polymul tri diagflat select hann blackman applyAlongAxis",
     "Linear algebra": "tensordot multiDot lu vecdot vdot inner matvec matrixTranspose",
-    Activations:
-      "celu glu hardTanh squareplus sparsePlus sparseSigmoid log1mexp logmeanexp",
+    Activations: "celu glu hardTanh squareplus sparsePlus sparseSigmoid log1mexp logmeanexp",
     "Random numbers":
       "ball choice doubleSidedMaxwell geometric lognormal maxwell pareto rademacher rayleigh triangular weibullMin",
     "Derivatives and transformations": "jacfwd makeJaxpr",

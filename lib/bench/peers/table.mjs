@@ -1,5 +1,6 @@
 // The text of COVERAGE.md from the names (names.mjs) and what the peers export (peers.json). Throws where a name is wrong.
 import { readFileSync } from "node:fs";
+import { markdownTable } from "../markdown.mjs";
 import { FAMILIES, LACKING } from "./names.mjs";
 
 export const peers = JSON.parse(readFileSync(new URL("peers.json", import.meta.url), "utf8"));
@@ -64,7 +65,6 @@ function lacking() {
   return LACKING;
 }
 
-const line = (cells) => `| ${cells.join(" | ")} |`;
 const code = (name) => (name === null ? "–" : `\`${name}\``);
 
 /** Family by family: how many names, and how many of them each peer has. */
@@ -72,13 +72,14 @@ export function summary() {
   const all = rows();
   const families = [...new Set(all.map((row) => row.family))];
   const count = (some, i) => some.filter((row) => row.theirs[i] !== null).length;
-  const counts = (title, some) => line([title, some.length, ...PEERS.map((_, i) => count(some, i))]);
-  return [
-    line(["", "mlsys", ...PEERS.map((peer) => `${peer} ${peers[peer].version}`)]),
-    line(["---", "--:", ...PEERS.map(() => "--:")]),
-    ...families.map((family) => counts(family, all.filter((row) => row.family === family))), // biome-ignore format: one line
-    counts("**all**", all),
-  ].join("\n");
+  const counts = (title, some) => [title, some.length, ...PEERS.map((_, i) => count(some, i))];
+  const of = (family) => all.filter((row) => row.family === family);
+  const head = ["", "mlsys", ...PEERS.map((peer) => `${peer} ${peers[peer].version}`)];
+  const lines = [...families.map((family) => counts(family, of(family))), counts("**all**", all)];
+  return markdownTable(
+    [head, ...lines],
+    head.map((_, i) => i > 0),
+  );
 }
 
 export function coverageMarkdown() {
@@ -87,8 +88,8 @@ export function coverageMarkdown() {
   const tables = families.map((family) => {
     const lines = all
       .filter((row) => row.family === family)
-      .map((row) => line([code(row.ours), ...row.theirs.map(code)]));
-    return `### ${family}\n\n${[line(["mlsys", ...PEERS]), line(["---", ...PEERS.map(() => "---")]), ...lines].join("\n")}`;
+      .map((row) => [row.ours, ...row.theirs].map(code));
+    return `### ${family}\n\n${markdownTable([["mlsys", ...PEERS], ...lines], [])}`;
   });
   const lists = Object.entries(lacking()).map(([peer, byFamily]) => {
     const items = Object.entries(byFamily).map(

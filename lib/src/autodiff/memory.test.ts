@@ -18,6 +18,7 @@ import {
   type Tensor,
   tensor,
   tidy,
+  toStatic,
   type Variable,
   valueAndGrad,
   variable,
@@ -254,6 +255,20 @@ describe("a variable's memory", () => {
     await settle();
     expect(values[0].toArray()).toEqual([9, 5]);
     values.length = 0;
+    await settle();
+    expect(live()).toBe(before);
+  });
+
+  it("goes back with the graph that holds it as a constant", async () => {
+    const use = (): void => {
+      const own = toStatic((a: Tensor) => a.mul(tensor([[1, 2, 3]])).sum());
+      const slope = toStatic((a: Tensor) => grad((z: Tensor) => z.square().sum())(a));
+      tidy(() => [(own(x) as Tensor).item(), slope(x)].length);
+    };
+    use();
+    await settle();
+    const before = live();
+    for (let i = 0; i < 10; i++) use();
     await settle();
     expect(live()).toBe(before);
   });

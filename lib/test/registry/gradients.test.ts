@@ -49,13 +49,14 @@ describe("GRADIENTS.md", () => {
   const missing = (what: string): string => `${what} is not in lib/GRADIENTS.md: run \`npm run gradients\``;
 
   it("has every op, every input, every dtype", () => {
-    expect(text).toContain(`| op | input | samples | reverse | forward | second | ${NARROW.join(" | ")} |`);
-    const lines = new Set(text.split("\n").map((line) => line.split(" | ").slice(0, 2).join(" | ")));
+    const lines = text.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
+    const head = lines.find((cells) => cells[1] === "op");
+    expect(head?.slice(1, -1)).toEqual(["op", "input", "samples", "reverse", "forward", "second", ...NARROW]);
+    const listed = new Set(lines.map((cells) => `${cells[1]} ${cells[2]}`));
+    expect(listed.size).toBeGreaterThan(100);
     for (const op of smoothOps())
       for (const input of floatInputs(op))
-        expect(lines.has(`| \`${op.name}\` | ${input}`), missing(`input ${input} of ${op.name}`)).toBe(true);
-    const listed = lines.size;
-    expect(listed).toBeGreaterThan(100);
+        expect(listed.has(`\`${op.name}\` ${input}`), missing(`input ${input} of ${op.name}`)).toBe(true);
   });
 
   it("lists the ops without a derivative, each with its reason, and those that hold graphs", () => {
@@ -71,7 +72,7 @@ describe("GRADIENTS.md", () => {
   });
 
   it("has no op that the registry lacks", () => {
-    const named = [...text.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name);
+    const named = [...text.matchAll(/^\| `(\w+)` +\|/gm)].map(([, name]) => name);
     const known = new Set(ops().map(({ name }) => name));
     expect(named.filter((name) => !known.has(name))).toEqual([]);
   });

@@ -19,6 +19,11 @@ export interface GradientRow {
   readonly narrow: Readonly<Record<NarrowDType, number>>;
 }
 
+/** bench/markdown.mjs, which the coverage table is made with too. */
+const { markdownTable } = (await import(new URL("../../bench/markdown.mjs", import.meta.url).href)) as {
+  markdownTable(rows: readonly (readonly (string | number)[])[], right: readonly boolean[]): string;
+};
+
 export const NARROW = ["float32", "float16", "bfloat16"] as const;
 export type NarrowDType = (typeof NARROW)[number];
 
@@ -140,7 +145,20 @@ export function gradientsMarkdown(rows: readonly GradientRow[]): string {
   const constant = ops().filter((op) => !smooth.has(op.name) && op.kind !== "control");
   const reasons = [...new Set(constant.map(reasonOf))];
   const head = ["op", "input", "samples", "reverse", "forward", "second", ...NARROW];
-  const line = (cells: readonly (string | number)[]): string => `| ${cells.join(" | ")} |`;
+  const table = markdownTable(
+    [
+      head,
+      ...rows.map((r) => [
+        `\`${r.op}\``,
+        r.input,
+        r.samples,
+        ...[r.reverse, r.forward, r.second, ...NARROW.map((d) => r.narrow[d])].map(short),
+      ]),
+    ],
+    head.map((_, i) => i > 0),
+  );
+  const code = (some: readonly OpDef[]): string => some.map((op) => `\`${op.name}\``).join(", ");
+  const whys = reasons.map((why) => [code(constant.filter((op) => reasonOf(op) === why)), why ?? "?"]);
   return `# Derivatives of every op
 
 Made by \`npm run gradients\` from the registry: each op, each floating-point input, over all samples (awkward shapes among them).
@@ -152,48 +170,18 @@ is too large.
 
 ${smooth.size} ops have derivatives, ${constant.length} have none and say why, ${graphOps().length} hold graphs.
 
-${line(head)}
-${line(head.map((_, i) => (i === 0 ? "---" : "--:")))}
-${rows
-  .map((r) =>
-    line([
-      `\`${r.op}\``,
-      r.input,
-      r.samples,
-      short(r.reverse),
-      short(r.forward),
-      short(r.second),
-      ...NARROW.map((d) => short(r.narrow[d])),
-    ]),
-  )
-  .join("\n")}
+${table}
 
 ## Not differentiable
 
 Gradients stop at these ops.
 
-| ops | why |
-| --- | --- |
-${reasons
-  .map((reason) =>
-    line([
-      constant
-        .filter((op) => reasonOf(op) === reason)
-        .map((op) => `\`${op.name}\``)
-        .join(", "),
-      reason ?? "?",
-    ]),
-  )
-  .join("\n")}
+${markdownTable([["ops", "why"], ...whys], [])}
 
 Integer and boolean inputs of the ops above (positions, masks) have no derivative either.
 
 ## Ops that hold graphs
 
-${graphOps()
-  .map((op) => `\`${op.name}\``)
-  .join(
-    ", ",
-  )}: their derivatives are those of the ops inside, checked where graphs are (\`src/graph/control\`, \`src/ir\`).
+${code(graphOps())}: their derivatives are those of the ops inside, checked where graphs are (\`src/graph/control\`, \`src/ir\`).
 `;
 }
