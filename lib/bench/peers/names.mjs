@@ -173,7 +173,7 @@ cast | = | astype | Tensor.to
 resize | resizeBilinear | – | interpolate`,
   "Indices: gathering and scattering": `
 get | – | – | Tensor.__getitem__
-setAt | – | – | index_put
+setAt | tensorScatterUpdate | – | index_put
 addAt | – | – | index_add
 take | gather | = | index_select
 takeAlongAxis | – | = | gather
@@ -376,7 +376,7 @@ optim.stepDecay | – | – | StepLR
 optim.piecewise | – | – | MultiStepLR
 optim.polynomial | – | – | PolynomialLR
 optim.oneCycle | – | – | OneCycleLR
-optim.warmup | – | – | –`,
+optim.warmup | – | – | LinearLR`,
 };
 
 /** Exported functions and classes that are not compared, with the reason. */

@@ -26,12 +26,17 @@ const known = Object.fromEntries(
   ]),
 );
 
+/** Ours whose name means something else there: tensors are split, elements are clipped, weights are constant. */
+const HOMONYMS = new Set(["random.split", "optim.clipByValue", "optim.constant"]);
+
 const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /** The peer's name of a cell; `null` for none. @throws if the peer has no such name, or has ours where "–" is written */
 function nameOf(peer, ours, cell) {
   const plain = ours.split(".").at(-1);
   const same = [plain, ...(peer === "PyTorch" ? [snake(plain)] : [])].filter((name) => known[peer].has(name));
+  if (cell === "–" && same.length > 0 && !HOMONYMS.has(ours))
+    throw new Error(`names.mjs: ${peer} has "${same[0]}", but the row of ${ours} says "–"`);
   if (cell === "–") return null;
   const name = cell === "=" ? same.at(-1) : cell;
   if (!name || !known[peer].has(name))
