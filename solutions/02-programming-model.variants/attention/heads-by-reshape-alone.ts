@@ -13,7 +13,12 @@ function maskedSoftmax(scores: Tensor, visible: Tensor | null = null): Tensor {
 }
 
 /** q (…, t, d), k (…, s, d), v (…, s, e) → (…, t, e). */
-function attention(q: Tensor, k: Tensor, v: Tensor, { causal = false, visible = null }: AttentionOptions = {}): Tensor {
+function attention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  { causal = false, visible = null }: AttentionOptions = {},
+): Tensor {
   const [t, s] = [q.shape[q.ndim - 2], k.shape[k.ndim - 2]];
   const scores = q.matmul(k.swapAxes(-2, -1)).div(Math.sqrt(q.shape[q.ndim - 1]));
   let mask = visible;
@@ -24,8 +29,13 @@ function attention(q: Tensor, k: Tensor, v: Tensor, { causal = false, visible = 
   return maskedSoftmax(scores, mask).matmul(v);
 }
 
-/** Self-attention of x (n, t, size) with several heads. @throws Error when `heads` does not divide the size */
-function multiHead({ query, key, value, output }: HeadParameters, x: Tensor, heads: number, causal = false): Tensor {
+/** Self-attention of x (n, t, size) in heads. @throws Error when they do not divide the size */
+function multiHead(
+  { query, key, value, output }: HeadParameters,
+  x: Tensor,
+  heads: number,
+  causal = false,
+): Tensor {
   const [n, t, size] = x.shape;
   if (size % heads !== 0) throw new Error(`multiHead: ${heads} heads do not divide a size of ${size}`);
   const apart = (weights: Tensor) => x.matmul(weights).reshape([n, heads, t, size / heads]);

@@ -42,7 +42,7 @@ class Cell {
     return this;
   }
 
-  /** Assigns to every parameter its value, or to none. @throws Error naming all paths that are missing, unknown or of another shape */
+  /** Assigns all values or none. @throws Error naming what is missing, unknown or misshapen */
   loadParameters(values: ReadonlyMap<string, Tensor>): void {
     const own = new Map(this.parametersAndNames());
     const problems = [

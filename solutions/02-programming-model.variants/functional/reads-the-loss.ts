@@ -1,8 +1,11 @@
 // expect: wrong 6/7
 // fails: functions of functions: a curvature, and twenty rates at once
 // why: looks at the loss as a number
-/** A function that returns the value of `f` and its gradient. @throws Error when the loss is not one number, or aux is missing */
-function valueAndGradient<A extends unknown[], T>(f: (...args: A) => T, { argnums = 0, hasAux = false }: GradientOptions = {}): (...args: A) => [value: T, gradient: unknown] {
+/** A function that returns the value of `f` and its gradient. */
+function valueAndGradient<A extends unknown[], T>(
+  f: (...args: A) => T,
+  { argnums = 0, hasAux = false }: GradientOptions = {},
+): (...args: A) => [value: T, gradient: unknown] {
   const wanted = typeof argnums === "number" ? [argnums] : argnums;
   return (...args) => {
     const ofWanted = (...chosen: unknown[]): T => {

@@ -1,8 +1,11 @@
 // expect: wrong 6/7
 // fails: trees, and gradients of several arguments in the order asked for
 // why: gives the gradients in the order of the arguments
-/** A function that returns the value of `f` and its gradient. @throws Error when the loss is not one number, or aux is missing */
-function valueAndGradient<A extends unknown[], T>(f: (...args: A) => T, { argnums = 0, hasAux = false }: GradientOptions = {}): (...args: A) => [value: T, gradient: unknown] {
+/** A function that returns the value of `f` and its gradient. */
+function valueAndGradient<A extends unknown[], T>(
+  f: (...args: A) => T,
+  { argnums = 0, hasAux = false }: GradientOptions = {},
+): (...args: A) => [value: T, gradient: unknown] {
   const wanted = typeof argnums === "number" ? [argnums] : [...argnums].sort();
   return (...args) => {
     const ofWanted = (...chosen: unknown[]): T => {

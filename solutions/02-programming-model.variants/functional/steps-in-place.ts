@@ -1,8 +1,11 @@
 // expect: wrong 5/7
 // fails: a step is pure: one forward run, one update, nothing changed | functions of functions: a curvature, and twenty rates at once
 // why: writes the new parameters into the object that it was given
-/** A function that returns the value of `f` and its gradient. @throws Error when the loss is not one number, or aux is missing */
-function valueAndGradient<A extends unknown[], T>(f: (...args: A) => T, { argnums = 0, hasAux = false }: GradientOptions = {}): (...args: A) => [value: T, gradient: unknown] {
+/** A function that returns the value of `f` and its gradient. */
+function valueAndGradient<A extends unknown[], T>(
+  f: (...args: A) => T,
+  { argnums = 0, hasAux = false }: GradientOptions = {},
+): (...args: A) => [value: T, gradient: unknown] {
   const wanted = typeof argnums === "number" ? [argnums] : argnums;
   return (...args) => {
     const ofWanted = (...chosen: unknown[]): T => {

@@ -1,5 +1,5 @@
 // expect: wrong 4/8
-// fails: gates that keep: the memory is the same after 60 steps | a batch of sequences, from zeros and from a start | sequences that end: outputs 0, the state stays | gradients through time, against differences
+// fails: gates that keep the memory for 60 steps | a batch of sequences, from zeros and from a start | sequences that end: outputs 0, the state stays | gradients through time, against differences
 // why: forgets the start
 /** One step: the state behind `x` (n, inputs). */
 function lstmCell({ W, U, b }: LstmParameters, { h, c }: LstmState, x: Tensor): LstmState {
@@ -10,7 +10,11 @@ function lstmCell({ W, U, b }: LstmParameters, { h, c }: LstmState, x: Tensor): 
 }
 
 /** Walks along `xs` (t, n, inputs): the outputs (t, n, size) and the last state. */
-function lstm(parameters: LstmParameters, xs: Tensor, { lengths }: LstmOptions = {}): LstmState & { outputs: Tensor } {
+function lstm(
+  parameters: LstmParameters,
+  xs: Tensor,
+  { lengths }: LstmOptions = {},
+): LstmState & { outputs: Tensor } {
   const [steps, n] = xs.shape;
   const nothing = mlsys.zeros([n, parameters.U.shape[0]], { dtype: xs.dtype });
   let state: LstmState = { h: nothing, c: nothing };

@@ -10,7 +10,11 @@ function lstmCell({ W, U, b }: LstmParameters, { h, c }: LstmState, x: Tensor): 
 }
 
 /** Walks along `xs` (t, n, inputs): the outputs (t, n, size) and the last state. */
-function lstm(parameters: LstmParameters, xs: Tensor, { lengths, start }: LstmOptions = {}): LstmState & { outputs: Tensor } {
+function lstm(
+  parameters: LstmParameters,
+  xs: Tensor,
+  { lengths, start }: LstmOptions = {},
+): LstmState & { outputs: Tensor } {
   const [steps, n] = xs.shape;
   const nothing = mlsys.zeros([n, parameters.U.shape[0]], { dtype: xs.dtype });
   let state = start ?? { h: nothing, c: nothing };

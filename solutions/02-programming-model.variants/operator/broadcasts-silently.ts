@@ -1,7 +1,7 @@
 // expect: wrong 8/9
 // fails: dtypes and leading axes are refused too
 // why: does not look at the axes in front
-/** Registers the operator D[i, j] = |x[i] − y[j]|² under `name`, and returns the function that applies it. */
+/** Registers D[i, j] = |x[i] − y[j]|² under `name`; returns the function that applies it. */
 function defineSquaredDistance(name: string): (x: Tensor, y: Tensor) => Tensor {
   const shown = (shape: readonly number[]) => `(${shape.join(", ")})`;
   const op: mlsys.OpDef<None> = mlsys.defineOp<None>({

@@ -1,7 +1,7 @@
 // expect: wrong 8/9
 // fails: views as inputs, a batch in front, and points that are close
 // why: x² − 2xy + y²: loses the digits of close points
-/** Registers the operator D[i, j] = |x[i] − y[j]|² under `name`, and returns the function that applies it. */
+/** Registers D[i, j] = |x[i] − y[j]|² under `name`; returns the function that applies it. */
 function defineSquaredDistance(name: string): (x: Tensor, y: Tensor) => Tensor {
   const shown = (shape: readonly number[]) => `(${shape.join(", ")})`;
   const op: mlsys.OpDef<None> = mlsys.defineOp<None>({

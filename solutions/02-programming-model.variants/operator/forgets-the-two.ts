@@ -1,7 +1,7 @@
 // expect: wrong 6/9
 // fails: reverse rule, for both inputs | one value on both sides | rules that are made of operators: second derivatives
 // why: the reverse rule without its factor 2
-/** Registers the operator D[i, j] = |x[i] − y[j]|² under `name`, and returns the function that applies it. */
+/** Registers D[i, j] = |x[i] − y[j]|² under `name`; returns the function that applies it. */
 function defineSquaredDistance(name: string): (x: Tensor, y: Tensor) => Tensor {
   const shown = (shape: readonly number[]) => `(${shape.join(", ")})`;
   const op: mlsys.OpDef<None> = mlsys.defineOp<None>({

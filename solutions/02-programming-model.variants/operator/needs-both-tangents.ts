@@ -1,7 +1,7 @@
 // expect: wrong 7/9
 // fails: forward rule, also with one tangent alone | rules that are made of operators: second derivatives
 // why: a forward rule that takes both tangents for granted
-/** Registers the operator D[i, j] = |x[i] − y[j]|² under `name`, and returns the function that applies it. */
+/** Registers D[i, j] = |x[i] − y[j]|² under `name`; returns the function that applies it. */
 function defineSquaredDistance(name: string): (x: Tensor, y: Tensor) => Tensor {
   const shown = (shape: readonly number[]) => `(${shape.join(", ")})`;
   const op: mlsys.OpDef<None> = mlsys.defineOp<None>({

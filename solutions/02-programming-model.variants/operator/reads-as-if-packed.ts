@@ -1,7 +1,7 @@
 // expect: wrong 7/9
 // fails: views as inputs, a batch in front, and points that are close | batching rule: any axis, either input, one run
 // why: ignores strides: right for tensors that were just made
-/** Registers the operator D[i, j] = |x[i] − y[j]|² under `name`, and returns the function that applies it. */
+/** Registers D[i, j] = |x[i] − y[j]|² under `name`; returns the function that applies it. */
 function defineSquaredDistance(name: string): (x: Tensor, y: Tensor) => Tensor {
   const shown = (shape: readonly number[]) => `(${shape.join(", ")})`;
   const op: mlsys.OpDef<None> = mlsys.defineOp<None>({

@@ -17,7 +17,7 @@ function byLeaf(count: number, rule: Rule): OptimizerFunctions {
   };
 }
 
-function momentum({ lr, mu = 0.9 }: { lr: number; mu?: number }): OptimizerFunctions {
+function momentum({ lr, mu = 0.9 }: OptimizerOptions): OptimizerFunctions {
   return byLeaf(1, (p, g, [v]) => {
     const next = g.add(v.mul(mu));
     return [p.add(next.mul(-lr)), [next]];

@@ -2,7 +2,7 @@
 // fails: the first step of Adam has the size lr | momentum and adam on a tree
 // why: Adam without the correction for its start at 0
 /** Gradient descent with a velocity. */
-function momentum({ lr, mu = 0.9 }: { lr: number; mu?: number }): OptimizerFunctions {
+function momentum({ lr, mu = 0.9 }: OptimizerOptions): OptimizerFunctions {
   return {
     init: (params) => tree.map(mlsys.zerosLike, params),
     update(params, gradients, state) {
@@ -13,7 +13,7 @@ function momentum({ lr, mu = 0.9 }: { lr: number; mu?: number }): OptimizerFunct
 }
 
 /** Divides by the root of the sum of all squares so far. */
-function adaGrad({ lr, epsilon = 1e-10 }: { lr: number; epsilon?: number }): OptimizerFunctions {
+function adaGrad({ lr, epsilon = 1e-10 }: OptimizerOptions): OptimizerFunctions {
   return {
     init: (params) => tree.map(mlsys.zerosLike, params),
     update(params, gradients, state) {
@@ -24,7 +24,11 @@ function adaGrad({ lr, epsilon = 1e-10 }: { lr: number; epsilon?: number }): Opt
 }
 
 /** Takes the size of its own past steps as the unit. */
-function adadelta({ lr = 1, rho = 0.9, epsilon = 1e-6 }: { lr?: number; rho?: number; epsilon?: number } = {}): OptimizerFunctions {
+function adadelta({
+  lr = 1,
+  rho = 0.9,
+  epsilon = 1e-6,
+}: Partial<OptimizerOptions> = {}): OptimizerFunctions {
   const averaged = (old: Tensor, now: Tensor) => old.mul(rho).add(now.square().mul(1 - rho));
   return {
     init: (params) => ({ square: tree.map(mlsys.zerosLike, params), step: tree.map(mlsys.zerosLike, params) }),
@@ -38,7 +42,12 @@ function adadelta({ lr = 1, rho = 0.9, epsilon = 1e-6 }: { lr?: number; rho?: nu
 }
 
 /** Decaying means of g and g², corrected for their start at 0. */
-function adam({ lr, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 }: { lr: number; beta1?: number; beta2?: number; epsilon?: number }): OptimizerFunctions {
+function adam({
+  lr,
+  beta1 = 0.9,
+  beta2 = 0.999,
+  epsilon = 1e-8,
+}: OptimizerOptions): OptimizerFunctions {
   interface Moments {
     t: number;
     mean: Tree;

@@ -1,7 +1,7 @@
 // expect: wrong 6/7
 // fails: windows: odd sizes, defaults, both kinds of padding
 // why: takes "same" for a padding of half the window and the formula, which is right for odd windows and strides that divide
-/** The shape behind each layer, for one picture of shape `input`. @throws Error naming the first layer that does not fit */
+/** The shapes behind all layers. @throws Error naming the first layer that does not fit */
 function inferShapes(input: readonly number[], layers: readonly Layer[]): Row[] {
   let shape = [...input];
   const behindWindow = (size: number, layer: Extract<Layer, { kernel: number }>): number => {
@@ -36,7 +36,7 @@ function inferShapes(input: readonly number[], layers: readonly Layer[]): Row[] 
   });
 }
 
-/** A copy of `layers` with every `in` as it must be. @throws Error for what a number can't repair */
+/** A copy with every `in` as it must be. @throws Error for what a number can't repair */
 function repaired(input: readonly number[], layers: readonly Layer[]): Layer[] {
   const done: Layer[] = [];
   let shape = [...input];

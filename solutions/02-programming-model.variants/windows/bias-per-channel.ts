@@ -7,8 +7,13 @@ function places(size: number, window: number, stride: number, padding: number): 
   return Math.floor((size + 2 * padding - window) / stride) + 1;
 }
 
-/** Slides `kernels` over `x`. @throws Error when the channels differ or a window does not fit */
-function convolve(x: Picture, kernels: Kernels, bias: number[], { stride = 1, padding = 0 }: WindowOptions = {}): Picture {
+/** Slides `kernels` over `x`. @throws Error when channels differ or a window does not fit */
+function convolve(
+  x: Picture,
+  kernels: Kernels,
+  bias: number[],
+  { stride = 1, padding = 0 }: WindowOptions = {},
+): Picture {
   const [height, width] = [x[0].length, x[0][0].length];
   const [kernelHeight, kernelWidth] = [kernels[0][0].length, kernels[0][0][0].length];
   const rows = places(height, kernelHeight, stride, padding);
@@ -32,8 +37,13 @@ function convolve(x: Picture, kernels: Kernels, bias: number[], { stride = 1, pa
   });
 }
 
-/** The largest value or the mean of each window of each channel. @throws Error when the window does not fit */
-function pool(x: Picture, kind: "max" | "mean", size: number, { stride = size, padding = 0 }: WindowOptions = {}): Picture {
+/** Largest value or mean of each window of each channel. @throws Error when it does not fit */
+function pool(
+  x: Picture,
+  kind: "max" | "mean",
+  size: number,
+  { stride = size, padding = 0 }: WindowOptions = {},
+): Picture {
   const outside = kind === "max" ? Number.NEGATIVE_INFINITY : 0;
   return x.map((channel) =>
     Array.from({ length: places(channel.length, size, stride, padding) }, (_r, row) =>
