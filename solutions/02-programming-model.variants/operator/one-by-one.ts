@@ -18,7 +18,8 @@ function defineSquaredDistance(name: string): (x: Tensor, y: Tensor) => Tensor {
       const [px, py] = [positionsOf(x), positionsOf(y)];
       const [n, d] = x.shape.slice(-2);
       const m = y.shape[y.shape.length - 2];
-      for (let at = 0; at < out.data.length; at++) {
+      const size = out.shape.reduce((product, dim) => product * dim, 1);
+      for (let at = 0; at < size; at++) {
         const batch = Math.floor(at / (n * m));
         const i = batch * n + (Math.floor(at / m) % n);
         const j = batch * m + (at % m);
