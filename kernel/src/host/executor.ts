@@ -3,6 +3,7 @@
  * reply. Owns the worker and replaces it when it dies; the kernel itself outlives every cell.
  */
 import { CellSyntaxError, type CompiledCell, compileCell, isEvident, readable } from "../compile/cell.js";
+import type { DebugHooks } from "../debug/service.js";
 import type { ErrorReport, ExpressionResult, ToHost } from "../link/messages.js";
 import type { Json } from "../protocol/message.js";
 import type { CheckResult, TypeService } from "../types/service.js";
@@ -18,6 +19,7 @@ export interface ExecutorHost {
   reply(request: Request, content: Json): void;
   ask(request: Request, prompt: string, password: boolean): Promise<string | null>;
   log(line: string): void;
+  readonly debug: DebugHooks;
 }
 
 type RunDone = Extract<ToHost, { type: "done" }>;
@@ -95,6 +97,7 @@ export class Executor {
   }
 
   async interrupt(): Promise<InterruptOutcome> {
+    await this.host.debug.release();
     if (!this.running) return "idle";
     this.running.interrupted = true;
     const outcome = await this.worker.interrupt();
@@ -114,7 +117,7 @@ export class Executor {
   }
 
   private startWorker(): WorkerProcess {
-    return new WorkerProcess(
+    const worker = new WorkerProcess(
       {
         message: (message, buffers) => this.receive(message, buffers),
         raw: (name, text) => this.stream(this.running?.request ?? this.last, name, text),
@@ -122,6 +125,8 @@ export class Executor {
       },
       process.cwd(),
     );
+    this.host.debug.workerStarted(worker, this.shadowed);
+    return worker;
   }
 
   private async drain(): Promise<void> {
@@ -202,6 +207,8 @@ export class Executor {
     if (compiled instanceof CellSyntaxError)
       return { error: syntaxReport(compiled, code, name), expressions: {} };
     if (compiled instanceof Error) throw compiled;
+    const { map, shifts } = compiled;
+    await this.host.debug.beforeRun({ name, source: code, map, shifts });
     if (running.interrupted) return { error: INTERRUPTED, expressions: {} };
     if (!evident) this.types.commit(name, text);
     for (const shadow of compiled.shadows) this.shadowed.add(shadow);

@@ -10,6 +10,8 @@ type Reply = {
 };
 
 export class InspectorClient {
+  /** Called with each event of the domains that are enabled. */
+  onEvent: ((method: string, params: unknown) => void) | undefined;
   private next = 1;
   private readonly waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
 
@@ -46,7 +48,10 @@ export class InspectorClient {
 
   private receive(reply: Reply): void {
     if (reply.method === "NodeRuntime.waitingForDisconnect") this.close();
-    if (reply.id === undefined) return;
+    if (reply.id === undefined) {
+      if (reply.method !== undefined) this.onEvent?.(reply.method, reply.params);
+      return;
+    }
     const waiter = this.waiting.get(reply.id);
     this.waiting.delete(reply.id);
     if (reply.error) waiter?.reject(new Error(reply.error.message));

@@ -6,6 +6,7 @@ import { clearOutput, type Display, makeDisplay, type PublishOptions, publish } 
 import { hold, holdEach } from "./hold.js";
 import { importModule, loadDynamic, makeMeta, makeRequire } from "./imports.js";
 import { confirm as ask, input as inputLine, prompt as promptLine } from "./input.js";
+import { inspection } from "./inspection.js";
 import { tick } from "./timers.js";
 
 declare global {
@@ -32,6 +33,7 @@ export function installGlobals(take: (value: unknown) => void): void {
     take,
     hold,
     holdEach,
+    debug: inspection,
   });
   Object.defineProperty(globalThis, RUNTIME, { value: runtime });
   const hidden = (name: string | symbol, value: unknown) =>
