@@ -96,6 +96,17 @@ export class DapClient {
     return body.breakpoints as Json[];
   }
 
+  /** Waits for a cell to print something. */
+  printed(text: string): Promise<void> {
+    return new Promise((resolve) => {
+      const off = this.kernel.client.onMessage(({ header, content }) => {
+        if (header.msg_type !== "stream" || !String(content.text).includes(text)) return;
+        off();
+        resolve();
+      });
+    });
+  }
+
   run(code: string) {
     return this.kernel.client.execute(code);
   }
@@ -124,21 +135,31 @@ export class DapClient {
     const frames = await this.stack();
     const { scopes } = await this.request("scopes", { frameId: frames[frame]!.id });
     return Object.fromEntries(
-      (scopes as { name: string; variablesReference: number }[]).map((scope) => [scope.name, scope.variablesReference]),
+      (scopes as { name: string; variablesReference: number }[]).map((scope) => [
+        scope.name,
+        scope.variablesReference,
+      ]),
     );
   }
 
   async variables(reference: number, paging: Json = {}): Promise<Variable[]> {
-    return (await this.request("variables", { variablesReference: reference, ...paging })).variables as Variable[];
+    return (await this.request("variables", { variablesReference: reference, ...paging }))
+      .variables as Variable[];
   }
 
   /** Variables of a scope as `name: value`. */
   async values(reference: number, paging: Json = {}): Promise<Record<string, string>> {
-    return Object.fromEntries((await this.variables(reference, paging)).map(({ name, value }) => [name, value]));
+    return Object.fromEntries(
+      (await this.variables(reference, paging)).map(({ name, value }) => [name, value]),
+    );
   }
 
   async evaluate(expression: string, frameId?: number, context = "repl"): Promise<string> {
-    const body = await this.request("evaluate", { expression, context, ...(frameId === undefined ? {} : { frameId }) });
+    const body = await this.request("evaluate", {
+      expression,
+      context,
+      ...(frameId === undefined ? {} : { frameId }),
+    });
     return String(body.result);
   }
 

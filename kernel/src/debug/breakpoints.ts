@@ -19,8 +19,6 @@ interface Breakpoint extends BreakpointRules {
   /** As it was asked for; lines and columns from 1. */
   line: number;
   column?: number;
-  /** What V8 evaluates to decide, if it is not always to stop. */
-  test?: string;
   /** Its names in V8, one per script. */
   placed: string[];
   /** Where it really stands. */
@@ -82,7 +80,10 @@ export class Breakpoints {
     const breakpoints = this.byPath.get(path) ?? [];
     const mapping = cellMapping(cell, path);
     await Promise.all(
-      breakpoints.map((breakpoint) => this.place(breakpoint, { url: cell.name }, mapping, path)),
+      // V8 would take the end of the cell for a place to stop.
+      breakpoints
+        .filter(({ missing }) => missing === undefined)
+        .map((breakpoint) => this.place(breakpoint, { url: cell.name }, mapping, path, cell.shadows)),
     );
   }
 
@@ -153,7 +154,7 @@ export class Breakpoints {
       }),
     };
     try {
-      breakpoint.test = await breakpointCondition(id, breakpoint, this.shadowed());
+      await breakpointCondition(id, breakpoint, this.shadowed());
     } catch (error) {
       breakpoint.invalid = (error as Error).message;
     }
@@ -215,15 +216,18 @@ export class Breakpoints {
     script: { url: string } | { urlRegex: string },
     mapping: Mapping,
     path: string,
+    shadows: readonly string[] = [],
   ): Promise<void> {
     if (breakpoint.invalid !== undefined) return;
     const from = { line: breakpoint.line - 1, column: (breakpoint.column ?? 1) - 1 };
     const code = mapping.toCode(from, path);
     if (!code) return;
+    const shadowed = new Set([...this.shadowed(), ...shadows]);
+    const condition = await breakpointCondition(breakpoint.id, breakpoint, shadowed);
     try {
       const { breakpointId, locations } = await this.post<Debugger.SetBreakpointByUrlReturnType>(
         "Debugger.setBreakpointByUrl",
-        { lineNumber: code.line, columnNumber: code.column, condition: breakpoint.test, ...script },
+        { lineNumber: code.line, columnNumber: code.column, condition, ...script },
       );
       breakpoint.placed.push(breakpointId);
       if (locations[0]) await this.settle(breakpoint, locations[0]);

@@ -25,7 +25,8 @@ export async function compileCode(text: string, shadowed: Shadowed): Promise<str
 export async function compileExpression(text: string, shadowed: Shadowed): Promise<string> {
   const code = (await compileCode(text, shadowed)).trim().replace(/;+$/, "");
   try {
-    if (parseExpressionAt(code, 0, { ecmaVersion: 2025 }).end === code.length) return code;
+    if (parseExpressionAt(code, 0, { ecmaVersion: 2025, preserveParens: true }).end === code.length)
+      return code;
   } catch {
     // said below
   }

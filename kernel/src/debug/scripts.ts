@@ -19,6 +19,7 @@ import type { Post } from "./session.js";
 /** A cell as it was evaluated, by the name of its script. */
 export interface RanCell extends MappedCell {
   name: string;
+  shadows: readonly string[];
 }
 
 export interface Script {

@@ -15,6 +15,8 @@ export interface StartedCell {
   source: string;
   map?: string;
   shifts: readonly Shift[];
+  /** Names of globals that the cell declares as its own. */
+  shadows: readonly string[];
 }
 
 /** What the executor tells the debugger. */

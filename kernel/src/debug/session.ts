@@ -138,7 +138,14 @@ export class DebugSession {
 
   async resume(options: { terminateOnResume?: boolean } = {}): Promise<void> {
     this.wanted = undefined;
-    await this.post("Debugger.resume", options);
+    await this.goOn("Debugger.resume", options);
+  }
+
+  /** The event that tells of it may come later than what the cell does next. */
+  private async goOn(method: string, options: object = {}): Promise<void> {
+    const { halted } = this;
+    await this.post(method, options);
+    if (halted && this.halted === halted) this.resumed();
   }
 
   /** The cell is interrupted: code that stands must go on in order to end. */
@@ -149,7 +156,7 @@ export class DebugSession {
   async step(kind: Step): Promise<void> {
     if (!this.halted) throw new DapError("The code is not paused.");
     this.wanted = { kind, skips: 0 };
-    await this.post(STEPS[kind]);
+    await this.goOn(STEPS[kind]);
   }
 
   async pause(): Promise<void> {
@@ -163,6 +170,7 @@ export class DebugSession {
     frame: Debugger.CallFrame | undefined,
     options: { harmless?: boolean } = {},
   ): Promise<Runtime.RemoteObject> {
+    if (frame && !options.harmless) this.variables.touched = true;
     const common = {
       expression: code,
       objectGroup: this.group,
@@ -176,8 +184,8 @@ export class DebugSession {
         })
       : await this.post<Runtime.EvaluateReturnType>("Runtime.evaluate", {
           ...common,
-          replMode: true,
-          // While the code is halted no promise settles.
+          // While the code is halted no promise settles, and an evaluation of the REPL's waits for one.
+          replMode: !this.halted,
           awaitPromise: !this.halted,
         });
     if (reply.exceptionDetails) throw new DapError(thrownText(reply.exceptionDetails));

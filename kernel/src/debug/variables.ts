@@ -2,7 +2,7 @@
  * Variables behind numbers. A number stands for a scope, an object, or a part of a long list, and is good until the
  * code goes on (or, while nothing is paused, until the reader's variables are listed again).
  */
-import type { Runtime } from "node:inspector";
+import type { Debugger, Runtime } from "node:inspector";
 import { RUNTIME } from "../compile/scope.js";
 import type { Description } from "../worker/inspection.js";
 import { DapError, type DapVariable } from "./dap.js";
@@ -41,6 +41,7 @@ export interface DapProperty {
 /** More elements than this come in parts, where the front end does not ask for parts itself. */
 const PART = 100;
 const MAX_GETTERS = 30;
+const MAX_TEXT = 300;
 /** Of V8's internal properties, those that tell the reader something. */
 const INTERNAL = new Set([
   "[[PromiseState]]",
@@ -49,6 +50,8 @@ const INTERNAL = new Set([
   "[[Handler]]",
   "[[Entries]]",
 ]);
+/** The kernel's own private field on promises; see `worker/runs.ts`. */
+const STAMP = "#mlsysRun";
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;
 /** Names that compiling puts into a cell. */
 const COMPILED = new RegExp(
@@ -56,6 +59,8 @@ const COMPILED = new RegExp(
 );
 
 export class Variables {
+  /** Code was evaluated in a frame: V8's picture of the scopes, made at the stop, may be out of date. */
+  touched = false;
   private readonly containers = new Map<number, Container>();
   private nextReference = 1;
 
@@ -68,6 +73,7 @@ export class Variables {
   /** All references end. */
   clear(): void {
     this.containers.clear();
+    this.touched = false;
   }
 
   scope(parts: ScopePart[], callFrameId: string, extra: DapProperty[]): number {
@@ -103,12 +109,14 @@ export class Variables {
 
   /** Shows a value that has no container, for example the result of an evaluation. */
   async show(value: Runtime.RemoteObject, path?: string): Promise<DapVariable> {
-    return (await this.describe([{ name: "", value, evaluateName: path }]))[0]!;
+    const shown = (await this.describe([{ name: "", value, evaluateName: path }]))[0]!;
+    return value.type === "string" ? { ...shown, value: primitiveText(value) } : shown;
   }
 
   async set(reference: number, name: string, value: Runtime.RemoteObject): Promise<DapVariable> {
     const container = this.container(reference);
     const argument = asArgument(value);
+    this.touched = true;
     if (container.kind === "scope") await this.setInScope(container, name, argument);
     else if (container.kind === "globals")
       await this.call(await this.globalThis(), `function (n, v) { ${RUNTIME}.debug.assign(n, v); }`, [
@@ -156,13 +164,32 @@ export class Variables {
 
   private async scopeVariables({
     parts,
+    callFrameId,
     extra,
   }: Extract<Container, { kind: "scope" }>): Promise<DapVariable[]> {
     const seen = new Map<string, DapProperty>();
     for (const { objectId } of parts)
       for (const property of await this.properties(objectId, ""))
         if (!seen.has(property.name) && !COMPILED.test(property.name)) seen.set(property.name, property);
+    if (this.touched && parts[0]?.scopeNumber === 0) await this.refresh(seen, callFrameId);
     return this.describe([...extra, ...seen.values()]);
+  }
+
+  /** Reads the variables anew, by their names. */
+  private async refresh(seen: Map<string, DapProperty>, callFrameId: string): Promise<void> {
+    const readers = [...seen.keys()].filter(isIdentifier).map((name) => `${name}: () => ${name}`);
+    const { result } = await this.post<Debugger.EvaluateOnCallFrameReturnType>(
+      "Debugger.evaluateOnCallFrame",
+      {
+        callFrameId,
+        expression: `${RUNTIME}.debug.read({ ${readers.join(", ")} })`,
+        objectGroup: this.group(),
+        silent: true,
+      },
+    );
+    if (result.objectId === undefined) return;
+    for (const { name, value } of await this.own(result.objectId))
+      if (value) seen.set(name, { ...seen.get(name)!, value });
   }
 
   private async objectVariables(
@@ -259,7 +286,7 @@ export class Variables {
       else if (get) found.push({ name, value: get, evaluateName, lazyOf: { objectId, path } });
     }
     for (const { name, value } of reply.privateProperties ?? [])
-      if (value) found.push({ name, value, evaluateName: undefined });
+      if (value && name !== STAMP) found.push({ name, value, evaluateName: undefined });
     for (const { name, value } of reply.internalProperties ?? [])
       if (value && INTERNAL.has(name)) found.push({ name, value, kind: "virtual" });
     return found;
@@ -338,7 +365,7 @@ export class Variables {
     const { objectId } = value;
     return {
       name,
-      value: shape?.value ?? primitiveText(value),
+      value: shape?.value ?? shortened(primitiveText(value)),
       type: shape?.type ?? (value.subtype === "null" ? "null" : value.type),
       ...(evaluateName === undefined ? {} : { evaluateName }),
       variablesReference:
@@ -429,6 +456,10 @@ function memberPath(path: string | undefined, name: string): string | undefined 
   if (path === undefined) return undefined;
   if (path === "") return IDENTIFIER.test(name) ? name : undefined;
   return IDENTIFIER.test(name) ? `${path}.${name}` : `${path}[${JSON.stringify(name)}]`;
+}
+
+function shortened(text: string): string {
+  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
 }
 
 function primitiveText(value: Runtime.RemoteObject): string {

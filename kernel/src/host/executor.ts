@@ -207,8 +207,8 @@ export class Executor {
     if (compiled instanceof CellSyntaxError)
       return { error: syntaxReport(compiled, code, name), expressions: {} };
     if (compiled instanceof Error) throw compiled;
-    const { map, shifts } = compiled;
-    await this.host.debug.beforeRun({ name, source: code, map, shifts });
+    const { map, shifts, shadows } = compiled;
+    await this.host.debug.beforeRun({ name, source: code, map, shifts, shadows });
     if (running.interrupted) return { error: INTERRUPTED, expressions: {} };
     if (!evident) this.types.commit(name, text);
     for (const shadow of compiled.shadows) this.shadowed.add(shadow);

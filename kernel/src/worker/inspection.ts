@@ -2,7 +2,7 @@
  * What the debugger asks of the worker, called by name over the host's inspector connection: values as one line of
  * text, parts of long lists, the reader's variables, frames behind an `await`, and the work of logpoints.
  */
-import { inspect } from "node:util";
+import { inspect, types } from "node:util";
 import type { MimeBundle } from "../link/messages.js";
 import { render } from "./render.js";
 import { flush, write } from "./streams.js";
@@ -88,6 +88,18 @@ export const inspection = Object.freeze({
     return found;
   },
 
+  /** The values behind `readers`; a variable that has none yet is left out. */
+  read(readers: Record<string, () => unknown>): object {
+    const found = Object.create(null) as Record<string, unknown>;
+    for (const [name, reader] of Object.entries(readers))
+      try {
+        found[name] = reader();
+      } catch {
+        // `let` before its line
+      }
+    return found;
+  },
+
   assign(name: string, value: unknown): void {
     const target = globalThis as unknown as Record<string, unknown>;
     target[`__cell_${name}` in target ? `__cell_${name}` : name] = value;
@@ -156,6 +168,8 @@ function describe(value: unknown): Description {
   if (typeof value === "string") return { value: quoted(value), type: "string" };
   if ((typeof value !== "object" || value === null) && typeof value !== "function")
     return { value: inspect(value), type: value === null ? "null" : typeof value };
+  // Looking at a proxy would run its traps.
+  if (types.isProxy(value)) return { value: textOf(value), type: "Proxy" };
   const indexed = lengthOf(value);
   return {
     value: textOf(value),
@@ -167,9 +181,15 @@ function describe(value: unknown): Description {
 
 function textOf(value: object): string {
   try {
-    if (value instanceof Error) return oneLine(`${value.name}: ${value.message}`);
+    const proxy = types.isProxy(value);
+    if (!proxy && value instanceof Error) return oneLine(`${value.name}: ${value.message}`);
     // What its class does not show itself would be listed key by key, however many there are.
-    if (!(inspect.custom in value) && lengthOf(value) === undefined && Object.keys(value).length > MAX_KEYS)
+    if (
+      !proxy &&
+      !(inspect.custom in value) &&
+      lengthOf(value) === undefined &&
+      Object.keys(value).length > MAX_KEYS
+    )
       return `${className(value)} with ${Object.keys(value).length} properties`;
     return oneLine(
       inspect(value, {

@@ -51,9 +51,10 @@ class Foreign {
 }
 
 class Stamp extends Foreign {
-  #run = current;
+  // A name that the debugger can tell from the reader's private fields.
+  #mlsysRun = current;
   static of(target: object): number {
-    return #run in target ? (target as Stamp).#run : current;
+    return #mlsysRun in target ? (target as Stamp).#mlsysRun : current;
   }
 }
 
