@@ -78,6 +78,11 @@ export class DapClient {
     return event;
   }
 
+  /** Events that came so far are not waited for any more. */
+  passOver(): void {
+    this.taken = this.events.length;
+  }
+
   stopped(): Promise<Json> {
     return this.next("stopped");
   }

@@ -3,7 +3,7 @@
  * own evaluation for a handler of what a cell awaits. So V8 halts at all of them, and here it is decided.
  */
 import type { Debugger, Runtime } from "node:inspector";
-import { type Node, parse, type TryStatement } from "acorn";
+import { type AwaitExpression, type CallExpression, type Node, parse, type TryStatement } from "acorn";
 import { walk } from "../compile/walk.js";
 import type { AsyncFrame } from "../worker/inspection.js";
 import type { Point } from "./mapping.js";
@@ -20,7 +20,7 @@ export interface ThrownError {
   waiting(): Promise<AsyncFrame[]>;
 }
 
-/** A `try` that has a `catch`, and the function that it stands in. */
+/** A `try` that has a `catch`, or an `await` of what has a handler, and the function that it stands in. */
 interface Guard {
   start: number;
   end: number;
@@ -99,6 +99,13 @@ function analyse(code: string) {
         visit(node, node);
         return false;
       }
+      if (node.type === "AwaitExpression" && isHandled((node as AwaitExpression).argument))
+        guards.push({
+          start: node.start,
+          end: node.end,
+          functionStart: owner.start,
+          functionEnd: owner.end,
+        });
       if (node.type !== "TryStatement") return;
       const { block, handler } = node as TryStatement;
       if (handler)
@@ -124,4 +131,14 @@ function analyse(code: string) {
   const lines = [0];
   for (let at = code.indexOf("\n"); at >= 0; at = code.indexOf("\n", at + 1)) lines.push(at + 1);
   return { guards, functions, offset: ({ line, column }: Point) => (lines[line] ?? code.length) + column };
+}
+
+/** `p.catch(f)`, `p.then(f, g)`, `Promise.allSettled(…)`, `Promise.any(…)`, with more calls behind or not. */
+function isHandled(node: Node): boolean {
+  if (node.type !== "CallExpression") return false;
+  const { callee, arguments: given } = node as CallExpression;
+  if (callee.type !== "MemberExpression" || callee.property.type !== "Identifier") return false;
+  const { name } = callee.property;
+  if (name === "catch" || name === "allSettled" || name === "any") return true;
+  return (name === "then" && given.length > 1) || isHandled(callee.object);
 }
