@@ -1,12 +1,22 @@
 /** The requests of the protocol as a table: the adapter's side of each is one function. */
 import type { Runtime } from "node:inspector";
+import { extname } from "node:path";
 import { RUNTIME } from "../compile/scope.js";
 import type { Json } from "../protocol/message.js";
-import { CAPABILITIES, DapError, THREAD } from "./dap.js";
+import { CAPABILITIES, DapError, type DapVariable, THREAD } from "./dap.js";
 import type { ExceptionMode } from "./exceptions.js";
 import { compileCode, compileExpression, type Shadowed } from "./expressions.js";
 import type { DebugSession } from "./session.js";
 import { isIdentifier } from "./variables.js";
+
+/** As JupyterLab's editor names the languages. */
+const MIME_TYPES: Readonly<Record<string, string>> = {
+  ".ts": "application/typescript",
+  ".mts": "application/typescript",
+  ".cts": "application/typescript",
+  ".tsx": "text/typescript-jsx",
+  ".js": "text/javascript",
+};
 
 export interface CommandContext {
   readonly session: DebugSession;
@@ -21,7 +31,8 @@ export interface CommandContext {
 export type Command = (args: Json, context: CommandContext) => Promise<Json | undefined> | Json | undefined;
 
 export const COMMANDS: Readonly<Record<string, Command>> = {
-  initialize: async (_args, { session }) => {
+  initialize: async (args, { session }) => {
+    session.showsTypes = args.clientID !== "jupyterlab";
     await session.enable();
     return { ...CAPABILITIES };
   },
@@ -71,14 +82,15 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     return { stackFrames: frames.slice(start, start + levels), totalFrames: frames.length };
   },
   scopes: (args, { session }) => ({ scopes: session.needsStop.scopes(numeric(args, "frameId", 0)) }),
-  variables: async (args, { session }) => ({
-    variables: await session.variables.list(
+  variables: async (args, { session }) => {
+    const variables = await session.variables.list(
       numeric(args, "variablesReference", 0),
       numeric(args, "start", 0),
       numeric(args, "count", 0),
       typeof args.filter === "string" ? args.filter : undefined,
-    ),
-  }),
+    );
+    return { variables: shown(variables, session) };
+  },
   setVariable: async (args, { session, shadowed }) => {
     const frame = session.stop?.callFrame();
     const value = await session.evaluate(await compileExpression(text(args, "value"), shadowed()), frame);
@@ -119,10 +131,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   source: async (args, { session }) => {
     const { path, sourceReference } = (args.source ?? {}) as Json;
     const reference = Number(args.sourceReference ?? sourceReference ?? 0);
-    return {
-      content: await session.scripts.text(String(path ?? ""), reference),
-      mimeType: "text/typescript",
-    };
+    const content = await session.scripts.text(String(path ?? ""), reference);
+    return { content, mimeType: MIME_TYPES[extname(String(path ?? ""))] ?? MIME_TYPES[".js"] };
   },
   loadedSources: async (_args, { session }) => ({
     sources: [...session.scripts.cellSources(), ...(await session.scripts.files())],
@@ -136,7 +146,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
 
   inspectVariables: async (_args, { session }) => {
     if (!session.stop) await session.releaseIdle();
-    return { variables: await session.variables.list(session.variables.globals(), 0, 0) };
+    return { variables: shown(await session.variables.list(session.variables.globals(), 0, 0), session) };
   },
   richInspectVariables: richInspect,
   copyToGlobals: async (args, { session, shadowed, declare }) => {
@@ -169,6 +179,10 @@ async function richInspect(args: Json, { session, shadowed }: CommandContext): P
     frame,
   );
   return { data, metadata: {} };
+}
+
+function shown(variables: DapVariable[], session: DebugSession): Partial<DapVariable>[] {
+  return session.showsTypes ? variables : variables.map(({ type: _, ...rest }) => rest);
 }
 
 function exceptionInfo(session: DebugSession): Json {

@@ -48,6 +48,8 @@ export class DebugSession {
   readonly variables: Variables;
   /** Whether V8 debugs: not yet, while only variables were asked for. */
   enabled = false;
+  /** JupyterLab's tree shows the type of a variable in the place of its value: there it is left out. */
+  showsTypes = true;
 
   private client: InspectorClient | undefined;
   private connecting: Promise<void> | undefined;
