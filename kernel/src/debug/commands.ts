@@ -138,7 +138,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     sources: [...session.scripts.cellSources(), ...(await session.scripts.files())],
   }),
   modules: async (args, { session }) => {
-    const all = (await session.scripts.files()).map(({ name, path }, id) => ({ id, name, path }));
+    const all = (await session.scripts.files()).map(({ path }, id) => ({ id, name: shortPath(path), path }));
     const start = numeric(args, "startModule", 0);
     const count = numeric(args, "moduleCount", 0) || all.length;
     return { modules: all.slice(start, start + count), totalModules: all.length };
@@ -179,6 +179,11 @@ async function richInspect(args: Json, { session, shadowed }: CommandContext): P
     frame,
   );
   return { data, metadata: {} };
+}
+
+/** With its folder: libraries have many files of one name. */
+function shortPath(path: string): string {
+  return path.split(/[\\/]/).slice(-2).join("/");
 }
 
 function shown(variables: DapVariable[], session: DebugSession): Partial<DapVariable>[] {
