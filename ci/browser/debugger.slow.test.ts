@@ -191,10 +191,7 @@ describe.skipIf(missing)(
       await lab.write(at, 'const limit = 3;\nthrow new RangeError("over " + limit);');
       const uncaught = async () => {
         await lab.page.locator(".jp-debugger-pauseOnExceptions").click();
-        await lab.page
-          .locator(".lm-Menu-itemLabel")
-          .getByText("Uncaught Exceptions", { exact: true })
-          .click();
+        await lab.page.locator(".lm-Menu-itemLabel").getByText("uncaught", { exact: true }).click();
       };
       await uncaught();
       await lab.start(at);
