@@ -61,6 +61,7 @@ export class DebugSession {
   /** What the reader asked for last: the halt that comes is its answer. */
   private wanted: Wanted | undefined;
   private nextFrameId = 1;
+  private onResumed = (): void => {};
 
   constructor(
     private worker: DebuggedWorker,
@@ -117,15 +118,25 @@ export class DebugSession {
   }
 
   async close(): Promise<void> {
-    if (this.enabled && this.client)
-      await this.post("Runtime.evaluate", {
-        expression: `${RUNTIME}.debug.attach(false)`,
-        silent: true,
-      }).catch(() => {});
+    const { enabled, client } = this;
     this.enabled = false;
-    // V8 forgets the breakpoints of a connection that is closed, and goes on if it is halted.
-    this.client?.close();
+    if (enabled && client) await this.leave().catch(() => {});
+    client?.close();
     this.resumed();
+  }
+
+  /** Lets the code go on first: Node may crash when the connection of a debugger that holds it is closed. */
+  private async leave(): Promise<void> {
+    await this.post("Debugger.setSkipAllPauses", { skip: true });
+    await this.post("Runtime.evaluate", { expression: `${RUNTIME}.debug.attach(false)`, silent: true });
+    if (this.standing) {
+      const gone = new Promise<void>((resolve) => {
+        this.onResumed = resolve;
+      });
+      await this.goOn("Debugger.resume");
+      await gone;
+    }
+    await this.post("Debugger.disable");
   }
 
   async beforeRun(cell: RanCell): Promise<void> {
@@ -143,11 +154,10 @@ export class DebugSession {
     await this.goOn("Debugger.resume", options);
   }
 
-  /** The event that tells of it may come later than what the cell does next. */
+  /** Told before it happens: V8's own event may come later than what the cell does next, even than its end. */
   private async goOn(method: string, options: object = {}): Promise<void> {
-    const { halted } = this;
+    this.resumed();
     await this.post(method, options);
-    if (halted && this.halted === halted) this.resumed();
   }
 
   /** The cell is interrupted: code that stands must go on in order to end. */
@@ -250,6 +260,7 @@ export class DebugSession {
       case "Debugger.resumed":
         this.standing = false;
         this.resumed();
+        this.onResumed();
         break;
     }
   }
