@@ -7,7 +7,7 @@ import { CAPABILITIES, DapError, type DapVariable, THREAD } from "./dap.js";
 import type { ExceptionMode } from "./exceptions.js";
 import { compileCode, compileExpression, type Shadowed } from "./expressions.js";
 import type { DebugSession } from "./session.js";
-import { isIdentifier } from "./variables.js";
+import { isIdentifier } from "./values.js";
 
 /** As JupyterLab's editor names the languages. */
 const MIME_TYPES: Readonly<Record<string, string>> = {

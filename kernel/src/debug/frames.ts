@@ -3,9 +3,10 @@ import type { Debugger, Runtime } from "node:inspector";
 import { RUNTIME } from "../compile/scope.js";
 import type { AsyncFrame } from "../worker/inspection.js";
 import { DapError, type DapScope, type DapStackFrame } from "./dap.js";
+import type { DapProperty } from "./objects.js";
 import type { Scripts } from "./scripts.js";
 import type { Post } from "./session.js";
-import type { DapProperty, ScopePart, Variables } from "./variables.js";
+import type { ScopePart, Variables } from "./variables.js";
 
 /** What V8 says when it halts. */
 export type Paused = Debugger.PausedEventDataType & {

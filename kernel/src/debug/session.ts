@@ -13,7 +13,8 @@ import type { Shadowed } from "./expressions.js";
 import { type Paused, Stop } from "./frames.js";
 import { cellPath, SKIPPED_PATTERNS } from "./names.js";
 import { type RanCell, Scripts } from "./scripts.js";
-import { thrownText, Variables } from "./variables.js";
+import { thrownText } from "./values.js";
+import { Variables } from "./variables.js";
 
 export type Post = <T = unknown>(method: string, params?: object) => Promise<T>;
 

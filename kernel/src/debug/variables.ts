@@ -6,7 +6,9 @@ import type { Debugger, Runtime } from "node:inspector";
 import { RUNTIME } from "../compile/scope.js";
 import type { Description } from "../worker/inspection.js";
 import { DapError, type DapVariable } from "./dap.js";
+import { type DapProperty, type Named, Objects } from "./objects.js";
 import type { Post } from "./session.js";
+import { asArgument, isIdentifier, memberPath, primitiveText, shortened } from "./values.js";
 
 /** One V8 scope of a frame; several may be shown as one. */
 export interface ScopePart {
@@ -28,31 +30,8 @@ type Container =
     }
   | { kind: "getter"; objectId: string; path: string | undefined; name: string };
 
-/** A property before it is described. */
-export interface DapProperty {
-  name: string;
-  value: Runtime.RemoteObject;
-  evaluateName?: string;
-  kind?: "property" | "method" | "virtual";
-  /** The getter is called when the reader asks for it. */
-  lazyOf?: { objectId: string; path: string | undefined };
-}
-
 /** More elements than this come in parts, where the front end does not ask for parts itself. */
 const PART = 100;
-const MAX_GETTERS = 30;
-const MAX_TEXT = 300;
-/** Of V8's internal properties, those that tell the reader something. */
-const INTERNAL = new Set([
-  "[[PromiseState]]",
-  "[[PromiseResult]]",
-  "[[Target]]",
-  "[[Handler]]",
-  "[[Entries]]",
-]);
-/** The kernel's own private field on promises; see `worker/runs.ts`. */
-const STAMP = "#mlsysRun";
-const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;
 /** Names that compiling puts into a cell. */
 const COMPILED = new RegExp(
   `^(${RUNTIME}|__(decorate|defProp|using|callDispose|publicField|private\\w*|runInit\\w*)\\w*)$`,
@@ -62,13 +41,15 @@ export class Variables {
   /** Code was evaluated in a frame: V8's picture of the scopes, made at the stop, may be out of date. */
   touched = false;
   private readonly containers = new Map<number, Container>();
+  private readonly objects: Objects;
   private nextReference = 1;
 
   constructor(
     private readonly post: Post,
-    /** Objects of one group are released together. */
     private readonly group: () => string,
-  ) {}
+  ) {
+    this.objects = new Objects(post, group);
+  }
 
   /** All references end. */
   clear(): void {
@@ -90,10 +71,10 @@ export class Variables {
       case "scope":
         return this.scopeVariables(container);
       case "globals":
-        return this.describe(await this.properties(await this.readerGlobals(), ""));
+        return this.describe(await this.objects.properties(await this.objects.readerGlobals(), ""));
       case "getter": {
         const { objectId, name, path } = container;
-        const value = await this.read(objectId, name, false);
+        const value = await this.objects.read(objectId, name, false);
         return this.describe([{ name, value, evaluateName: memberPath(path, name) }]);
       }
       case "range":
@@ -119,10 +100,11 @@ export class Variables {
     this.touched = true;
     if (container.kind === "scope") await this.setInScope(container, name, argument);
     else if (container.kind === "globals")
-      await this.call(await this.globalThis(), `function (n, v) { ${RUNTIME}.debug.assign(n, v); }`, [
-        { value: name },
-        argument,
-      ]);
+      await this.objects.call(
+        await this.objects.globalThis(),
+        `function (n, v) { ${RUNTIME}.debug.assign(n, v); }`,
+        [{ value: name }, argument],
+      );
     else if (container.kind === "getter") throw new DapError(`"${name}" is computed by a getter.`);
     else await this.setInObject(container, name, argument);
     return this.show(value);
@@ -134,7 +116,7 @@ export class Variables {
     newValue: Runtime.CallArgument,
   ): Promise<void> {
     for (const { objectId, scopeNumber } of parts) {
-      const own = await this.properties(objectId, "");
+      const own = await this.objects.properties(objectId, "");
       if (!own.some((property) => property.name === name)) continue;
       await this.post("Debugger.setVariableValue", {
         scopeNumber,
@@ -155,10 +137,10 @@ export class Variables {
     const index = /^(?:\[(\d+)\]|(\d+))/.exec(name);
     if (shape.indexed !== undefined && index) {
       const put = `function (i, v) { ${RUNTIME}.debug.put(this, i, v); }`;
-      await this.call(objectId, put, [{ value: Number(index[1] ?? index[2]) }, argument]);
+      await this.objects.call(objectId, put, [{ value: Number(index[1] ?? index[2]) }, argument]);
     } else {
       const write = `function (n, v) { "use strict"; if (!(n in this)) throw new TypeError(n + " cannot be set"); this[n] = v; }`;
-      await this.call(objectId, write, [{ value: name }, argument]);
+      await this.objects.call(objectId, write, [{ value: name }, argument]);
     }
   }
 
@@ -169,7 +151,7 @@ export class Variables {
   }: Extract<Container, { kind: "scope" }>): Promise<DapVariable[]> {
     const seen = new Map<string, DapProperty>();
     for (const { objectId } of parts)
-      for (const property of await this.properties(objectId, ""))
+      for (const property of await this.objects.properties(objectId, ""))
         if (!seen.has(property.name) && !COMPILED.test(property.name)) seen.set(property.name, property);
     if (this.touched && parts[0]?.scopeNumber === 0) await this.refresh(seen, callFrameId);
     return this.describe([...extra, ...seen.values()]);
@@ -188,7 +170,7 @@ export class Variables {
       },
     );
     if (result.objectId === undefined) return;
-    for (const { name, value } of await this.own(result.objectId))
+    for (const { name, value } of await this.objects.own(result.objectId))
       if (value) seen.set(name, { ...seen.get(name)!, value });
   }
 
@@ -204,8 +186,11 @@ export class Variables {
     const listed = shape.indexed !== undefined;
     const named = listed
       ? [{ name: shape.entries || shape.type === "Set" ? "size" : "length", value: number(indexed) }]
-      : await this.properties(objectId, path);
-    const described = await this.describe([...named, ...(listed ? [] : await this.getters(objectId, path))]);
+      : await this.objects.properties(objectId, path);
+    const described = await this.describe([
+      ...named,
+      ...(listed ? [] : await this.objects.getters(objectId, path)),
+    ]);
     if (filter === "named" || !listed) return count > 0 ? described.slice(start, start + count) : described;
     if (count > 0) return this.elements(container, start, count);
     return [
@@ -216,8 +201,7 @@ export class Variables {
 
   private ranges(container: Extract<Container, { kind: "object" }>): DapVariable[] {
     const total = container.shape.indexed ?? 0;
-    // So few parts that they can be looked through, so short that they can be read.
-    const size = PART ** Math.max(1, Math.ceil(Math.log(total) / Math.log(PART)) - 1);
+    const size = nextSize(total);
     return Array.from({ length: Math.ceil(total / size) }, (_, index) => {
       const start = index * size;
       const count = Math.min(size, total - start);
@@ -244,9 +228,9 @@ export class Variables {
         return this.range(container, start + index * size, Math.min(size, count - index * size));
       });
     const slice = `function (s, c) { return ${RUNTIME}.debug.slice(this, s, c); }`;
-    const { result } = await this.call(objectId, slice, [{ value: start }, { value: count }]);
+    const { result } = await this.objects.call(objectId, slice, [{ value: start }, { value: count }]);
     if (result.objectId === undefined) return [];
-    const items = (await this.own(result.objectId)).filter(({ name }) => name !== "length");
+    const items = (await this.objects.own(result.objectId)).filter(({ name }) => name !== "length");
     if (!shape.entries)
       return this.describe(
         items.flatMap(({ name, value }) => {
@@ -272,73 +256,12 @@ export class Variables {
     }));
   }
 
-  /** Properties of an object, private and a few internal ones too. */
-  private async properties(objectId: string, path: string | undefined): Promise<DapProperty[]> {
-    const reply = await this.post<Runtime.GetPropertiesReturnType & { privateProperties?: Named[] }>(
-      "Runtime.getProperties",
-      { objectId, ownProperties: true },
-    );
-    const found: DapProperty[] = [];
-    for (const { name, value, get, symbol } of reply.result) {
-      if (name === "__proto__") continue;
-      const evaluateName = symbol ? undefined : memberPath(path, name);
-      if (value) found.push({ name, value, evaluateName });
-      else if (get) found.push({ name, value: get, evaluateName, lazyOf: { objectId, path } });
-    }
-    for (const { name, value } of reply.privateProperties ?? [])
-      if (value && name !== STAMP) found.push({ name, value, evaluateName: undefined });
-    for (const { name, value } of reply.internalProperties ?? [])
-      if (value && INTERNAL.has(name)) found.push({ name, value, kind: "virtual" });
-    return found;
-  }
-
-  private async own(objectId: string): Promise<Named[]> {
-    const { result } = await this.post<Runtime.GetPropertiesReturnType>("Runtime.getProperties", {
-      objectId,
-      ownProperties: true,
-    });
-    return result.filter(({ name }) => name !== "__proto__");
-  }
-
-  /** Getters of the object's classes: read where V8 finds that it changes nothing, else left to be asked for. */
-  private async getters(objectId: string, path: string | undefined): Promise<DapProperty[]> {
-    const list = `function () { return ${RUNTIME}.debug.getters(this); }`;
-    const { result } = await this.call(objectId, list, [], true);
-    const names = (result.value as string[]).slice(0, MAX_GETTERS);
-    return Promise.all(
-      names.map(async (name): Promise<DapProperty> => {
-        const evaluateName = memberPath(path, name);
-        try {
-          return { name, value: await this.read(objectId, name, true), evaluateName };
-        } catch {
-          return { name, value: { type: "undefined" }, evaluateName, lazyOf: { objectId, path } };
-        }
-      }),
-    );
-  }
-
-  private async read(objectId: string, name: string, harmless: boolean): Promise<Runtime.RemoteObject> {
-    const { result, exceptionDetails } = await this.post<Runtime.CallFunctionOnReturnType>(
-      "Runtime.callFunctionOn",
-      {
-        functionDeclaration: "function (name) { return this[name]; }",
-        objectId,
-        arguments: [{ value: name }],
-        objectGroup: this.group(),
-        silent: true,
-        throwOnSideEffect: harmless,
-      },
-    );
-    if (exceptionDetails) throw new DapError(thrownText(exceptionDetails));
-    return result;
-  }
-
   /** Values as text: those that are objects by the worker, all at once. */
   private async describe(properties: readonly DapProperty[]): Promise<DapVariable[]> {
     const objects = properties.filter(({ value, lazyOf }) => value.objectId !== undefined && !lazyOf);
     const shapes = new Map<DapProperty, Description>();
     if (objects.length > 0) {
-      const { result } = await this.call(
+      const { result } = await this.objects.call(
         objects[0]!.value.objectId!,
         `function (...values) { return ${RUNTIME}.debug.describe(values); }`,
         objects.map(({ value }) => ({ objectId: value.objectId! })),
@@ -377,37 +300,6 @@ export class Variables {
     };
   }
 
-  private async readerGlobals(): Promise<string> {
-    const { result } = await this.evaluate(`${RUNTIME}.debug.variables()`);
-    return result.objectId!;
-  }
-
-  private async globalThis(): Promise<string> {
-    return (await this.evaluate("globalThis")).result.objectId!;
-  }
-
-  private evaluate(expression: string): Promise<Runtime.EvaluateReturnType> {
-    return this.post("Runtime.evaluate", { expression, objectGroup: this.group(), silent: true });
-  }
-
-  private async call(
-    objectId: string,
-    functionDeclaration: string,
-    args: Runtime.CallArgument[],
-    returnByValue = false,
-  ): Promise<Runtime.CallFunctionOnReturnType> {
-    const reply = await this.post<Runtime.CallFunctionOnReturnType>("Runtime.callFunctionOn", {
-      functionDeclaration,
-      objectId,
-      arguments: args,
-      returnByValue,
-      silent: true,
-      ...(returnByValue ? {} : { objectGroup: this.group() }),
-    });
-    if (reply.exceptionDetails) throw new DapError(thrownText(reply.exceptionDetails));
-    return reply;
-  }
-
   private reference(container: Container): number {
     this.containers.set(this.nextReference, container);
     return this.nextReference++;
@@ -421,23 +313,7 @@ export class Variables {
   }
 }
 
-type Named = { name: string; value?: Runtime.RemoteObject };
 type Part = { objectId: string; path: string | undefined; shape: Description };
-
-export function thrownText({ exception, text }: Runtime.ExceptionDetails): string {
-  return (exception?.description ?? (exception ? primitiveText(exception) : text)).split("\n    at ")[0]!;
-}
-
-export function asArgument(value: Runtime.RemoteObject): Runtime.CallArgument {
-  if (value.objectId !== undefined) return { objectId: value.objectId };
-  return value.unserializableValue === undefined
-    ? { value: value.value }
-    : { unserializableValue: value.unserializableValue };
-}
-
-export function isIdentifier(text: string): boolean {
-  return IDENTIFIER.test(text);
-}
 
 function named({ name, value }: Named): DapProperty {
   return { name, value: value ?? { type: "undefined" } };
@@ -447,23 +323,7 @@ function number(value: number): Runtime.RemoteObject {
   return { type: "number", value };
 }
 
+/** So few parts that they can be looked through, so short that they can be read. */
 function nextSize(count: number): number {
   return PART ** Math.max(1, Math.ceil(Math.log(count) / Math.log(PART)) - 1);
-}
-
-/** @param path of the object: `""` for a scope, `undefined` where no expression leads. */
-function memberPath(path: string | undefined, name: string): string | undefined {
-  if (path === undefined) return undefined;
-  if (path === "") return IDENTIFIER.test(name) ? name : undefined;
-  return IDENTIFIER.test(name) ? `${path}.${name}` : `${path}[${JSON.stringify(name)}]`;
-}
-
-function shortened(text: string): string {
-  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
-}
-
-function primitiveText(value: Runtime.RemoteObject): string {
-  if (value.type === "string") return JSON.stringify(value.value);
-  if (value.unserializableValue !== undefined) return value.unserializableValue;
-  return value.description ?? String(value.value);
 }
