@@ -289,6 +289,21 @@ describe("a cell that stands", () => {
     expect(text(await dap.run("held"))).toBe("41");
   });
 
+  it.each([
+    "while (true) {}",
+    "await 0;\nwhile (true) {}",
+    "setTimeout(() => {\n  while (true) {}\n}, 1);\nawait new Promise(() => {});",
+    "for (;;) {\n  try {\n    JSON.parse('{');\n  } catch {}\n}",
+  ])("is interrupted under a debugger as without one: %j", async (loop) => {
+    await dap.run("let before = 7;");
+    const begun = dap.printed("begun");
+    const done = dap.run(`console.log("begun");\n${loop}`);
+    await begun;
+    await dap.kernel.client.interrupt();
+    expect((await done).reply).toMatchObject({ status: "error", ename: "Interrupted" });
+    expect(text(await dap.run("before"))).toBe("7");
+  });
+
   it("is ended by terminate, and the debugger stays", async () => {
     await dap.breakAt(CODE, 2);
     const done = dap.run(CODE);
