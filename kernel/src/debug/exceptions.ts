@@ -4,6 +4,7 @@
  */
 import type { Debugger, Runtime } from "node:inspector";
 import { type AwaitExpression, type CallExpression, type Node, parse, type TryStatement } from "acorn";
+import { RUNTIME } from "../compile/scope.js";
 import { walk } from "../compile/walk.js";
 import type { AsyncFrame } from "../worker/inspection.js";
 import type { Point } from "./mapping.js";
@@ -139,6 +140,9 @@ function isHandled(node: Node): boolean {
   const { callee, arguments: given } = node as CallExpression;
   if (callee.type !== "MemberExpression" || callee.property.type !== "Identifier") return false;
   const { name } = callee.property;
+  // What compiling puts around what a cell awaits; see `worker/hold.ts`.
+  if (callee.object.type === "Identifier" && callee.object.name === RUNTIME)
+    return isHandled(given[0] ?? callee.object);
   if (name === "catch" || name === "allSettled" || name === "any") return true;
   return (name === "then" && given.length > 1) || isHandled(callee.object);
 }
