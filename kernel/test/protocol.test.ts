@@ -30,7 +30,7 @@ it("kernel_info has every field", async () => {
     banner: expect.stringContaining("TypeScript"),
     debugger: false,
     help_links: expect.arrayContaining([{ text: "TypeScript", url: expect.stringContaining("https://") }]),
-    supported_features: [],
+    supported_features: ["kernel subshells"],
   });
 });
 
@@ -107,9 +107,11 @@ describe("history", () => {
     expect(await history({ hist_access_type: "search", pattern: "*needle t?o'", unique: true })).toHaveLength(
       1,
     );
-    expect((await history({ hist_access_type: "tail", n: 1, output: true }))[0]![2]).toEqual([
-      "'needle two'",
-      null,
+    await kernel.client.execute("void 'nothing to show'");
+    const withOutput = await history({ hist_access_type: "tail", n: 2, output: true });
+    expect(withOutput.map(([, , pair]) => pair)).toEqual([
+      ["'needle two'", "'needle two'"],
+      ["void 'nothing to show'", null],
     ]);
   });
 

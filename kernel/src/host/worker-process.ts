@@ -23,9 +23,16 @@ export type InterruptOutcome = "stopped" | "idle" | "killed";
 
 /** How long the worker may take to answer before the running JavaScript is terminated. */
 const ASK_MS = 5;
-/** How long terminated JavaScript may take to unwind before the worker is killed: a native call holds it. */
-const UNWIND_MS = 1_000;
-/** The same on a machine so busy that the worker got no processor meanwhile. */
+/**
+ * How long terminated JavaScript may take to unwind before the worker is killed: a native call holds it. With the start
+ * of a fresh worker it makes less than a second.
+ */
+const UNWIND_MS = 600;
+/** `UNWIND_MS` where it waits for a child process, which may have something to put in order. */
+const CHILD_MS = 1_000;
+/** How often the worker is asked again. */
+const AGAIN_MS = 100;
+/** `UNWIND_MS` on a machine so busy that the worker got no processor meanwhile. */
 const STARVED_MS = 5_000;
 /** Processor time in which JavaScript that was terminated has surely seen it. */
 const UNWIND_CPU_SECONDS = 0.5;
@@ -38,6 +45,7 @@ export class WorkerProcess {
   private readonly acknowledged = new Map<number, () => void>();
   private inspector: Promise<InspectorClient | undefined> | undefined;
   private token = 0;
+  private interrupting: Promise<InterruptOutcome> | undefined;
   private exited = false;
   /** What the cell passed to `process.exit`. */
   private exitCode: number | undefined;
@@ -78,32 +86,71 @@ export class WorkerProcess {
    * Stops what runs in the worker, gently first: a waiting cell gives up by itself, running JavaScript is
    * terminated with every variable kept, and a native call that does not return costs the process.
    */
-  async interrupt(): Promise<InterruptOutcome> {
+  interrupt(): Promise<InterruptOutcome> {
+    // A second interrupt joins the first: its termination could hit what comes after.
+    this.interrupting ??= this.stop().finally(() => {
+      this.interrupting = undefined;
+    });
+    return this.interrupting;
+  }
+
+  /** Waits until no interrupt is under way, which could hit the next cell. */
+  async calm(): Promise<void> {
+    await this.interrupting;
+  }
+
+  private async stop(): Promise<InterruptOutcome> {
     const token = ++this.token;
     const acknowledged = new Promise<true>((resolve) => this.acknowledged.set(token, () => resolve(true)));
     this.send({ type: "interrupt", token });
     if (await within(acknowledged, ASK_MS)) return "idle";
     const inspector = await this.connectInspector();
-    void inspector?.post("Runtime.terminateExecution").catch(() => {});
-    // After the termination is noted, so that the call that waits for a child ends as interrupted, not as failed.
-    setTimeout(() => interruptChildren(this.child.pid), 5);
-    if (inspector && (await this.unwound(acknowledged, token))) return "stopped";
+    // It may have been starting, not busy.
+    if (await within(acknowledged, 0)) return "idle";
+    if (inspector && (await this.unwound(inspector, acknowledged, token))) return "stopped";
     this.kill();
     return "killed";
   }
 
-  /** Asks again and again: the termination may have hit the reading of the question itself. */
-  private async unwound(acknowledged: Promise<true>, token: number): Promise<boolean> {
+  /**
+   * Terminates and asks, again and again: a termination may hit the reading of the question itself, or come between
+   * two callbacks and hit neither.
+   */
+  private async unwound(
+    inspector: InspectorClient,
+    acknowledged: Promise<true>,
+    token: number,
+  ): Promise<boolean> {
     const start = performance.now();
     const before = processUsage(this.child.pid)?.cpuSeconds ?? 0;
+    let children = false;
+    let pending = Promise.resolve();
     for (;;) {
-      if (await within(acknowledged, 200)) return true;
+      pending = Promise.all([pending, settled(inspector.post("Runtime.terminateExecution"))]).then(() => {});
+      // After the termination is noted, so that the call that waits for a child ends as interrupted, not as failed.
+      setTimeout(() => {
+        children = interruptChildren(this.child.pid) || children;
+      }, 5);
+      if (await within(acknowledged, AGAIN_MS)) {
+        await this.spent(inspector, pending);
+        return true;
+      }
       const waited = performance.now() - start;
       const now = processUsage(this.child.pid);
       const starved = now?.runnable === true && now.cpuSeconds - before < UNWIND_CPU_SECONDS;
-      if (waited > (starved ? STARVED_MS : UNWIND_MS)) return false;
+      if (waited > (starved ? STARVED_MS : children ? CHILD_MS : UNWIND_MS)) return false;
       this.send({ type: "interrupt", token });
     }
+  }
+
+  /**
+   * A termination that came when nothing ran would strike what runs next: that is an empty evaluation, not the
+   * reader's next cell.
+   */
+  private async spent(inspector: InspectorClient, terminated: Promise<void>): Promise<void> {
+    const done = terminated.then(() => true as const);
+    for (let tries = 0; tries < 50 && !(await within(done, 10)); tries++)
+      void settled(inspector.post("Runtime.evaluate", { expression: "0", silent: true }));
   }
 
   kill(): void {
@@ -218,22 +265,35 @@ function withoutInspectorNotes(text: string): string {
     .join("");
 }
 
-/** A cell in `execSync` waits for its child: that one is interrupted with its own children, as Ctrl-C would. */
-function interruptChildren(pid: number | undefined): void {
-  if (pid === undefined || process.platform !== "linux") return;
+/**
+ * A cell in `execSync` waits for its child: that one is interrupted with its own children, as Ctrl-C would.
+ * @returns whether there were any.
+ */
+function interruptChildren(pid: number | undefined): boolean {
+  if (pid === undefined || process.platform !== "linux") return false;
+  let any = false;
   try {
     for (const child of readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
       .split(" ")
       .filter(Boolean)) {
       interruptChildren(Number(child));
       process.kill(Number(child), "SIGINT");
+      any = true;
     }
   } catch {
     // The worker or its child ended meanwhile.
   }
+  return any;
 }
 
-function within(promise: Promise<true>, ms: number): Promise<boolean> {
+async function settled(promise: Promise<unknown>): Promise<void> {
+  await promise.then(
+    () => {},
+    () => {},
+  );
+}
+
+function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(false), ms);
     void promise.then(() => {

@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { RUNTIME } from "../compile/scope.js";
 import { COMMS, manager } from "./comms.js";
 import { clearOutput, type Display, makeDisplay, type PublishOptions, publish } from "./display.js";
+import { take } from "./evaluate.js";
 import { hold, holdEach } from "./hold.js";
 import { importModule, loadDynamic, makeMeta, makeRequire } from "./imports.js";
 import { confirm as ask, input as inputLine, prompt as promptLine } from "./input.js";
+import { addPayload, PAYLOAD } from "./payload.js";
 import { tick } from "./timers.js";
 
 declare global {
@@ -22,8 +24,7 @@ declare global {
 export const PUBLISH = Symbol.for("Jupyter.publish");
 export const CLEAR_OUTPUT = Symbol.for("Jupyter.clearOutput");
 
-/** @param take receives values that an evaluation hands over; see `evaluate.ts`. */
-export function installGlobals(take: (value: unknown) => void): void {
+export function installGlobals(): void {
   const runtime = Object.freeze({
     import: importModule,
     load: loadDynamic,
@@ -46,4 +47,5 @@ export function installGlobals(take: (value: unknown) => void): void {
   hidden(PUBLISH, (bundle: Record<string, unknown>, options?: PublishOptions) => publish(bundle, options));
   hidden(CLEAR_OUTPUT, clearOutput);
   hidden(COMMS, manager);
+  hidden(PAYLOAD, addPayload);
 }

@@ -6,7 +6,7 @@ import inspector from "node:inspector";
 import type { ToWorker } from "../link/messages.js";
 import { receiveComm } from "./comms.js";
 import { reportError } from "./errors.js";
-import { Evaluator } from "./evaluate.js";
+import { closeShell, interruptCells, runCell } from "./evaluate.js";
 import { installGlobals } from "./globals.js";
 import { answered } from "./input.js";
 import { listen, send } from "./link.js";
@@ -17,12 +17,11 @@ import { guarded, installTimers } from "./timers.js";
 
 const session = new inspector.Session();
 session.connect();
-const evaluator = new Evaluator();
 
 installStackTraces();
 installStreams();
 installTimers(session);
-installGlobals(evaluator.take);
+installGlobals();
 followPromises();
 
 listen(
@@ -43,11 +42,14 @@ send({ type: "ready", inspector: openInspector() });
 function receive(message: ToWorker, buffers: Buffer[]): void {
   switch (message.type) {
     case "run":
-      void evaluator.run(message);
+      runCell(message);
       break;
     case "interrupt":
-      evaluator.interrupt();
+      interruptCells();
       send({ type: "interrupted", token: message.token });
+      break;
+    case "close-shell":
+      closeShell(message.shell);
       break;
     case "input":
       answered(message.token, message.value);

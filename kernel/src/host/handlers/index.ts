@@ -4,6 +4,7 @@ import { commClose, commInfo, commMessage, commOpen } from "./comm.js";
 import { history } from "./history.js";
 import { complete, inspect, isComplete } from "./introspect.js";
 import { connect, interrupt, kernelInfo, shutdown, usage } from "./kernel-info.js";
+import { createSubshell, deleteSubshell, listSubshells } from "./subshell.js";
 
 export const HANDLERS: Readonly<Record<string, Handler>> = {
   kernel_info_request: kernelInfo,
@@ -11,6 +12,9 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   shutdown_request: shutdown,
   interrupt_request: interrupt,
   usage_request: usage,
+  create_subshell_request: createSubshell,
+  delete_subshell_request: deleteSubshell,
+  list_subshell_request: listSubshells,
   complete_request: complete,
   inspect_request: inspect,
   is_complete_request: isComplete,

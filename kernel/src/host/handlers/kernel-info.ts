@@ -30,7 +30,7 @@ export const kernelInfo: Handler = () => ({
     { text: "TypeScript", url: "https://www.typescriptlang.org/docs/" },
     { text: "Node.js", url: "https://nodejs.org/docs/latest/api/" },
   ],
-  supported_features: [],
+  supported_features: ["kernel subshells"],
 });
 
 export const connect: Handler = (_request, { connection }) => ({
