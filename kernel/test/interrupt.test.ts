@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { startKernel, type TestKernel, text } from "./kernel.js";
+import { startKernel, type TestKernel, text, until } from "./kernel.js";
 
 let kernel: TestKernel;
 beforeAll(async () => {
@@ -54,6 +54,44 @@ it.each([
   expect(reply.status).toBe("error");
   expect(reply.ename).toBe("Interrupted");
   expect(text(await kernel.client.execute("kept"))).toBe("42");
+});
+
+it("takes no late answer to a dismissed question for the answer to the next one", async () => {
+  let answer!: (value: string) => void;
+  const first = kernel.client.execute('await input("first?")', {
+    input: () =>
+      new Promise<string>((resolve) => {
+        answer = resolve;
+      }),
+  });
+  await until(() => answer !== undefined);
+  await kernel.client.interrupt();
+  expect((await first).reply.ename).toBe("Interrupted");
+  const second = kernel.client.execute('await input("second?")', {
+    input: async () => {
+      answer("too late");
+      await until(() => kernel.log().includes("answers no open question"));
+      return "in time";
+    },
+  });
+  expect(text(await second)).toBe("'in time'");
+});
+
+it("stops what an earlier cell left running", async () => {
+  await kernel.client.execute("let spun = 0; void setTimeout(() => { while (true) spun++ }, 0)");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(await kernel.client.interrupt()).toEqual({ status: "ok" });
+  expect(text(await kernel.client.execute("kept"))).toBe("42");
+});
+
+it("stops user_expressions that never settle", async () => {
+  const cell = kernel.client.execute("1", {
+    userExpressions: { never: "await new Promise(() => { setInterval(() => {}, 1e6) })" },
+    onOutput: ({ type }) => {
+      if (type === "execute_result") setTimeout(() => void kernel.client.interrupt(), 50);
+    },
+  });
+  expect((await cell).reply.ename).toBe("Interrupted");
 });
 
 it("answers an interrupt when nothing runs", async () => {

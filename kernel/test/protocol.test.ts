@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Subscriber } from "zeromq";
+import { address } from "../src/protocol/connection.js";
+import { Wire } from "../src/protocol/message.js";
 import { startKernel, type TestKernel, text } from "./kernel.js";
 
 let kernel: TestKernel;
@@ -44,6 +47,32 @@ it("connect tells the ports", async () => {
     hb_port,
     control_port,
   });
+});
+
+it("welcomes each subscription to iopub with its own topic (JEP 65)", async () => {
+  const { connection } = kernel.process;
+  const wire = new Wire(connection.key);
+  const welcomed = async (topic: string | Buffer) => {
+    const subscriber = new Subscriber({ linger: 0 });
+    subscriber.connect(address(connection, "iopub"));
+    subscriber.subscribe(topic);
+    const { value } = await subscriber[Symbol.asyncIterator]().next();
+    subscriber.close();
+    return wire.decode(value as Buffer[]);
+  };
+  // The second subscription to the same topic is welcomed as the first one was.
+  for (const topic of ["", "", "iopub_wel", "stränge"]) {
+    // A topic that begins like the message's own name would be heard by chance: the frame in front is the topic.
+    const { header, parentHeader, content, identities } = await welcomed(topic);
+    expect([header.msg_type, parentHeader, content]).toEqual(["iopub_welcome", {}, { subscription: topic }]);
+    expect(String(identities[0])).toBe(topic);
+  }
+  // What is not text gets no welcome, and does no harm.
+  const odd = new Subscriber({ linger: 0, receiveTimeout: 300 });
+  odd.connect(address(connection, "iopub"));
+  odd.subscribe(Buffer.from([0xff, 0xfe]));
+  await expect(odd.receive()).rejects.toThrow();
+  odd.close();
 });
 
 it("answers on control, and the heartbeat, while a cell blocks its process", async () => {
@@ -121,9 +150,18 @@ describe("history", () => {
       await again.client.request("history_request", {
         hist_access_type: "search",
         pattern: "'needle one'",
+        output: true,
       })
     ).reply;
-    expect(content.history).toHaveLength(1);
+    expect(content.history).toEqual([[1, expect.any(Number), ["'needle one'", "'needle one'"]]]);
+    // Both kernels go on: each has a session of its own and sees what the other one ran.
+    await again.client.execute("'from the second'");
+    await kernel.client.execute("'from the first'");
+    const tail = await history({ hist_access_type: "tail", n: 2 });
+    expect(tail.map(([session, , input]) => [session, input])).toEqual([
+      [2, "'from the second'"],
+      [1, "'from the first'"],
+    ]);
     await again.stop();
   });
 });
@@ -165,13 +203,25 @@ describe("comms", () => {
   });
 });
 
-it("usage tells processor and memory of both processes", async () => {
+it.skipIf(process.platform !== "linux")("usage tells processor and memory of host and worker", async () => {
+  await request("usage_request", {}, "control");
+  const pid = Number(text(await kernel.client.execute("process.pid")));
+  await kernel.client.execute("{ const end = Date.now() + 300; while (Date.now() < end); }");
+  await kernel.client.execute("const ballast = new Uint8Array(200e6).fill(1)");
   const { content } = await request("usage_request", {}, "control");
+  const processes = content.processes as Record<string, { pid: number; cpu: number; memory: number }>;
   expect(content).toMatchObject({
-    kernel_cpu: expect.any(Number),
-    host_virtual_memory: { total: expect.any(Number) },
+    hostname: expect.any(String),
+    pid: kernel.process.process.pid,
+    cpu_count: expect.any(Number),
+    host_cpu_percent: expect.any(Number),
+    host_virtual_memory: { total: expect.any(Number), available: expect.any(Number) },
   });
-  expect(content.kernel_memory as number).toBeGreaterThan(50e6);
+  expect([processes.host!.pid, processes.worker!.pid]).toEqual([kernel.process.process.pid, pid]);
+  expect(processes.worker!.memory).toBeGreaterThan(200e6);
+  expect(processes.worker!.cpu).toBeGreaterThan(1);
+  expect(content.kernel_memory).toBe(processes.host!.memory + processes.worker!.memory);
+  expect(content.kernel_cpu).toBeCloseTo(processes.host!.cpu + processes.worker!.cpu, 5);
 });
 
 it("shuts down with a reply and ends the process", async () => {

@@ -2,14 +2,14 @@
  * The worker as the host sees it: started ahead of the first cell, told what to run, interrupted, replaced.
  */
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { RUNTIME } from "../compile/scope.js";
 import { encodeFrame, FrameReader } from "../link/frames.js";
 import type { ToHost, ToWorker } from "../link/messages.js";
 import { InspectorClient } from "./inspector.js";
-import { processUsage } from "./usage.js";
+import { descendants, LivedTime } from "./usage.js";
 
 export interface WorkerEvents {
   message(message: ToHost, buffers: Buffer[]): void;
@@ -30,12 +30,16 @@ const ASK_MS = 5;
 const UNWIND_MS = 600;
 /** `UNWIND_MS` where it waits for a child process, which may have something to put in order. */
 const CHILD_MS = 1_000;
-/** How often the worker is asked again. */
-const AGAIN_MS = 100;
-/** `UNWIND_MS` on a machine so busy that the worker got no processor meanwhile. */
+/** How often the worker is asked again, and which of the tries is by force. */
+const AGAIN_MS = 25;
+const FORCE_AT = 4;
+/** How long at most, on a machine so busy that the worker gets no processor. */
 const STARVED_MS = 5_000;
-/** Processor time in which JavaScript that was terminated has surely seen it. */
-const UNWIND_CPU_SECONDS = 0.5;
+
+/** Calls `stop` of `worker/interrupts.ts`. */
+const STOP = { expression: `${RUNTIME}.stop()`, silent: true };
+/** Takes it back. */
+const CALM = { expression: `${RUNTIME}.calm()`, silent: true };
 
 const MAIN = fileURLToPath(new URL("../worker/main.js", import.meta.url));
 
@@ -122,35 +126,49 @@ export class WorkerProcess {
     token: number,
   ): Promise<boolean> {
     const start = performance.now();
-    const before = processUsage(this.child.pid)?.cpuSeconds ?? 0;
-    let children = false;
+    const lived = new LivedTime();
+    // The host too: a worker that prints waits for it to read.
+    const own = this.child.pid === undefined ? [] : [process.pid, this.child.pid];
     let pending = Promise.resolve();
-    for (;;) {
-      pending = Promise.all([pending, settled(inspector.post("Runtime.terminateExecution"))]).then(() => {});
+    let heard = true;
+    for (let tries = 1; ; tries++) {
+      // First where it does no harm. What does not listen, or is not known to be the reader's, is stopped all the same.
+      const force = !heard || tries % FORCE_AT === 0;
+      heard = false;
+      const order = settled(
+        force ? inspector.post("Runtime.terminateExecution") : inspector.post("Runtime.evaluate", STOP),
+      ).then(() => {
+        heard = true;
+      });
+      pending = Promise.all([pending, order]).then(() => {});
+      const children = descendants(this.child.pid);
+      const spent = lived.since([...own, ...children]);
+      if (spent > (children.length > 0 ? CHILD_MS : UNWIND_MS)) return false;
+      if (performance.now() - start > STARVED_MS) return false;
       // After the termination is noted, so that the call that waits for a child ends as interrupted, not as failed.
-      setTimeout(() => {
-        children = interruptChildren(this.child.pid) || children;
-      }, 5);
+      setTimeout(() => interruptAll(descendants(this.child.pid)), 5);
       if (await within(acknowledged, AGAIN_MS)) {
         await this.spent(inspector, pending);
         return true;
       }
-      const waited = performance.now() - start;
-      const now = processUsage(this.child.pid);
-      const starved = now?.runnable === true && now.cpuSeconds - before < UNWIND_CPU_SECONDS;
-      if (waited > (starved ? STARVED_MS : children ? CHILD_MS : UNWIND_MS)) return false;
       this.send({ type: "interrupt", token });
     }
   }
 
   /**
-   * A termination that came when nothing ran would strike what runs next: that is an empty evaluation, not the
-   * reader's next cell.
+   * What of the interrupt came too late must not strike the next cell: an order to stop is taken back, and a termination
+   * strikes the taking back, which is then tried again.
    */
-  private async spent(inspector: InspectorClient, terminated: Promise<void>): Promise<void> {
-    const done = terminated.then(() => true as const);
-    for (let tries = 0; tries < 50 && !(await within(done, 10)); tries++)
-      void settled(inspector.post("Runtime.evaluate", { expression: "0", silent: true }));
+  private async spent(inspector: InspectorClient, orders: Promise<void>): Promise<void> {
+    const calmed = () =>
+      inspector.post("Runtime.evaluate", CALM).then((reply) => {
+        const { result } = reply as { result?: { value?: unknown } };
+        if (result?.value !== true) throw new Error("terminated");
+      });
+    for (let tries = 0; tries < 50; tries++) {
+      const calm = Promise.all([orders, calmed()]);
+      if (await within(calm, 20)) return;
+    }
   }
 
   kill(): void {
@@ -265,25 +283,14 @@ function withoutInspectorNotes(text: string): string {
     .join("");
 }
 
-/**
- * A cell in `execSync` waits for its child: that one is interrupted with its own children, as Ctrl-C would.
- * @returns whether there were any.
- */
-function interruptChildren(pid: number | undefined): boolean {
-  if (pid === undefined || process.platform !== "linux") return false;
-  let any = false;
-  try {
-    for (const child of readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
-      .split(" ")
-      .filter(Boolean)) {
-      interruptChildren(Number(child));
-      process.kill(Number(child), "SIGINT");
-      any = true;
+/** A cell in `execSync` waits for its child: that one is interrupted after its own children, as Ctrl-C would. */
+function interruptAll(pids: readonly number[]): void {
+  for (const pid of [...pids].reverse())
+    try {
+      process.kill(pid, "SIGINT");
+    } catch {
+      // It ended meanwhile.
     }
-  } catch {
-    // The worker or its child ended meanwhile.
-  }
-  return any;
 }
 
 async function settled(promise: Promise<unknown>): Promise<void> {
@@ -296,9 +303,12 @@ async function settled(promise: Promise<unknown>): Promise<void> {
 function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(false), ms);
-    void promise.then(() => {
-      clearTimeout(timer);
-      resolve(true);
-    });
+    promise.then(
+      () => {
+        clearTimeout(timer);
+        resolve(true);
+      },
+      () => {},
+    );
   });
 }

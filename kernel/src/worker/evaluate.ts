@@ -9,6 +9,7 @@ import type { ErrorReport, ExpressionResult, MimeBundle, RunRequest } from "../l
 import { displaysSettled, hasPendingDisplays } from "./display.js";
 import { reportAt, reportError } from "./errors.js";
 import { allowInput } from "./input.js";
+import { isInterruptWanted, readersCode, uninterrupted } from "./interrupts.js";
 import { send } from "./link.js";
 import { takePayload } from "./payload.js";
 import { addScript, originalPosition } from "./positions.js";
@@ -76,6 +77,7 @@ class Evaluator {
     addScript({ name: request.name, source: request.source, map: request.map, shifts: request.shifts });
     enterRun(request.run);
     allowInput(request.run, request.allowStdin);
+    if (isInterruptWanted()) return this.finish(cell, { error: INTERRUPTED, interrupted: true });
     const outcome = await this.evaluateAndShow(request);
     enterRun(request.run);
     const expressions = "error" in outcome || cell.over ? {} : await this.expressions(cell);
@@ -84,6 +86,11 @@ class Evaluator {
 
   private finish(cell: CellRun, outcome: Outcome, expressions: Record<string, ExpressionResult> = {}): void {
     if (cell.over) return;
+    uninterrupted(() => this.conclude(cell, outcome, expressions));
+    if ("error" in outcome && outcome.interrupted) this.renew();
+  }
+
+  private conclude(cell: CellRun, outcome: Outcome, expressions: Record<string, ExpressionResult>): void {
     const { run } = cell.request;
     const error = "error" in outcome ? outcome.error : undefined;
     flush();
@@ -97,7 +104,6 @@ class Evaluator {
     this.current = undefined;
     allowInput(run, false);
     enterRun(NO_RUN);
-    if ("error" in outcome && outcome.interrupted) this.renew();
   }
 
   /**
@@ -145,23 +151,25 @@ class Evaluator {
 
   private evaluate(code: string, name: string): Promise<Outcome> {
     return new Promise((resolve) => {
-      this.session.post(
-        "Runtime.evaluate",
-        {
-          expression: `${code}\n//# sourceURL=${name}`,
-          replMode: true,
-          awaitPromise: true,
-          objectGroup: name,
-          // The cell runs as if the reader had typed it: no prompt for a user gesture, errors not reported twice.
-          silent: true,
-        } as Runtime.EvaluateParameterType,
-        (error, reply) => {
-          if (error) resolve(this.refused(error));
-          else if (reply.exceptionDetails) resolve({ error: this.thrown(reply.exceptionDetails, name) });
-          else resolve({ value: this.value(reply.result), present: reply.result.type !== "undefined" });
-          this.session.post("Runtime.releaseObjectGroup", { objectGroup: name });
-        },
-      );
+      const evaluation = () =>
+        this.session.post(
+          "Runtime.evaluate",
+          {
+            expression: `${code}\n//# sourceURL=${name}`,
+            replMode: true,
+            awaitPromise: true,
+            objectGroup: name,
+            // The cell runs as if the reader had typed it: no prompt for a user gesture, errors not reported twice.
+            silent: true,
+          } as Runtime.EvaluateParameterType,
+          (error, reply) => {
+            if (error) resolve(this.refused(error));
+            else if (reply.exceptionDetails) resolve({ error: this.thrown(reply.exceptionDetails, name) });
+            else resolve({ value: this.value(reply.result), present: reply.result.type !== "undefined" });
+            this.session.post("Runtime.releaseObjectGroup", { objectGroup: name });
+          },
+        );
+      readersCode(evaluation);
     });
   }
 

@@ -7,6 +7,7 @@ import { take } from "./evaluate.js";
 import { hold, holdEach } from "./hold.js";
 import { importModule, loadDynamic, makeMeta, makeRequire } from "./imports.js";
 import { confirm as ask, input as inputLine, prompt as promptLine } from "./input.js";
+import { calm, stop, uninterrupted } from "./interrupts.js";
 import { addPayload, PAYLOAD } from "./payload.js";
 import { tick } from "./timers.js";
 
@@ -30,6 +31,8 @@ export function installGlobals(): void {
     load: loadDynamic,
     meta: makeMeta(),
     tick,
+    stop,
+    calm,
     take,
     hold,
     holdEach,
@@ -47,5 +50,18 @@ export function installGlobals(): void {
   hidden(PUBLISH, (bundle: Record<string, unknown>, options?: PublishOptions) => publish(bundle, options));
   hidden(CLEAR_OUTPUT, clearOutput);
   hidden(COMMS, manager);
+  lazyFetch();
   hidden(PAYLOAD, addPayload);
+}
+
+/** Node loads its HTTP client at the first `fetch`: interrupted there, it would never work again. */
+function lazyFetch(): void {
+  const { fetch } = globalThis;
+  const first: typeof fetch = (...args) => {
+    uninterrupted(() => void globalThis.Response);
+    if (globalThis.fetch === first) globalThis.fetch = fetch;
+    return fetch(...args);
+  };
+  Object.defineProperty(first, "name", { value: "fetch" });
+  globalThis.fetch = first;
 }

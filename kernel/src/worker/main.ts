@@ -9,11 +9,12 @@ import { reportError } from "./errors.js";
 import { closeShell, interruptCells, runCell } from "./evaluate.js";
 import { installGlobals } from "./globals.js";
 import { answered } from "./input.js";
+import { calm } from "./interrupts.js";
 import { listen, send } from "./link.js";
 import { installStackTraces } from "./positions.js";
 import { currentRun, followPromises } from "./runs.js";
 import { flush, installStreams } from "./streams.js";
-import { guarded, installTimers } from "./timers.js";
+import { guarded, held, installTimers } from "./timers.js";
 
 const session = new inspector.Session();
 session.connect();
@@ -27,7 +28,7 @@ followPromises();
 listen(
   receive,
   () => process.kill(process.pid, "SIGKILL"),
-  (body) => guarded(session, body),
+  (body) => held(session, body),
 );
 
 // The terminal's Ctrl-C reaches the whole process group; interrupts are the host's to send.
@@ -46,6 +47,7 @@ function receive(message: ToWorker, buffers: Buffer[]): void {
       break;
     case "interrupt":
       interruptCells();
+      calm();
       send({ type: "interrupted", token: message.token });
       break;
     case "close-shell":
@@ -55,7 +57,9 @@ function receive(message: ToWorker, buffers: Buffer[]): void {
       answered(message.token, message.value);
       break;
     case "comm":
-      receiveComm(message.kind, message.content, message.metadata, buffers, message.run);
+      guarded(session, () =>
+        receiveComm(message.kind, message.content, message.metadata, buffers, message.run),
+      );
       break;
   }
 }

@@ -3,8 +3,9 @@ import type { Handler } from "../context.js";
 import { commClose, commInfo, commMessage, commOpen } from "./comm.js";
 import { history } from "./history.js";
 import { complete, inspect, isComplete } from "./introspect.js";
-import { connect, interrupt, kernelInfo, shutdown, usage } from "./kernel-info.js";
+import { connect, interrupt, kernelInfo, shutdown } from "./kernel-info.js";
 import { createSubshell, deleteSubshell, listSubshells } from "./subshell.js";
+import { usage } from "./usage.js";
 
 export const HANDLERS: Readonly<Record<string, Handler>> = {
   kernel_info_request: kernelInfo,
