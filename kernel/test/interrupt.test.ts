@@ -1,3 +1,4 @@
+import { createRequire } from "node:module";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { startKernel, type TestKernel, text, until } from "./kernel.js";
 
@@ -9,6 +10,31 @@ beforeAll(async () => {
   );
 });
 afterAll(() => kernel.stop());
+
+/** Calls C functions; an optional dependency of the library. */
+const KOFFI = process.platform === "linux" ? find("koffi") : undefined;
+
+function find(name: string): string | undefined {
+  try {
+    return createRequire(import.meta.url).resolve(name);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Interrupts a cell a moment after it has begun. */
+async function interrupted(code: string, { client } = kernel) {
+  let begun = false;
+  const cell = client.execute(`console.log("begun"); ${code}`, {
+    onOutput: ({ type }) => {
+      begun ||= type === "stream";
+    },
+  });
+  await until(() => begun);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await client.interrupt();
+  return cell;
+}
 
 it.each([
   ["a loop", "while (true) {}"],
@@ -55,6 +81,35 @@ it.each([
   expect(reply.ename).toBe("Interrupted");
   expect(text(await kernel.client.execute("kept"))).toBe("42");
 });
+
+it("stops a kernel of the library that runs on worker threads, and both go on working", async () => {
+  await kernel.client.execute(
+    'import * as ml from "mlsys"; ml.setDevice("wasm"); const ones = ml.ones([256, 256]); ml.matmul(ones, ones);',
+  );
+  for (let round = 0; round < 3; round++) {
+    const { reply } = await interrupted("for (;;) ml.matmul(ones, ones)");
+    expect(reply.ename).toBe("Interrupted");
+    expect(text(await kernel.client.execute("[kept, ml.sum(ml.matmul(ones, ones)).item()]"))).toBe(
+      `[ 42, ${256 ** 3} ]`,
+    );
+  }
+});
+
+it.skipIf(KOFFI === undefined)(
+  "ends the process of a native call that does not return, and says so",
+  async () => {
+    const own = await startKernel();
+    await own.client.execute(
+      `import koffi from ${JSON.stringify(KOFFI)}; const sleep = koffi.load("libc.so.6").func("unsigned sleep(unsigned)"); const lost = 1`,
+    );
+    const { reply } = await interrupted("sleep(60)", own);
+    expect(reply).toMatchObject({ status: "error", ename: "KernelWorkerExit" });
+    expect(reply.evalue).toContain("could not be stopped otherwise");
+    expect(text(await own.client.execute("1 + 1"))).toBe("2");
+    expect((await own.client.execute("lost")).reply.ename).toBe("TypeScriptError");
+    await own.stop();
+  },
+);
 
 it("takes no late answer to a dismissed question for the answer to the next one", async () => {
   let answer!: (value: string) => void;

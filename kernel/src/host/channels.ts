@@ -170,14 +170,16 @@ class SendQueue {
  * (Not the ids: a jupyter_client manager and its client share a session and count their ids each from 0.)
  */
 class RecentSignatures {
-  private readonly ids = new Set<string>();
+  /** 52 bits of each: a number takes a third of the string's room, and two alike by chance are not to be expected. */
+  private readonly known = new Set<number>();
 
   /** @returns false when it was there already; unsigned messages are always new. */
-  add(id: string): boolean {
-    if (id === "") return true;
-    if (this.ids.has(id)) return false;
-    this.ids.add(id);
-    if (this.ids.size > 65_536) this.ids.delete(this.ids.values().next().value!);
+  add(signature: string): boolean {
+    if (signature === "") return true;
+    const short = Number.parseInt(signature.slice(0, 13), 16);
+    if (this.known.has(short)) return false;
+    this.known.add(short);
+    if (this.known.size > 65_536) this.known.delete(this.known.values().next().value!);
     return true;
   }
 }
