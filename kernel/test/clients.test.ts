@@ -119,9 +119,9 @@ describe.skipIf("missing" in environment)(`clients${reason}`, { timeout: 120_000
     );
     expect(status, output).toBe(0);
     expect(outputs("done.ipynb")).toEqual([["42"], ["Error"], ["[text/html]"]]);
-    const script = await run("-m", "nbconvert", "--to", "script", "page.ipynb");
+    const script = await run("-m", "nbconvert", "--to", "script", "done.ipynb");
     expect(script.status, script.output).toBe(0);
-    expect(readFileSync(join(directory, "page.ts"), "utf8")).toContain("6 * 7");
+    expect(readFileSync(join(directory, "done.ts"), "utf8")).toContain("6 * 7");
   });
 
   it("jupyter console: results, errors, questions, an interrupt, history and the end", async () => {
