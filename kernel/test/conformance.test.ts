@@ -91,7 +91,7 @@ class MlsysTests(jupyter_kernel_test.KernelTests):
     supported_history_operations = ("tail", "range", "search")
     code_inspect_sample = "console.log"
     code_clear_output = "display.clear()"
-    code_page_something = 'globalThis[Symbol.for("Jupyter.payload") as any]({ source: "page", data: { "text/plain": "a page" }, start: 0 })'
+    code_page_something = '(globalThis as any)[Symbol.for("Jupyter.payload")]({ source: "page", data: { "text/plain": "a page" }, start: 0 })'
 `;
 
 const NBCLIENT = `

@@ -1,4 +1,6 @@
 import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { startKernel, type TestKernel, text, until } from "./kernel.js";
 
@@ -11,14 +13,14 @@ beforeAll(async () => {
 });
 afterAll(() => kernel.stop());
 
-/** Calls C functions; an optional dependency of the library. */
-const KOFFI = process.platform === "linux" ? find("koffi") : undefined;
+/** koffi, which calls C functions, is an optional dependency of the library. */
+const HAS_KOFFI = process.platform === "linux" && found("koffi");
 
-function find(name: string): string | undefined {
+function found(name: string): boolean {
   try {
-    return createRequire(import.meta.url).resolve(name);
+    return createRequire(import.meta.url).resolve(name) !== "";
   } catch {
-    return undefined;
+    return false;
   }
 }
 
@@ -30,7 +32,8 @@ async function interrupted(code: string, { client } = kernel) {
       begun ||= type === "stream";
     },
   });
-  await until(() => begun);
+  const early = await Promise.race([until(() => begun), cell]);
+  expect(early, "the cell ended before it was interrupted").toBeUndefined();
   await new Promise((resolve) => setTimeout(resolve, 50));
   await client.interrupt();
   return cell;
@@ -83,9 +86,10 @@ it.each([
 });
 
 it("stops a kernel of the library that runs on worker threads, and both go on working", async () => {
-  await kernel.client.execute(
-    'import * as ml from "mlsys"; ml.setDevice("wasm"); const ones = ml.ones([256, 256]); ml.matmul(ones, ones);',
+  const { reply: ready } = await kernel.client.execute(
+    'import * as ml from "mlsys"; ml.setDevice("wasm"); const ones = ml.ones([256, 256]); void ml.matmul(ones, ones);',
   );
+  expect(ready).toMatchObject({ status: "ok" });
   for (let round = 0; round < 3; round++) {
     const { reply } = await interrupted("for (;;) ml.matmul(ones, ones)");
     expect(reply.ename).toBe("Interrupted");
@@ -95,21 +99,22 @@ it("stops a kernel of the library that runs on worker threads, and both go on wo
   }
 });
 
-it.skipIf(KOFFI === undefined)(
-  "ends the process of a native call that does not return, and says so",
-  async () => {
-    const own = await startKernel();
-    await own.client.execute(
-      `import koffi from ${JSON.stringify(KOFFI)}; const sleep = koffi.load("libc.so.6").func("unsigned sleep(unsigned)"); const lost = 1`,
-    );
-    const { reply } = await interrupted("sleep(60)", own);
-    expect(reply).toMatchObject({ status: "error", ename: "KernelWorkerExit" });
-    expect(reply.evalue).toContain("could not be stopped otherwise");
-    expect(text(await own.client.execute("1 + 1"))).toBe("2");
-    expect((await own.client.execute("lost")).reply.ename).toBe("TypeScriptError");
-    await own.stop();
-  },
-);
+it.skipIf(!HAS_KOFFI)("ends the process of a native call that does not return, and says so", async () => {
+  const own = await startKernel({
+    directory: fileURLToPath(new URL(".", import.meta.url)),
+    env: { MLSYS_HISTORY: join(kernel.directory, "other.jsonl") },
+  });
+  const { reply: ready } = await own.client.execute(
+    'import koffi from "koffi"; const sleep = koffi.load("libc.so.6").func("unsigned int sleep(unsigned int)"); const lost = 1',
+  );
+  expect(ready).toMatchObject({ status: "ok" });
+  const { reply } = await interrupted("sleep(60)", own);
+  expect(reply).toMatchObject({ status: "error", ename: "KernelWorkerExit" });
+  expect(reply.evalue).toContain("could not be stopped otherwise");
+  expect(text(await own.client.execute("1 + 1"))).toBe("2");
+  expect((await own.client.execute("lost")).reply.ename).toBe("TypeScriptError");
+  await own.stop();
+});
 
 it("takes no late answer to a dismissed question for the answer to the next one", async () => {
   let answer!: (value: string) => void;
