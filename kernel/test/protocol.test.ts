@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Subscriber } from "zeromq";
 import { address } from "../src/protocol/connection.js";
 import { Wire } from "../src/protocol/message.js";
-import { startKernel, type TestKernel, text } from "./kernel.js";
+import { startKernel, type TestKernel, text, until } from "./kernel.js";
 
 let kernel: TestKernel;
 beforeAll(async () => {
@@ -76,17 +76,23 @@ it("welcomes each subscription to iopub with its own topic (JEP 65)", async () =
 });
 
 it("answers on control, and the heartbeat, while a cell blocks its process", async () => {
-  const cell = kernel.client.execute("const end = Date.now() + 1500; while (Date.now() < end);");
   let done = false;
+  let begun = false;
+  const cell = kernel.client.execute('console.log("begun"); while (true) {}', {
+    onOutput: () => {
+      begun = true;
+    },
+  });
   void cell.then(() => {
     done = true;
   });
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await until(() => begun);
   await kernel.client.heartbeat();
   await request("kernel_info_request", {}, "control");
   await request("comm_info_request");
   expect((await request("is_complete_request", { code: "1" })).content.status).toBe("complete");
   expect(done).toBe(false);
+  await kernel.client.interrupt();
   await cell;
 });
 

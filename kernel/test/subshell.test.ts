@@ -81,14 +81,12 @@ it("run a cell while one of the main shell awaits, each output to its own cell",
 
 it("take turns at every await", async () => {
   const subshell = await create();
-  const steps = (name: string) =>
-    `for (let i = 0; i < 3; i++) { turns.push("${name}" + i); await new Promise((r) => setTimeout(r, 20)) }`;
+  // Each waits for the other's step, so neither can end without the other.
+  const steps = (name: string, turn: number) =>
+    `for (let i = 0; i < 3; i++) { while (turns.length % 2 !== ${turn}) await new Promise((r) => setTimeout(r, 1)); turns.push("${name}" + i) }`;
   await run("const turns: string[] = []");
-  await Promise.all([run(steps("a")), run(steps("b"), subshell)]);
-  const turns = String(text(await run("turns.join(' ')")));
-  expect(turns.match(/a\d/g)).toEqual(["a0", "a1", "a2"]);
-  expect(turns.match(/b\d/g)).toEqual(["b0", "b1", "b2"]);
-  expect(turns).not.toBe("'a0 a1 a2 b0 b1 b2'");
+  await Promise.all([run(steps("a", 0)), run(steps("b", 1), subshell)]);
+  expect(text(await run("turns.join(' ')"))).toBe("'a0 b0 a1 b1 a2 b2'");
 });
 
 it("wait for a cell that computes without awaiting", async () => {
