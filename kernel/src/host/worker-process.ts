@@ -30,6 +30,8 @@ const ASK_MS = 5;
 const UNWIND_MS = 600;
 /** `UNWIND_MS` where it waits for a child process, which may have something to put in order. */
 const CHILD_MS = 1_000;
+/** How long the loading of a module is let go on. */
+const LOADING_MS = 400;
 /** How often the worker is asked again, and which of the tries is by force. */
 const AGAIN_MS = 25;
 const FORCE_AT = 4;
@@ -131,18 +133,29 @@ export class WorkerProcess {
     const own = this.child.pid === undefined ? [] : [process.pid, this.child.pid];
     let pending = Promise.resolve();
     let heard = true;
+    let loading = false;
+    let ordered = 0;
     for (let tries = 1; ; tries++) {
-      // First where it does no harm. What does not listen, or is not known to be the reader's, is stopped all the same.
-      const force = !heard || tries % FORCE_AT === 0;
-      heard = false;
-      const order = settled(
-        force ? inspector.post("Runtime.terminateExecution") : inspector.post("Runtime.evaluate", STOP),
-      ).then(() => {
-        heard = true;
-      });
-      pending = Promise.all([pending, order]).then(() => {});
       const children = descendants(this.child.pid);
       const spent = lived.since([...own, ...children]);
+      // First where it does no harm. What does not listen, or is not known to be the reader's, is stopped all the same,
+      // but for the loading of a module, which is given time.
+      const unheard = !heard && spent - ordered > AGAIN_MS / 2;
+      const force = (unheard || tries % FORCE_AT === 0) && !(loading && spent < LOADING_MS);
+      if (heard || force) {
+        heard = false;
+        ordered = spent;
+        const order = force
+          ? inspector.post("Runtime.terminateExecution")
+          : inspector.post("Runtime.evaluate", STOP).then((reply) => {
+              const { result } = reply as { result?: { value?: unknown } };
+              loading = result?.value === "loading";
+            });
+        const noted = settled(order).then(() => {
+          heard = true;
+        });
+        pending = Promise.all([pending, noted]).then(() => {});
+      }
       if (spent > (children.length > 0 ? CHILD_MS : UNWIND_MS)) return false;
       if (performance.now() - start > STARVED_MS) return false;
       // After the termination is noted, so that the call that waits for a child ends as interrupted, not as failed.

@@ -21,10 +21,14 @@ let wanted = false;
 /** A termination was ordered and has not struck yet. */
 let ordered = false;
 
-/** Called by the host through the inspector, at any moment. */
-export function stop(): void {
+/** Code runs that must not be left half done. */
+let loading = 0;
+
+/** Called by the host through the inspector, at any moment. @returns what the host should have patience with. */
+export function stop(): "loading" | undefined {
   if (inside || inJob) order();
   else wanted = true;
+  return loading > 0 ? "loading" : undefined;
 }
 
 /** The interrupt is over: whoever it was meant for has been told. @returns true, for the host to see. */
@@ -32,6 +36,7 @@ export function calm(): true {
   wanted = false;
   ordered = false;
   inJob = false;
+  loading = 0;
   return true;
 }
 
@@ -75,9 +80,11 @@ export function uninterrupted<T>(body: () => T): T {
   const [before, job] = [inside, inJob];
   inside = false;
   inJob = false;
+  loading++;
   try {
     return body();
   } finally {
+    loading--;
     inside = before;
     inJob = job;
     if (inside || inJob) entered();
