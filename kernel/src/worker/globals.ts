@@ -3,10 +3,13 @@ import { join } from "node:path";
 import { RUNTIME } from "../compile/scope.js";
 import { COMMS, manager } from "./comms.js";
 import { clearOutput, type Display, makeDisplay, type PublishOptions, publish } from "./display.js";
+import { take } from "./evaluate.js";
 import { hold, holdEach } from "./hold.js";
 import { importModule, loadDynamic, makeMeta, makeRequire } from "./imports.js";
 import { confirm as ask, input as inputLine, prompt as promptLine } from "./input.js";
 import { inspection } from "./inspection.js";
+import { calm, stop, uninterrupted } from "./interrupts.js";
+import { addPayload, PAYLOAD } from "./payload.js";
 import { tick } from "./timers.js";
 
 declare global {
@@ -23,13 +26,14 @@ declare global {
 export const PUBLISH = Symbol.for("Jupyter.publish");
 export const CLEAR_OUTPUT = Symbol.for("Jupyter.clearOutput");
 
-/** @param take receives values that an evaluation hands over; see `evaluate.ts`. */
-export function installGlobals(take: (value: unknown) => void): void {
+export function installGlobals(): void {
   const runtime = Object.freeze({
     import: importModule,
     load: loadDynamic,
     meta: makeMeta(),
     tick,
+    stop,
+    calm,
     take,
     hold,
     holdEach,
@@ -48,4 +52,18 @@ export function installGlobals(take: (value: unknown) => void): void {
   hidden(PUBLISH, (bundle: Record<string, unknown>, options?: PublishOptions) => publish(bundle, options));
   hidden(CLEAR_OUTPUT, clearOutput);
   hidden(COMMS, manager);
+  lazyFetch();
+  hidden(PAYLOAD, addPayload);
+}
+
+/** Node loads its HTTP client at the first `fetch`: interrupted there, it would never work again. */
+function lazyFetch(): void {
+  const { fetch } = globalThis;
+  const first: typeof fetch = (...args) => {
+    uninterrupted(() => void globalThis.Response);
+    if (globalThis.fetch === first) globalThis.fetch = fetch;
+    return fetch(...args);
+  };
+  Object.defineProperty(first, "name", { value: "fetch" });
+  globalThis.fetch = first;
 }

@@ -7,6 +7,9 @@ import { existsSync, statSync } from "node:fs";
 import { createRequire, isBuiltin, register } from "node:module";
 import { extname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { uninterrupted } from "./interrupts.js";
+
+const require = createRequire(import.meta.url);
 
 const OURS = /^(mlsys|@mlsys\/[^/]+)($|\/)/;
 const TSLAB = new URL("./tslab.js", import.meta.url).href;
@@ -69,6 +72,7 @@ export function makeRequire(): NodeJS.Require {
 }
 
 async function load(specifier: string, attributes: Attributes): Promise<Namespace> {
+  if (isBuiltin(specifier)) uninterrupted(() => require(specifier));
   let url = resolveSpecifier(specifier);
   let kind = attributes;
   if (url.startsWith("file:")) {

@@ -6,6 +6,7 @@
  * microtask (measured: Node aborts).
  */
 import { promiseHooks } from "node:v8";
+import { jobBegins, jobEnds } from "./interrupts.js";
 
 /** A run outside of any cell. */
 export const NO_RUN = 0;
@@ -63,6 +64,8 @@ export function followPromises(): void {
     init: (promise) => void new Stamp(promise),
     before: (promise) => {
       current = Stamp.of(promise);
+      jobBegins();
     },
+    after: jobEnds,
   });
 }
