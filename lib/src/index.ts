@@ -10,6 +10,7 @@ export * as data from "./data/index.js";
 export * as extend from "./extend.js";
 export { capture } from "./graph/capture.js";
 export { cond, scan, switchCase, whileLoop } from "./graph/control/index.js";
+export { explain } from "./graph/explain.js";
 export * as graph from "./graph/index.js";
 export { toStatic } from "./graph/static.js";
 export * as nn from "./nn/index.js";

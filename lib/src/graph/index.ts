@@ -15,6 +15,7 @@ export {
   unroll,
 } from "./dependencies.js";
 export { type CompileOptions, compile, type Executable } from "./execute.js";
+export { Explanation, explain, explainGraph, explainWith } from "./explain.js";
 export {
   type Cost,
   criticalPath,

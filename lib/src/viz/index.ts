@@ -1,4 +1,6 @@
 /** What people look at rather than read. */
+import "./explanation.js";
+
 export { type MimeBundle, publisher } from "./bundle.js";
 export { Drawing, type DrawOptions, drawGraph, drawTape } from "./graph.js";
 export {

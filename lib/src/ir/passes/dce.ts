@@ -1,5 +1,5 @@
 /** Dead code elimination: nodes and constants that no result depends on go, in regions too. (Book, chapter 4.) */
-import { type Graph, mapRegions, regionsOf, type Value } from "../graph.js";
+import { type Graph, type GraphNode, mapRegions, regionsOf, type Value } from "../graph.js";
 import type { Pass } from "./pass.js";
 
 /** The graph without what its results do not need. Parameters stay: they are its signature. */
@@ -13,10 +13,15 @@ export function eliminateDeadCode(graph: Graph): Graph {
       return true;
     })
     .reverse()
-    .map((node) =>
-      regionsOf(node.attrs).length > 0 ? { ...node, attrs: mapRegions(node.attrs, eliminateDeadCode) } : node,
-    );
-  return graph.with({ nodes, constants: graph.constants.filter(({ value }) => needed.has(value)) });
+    .map((node) => eliminateInRegions(node));
+  const constants = graph.constants.filter(({ value }) => needed.has(value));
+  const same = nodes.length === graph.nodes.length && nodes.every((node, i) => node === graph.nodes[i]);
+  return same && constants.length === graph.constants.length ? graph : graph.with({ nodes, constants });
+}
+
+function eliminateInRegions(node: GraphNode): GraphNode {
+  const changes = regionsOf(node.attrs).some(([, region]) => eliminateDeadCode(region) !== region);
+  return changes ? { ...node, attrs: mapRegions(node.attrs, eliminateDeadCode) } : node;
 }
 
 export const dce: Pass = {

@@ -1,11 +1,12 @@
-/** The passes there are, and how they are run: by name, in order, each result verified. */
+/** The passes there are, and how one is run: by name, its result verified. */
 import { ValueError } from "../../core/errors.js";
-import type { Graph } from "../graph.js";
-import { verify } from "../verify.js";
+import { formatType } from "../../core/shape.js";
+import { type Graph, IRError } from "../graph.js";
+import { sameType, verify } from "../verify.js";
 import { cse } from "./cse.js";
 import { dce } from "./dce.js";
 import { fuse } from "./fuse.js";
-import type { Pass } from "./pass.js";
+import { DEFAULT_OPTIONS, type Pass, type PassOptions } from "./pass.js";
 
 const TABLE: readonly Pass[] = [cse, dce, fuse];
 
@@ -30,6 +31,29 @@ export function passes(): Pass[] {
   return [...registry.values()];
 }
 
+/** @throws ValueError for an unknown name. */
+export function getPass(name: string): Pass {
+  const pass = registry.get(name);
+  if (!pass) throw new ValueError(`unknown pass "${name}"; there are ${[...registry.keys()].join(", ")}`);
+  return pass;
+}
+
+/**
+ * Runs one pass and checks what it returns.
+ * @throws IRError naming the pass that broke the graph or changed its signature.
+ */
+export function runPass(pass: Pass, before: Graph, options: PassOptions = DEFAULT_OPTIONS): Graph {
+  const after = pass.run(before, options);
+  if (after === before) return before;
+  try {
+    checkSignature(before, after);
+    return verify(after);
+  } catch (error) {
+    if (error instanceof Error) error.message = `after pass ${pass.name}: ${error.message}`;
+    throw error;
+  }
+}
+
 /**
  * Runs passes in order; each result is verified.
  * @example graph.runPasses(capture((x: Tensor) => x.mul(2).add(1), tensor([1])), ["dce", "fuse"]).nodes.length // 1
@@ -39,23 +63,26 @@ export function runPasses(
   graph: Graph,
   names: readonly string[],
   onPass?: (pass: Pass, before: Graph, after: Graph) => void,
+  options: PassOptions = DEFAULT_OPTIONS,
 ): Graph {
   let current = graph;
-  for (const name of names) {
-    const pass = registry.get(name);
-    if (!pass)
-      throw new ValueError(`runPasses: unknown pass "${name}"; there are ${[...registry.keys()].join(", ")}`);
+  for (const pass of names.map(getPass)) {
     const before = current;
-    current = pass.run(before);
-    try {
-      verify(current);
-    } catch (error) {
-      if (error instanceof Error) error.message = `after pass ${name}: ${error.message}`;
-      throw error;
-    }
+    current = runPass(pass, before, options);
     onPass?.(pass, before, current);
   }
   return current;
+}
+
+function checkSignature(before: Graph, after: Graph): void {
+  const sides = [before, after].map((g) => [g.params, g.results]);
+  ["parameters", "results"].forEach((what, k) => {
+    const [was, is] = [sides[0][k], sides[1][k]];
+    if (was.length !== is.length || !was.every((value, i) => sameType(value, is[i])))
+      throw new IRError(
+        `the ${what} were ${was.map(formatType).join(", ")}, now they are ${is.map(formatType).join(", ")}`,
+      );
+  });
 }
 
 export type { Pass };
