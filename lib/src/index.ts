@@ -13,6 +13,7 @@ export { cond, scan, switchCase, whileLoop } from "./graph/control/index.js";
 export { explain } from "./graph/explain.js";
 export * as graph from "./graph/index.js";
 export { toStatic } from "./graph/static.js";
+export * as ir from "./ir/front-end.js";
 export * as nn from "./nn/index.js";
 export * from "./ops/index.js";
 export * as optim from "./optim/index.js";

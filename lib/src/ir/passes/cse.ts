@@ -1,37 +1,34 @@
-/** Common subexpression elimination: what is computed twice from the same values is computed once. (Book, chapter 4.) */
-import { type Graph, type GraphNode, regionsOf, type Value } from "../graph.js";
+/**
+ * Common subexpression elimination: what is computed twice from the same values is computed once, inside of regions too.
+ * (Book, chapter 4.)
+ */
+import { editNodes } from "../edit.js";
+import { equalAttributes } from "../equal.js";
+import type { Graph, GraphNode, Value } from "../graph.js";
 import type { Pass } from "./pass.js";
 
 /** Every op is pure (random ones take their key), so equal op, inputs and attributes give equal outputs. */
 export function eliminateCommon(graph: Graph): Graph {
-  const replaced = new Map<Value, Value>();
-  const now = (value: Value): Value => replaced.get(value) ?? value;
-  const first = new Map<string, GraphNode>();
-  const nodes = graph.nodes.flatMap((node) => {
-    const inputs = node.inputs.map(now);
-    const key = regionsOf(node.attrs).length > 0 ? null : keyOf(node, inputs);
-    const same = key === null ? undefined : first.get(key);
+  const seen = new WeakMap<object, Map<string, GraphNode[]>>(); // by graph: nodes of a region are no others' equals
+  return editNodes(graph, (node, editor) => {
+    const known = seen.get(editor) ?? new Map<string, GraphNode[]>();
+    seen.set(editor, known);
+    const key = keyOf(node, node.inputs);
+    const alike = known.get(key) ?? [];
+    const same = alike.find((other) => equalAttributes(other.attrs, node.attrs));
     if (same) {
       node.outputs.forEach((output, i) => {
-        replaced.set(output, same.outputs[i]);
+        editor.replace(output, same.outputs[i]);
       });
-      return [];
+      return;
     }
-    const changed = inputs.some((input, i) => input !== node.inputs[i]) ? { ...node, inputs } : node;
-    if (key !== null) first.set(key, changed);
-    return [changed];
+    known.set(key, [...alike, node]);
+    editor.push(node);
   });
-  return nodes.length === graph.nodes.length ? graph : graph.with({ nodes, results: graph.results.map(now) });
 }
 
-function keyOf({ op, attrs }: GraphNode, inputs: readonly Value[]): string {
-  const entries = Object.entries(attrs).sort(([a], [b]) => (a < b ? -1 : 1));
-  // JSON has no NaN, no infinities and no -0, which attributes may hold
-  const text = JSON.stringify(entries, (_, v) =>
-    typeof v === "number" && !Number.isInteger(v) ? `#${v}` : Object.is(v, -0) ? "#-0" : v,
-  );
-  return `${op.name}(${inputs.map(({ id }) => id).join()})${text}`;
-}
+const keyOf = ({ op }: GraphNode, inputs: readonly Value[]): string =>
+  `${op.name}(${inputs.map(({ id }) => id).join()})`;
 
 export const cse: Pass = {
   name: "cse",

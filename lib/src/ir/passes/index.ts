@@ -3,12 +3,34 @@ import { ValueError } from "../../core/errors.js";
 import { formatType } from "../../core/shape.js";
 import { type Graph, IRError } from "../graph.js";
 import { sameType, verify } from "../verify.js";
+import { branches } from "./branches.js";
 import { cse } from "./cse.js";
 import { dce } from "./dce.js";
+import { fold } from "./fold.js";
 import { fuse } from "./fuse.js";
+import { inline } from "./inline.js";
+import { layout } from "./layout.js";
+import { licm } from "./licm.js";
 import { DEFAULT_OPTIONS, type Pass, type PassOptions } from "./pass.js";
+import { propagate } from "./propagate.js";
+import { prune } from "./prune.js";
+import { simplify } from "./simplify.js";
+import { strength } from "./strength.js";
 
-const TABLE: readonly Pass[] = [cse, dce, fuse];
+const TABLE: readonly Pass[] = [
+  inline,
+  propagate,
+  fold,
+  branches,
+  simplify,
+  strength,
+  layout,
+  licm,
+  prune,
+  cse,
+  dce,
+  fuse,
+];
 
 const registry = new Map(TABLE.map((pass) => [pass.name, pass]));
 

@@ -19,8 +19,19 @@ export type OptimizationLevel = "O0" | "O1" | "O2" | "O3";
 export const LEVELS: Readonly<Record<OptimizationLevel, readonly PipelineStage[]>> = {
   O0: [],
   O1: ["cse", "dce", "fuse"],
-  O2: [{ fixpoint: ["cse", "dce"] }, "fuse"],
-  O3: [{ fixpoint: ["cse", "dce"] }, "fuse"],
+  O2: [
+    { fixpoint: ["inline", "propagate", "fold", "branches", "simplify", "strength", "layout", "cse", "dce"] },
+    "fuse",
+  ],
+  O3: [
+    {
+      fixpoint: [
+        ...["inline", "propagate", "fold", "branches", "simplify", "strength", "layout"],
+        ...["licm", "prune", "cse", "dce"],
+      ],
+    },
+    "fuse",
+  ],
 };
 
 export interface PassManagerOptions extends Partial<Omit<PassOptions, "fastMath">> {
