@@ -1,4 +1,6 @@
 /** What a reader of the compiler's front end takes apart: rewriting, functional form, types, renderings. (Book, chapter 4.) */
+export * as functional from "./functional/index.js";
+export * as hindleyMilner from "./hindley-milner/index.js";
 export { LAYOUT } from "./passes/layout.js";
 export { SIMPLIFY } from "./passes/simplify.js";
 export { STRENGTH } from "./passes/strength.js";
