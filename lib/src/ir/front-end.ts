@@ -4,6 +4,7 @@ export * as hindleyMilner from "./hindley-milner/index.js";
 export { LAYOUT } from "./passes/layout.js";
 export { SIMPLIFY } from "./passes/simplify.js";
 export { STRENGTH } from "./passes/strength.js";
+export { type Rendering, render, renderings } from "./render/index.js";
 export type { Match } from "./rewrite/match.js";
 export { formatPattern, type OperandClass, opsOf, type Pattern, parsePattern } from "./rewrite/pattern.js";
 export {

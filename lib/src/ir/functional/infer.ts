@@ -62,6 +62,9 @@ interface Entry extends Specialization {
   awaited: boolean;
 }
 
+/** Recursive functions of a type settle in a few rounds. */
+const MAX_ROUNDS = 20;
+
 class Analysis {
   readonly cache = new Map<FuncGraph, Map<string, Entry>>();
   readonly order: Entry[] = [];
@@ -102,7 +105,11 @@ class Analysis {
     known.set(signature, entry);
     this.order.push(entry);
     try {
-      for (let before = ""; ; ) {
+      for (let [before, round] = ["", 0]; ; round++) {
+        if (round > MAX_ROUNDS)
+          throw new InferenceError(
+            `${placeOf(node)}function ${graph.name} has another type each time it calls itself: ${before}`,
+          );
         entry.awaited = false;
         const frame = new AbstractFrame(graph, around);
         graph.parameters.forEach((parameter, i) => {

@@ -156,7 +156,7 @@ function run(e: Expression, env: ReadonlyMap<string, V>, fuel: { left: number })
       return go(e.body, new Map([...env, [e.name, go(e.value)]]));
     case "if": {
       const test = go(e.test);
-      return typeof test === "boolean" ? go(test ? e.then : e.otherwise) : wrong();
+      return typeof test === "boolean" ? go(test ? e.consequent : e.alternate) : wrong();
     }
     case "tuple":
       return e.entries.map((entry) => go(entry));
@@ -185,8 +185,8 @@ const terms: fc.Arbitrary<Expression> = fc.letrec<{ e: Expression }>((tie) => {
       fc.record({
         kind: fc.constant("if" as const),
         test: tie("e"),
-        then: tie("e"),
-        otherwise: tie("e"),
+        consequent: tie("e"),
+        alternate: tie("e"),
         at,
       }),
       fc.record({ kind: fc.constant("tuple" as const), entries: fc.tuple(tie("e"), tie("e")), at }),

@@ -130,9 +130,9 @@ class AlgorithmW {
       case "if": {
         const [s1, test] = this.infer(env, e.test, depth + 1);
         const s2 = compose(this.unified(test, BOOL, e.test, depth), s1);
-        const [s3, then] = this.infer(within(s2, env), e.then, depth + 1);
+        const [s3, then] = this.infer(within(s2, env), e.consequent, depth + 1);
         const s4 = compose(s3, s2);
-        const [s5, otherwise] = this.infer(within(s4, env), e.otherwise, depth + 1);
+        const [s5, otherwise] = this.infer(within(s4, env), e.alternate, depth + 1);
         const s6 = this.unified(substitute(s5, then), otherwise, e, depth);
         return [compose(s6, compose(s5, s4)), step("if", substitute(s6, otherwise))];
       }

@@ -28,8 +28,8 @@ export type Expression = Place &
     | {
         readonly kind: "if";
         readonly test: Expression;
-        readonly then: Expression;
-        readonly otherwise: Expression;
+        readonly consequent: Expression;
+        readonly alternate: Expression;
       }
     | { readonly kind: "tuple"; readonly entries: readonly Expression[] }
     | { readonly kind: "fix"; readonly name: string; readonly body: Expression }
@@ -120,9 +120,9 @@ export function parse(text: string): Expression {
       next++;
       const test = expression();
       take("then");
-      const then = expression();
+      const consequent = expression();
       take("else");
-      return { kind: "if", test, then, otherwise: expression(), at };
+      return { kind: "if", test, consequent, alternate: expression(), at };
     }
     return infix(0);
   };
@@ -197,7 +197,7 @@ export function format(e: Expression): string {
         ? `let rec ${e.name} = ${format(e.value.body)} in ${format(e.body)}`
         : `let ${e.name} = ${format(e.value)} in ${format(e.body)}`;
     case "if":
-      return `if ${format(e.test)} then ${format(e.then)} else ${format(e.otherwise)}`;
+      return `if ${format(e.test)} then ${format(e.consequent)} else ${format(e.alternate)}`;
     case "tuple":
       return `(${e.entries.map(format).join(", ")})`;
     case "fix":
