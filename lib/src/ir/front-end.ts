@@ -5,6 +5,8 @@ export { LAYOUT } from "./passes/layout.js";
 export { SIMPLIFY } from "./passes/simplify.js";
 export { STRENGTH } from "./passes/strength.js";
 export { type Rendering, render, renderings } from "./render/index.js";
+export { mindirText } from "./render/mindir.js";
+export { mlirText } from "./render/mlir.js";
 export type { Match } from "./rewrite/match.js";
 export { formatPattern, type OperandClass, opsOf, type Pattern, parsePattern } from "./rewrite/pattern.js";
 export {

@@ -2,6 +2,8 @@
  * From closed graphs to functions: a call becomes a call, branches become functions without parameters that read what is
  * around them, a loop becomes a function that calls itself. (Book, chapter 4: control flow as higher-order functions.)
  */
+import { getOp } from "../../ops/registry.js";
+import { constantOf } from "../data.js";
 import { type Graph, type GraphNode, typeOf, type Value } from "../graph.js";
 import { type ANode, FuncGraph, type Primitive, ValueNode } from "./func-graph.js";
 
@@ -63,6 +65,25 @@ const CONVERSIONS: Readonly<Record<string, Conversion>> = {
       return new ValueNode(g.returns(tupled(g, addNodes(g, region, operands))));
     });
     const chosen = f.call({ kind: "switch" }, [predicate, ...branches], loc);
+    return entries(f, f.call(chosen, [], loc), outputs.length);
+  },
+  switch: (f, { attrs, inputs, outputs, loc }, [index, ...operands]) => {
+    const regions = (attrs as { branches: readonly Graph[] }).branches;
+    const type = typeOf(inputs[0]);
+    const test: Primitive = {
+      ...{ kind: "op", op: getOp("less"), attrs: {}, results: 1 },
+      types: { inputs: [type, type], outputs: [{ shape: [], dtype: "bool" }] },
+    };
+    const functions = regions.map((region) => {
+      const g = new FuncGraph(region.name);
+      return new ValueNode(g.returns(tupled(g, addNodes(g, region, operands))));
+    });
+    // index < 1 chooses the first, else index < 2 the second, …, else the last
+    const chosen = functions.reduceRight<ANode | null>((rest, branch, i) => {
+      if (rest === null) return branch;
+      const bound = new ValueNode(constantOf([i + 1], type));
+      return f.call({ kind: "switch" }, [f.call(test, [index, bound], loc), branch, rest], loc);
+    }, null) as ANode;
     return entries(f, f.call(chosen, [], loc), outputs.length);
   },
   while: (f, { attrs, outputs, loc }, inputs) => {

@@ -6,7 +6,7 @@
 import { ShapeError } from "../../core/errors.js";
 import { sizeOf, type TensorType } from "../../core/shape.js";
 import { DenseTensor, readElements } from "../../runtime/dense.js";
-import { type Graph, IRError, regionsOf } from "../graph.js";
+import { type Graph, IRError } from "../graph.js";
 import { evaluateByReference } from "../passes/fold.js";
 import {
   type Abstract,
@@ -259,18 +259,6 @@ const typeOfTensor = (a: Abstract): TensorType => {
 /** Ops with regions that stay ops: their regions are inferred at the types of the operands. */
 const REGION_TYPES: Readonly<Record<string, RegionType>> = {
   fused: (attrs, args, infer) => infer((attrs as { graph: Graph }).graph, args.map(broadened)),
-  switch: (attrs, [, ...args], infer) => {
-    const [first, ...rest] = regionsOf(attrs).map(([, branch]) => infer(branch, args));
-    return rest.reduce(
-      (all, other) =>
-        all.map((a, i) => {
-          const both = join(a, other[i]);
-          if (both) return both;
-          throw new ShapeError(`the branches return ${formatAbstract(a)} and ${formatAbstract(other[i])}`);
-        }),
-      first,
-    );
-  },
   scan: (attrs, args, infer) => {
     const { body, constants, carry } = attrs as { body: Graph; constants: number; carry: number };
     const arrays = args.slice(constants + carry).map(typeOfTensor);

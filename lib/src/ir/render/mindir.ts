@@ -5,13 +5,26 @@
 import { DenseTensor, readElements } from "../../runtime/dense.js";
 import { formatElement } from "../data.js";
 import { fromGraph } from "../functional/convert.js";
-import { type ANode, callsOf, FuncGraph, type Primitive, ZERO } from "../functional/func-graph.js";
-import { SIGNS } from "./names.js";
+import {
+  type ANode,
+  type CNode,
+  callsOf,
+  FuncGraph,
+  type Primitive,
+  type ValueNode,
+  ZERO,
+} from "../functional/func-graph.js";
+import { type Graph, regionsOf } from "../graph.js";
+import { plainAttrs, SIGNS } from "./names.js";
 import type { Rendering } from "./rendering.js";
+
+const isOp = (value: ValueNode["value"]): value is Extract<Primitive, { kind: "op" }> =>
+  typeof value === "object" && "kind" in value && value.kind === "op";
 
 class Printer {
   private readonly names = new Map<ANode | FuncGraph, string>();
   private readonly taken = new Set<string>();
+  private readonly regions = new Map<Graph, FuncGraph>();
   private next = 1;
 
   text(graph: FuncGraph): string {
@@ -37,11 +50,7 @@ class Printer {
       }
     };
     for (const node of callsOf(graph)) {
-      bind(
-        node.inputs.flatMap((input) =>
-          input.kind === "value" && input.value instanceof FuncGraph ? [input.value] : [],
-        ),
-      );
+      bind(this.functionsIn(node));
       const text = this.call(node.inputs);
       lines.push(`${inner}let ${this.name(node, null)} = ${text} in`);
     }
@@ -49,6 +58,22 @@ class Printer {
     if (output.kind === "value" && output.value instanceof FuncGraph) bind([output.value]);
     lines.push(`${inner}${this.use(output)} end`);
     return lines;
+  }
+
+  /** Functions that a call gets, and the regions of an op as functions. */
+  private functionsIn({ inputs }: CNode): FuncGraph[] {
+    return inputs.flatMap((input) => {
+      if (input.kind !== "value") return [];
+      const { value } = input;
+      if (value instanceof FuncGraph) return [value];
+      return isOp(value) ? regionsOf(value.attrs).map(([, region]) => this.function(region)) : [];
+    });
+  }
+
+  private function(region: Graph): FuncGraph {
+    const f = this.regions.get(region) ?? fromGraph(region);
+    this.regions.set(region, f);
+    return f;
   }
 
   private call([f, ...args]: readonly ANode[]): string {
@@ -60,9 +85,13 @@ class Printer {
       if (primitive.kind !== "op") return `${primitive.kind}(${given.join(", ")})`;
       const sign = SIGNS[primitive.op.name];
       if (sign && given.length === 2) return `${given[0]} ${sign} ${given[1]}`;
-      const attrs = Object.entries(primitive.attrs)
-        .filter(([, value]) => typeof value !== "object" || Array.isArray(value))
-        .map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+      const regions = regionsOf(primitive.attrs).map(
+        ([path, region]) => `${path}=${this.names.get(this.function(region)) ?? region.name}`,
+      );
+      const attrs = [
+        ...plainAttrs(primitive).map(([key, value]) => `${key}=${JSON.stringify(value)}`),
+        ...regions,
+      ];
       return `${primitive.op.name}(${[...given, ...attrs].join(", ")})`;
     }
     return `${this.use(f)}(${given.join(", ")})`;
@@ -91,7 +120,10 @@ class Printer {
   }
 }
 
-/** A function as MindIR's text. */
+/**
+ * A function of the functional form as MindIR's text; also what J makes of one.
+ * @example ir.mindirText(ir.functional.J(ir.functional.fromGraph(capture((x: Tensor) => x.sin(), tensor([1]))))).includes("◀sin") // true
+ */
 export function mindirText(graph: FuncGraph): string {
   return new Printer().text(graph);
 }

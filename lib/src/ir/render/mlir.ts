@@ -56,16 +56,16 @@ class Printer {
   }
 
   private node(node: GraphNode, indent: string): string {
+    const [first] = node.outputs;
+    const left = this.use(first);
+    node.outputs.slice(1).forEach((output, i) => {
+      this.names.set(output, `${left.slice(1)}#${i + 1}`);
+    });
     const inputs = node.inputs.map((input) => this.use(input)).join(", ");
     const attrs = plainAttrs(node).map(([key, value]) => `${key} = ${attributeText(value)}`);
     const regions = regionsOf(node.attrs).map(([, region]) => this.block(region, indent));
+    if (node.outputs.length > 1) this.names.set(first, `${left.slice(1)}#0`);
     const type = functionType(node.inputs, node.outputs);
-    const [first] = node.outputs;
-    const left = this.use(first);
-    if (node.outputs.length > 1)
-      node.outputs.forEach((output, i) => {
-        this.names.set(output, `${left.slice(1)}#${i}`);
-      });
     const count = node.outputs.length > 1 ? `:${node.outputs.length}` : "";
     return [
       `${left}${count} = "${this.dialect}.${node.op.name}"(${inputs})`,
@@ -76,7 +76,10 @@ class Printer {
   }
 }
 
-/** A graph in a dialect of this name. */
+/**
+ * A graph in MLIR's generic form, in a dialect of this name.
+ * @example ir.mlirText(capture((x: Tensor) => x.sin(), tensor([1])), "toy").includes('"toy.sin"(%x)') // true
+ */
 export function mlirText(graph: Graph, dialect: string): string {
   const printer = new Printer(dialect);
   const params = graph.params.map((param) => `${printer.use(param)}: ${typeText(param)}`).join(", ");

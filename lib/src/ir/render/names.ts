@@ -69,7 +69,7 @@ export class Names {
 }
 
 /** Attributes that are plain data, as `key=value` parts. */
-export function plainAttrs(node: GraphNode): [key: string, value: unknown][] {
+export function plainAttrs(node: Pick<GraphNode, "attrs">): [key: string, value: unknown][] {
   const isPlain = (value: unknown): boolean =>
     Array.isArray(value)
       ? value.every(isPlain)

@@ -28,6 +28,7 @@ function blockLines({ label, phis, instructions, end }: Block): string[] {
         return `${left} = call ${listed(types)} @${attrs[0][1]}(${args.map(typed).join(", ")})`;
       const named = attrs.map(([key, value]) => `, ${key} ${JSON.stringify(value)}`).join("");
       const differs = args.some(({ type }) => !types[0] || formatType(type) !== formatType(types[0]));
+      if (args.length === 0) return `${left} = ${op} ${listed(types)}`;
       return `${left} = ${op} ${args.map(typed).join(", ")}${named}${differs ? ` to ${listed(types)}` : ""}`;
     }),
   ];

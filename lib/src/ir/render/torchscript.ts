@@ -105,6 +105,24 @@ class Printer {
     return `%${this.names.fresh()}`;
   }
 
+  /** Writes a copy of a region with values of its own. */
+  inline(region: Graph, args: readonly string[], indent: string): string[] {
+    const copies = new Map(region.values().map((value) => [value, { ...value }]));
+    const copy = (value: Value): Value => copies.get(value) ?? value;
+    region.params.forEach((param, i) => {
+      this.names.set(copy(param), args[i].slice(1));
+    });
+    return this.body(
+      region.with({
+        params: region.params.map(copy),
+        constants: region.constants.map(({ value, data }) => ({ value: copy(value), data })),
+        nodes: region.nodes.map((n) => ({ ...n, inputs: n.inputs.map(copy), outputs: n.outputs.map(copy) })),
+        results: region.results.map(copy),
+      }),
+      indent,
+    );
+  }
+
   /** Parameters of a region that stand for values around it have their names. */
   share(region: Graph, outer: readonly Value[]): void {
     outer.forEach((value, i) => {
@@ -144,29 +162,20 @@ const FORMS: Readonly<Record<string, Form>> = {
   },
   while: (p, node, indent) => {
     const { cond, body, constants } = node.attrs as { cond: Graph; body: Graph; constants: number };
-    const state = node.inputs.slice(constants);
-    const fixed = node.inputs.slice(0, constants);
+    const inputs = node.inputs.map((x) => p.use(x));
+    const fixed = inputs.slice(0, constants);
     const trips = p.immediate("int", FOREVER, indent);
-    const first = p.fresh();
-    const call = (name: string, args: string[]): string =>
-      `${indent}${name} : Bool() = prim::CallFunction[name=${JSON.stringify(cond.name)}](${args.join(", ")})`;
+    // the condition stands in front of the loop and again at the end of its block
+    const first = p.inline(cond, inputs, indent);
     p.line(
-      call(
-        first,
-        node.inputs.map((x) => p.use(x)),
-      ),
-    );
-    p.line(
-      `${indent}${p.outputs(node.outputs)} = prim::Loop(${[trips, first, ...state.map((x) => p.use(x))].join(", ")})`,
+      `${indent}${p.outputs(node.outputs)} = prim::Loop(${[trips, ...first, ...inputs.slice(constants)].join(", ")})`,
     );
     const counter = p.fresh();
-    p.share(body, fixed);
     const own = body.params.slice(constants);
+    p.share(body, node.inputs.slice(0, constants));
     p.block([`${counter} : int`, ...(own.length > 0 ? [p.outputs(own)] : [])], 0, `${indent}  `, (inner) => {
       const results = p.body(body, inner);
-      const test = p.fresh();
-      p.line(`${inner}${call(test, [...fixed.map((x) => p.use(x)), ...results]).trim()}`);
-      return [test, ...results];
+      return [...p.inline(cond, [...fixed, ...results], inner), ...results];
     });
   },
   scan: (p, node, indent) => {
