@@ -9,7 +9,7 @@ import type { Tensor } from "../core/tensor.js";
 import { setGraphRunner } from "../ir/call.js";
 import type { Graph, GraphNode, Value } from "../ir/graph.js";
 import { checkArguments } from "../ir/interpret.js";
-import { runPasses } from "../ir/passes/index.js";
+import { type OptimizationLevel, PassManager } from "../ir/passes/manager.js";
 import { DenseTensor, viewOf } from "../runtime/dense.js";
 import { getDevice } from "../runtime/devices.js";
 import type { Kernel } from "../runtime/kernels.js";
@@ -20,13 +20,13 @@ import { type NodeSpan, type PlanStep, runStep } from "./step.js";
 import { type Placement, placeOnStreams, runOnStreams } from "./streams.js";
 
 export interface CompileOptions {
-  /** Passes to run first, by name. Default: common subexpressions, dead code, fusion. */
+  /** Passes to run first, by name, instead of a level's. */
   readonly passes?: readonly string[];
+  /** What the pass manager runs first. Default "O1": common subexpressions, dead code, fusion. */
+  readonly level?: OptimizationLevel;
   /** More than 1: independent nodes run at the same time, each stream on a thread of its own. Default 1. */
   readonly streams?: number;
 }
-
-const DEFAULT_PASSES = ["cse", "dce", "fuse"];
 
 /** A graph that is ready to run. */
 export class Executable {
@@ -41,7 +41,8 @@ export class Executable {
   private readonly placement: Placement | null;
 
   constructor(graph: Graph, options: CompileOptions = {}) {
-    this.graph = runPasses(graph, options.passes ?? DEFAULT_PASSES);
+    const { passes: stages, level = "O1" } = options;
+    this.graph = new PassManager({ stages, level }).run(graph).graph;
     this.streams = options.streams ?? 1;
     const slotOf = new Map<Value, number>();
     for (const value of this.graph.values()) slotOf.set(value, slotOf.size);
@@ -142,7 +143,7 @@ const executables = new WeakMap<Graph, Map<string, Executable>>();
  * @example graph.compile(capture((x: Tensor) => x.mul(2).add(1), tensor([1, 2]))).run([tensor([3, 4])])[0] // [7, 9]
  */
 export function compile(graph: Graph, options: CompileOptions = {}): Executable {
-  const key = JSON.stringify([getDevice(), options.passes ?? null, options.streams ?? 1]);
+  const key = JSON.stringify([getDevice(), options.passes ?? options.level ?? "O1", options.streams ?? 1]);
   const known = executables.get(graph) ?? new Map<string, Executable>();
   executables.set(graph, known);
   let executable = known.get(key);

@@ -12,6 +12,7 @@ import { printGraph } from "../ir/print.js";
 import { randomArguments, randomGraph } from "../ir/random-graph.js";
 import { displaySymbol } from "../viz/bundle.js";
 import { capture } from "./capture.js";
+import { compile } from "./execute.js";
 import { explainGraph, explainWith } from "./explain.js";
 import { randomProgram } from "./random-program.js";
 
@@ -38,6 +39,23 @@ describe("random programs", () => {
       });
     }
     expect(seen.size).toBe(5);
+  });
+});
+
+describe("compiled execution", () => {
+  it("gives the same at each level", () => {
+    for (let seed = 0; seed < 8; seed++) {
+      const { graph, args } = randomProgram(seed);
+      const wanted = values(graph, args);
+      for (const level of Object.keys(LEVELS) as OptimizationLevel[])
+        compile(graph, { level })
+          .run(args)
+          .forEach((y, i) => {
+            y.toTypedArray().forEach((element, k) => {
+              expect(element).toBeCloseTo(wanted[i][k], 9);
+            });
+          });
+    }
   });
 });
 

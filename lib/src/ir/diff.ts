@@ -39,3 +39,17 @@ const SIGNS = { same: " ", removed: "-", added: "+" } as const;
 export function formatDiff(lines: readonly DiffLine[]): string {
   return lines.map(({ kind, text }) => `${SIGNS[kind]} ${text}`).join("\n");
 }
+
+/**
+ * The differing lines with so many equal ones around each; longer equal runs become one line of "…".
+ * @example graph.withContext(graph.diffLines("a\nb\nc\nd", "a\nb\nc\ne"), 1).map((line) => line.text) // ["…", "c", "d", "e"]
+ */
+export function withContext(lines: readonly DiffLine[], count = 3): DiffLine[] {
+  const near = lines.map((_, i) =>
+    lines.slice(Math.max(0, i - count), i + count + 1).some(({ kind }) => kind !== "same"),
+  );
+  return lines.flatMap((line, i): DiffLine[] => {
+    if (near[i]) return [line];
+    return i === 0 || near[i - 1] ? [{ kind: "same", text: "…" }] : [];
+  });
+}

@@ -2,7 +2,7 @@
 export { GraphBuilder } from "./builder.js";
 export { call } from "./call.js";
 export { batchedGraph, jvpGraph, partition, vjpGraph } from "./derive.js";
-export { type DiffLine, diffLines, formatDiff } from "./diff.js";
+export { type DiffLine, diffLines, formatDiff, withContext } from "./diff.js";
 export { equalGraphs } from "./equal.js";
 export { type Constant, countNodes, Graph, type GraphNode, IRError, regionsOf, type Value } from "./graph.js";
 export { interpret } from "./interpret.js";

@@ -1,6 +1,6 @@
 /** How a pipeline's run shows itself in a notebook: the graph in front and at the end, each pass's difference, times. */
 import { Explanation, titleOf } from "../graph/explain.js";
-import { type DiffLine, diffLines } from "../ir/diff.js";
+import { type DiffLine, diffLines, withContext } from "../ir/diff.js";
 import { displaySymbol, escapeHtml, type MimeBundle } from "./bundle.js";
 import { drawGraph } from "./graph.js";
 
@@ -32,7 +32,7 @@ async function html(explanation: Explanation): Promise<string> {
     ...changes.map((run) =>
       section(
         `${titleOf(run)} — ${run.pass.summary}`,
-        diffHtml(diffLines(String(run.before), String(run.after))),
+        diffHtml(withContext(diffLines(String(run.before), String(run.after)))),
         true,
       ),
     ),

@@ -236,8 +236,8 @@ export function J(f: FuncGraph): FuncGraph {
  * From f with one result to the function of its gradients: the sum of the result's elements with respect to the arguments
  * with these numbers (default: all), as a tuple if they are several. It applies to its own results.
  * @example
- * const square = ir.functional.fromGraph(capture((x: Tensor) => x.square(), tensor(3)));
- * ir.functional.evaluate(ir.functional.gradient(ir.functional.gradient(square)), [tensor(3)]) // 2
+ * const f = ir.functional.fromGraph(capture((x: Tensor) => x.square(), tensor(3)));
+ * ir.functional.evaluate(ir.functional.gradient(ir.functional.gradient(f)), [tensor(3)]) // 2
  */
 export function gradient(
   f: FuncGraph,

@@ -80,7 +80,7 @@ export const STRENGTH: readonly Rule[] = rules([
     integers: false,
     why: "one function for a root and a division",
   },
-  { match: "reciprocal(sqrt(x))", to: "rsqrt(x)", why: "the same two steps in one op" },
+  { match: "reciprocal(sqrt(x))", to: "rsqrt(x)", integers: false, why: "the same two steps in one op" },
   { match: "mul(x, x)", to: "square(x)", why: "one operand is read instead of two" },
   {
     match: "sub(exp(x), 1)",

@@ -1,4 +1,5 @@
 /** Random graphs that a pattern matches, so that every rule can be tested on what it is for. */
+import type { DType } from "../../core/dtype.js";
 import { ShapeError } from "../../core/errors.js";
 import { sizeOf } from "../../core/shape.js";
 import { getOp } from "../../ops/registry.js";
@@ -8,6 +9,8 @@ import type { Graph, Value } from "../graph.js";
 import type { OperandClass, Pattern } from "./pattern.js";
 
 type Random = () => number;
+
+const FLOATS: readonly DType[] = ["float64", "float64", "float64", "float32"];
 
 const CONSTANTS = [2, 0.5, 3, -1, 4, -2, 1.5, 0.25, 8];
 const UNARY = ["sin", "tanh", "exp", "relu"];
@@ -43,11 +46,11 @@ const ATTRS: Readonly<Record<string, (shape: readonly number[], random: Random) 
   };
 
 /** A graph whose one result is an instance of the pattern; `null` where the choices do not fit together. */
-export function instanceOf(pattern: Pattern, random: Random): Graph | null {
+export function instanceOf(pattern: Pattern, random: Random, dtypes = FLOATS): Graph | null {
   const b = new GraphBuilder("instance");
   const names = new Map<string, Value>();
   const bound = new Map<string, unknown>();
-  const dtype = random() < 0.2 ? ("float32" as const) : ("float64" as const);
+  const dtype = dtypes[Math.floor(random() * dtypes.length)];
   const square = random() < 0.5;
   const shapeOf = (of: OperandClass | null): number[] => {
     if (of === "scalar") return [];

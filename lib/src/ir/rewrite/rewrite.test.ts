@@ -100,6 +100,34 @@ describe("every rule", () => {
     expect(fired, "instances on which the rule fired").toBeGreaterThanOrEqual(5);
   });
 
+  it("that is for integers keeps them, when they wrap around too", () => {
+    const fired = new Set<string>();
+    const wrong = new Set<string>();
+    for (const [index, rule] of ALL.entries()) {
+      for (let seed = 0; seed < 60; seed++) {
+        const random = source(seed * 31 + index);
+        const graph = instanceOf(rule.pattern, random, ["int32", "uint8", "int8"]);
+        if (!graph || graph.values().some(({ dtype }) => isFloat(dtype))) continue;
+        const after = rewrite(graph, [rule], { onRule: () => fired.add(rule.name) });
+        if (after === graph) continue;
+        const args = graph.params.map((param) =>
+          constantOf(
+            Array.from({ length: sizeOf(param.shape) }, () => {
+              if (param.dtype === "bool") return Number(random() < 0.5);
+              const edge = [-128, 127, 255, -(2 ** 31), 2 ** 31 - 1, 0, 1, -1][Math.floor(random() * 8)];
+              return random() < 0.5 ? edge : Math.floor(random() * 256);
+            }),
+            param,
+          ),
+        );
+        const [was, is] = [graph, after].map((g) => Array.from(interpret(g, args)[0].toTypedArray()));
+        if (is.some((y, i) => y !== was[i])) wrong.add(`${rule.name} on ${graph}`);
+      }
+    }
+    expect([...wrong]).toEqual([]);
+    expect(fired.size).toBeGreaterThan(20);
+  });
+
   it("says why, and has a name of its own in its list", () => {
     for (const { why } of ALL) expect(why.length).toBeGreaterThan(5);
     for (const list of [SIMPLIFY, STRENGTH, LAYOUT]) {

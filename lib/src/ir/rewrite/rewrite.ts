@@ -28,7 +28,10 @@ export interface RuleSource {
   readonly when?: (match: Match, root: GraphNode) => boolean;
   /** Licences that the rule needs for floats. */
   readonly needs?: readonly FastMathFlag[];
-  /** False: the rule is not for integers and booleans. */
+  /**
+   * Whether it holds for integers (which wrap around) and booleans too. Default: if it needs no licence, or only for what
+   * integers have none of.
+   */
   readonly integers?: boolean;
   /** Why it is sound, and what it gains where that is not plain. */
   readonly why: string;
@@ -143,13 +146,17 @@ function indexOf(list: readonly Rule[]): Map<string, Rule[]> {
   return byOp;
 }
 
+/** What integers have none of: they need no licence for it. */
+const FLOATS_ONLY: readonly FastMathFlag[] = ["nnan", "ninf", "nsz"];
+
 function isLicensed(
   { needs = [], integers }: Rule,
   root: GraphNode,
   given: readonly FastMathFlag[],
 ): boolean {
   const float = [root.outputs[0], ...root.inputs].some(({ dtype }) => isFloat(dtype));
-  return float ? needs.every((flag) => given.includes(flag)) : integers !== false;
+  if (float) return needs.every((flag) => given.includes(flag));
+  return integers ?? needs.every((flag) => FLOATS_ONLY.includes(flag));
 }
 
 function emitterFor(
