@@ -28,7 +28,7 @@ describe("random programs", () => {
       for (const name of ["cond(", "while(", "scan(", "call(", "switch("])
         if (text.includes(name)) seen.add(name);
     };
-    for (let seed = 0; seed < 40; seed++) {
+    for (let seed = 0; seed < 20; seed++) {
       const { graph, args, f } = randomProgram(seed);
       visit(printGraph(graph));
       const eager = f(args[0], args[1]).map((y) => Array.from(y.toTypedArray()));

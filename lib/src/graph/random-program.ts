@@ -6,7 +6,7 @@ import type { Graph } from "../ir/graph.js";
 import { tensor } from "../ops/convert.js";
 import { where } from "../ops/select.js";
 import { logSoftmax, softmax } from "../ops/softmax.js";
-import { capture } from "./capture.js";
+import { capture, captureWith } from "./capture.js";
 import { cond, scan, switchCase, whileLoop } from "./control/index.js";
 
 export interface RandomProgram {
@@ -144,5 +144,5 @@ export function randomProgram(seed: number): RandomProgram {
       { dtype: "float64" },
     ).reshape([3, 3]);
   const args = [matrix(), matrix()];
-  return { graph: capture(f, ...(args as [Tensor, Tensor])), args, f };
+  return { graph: captureWith({ locations: false }, f, ...(args as [Tensor, Tensor])), args, f };
 }

@@ -15,4 +15,4 @@ export {
   ValueNode,
   ZERO,
 } from "./func-graph.js";
-export { InferenceError, inferTypes, type Specialization, type TypeInference } from "./infer.js";
+export { InferenceError, inferTypes, type Specialization, TypeInference } from "./infer.js";

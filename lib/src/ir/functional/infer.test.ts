@@ -85,6 +85,9 @@ describe("inference", () => {
     );
     const { result, specializations } = inferTypes(loop, [f32(8)]);
     expect(formatAbstract(result)).toBe("(int32(), float32(8,))");
+    expect(String(inferTypes(loop, [f32(8)])).split("\n")[1]).toBe(
+      "loop(int32() = 0, float32(8,)) -> (int32(), float32(8,))",
+    );
     const rounds = specializations
       .filter(({ graph }) => graph.name === "loop")
       .map(({ signature }) => signature);

@@ -3,6 +3,7 @@
  * inferred once (specialization), recursive calls until nothing changes, and where control flow meets what holds on both
  * sides is kept. Constants are computed on the way. (Book, chapter 4: static analysis; Cousot and Cousot 1977.)
  */
+import { displaySymbol, escapeHtml, type MimeBundle } from "../../core/display.js";
 import { ShapeError } from "../../core/errors.js";
 import { sizeOf, type TensorType } from "../../core/shape.js";
 import { DenseTensor, readElements } from "../../runtime/dense.js";
@@ -47,10 +48,32 @@ export interface Specialization {
   readonly values: ReadonlyMap<ANode, Abstract>;
 }
 
-export interface TypeInference {
-  readonly result: Abstract;
-  /** In the order in which they were met. */
-  readonly specializations: readonly Specialization[];
+/** What was inferred; in notebooks a table of the functions at each of their signatures. */
+export class TypeInference {
+  constructor(
+    readonly result: Abstract,
+    /** In the order in which they were met. */
+    readonly specializations: readonly Specialization[],
+  ) {}
+
+  toString(): string {
+    const lines = this.specializations.map(
+      ({ graph, signature, result, hits }) =>
+        `${graph.name}(${signature}) -> ${formatAbstract(result)}${hits > 0 ? `, met again ${hits} time(s)` : ""}`,
+    );
+    return lines.join("\n");
+  }
+
+  [displaySymbol](): MimeBundle {
+    const cell = (text: string): string =>
+      `<td style="text-align: left"><code>${escapeHtml(text)}</code></td>`;
+    const rows = this.specializations.map(
+      ({ graph, signature, result, hits }) =>
+        `<tr>${cell(graph.name)}${cell(signature)}${cell(formatAbstract(result))}<td>${hits}</td></tr>`,
+    );
+    const head = "<tr><th>function</th><th>signature</th><th>result</th><th>cache hits</th></tr>";
+    return { "text/html": `<table>${head}${rows.join("")}</table>`, "text/plain": this.toString() };
+  }
 }
 
 interface Entry extends Specialization {
@@ -322,5 +345,5 @@ export function inferTypes(f: FuncGraph, args: readonly TensorType[]): TypeInfer
     return tensorOf(arg, known);
   });
   const result = analysis.call({ graph: f, around: null }, given, null);
-  return { result, specializations: analysis.order };
+  return new TypeInference(result, analysis.order);
 }
