@@ -7,6 +7,7 @@
  */
 import { type Program, parse } from "acorn";
 import type { TransformOptions } from "esbuild";
+import { topLevelBindings } from "./bindings.js";
 import type { Shift } from "./edits.js";
 import { isEvidentlyTyped, mayHideTypeArguments } from "./plain.js";
 import { RUNTIME, scopeCell } from "./scope.js";
@@ -19,6 +20,8 @@ export interface CompiledCell {
   /** How the rewriting of declarations and imports moved columns. */
   shifts: Shift[];
   hasResult: boolean;
+  /** Names that the cell declares at its top level. */
+  names: string[];
   /** Names of Node's globals that the cell declares: from now on cells mean the reader's own. */
   shadows: string[];
   /** Nothing in the cell can be mistyped: it runs without waiting for the checker. */
@@ -27,7 +30,7 @@ export interface CompiledCell {
 
 /** A cell that cannot be parsed; `line` and `column` count from 1. */
 export class CellSyntaxError extends Error {
-  override name = "SyntaxError";
+  override name: string = "SyntaxError";
   constructor(
     message: string,
     readonly line: number,
@@ -71,17 +74,25 @@ export async function compileCell(
   const asWritten = plain !== undefined && !mayHideTypeArguments(plain);
   const script = asWritten ? { code: source } : await transpile(source);
   const program = asWritten ? plain : parseModule(script.code);
+  const names = topLevelBindings(program).map(({ name }) => name);
   const shadows = declaredGlobals(program, GLOBALS);
   const alias = [...new Set([...shadowed, ...shadows])].filter((name) => script.code.includes(name));
   if (alias.length === 0)
     return {
       ...scopeCell(script.code, program),
       map: script.map,
+      names,
       shadows,
       evident: asWritten && isEvidentlyTyped(plain),
     };
   const final = await aliased(renamed(script.code, program, shadows), script.map, alias);
-  return { ...scopeCell(final.code, parseModule(final.code)), map: final.map, shadows, evident: false };
+  return {
+    ...scopeCell(final.code, parseModule(final.code)),
+    map: final.map,
+    names,
+    shadows,
+    evident: false,
+  };
 }
 
 /**
@@ -91,6 +102,22 @@ export async function compileCell(
 export function readable(text: string): string {
   if (/^# This cell \(id:/.test(text)) return `//${text.slice(2)}`;
   return text;
+}
+
+/** Whether the text is a sequence of whole statements, in TypeScript. */
+export async function parses(text: string): Promise<boolean> {
+  return (
+    tryParse(text) !== undefined ||
+    lower(text).then(
+      () => true,
+      () => false,
+    )
+  );
+}
+
+/** A global of Node or of the kernel. */
+export function isGlobal(name: string): boolean {
+  return GLOBALS.has(name);
 }
 
 /** Loads the transpilers ahead of the first cell that needs them. */

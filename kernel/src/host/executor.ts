@@ -2,8 +2,10 @@
  * Runs execute_requests one after the other: compile and check, hand to the worker, pass its output on,
  * reply. Owns the worker and replaces it when it dies; the kernel itself outlives every cell.
  */
-import { CellSyntaxError, type CompiledCell, compileCell, readable } from "../compile/cell.js";
+import { CellSyntaxError, type CompiledCell, compileCell, isGlobal } from "../compile/cell.js";
+import { type CellText, readCell } from "../compile/magics.js";
 import type { ErrorReport, ExpressionResult, ToHost } from "../link/messages.js";
+import { UsageError } from "../magics/magic.js";
 import type { Json } from "../protocol/message.js";
 import type { CheckResult, TypeService } from "../types/service.js";
 import type { Comms } from "./comms.js";
@@ -26,6 +28,8 @@ interface Running {
   run: number;
   request: Request;
   finish(done: RunDone): void;
+  /** For the front end, with the reply. */
+  payload: Json[];
   interrupted: boolean;
 }
 
@@ -57,6 +61,8 @@ export class Executor {
   private readonly requests = new Map<number, Request>();
   /** Names of Node's globals that cells have declared as their own. */
   private readonly shadowed = new Set<string>();
+  /** Names that cells have declared. */
+  private readonly declared = new Set<string>();
   private last: Request | undefined;
   private interruptedKill = false;
   private closing = false;
@@ -82,6 +88,11 @@ export class Executor {
   /** The request whose cell runs now. */
   get current(): Request | undefined {
     return this.running?.request;
+  }
+
+  /** Whether a name was declared by a cell that ran, or is a global. */
+  isKnown(name: string): boolean {
+    return this.declared.has(name) || isGlobal(name);
   }
 
   enqueue(request: Request): void {
@@ -169,13 +180,18 @@ export class Executor {
     if (stored && code.trim() !== "") this.history.add(count, code);
     const run = this.track(request);
     const name = stored ? `cell:${count}` : `cell:${count}.${run}`;
-    const running = { run, request, finish: () => {}, interrupted: false } as Running;
+    const running = { run, request, finish: () => {}, payload: [], interrupted: false } as Running;
     this.running = running;
     try {
       const outcome = await this.compileAndRun(running, name, code, silent);
       const expressions = outcome.expressions;
       if (!outcome.error)
-        return { status: "ok", execution_count: count, payload: [], user_expressions: expressions };
+        return {
+          status: "ok",
+          execution_count: count,
+          payload: running.payload,
+          user_expressions: expressions,
+        };
       if (!silent) request.publish("error", { ...outcome.error });
       return { status: "error", execution_count: count, ...outcome.error, user_expressions: {}, payload: [] };
     } finally {
@@ -189,11 +205,22 @@ export class Executor {
     code: string,
     silent: boolean,
   ): Promise<{ error?: ErrorReport; expressions: Record<string, ExpressionResult> }> {
-    const text = readable(code);
-    const compiled = await compileCell(code, this.shadowed).catch((error: unknown) => error as Error);
+    const cell = await readCell(code, (known) => this.isKnown(known)).catch(
+      (error: unknown) => error as Error,
+    );
+    if (cell instanceof CellSyntaxError) return { error: syntaxReport(cell, code, name), expressions: {} };
+    if (cell instanceof Error) throw cell;
+    const { text } = cell;
+    let skipCheck = false;
+    const refused = await this.hostMagics(running, cell, code, name, () => {
+      skipCheck = true;
+    });
+    if (refused) return { error: refused, expressions: {} };
+    const compiled = await compileCell(cell.code, this.shadowed).catch((error: unknown) => error as Error);
     // What is not to be checked does not wait for the checker either; only a syntax error is better told by it.
-    const unchecked = isUnchecked(code);
-    const checks = this.typeCheck && !isEvident(compiled) && (!unchecked || compiled instanceof Error);
+    const unchecked = skipCheck || isUnchecked(code);
+    const evident = isEvident(compiled) || (cell.code !== text && isEmpty(text));
+    const checks = this.typeCheck && !evident && (!unchecked || compiled instanceof Error);
     const check = checks ? await this.check(name, text) : undefined;
     const problems = (check?.problems ?? []).filter((problem) => problem.syntax || !unchecked);
     if (problems.length > 0) return { error: problemsReport(problems, code, name), expressions: {} };
@@ -201,9 +228,52 @@ export class Executor {
       return { error: syntaxReport(compiled, code, name), expressions: {} };
     if (compiled instanceof Error) throw compiled;
     if (running.interrupted) return { error: INTERRUPTED, expressions: {} };
-    if (!isEvident(compiled)) this.types.commit(name, text);
+    if (!evident) this.types.commit(name, text);
+    for (const declared of compiled.names) this.declared.add(declared);
     for (const shadow of compiled.shadows) this.shadowed.add(shadow);
-    return this.runInWorker(running, name, code, compiled, silent);
+    return this.runInWorker(running, name, code, { ...compiled, inserted: cell.inserted }, silent);
+  }
+
+  /** Runs the magics that are the host's. @returns what is wrong with one. */
+  private async hostMagics(
+    running: Running,
+    cell: CellText,
+    source: string,
+    name: string,
+    skipCheck: () => void,
+  ): Promise<ErrorReport | undefined> {
+    for (const { magic, args, line } of cell.host) {
+      try {
+        await magic.host!({
+          args,
+          print: (text) => this.stream(running.request, "stdout", text),
+          reset: () => this.reset(),
+          setTypeCheck: (on) => {
+            this.typeCheck = on;
+          },
+          typeCheck: () => this.typeCheck,
+          skipCheck,
+        });
+      } catch (error) {
+        if (!(error instanceof UsageError)) throw error;
+        return syntaxReport({ name: error.name, message: error.message, line, column: 1 }, source, name);
+      }
+    }
+    return undefined;
+  }
+
+  /** A fresh worker, as if no cell had run. */
+  private async reset(): Promise<void> {
+    this.forget();
+    this.worker.retire();
+    this.worker = this.startWorker();
+  }
+
+  private forget(): void {
+    this.types.reset();
+    this.shadowed.clear();
+    this.declared.clear();
+    for (const id of this.comms.clear()) this.last?.publish("comm_close", { comm_id: id, data: {} });
   }
 
   private async check(name: string, text: string): Promise<CheckResult | undefined> {
@@ -219,7 +289,7 @@ export class Executor {
     running: Running,
     name: string,
     source: string,
-    compiled: CompiledCell,
+    compiled: CompiledCell & Pick<CellText, "inserted">,
     silent: boolean,
   ): Promise<{ error?: ErrorReport; expressions: Record<string, ExpressionResult> }> {
     const { content } = running.request;
@@ -234,6 +304,7 @@ export class Executor {
       code: compiled.code,
       map: compiled.map,
       shifts: compiled.shifts,
+      inserted: compiled.inserted,
       hasResult: compiled.hasResult,
       source,
       expressions,
@@ -254,6 +325,7 @@ export class Executor {
       if (message.run === this.running?.run) this.running.finish(message);
       return;
     }
+    if (message.type === "packages") this.types.packagesChanged();
     if (!request) return;
     const silent = booleanField(request.content, "silent", false);
     switch (message.type) {
@@ -285,6 +357,9 @@ export class Executor {
         break;
       case "input":
         void this.ask(request, message);
+        break;
+      case "payload":
+        if (message.run === this.running?.run) this.running.payload.push(message.payload);
         break;
       case "comm":
         this.commFromWorker(request, message, buffers);
@@ -330,9 +405,7 @@ export class Executor {
     if (this.closing) return;
     const report = exitReport(code, signal, this.interruptedKill);
     this.interruptedKill = false;
-    this.types.reset();
-    this.shadowed.clear();
-    for (const id of this.comms.clear()) this.last?.publish("comm_close", { comm_id: id, data: {} });
+    this.forget();
     this.worker = this.startWorker();
     const { running } = this;
     if (running) running.finish({ type: "done", run: running.run, error: report, expressions: {} });
@@ -342,6 +415,11 @@ export class Executor {
 
 function isEvident(compiled: CompiledCell | Error): boolean {
   return !(compiled instanceof Error) && compiled.evident;
+}
+
+/** Nothing but magics and comments. */
+function isEmpty(text: string): boolean {
+  return text.split("\n").every((line) => /^\s*(\/\/.*)?$/.test(line));
 }
 
 /** `// @ts-nocheck` before the first statement turns type errors off, as in a file. */

@@ -28,6 +28,8 @@ export interface RunRequest {
   map?: string;
   /** How the rewriting moved columns; applied before `map`. */
   shifts: Shift[];
+  /** How magics moved columns; applied after `map`. */
+  inserted: Shift[];
   /** Whether the value of the last statement is the cell's result. */
   hasResult: boolean;
   /** The cell as the reader wrote it, for the code frame in a traceback. */
@@ -64,6 +66,10 @@ export type ToHost =
       expressions: Record<string, ExpressionResult>;
     }
   | { type: "error"; run: number; error: ErrorReport }
+  /** For the front end, with the reply: for example the text that replaces the cell. */
+  | { type: "payload"; run: number; payload: Json }
+  /** The notebook's packages have changed. */
+  | { type: "packages" }
   | { type: "interrupted"; token: number }
   | { type: "comm"; kind: "open" | "msg" | "close"; run: number; content: Json; metadata: Json }
   | { type: "comm-unknown"; run: number; commId: string; target: string }

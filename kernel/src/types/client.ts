@@ -8,7 +8,7 @@ export type Call =
   | { method: "check" | "commit"; args: [cell: string, text: string] }
   | { method: "complete" | "inspect"; args: [text: string, offset: number] }
   | { method: "isComplete"; args: [text: string] }
-  | { method: "reset" | "warm"; args: [] };
+  | { method: "reset" | "warm" | "packagesChanged"; args: [] };
 
 export type ToThread = Call & { id: number };
 export type FromThread = { id: number; result?: unknown; error?: string };
@@ -51,6 +51,11 @@ export class TypeThread implements TypeService {
 
   reset(): void {
     if (this.thread) void this.call({ method: "reset", args: [] }).catch((error) => this.log(String(error)));
+  }
+
+  packagesChanged(): void {
+    if (this.thread)
+      void this.call({ method: "packagesChanged", args: [] }).catch((error) => this.log(String(error)));
   }
 
   async close(): Promise<void> {

@@ -37,6 +37,11 @@ export class SessionHost implements ts.LanguageServiceHost {
     this.version++;
   }
 
+  packagesChanged(): void {
+    this.resolutions.clear();
+    this.version++;
+  }
+
   /** TypeScript asks for the package.json of every file in the program, each time; the cache answers. */
   getModuleResolutionCache = (): ts.ModuleResolutionCache => this.resolutions;
   getCompilationSettings = (): ts.CompilerOptions => this.options;

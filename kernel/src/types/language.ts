@@ -70,6 +70,10 @@ export class Language {
     this.session.reset();
   }
 
+  packagesChanged(): void {
+    this.host.packagesChanged();
+  }
+
   complete(text: string, at: number): Completions {
     const offset = this.draft(text);
     const word = wordBefore(text, at);

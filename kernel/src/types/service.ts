@@ -51,6 +51,8 @@ export interface TypeService {
   complete(text: string, offset: number): Promise<Completions>;
   inspect(text: string, offset: number): Promise<Inspection | undefined>;
   isComplete(text: string): Promise<Completeness>;
+  /** Packages were installed: what was looked for and not found is looked for again. */
+  packagesChanged(): void;
   /** Forgets every cell. */
   reset(): void;
   close(): Promise<void>;

@@ -10,6 +10,7 @@ import { displaysSettled, hasPendingDisplays } from "./display.js";
 import { reportAt, reportError } from "./errors.js";
 import { allowInput } from "./input.js";
 import { send } from "./link.js";
+import { endMagics } from "./magics.js";
 import { addScript, originalPosition } from "./positions.js";
 import { render } from "./render.js";
 import { abandonRun, enterRun, NO_RUN, withRun } from "./runs.js";
@@ -46,7 +47,13 @@ export class Evaluator {
   }
 
   async run(request: RunRequest): Promise<void> {
-    addScript({ name: request.name, source: request.source, map: request.map, shifts: request.shifts });
+    addScript({
+      name: request.name,
+      source: request.source,
+      map: request.map,
+      shifts: request.shifts,
+      inserted: request.inserted,
+    });
     enterRun(request.run);
     allowInput(request.allowStdin);
     const interrupted = new Promise<Outcome>((resolve) => {
@@ -59,6 +66,7 @@ export class Evaluator {
     this.abandon = undefined;
     enterRun(request.run);
     if ("error" in outcome && outcome.interrupted) this.renew();
+    await endMagics(request.run);
     const failed = "error" in outcome;
     const expressions = failed ? {} : await this.expressions(request);
     flush();
@@ -83,6 +91,7 @@ export class Evaluator {
 
   private async evaluateAndShow(request: RunRequest): Promise<Outcome> {
     const outcome = await this.evaluate(request.code, request.name);
+    await endMagics(request.run);
     if ("error" in outcome) return outcome;
     try {
       let bundle: MimeBundle | null = null;

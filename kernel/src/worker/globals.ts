@@ -6,6 +6,7 @@ import { clearOutput, type Display, makeDisplay, type PublishOptions, publish } 
 import { hold, holdEach } from "./hold.js";
 import { importModule, loadDynamic, makeMeta, makeRequire } from "./imports.js";
 import { confirm as ask, input as inputLine, prompt as promptLine } from "./input.js";
+import { magics, rememberGlobals } from "./magics.js";
 import { tick } from "./timers.js";
 
 declare global {
@@ -32,6 +33,7 @@ export function installGlobals(take: (value: unknown) => void): void {
     take,
     hold,
     holdEach,
+    magics: Object.freeze(magics),
   });
   Object.defineProperty(globalThis, RUNTIME, { value: runtime });
   const hidden = (name: string | symbol, value: unknown) =>
@@ -46,4 +48,5 @@ export function installGlobals(take: (value: unknown) => void): void {
   hidden(PUBLISH, (bundle: Record<string, unknown>, options?: PublishOptions) => publish(bundle, options));
   hidden(CLEAR_OUTPUT, clearOutput);
   hidden(COMMS, manager);
+  rememberGlobals();
 }

@@ -25,6 +25,9 @@ const CANDIDATES = [
   "/index.js",
 ];
 
+/** Imports resolve from here, wherever `process.chdir` leads. */
+export const NOTEBOOK = process.cwd();
+
 type Namespace = Record<string, unknown>;
 type Attributes = Record<string, string> | undefined;
 
@@ -55,7 +58,7 @@ export function loadDynamic(specifier: unknown, options?: { with?: Attributes })
 }
 
 export function makeMeta(): ImportMeta {
-  const directory = process.cwd();
+  const directory = NOTEBOOK;
   return {
     url: pathToFileURL(join(directory, "cell.ts")).href,
     dirname: directory,
@@ -65,7 +68,7 @@ export function makeMeta(): ImportMeta {
 }
 
 export function makeRequire(): NodeJS.Require {
-  return createRequire(join(process.cwd(), "cell.cjs"));
+  return createRequire(join(NOTEBOOK, "cell.cjs"));
 }
 
 async function load(specifier: string, attributes: Attributes): Promise<Namespace> {
@@ -93,7 +96,7 @@ function resolveSpecifier(specifier: string): string {
   if (specifier === "tslab") return TSLAB;
   if (isBuiltin(specifier) || /^(data|https?|node):/.test(specifier)) return specifier;
   if (isFileSpecifier(specifier)) return resolveFile(specifier);
-  const parent = pathToFileURL(join(process.cwd(), "cell.mjs")).href;
+  const parent = pathToFileURL(join(NOTEBOOK, "cell.mjs")).href;
   try {
     return import.meta.resolve(specifier, parent);
   } catch (error) {
@@ -105,19 +108,19 @@ function resolveSpecifier(specifier: string): string {
 function explained(error: unknown, specifier: string): unknown {
   if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") return error;
   const name = specifier.match(/^(@[^/]+\/)?[^/]+/)?.[0];
-  const message = `Cannot find package "${name}" from ${process.cwd()}. Install it there with: npm install ${name}`;
+  const message = `Cannot find package "${name}" from ${NOTEBOOK}. Install it there with: npm install ${name}`;
   return Object.assign(new Error(message), { code: "ERR_MODULE_NOT_FOUND" });
 }
 
 function resolveFile(specifier: string): string {
-  const path = specifier.startsWith("file:") ? fileURLToPath(specifier) : resolve(process.cwd(), specifier);
+  const path = specifier.startsWith("file:") ? fileURLToPath(specifier) : resolve(NOTEBOOK, specifier);
   const alternatives = [path, path.replace(/\.([cm]?)js(x?)$/, ".$1ts$2")];
   for (const base of alternatives)
     for (const suffix of CANDIDATES) {
       const file = base + suffix;
       if (existsSync(file) && statSync(file).isFile()) return pathToFileURL(file).href;
     }
-  throw Object.assign(new Error(`Cannot find "${specifier}": there is no such file in ${process.cwd()}.`), {
+  throw Object.assign(new Error(`Cannot find "${specifier}": there is no such file in ${NOTEBOOK}.`), {
     code: "ERR_MODULE_NOT_FOUND",
   });
 }

@@ -10,6 +10,7 @@ import { Evaluator } from "./evaluate.js";
 import { installGlobals } from "./globals.js";
 import { answered } from "./input.js";
 import { listen, send } from "./link.js";
+import { endPrograms } from "./magics.js";
 import { installStackTraces } from "./positions.js";
 import { currentRun, followPromises } from "./runs.js";
 import { flush, installStreams } from "./streams.js";
@@ -60,6 +61,7 @@ function receive(message: ToWorker, buffers: Buffer[]): void {
 
 function leave(code?: number): void {
   flush();
+  endPrograms();
   send({ type: "exit", code: code ?? 0 });
   process.kill(process.pid, "SIGKILL");
 }

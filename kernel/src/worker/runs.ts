@@ -25,6 +25,20 @@ const abandoned = new Set<number>();
 /** An interrupted cell's timers do not fire any more. What it awaits elsewhere may still come and resume it. */
 export function abandonRun(run: number): void {
   abandoned.add(run);
+  for (const listener of listeners.get(run) ?? []) listener();
+  listeners.delete(run);
+}
+
+const listeners = new Map<number, Set<() => void>>();
+
+/** Calls `listener` when the run is interrupted. @returns what takes it back. */
+export function whenAbandoned(run: number, listener: () => void): () => void {
+  const all = listeners.get(run) ?? new Set();
+  listeners.set(run, all.add(listener));
+  return () => {
+    all.delete(listener);
+    if (all.size === 0) listeners.delete(run);
+  };
 }
 
 export function isAbandoned(run: number): boolean {
