@@ -59,6 +59,8 @@ export class Executor {
   private nextRun = 1;
   /** Requests of recent runs: output that comes late still goes to its cell. */
   private readonly requests = new Map<number, Request>();
+  /** Comm messages that the worker has not dealt with yet, by run. */
+  private readonly comming = new Map<number, { request: Request; finish(): void }>();
   /** Names of Node's globals that cells have declared as their own. */
   private readonly shadowed = new Set<string>();
   /** Names that cells have declared. */
@@ -106,17 +108,20 @@ export class Executor {
   }
 
   async interrupt(): Promise<InterruptOutcome> {
-    if (!this.running) return "idle";
-    this.running.interrupted = true;
+    if (!this.running && this.comming.size === 0) return "idle";
+    if (this.running) this.running.interrupted = true;
     const outcome = await this.worker.interrupt();
     if (outcome === "killed") this.interruptedKill = true;
     return outcome;
   }
 
-  sendComm(kind: "open" | "msg" | "close", request: Request): void {
-    const run = this.track(request);
+  /** Resolves when the listeners in the worker have run. */
+  sendComm(kind: "open" | "msg" | "close", request: Request): Promise<void> {
+    const run = this.nextRun++;
     const { content, message } = request;
+    const done = new Promise<void>((finish) => this.comming.set(run, { request, finish }));
     this.worker.send({ type: "comm", kind, content, metadata: message.metadata, run }, message.buffers);
+    return done;
   }
 
   close(): void {
@@ -273,6 +278,8 @@ export class Executor {
     this.types.reset();
     this.shadowed.clear();
     this.declared.clear();
+    for (const { finish } of this.comming.values()) finish();
+    this.comming.clear();
     for (const id of this.comms.clear()) this.last?.publish("comm_close", { comm_id: id, data: {} });
   }
 
@@ -320,7 +327,12 @@ export class Executor {
   }
 
   private receive(message: ToHost, buffers: Buffer[]): void {
-    const request = "run" in message ? (this.requests.get(message.run) ?? this.last) : this.last;
+    if (message.type === "comm-done") {
+      this.comming.get(message.message)?.finish();
+      this.comming.delete(message.message);
+      return;
+    }
+    const request = "run" in message ? this.requestOf(message.run) : this.last;
     if (message.type === "done") {
       if (message.run === this.running?.run) this.running.finish(message);
       return;
@@ -390,6 +402,10 @@ export class Executor {
 
   private stream(request: Request | undefined, name: "stdout" | "stderr", text: string): void {
     request?.publish("stream", { name, text });
+  }
+
+  private requestOf(run: number): Request | undefined {
+    return this.requests.get(run) ?? this.comming.get(run)?.request ?? this.last;
   }
 
   private track(request: Request): number {

@@ -72,5 +72,7 @@ export type ToHost =
   | { type: "packages" }
   | { type: "interrupted"; token: number }
   | { type: "comm"; kind: "open" | "msg" | "close"; run: number; content: Json; metadata: Json }
+  /** The listeners of a comm message from the front end have run. */
+  | { type: "comm-done"; message: number }
   | { type: "comm-unknown"; run: number; commId: string; target: string }
   | { type: "input"; run: number; token: number; prompt: string; password: boolean; sync: boolean };

@@ -1,12 +1,15 @@
 /** What every cell finds on the global object beside Node's own; the type checker reads the declarations here. */
 import { join } from "node:path";
 import { RUNTIME } from "../compile/scope.js";
+import { type Sink, withSink } from "./capture.js";
 import { COMMS, manager } from "./comms.js";
 import { clearOutput, type Display, makeDisplay, type PublishOptions, publish } from "./display.js";
+import { reportError } from "./errors.js";
 import { hold, holdEach } from "./hold.js";
 import { importModule, loadDynamic, makeMeta, makeRequire } from "./imports.js";
 import { confirm as ask, input as inputLine, prompt as promptLine } from "./input.js";
 import { magics, rememberGlobals } from "./magics.js";
+import { flush } from "./streams.js";
 import { tick } from "./timers.js";
 
 declare global {
@@ -22,6 +25,28 @@ declare global {
 
 export const PUBLISH = Symbol.for("Jupyter.publish");
 export const CLEAR_OUTPUT = Symbol.for("Jupyter.clearOutput");
+export const CAPTURE = Symbol.for("Jupyter.capture");
+
+/**
+ * Calls `body` with its output going to `sink`, also what comes later from promises and timers that it starts. What it
+ * throws, or its promise rejects with, is output as well.
+ */
+function capture(sink: Sink, body: () => unknown): unknown {
+  const failed = (error: unknown): void => {
+    flush();
+    sink({ output_type: "error", ...reportError(error) });
+  };
+  try {
+    const value = withSink(sink, body);
+    if (!(value instanceof Promise)) return value;
+    return value.catch(failed).finally(flush);
+  } catch (error) {
+    failed(error);
+    return undefined;
+  } finally {
+    flush();
+  }
+}
 
 /** @param take receives values that an evaluation hands over; see `evaluate.ts`. */
 export function installGlobals(take: (value: unknown) => void): void {
@@ -48,5 +73,6 @@ export function installGlobals(take: (value: unknown) => void): void {
   hidden(PUBLISH, (bundle: Record<string, unknown>, options?: PublishOptions) => publish(bundle, options));
   hidden(CLEAR_OUTPUT, clearOutput);
   hidden(COMMS, manager);
+  hidden(CAPTURE, capture);
   rememberGlobals();
 }

@@ -54,7 +54,10 @@ function receive(message: ToWorker, buffers: Buffer[]): void {
       answered(message.token, message.value);
       break;
     case "comm":
-      receiveComm(message.kind, message.content, message.metadata, buffers, message.run);
+      receiveComm(message.kind, message.content, message.metadata, buffers, message.run, (body) =>
+        guarded(session, body),
+      );
+      send({ type: "comm-done", message: message.run });
       break;
   }
 }

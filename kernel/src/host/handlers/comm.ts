@@ -1,20 +1,23 @@
-/** comm_open, comm_msg, comm_close and comm_info_request. Only the last one has a reply. */
+/**
+ * comm_open, comm_msg, comm_close and comm_info_request. Only the last one has a reply. The others are over when their
+ * listeners have run: a front end that waits for idle sends no faster than they can follow.
+ */
 import { type Handler, stringField } from "../context.js";
 
-export const commOpen: Handler = (request, { comms, executor }) => {
+export const commOpen: Handler = async (request, { comms, executor }) => {
   comms.opened(stringField(request.content, "comm_id"), stringField(request.content, "target_name"));
-  executor.sendComm("open", request);
+  await executor.sendComm("open", request);
   return undefined;
 };
 
-export const commMessage: Handler = (request, { executor }) => {
-  executor.sendComm("msg", request);
+export const commMessage: Handler = async (request, { executor }) => {
+  await executor.sendComm("msg", request);
   return undefined;
 };
 
-export const commClose: Handler = (request, { comms, executor }) => {
+export const commClose: Handler = async (request, { comms, executor }) => {
   comms.closed(stringField(request.content, "comm_id"));
-  executor.sendComm("close", request);
+  await executor.sendComm("close", request);
   return undefined;
 };
 
