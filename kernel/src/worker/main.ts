@@ -12,7 +12,7 @@ import { answered } from "./input.js";
 import { listen, send } from "./link.js";
 import { endPrograms } from "./magics.js";
 import { installStackTraces } from "./positions.js";
-import { currentRun, followPromises } from "./runs.js";
+import { currentRun, followEvents, followPromises, runOf } from "./runs.js";
 import { flush, installStreams } from "./streams.js";
 import { guarded, installTimers } from "./timers.js";
 
@@ -25,6 +25,7 @@ installStreams();
 installTimers(session);
 installGlobals(evaluator.take);
 followPromises();
+followEvents();
 
 listen(
   receive,
@@ -34,8 +35,8 @@ listen(
 
 // The terminal's Ctrl-C reaches the whole process group; interrupts are the host's to send.
 process.on("SIGINT", () => {});
-process.on("uncaughtException", reportLate);
-process.on("unhandledRejection", reportLate);
+process.on("uncaughtException", (error) => reportLate(error, currentRun()));
+process.on("unhandledRejection", (error, promise) => reportLate(error, runOf(promise)));
 // With the host's inspector connected, Node would wait at its end for a debugger to leave.
 Object.assign(process, { reallyExit: leave });
 
@@ -70,9 +71,9 @@ function leave(code?: number): void {
 }
 
 /** An error that no cell's evaluation saw: in a timer, or a promise that nobody handled. */
-function reportLate(error: unknown): void {
+function reportLate(error: unknown, run: number): void {
   flush();
-  send({ type: "error", run: currentRun(), error: reportError(error) });
+  send({ type: "error", run, error: reportError(error) });
 }
 
 function openInspector(): string | null {
