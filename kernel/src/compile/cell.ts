@@ -10,7 +10,7 @@ import type { TransformOptions } from "esbuild";
 import { topLevelBindings } from "./bindings.js";
 import type { Shift } from "./edits.js";
 import { isEvidentlyTyped, mayHideTypeArguments } from "./plain.js";
-import { RUNTIME, scopeCell } from "./scope.js";
+import { endsInExpression, RUNTIME, scopeCell } from "./scope.js";
 import { aliased, declaredGlobals, renamed } from "./shadow.js";
 
 export interface CompiledCell {
@@ -54,6 +54,13 @@ export const CELL_GLOBALS = [
 
 const GLOBALS: ReadonlySet<string> = new Set([...Object.getOwnPropertyNames(globalThis), ...CELL_GLOBALS]);
 
+let compilerOptions: Record<string, unknown> = { useDefineForClassFields: true };
+
+/** Takes over what a `tsconfig.json` says about JSX, decorators and class fields. */
+export function useCompilerOptions(options: Record<string, unknown>): void {
+  compilerOptions = options;
+}
+
 const TRANSPILE: TransformOptions = {
   loader: "tsx",
   target: "es2022",
@@ -61,7 +68,6 @@ const TRANSPILE: TransformOptions = {
   sourcefile: "cell",
   sourcesContent: false,
   logLevel: "silent",
-  tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true, useDefineForClassFields: true } },
 };
 
 /** @throws CellSyntaxError when it is neither JavaScript nor TypeScript. */
@@ -77,9 +83,13 @@ export async function compileCell(
   const names = topLevelBindings(program).map(({ name }) => name);
   const shadows = declaredGlobals(program, GLOBALS);
   const alias = [...new Set([...shadowed, ...shadows])].filter((name) => script.code.includes(name));
+  const disposes =
+    !asWritten && program.body.at(-1)?.type === "TryStatement" && (await endsUnderUsing(source));
+  const result = disposes ? { hasResult: true } : {};
   if (alias.length === 0)
     return {
       ...scopeCell(script.code, program),
+      ...result,
       map: script.map,
       names,
       shadows,
@@ -88,6 +98,7 @@ export async function compileCell(
   const final = await aliased(renamed(script.code, program, shadows), script.map, alias);
   return {
     ...scopeCell(final.code, parseModule(final.code)),
+    ...result,
     map: final.map,
     names,
     shadows,
@@ -130,6 +141,16 @@ async function transpile(source: string): Promise<{ code: string; map?: string }
   return code === undefined ? lower(source) : { code };
 }
 
+/**
+ * Whether a cell with `using` at its top level ends in an expression. Lowered, its statements stand in a `try`, whose
+ * value is that of the last one.
+ */
+async function endsUnderUsing(source: string): Promise<boolean> {
+  const using = /\b(?:await\s+)?using(?=\s+[\p{ID_Start}$_][\p{ID_Continue}$]*\s*[=:])/gu;
+  const constants = source.replace(using, "const");
+  return constants !== source && endsInExpression(parseModule((await transpile(constants)).code));
+}
+
 /** The source with blanks in the place of types; `undefined` if that does not make JavaScript of it. */
 async function withoutTypes(source: string): Promise<string | undefined> {
   const { transformSync } = await import("@swc/wasm-typescript");
@@ -143,7 +164,8 @@ async function withoutTypes(source: string): Promise<string | undefined> {
 
 async function lower(source: string): Promise<{ code: string; map?: string }> {
   const esbuild = await import("esbuild");
-  const run = (loader: "ts" | "tsx") => esbuild.transform(source, { ...TRANSPILE, loader });
+  const tsconfigRaw = { compilerOptions: { ...compilerOptions, verbatimModuleSyntax: true } };
+  const run = (loader: "ts" | "tsx") => esbuild.transform(source, { ...TRANSPILE, tsconfigRaw, loader });
   try {
     // `<T>x` and `<T>(x: T) => x` are TypeScript only without JSX, so JSX comes second.
     return await run("ts").catch((error) => run("tsx").catch(() => Promise.reject(error)));

@@ -48,13 +48,23 @@ export function scopeCell(source: string, program: Program, holds = HOLDS_PROMIS
   rewriter.dynamicImports(program);
   if (holds) rewriter.awaited(program);
   rewriter.hoistImports();
-  const statements = program.body.filter((statement) => statement.type !== "EmptyStatement");
-  const last = statements[statements.length - 1];
-  const hasResult =
-    last?.type === "ExpressionStatement" ||
-    (last?.type === "ExportDefaultDeclaration" && !last.declaration.type.endsWith("Declaration"));
-  return { ...rewriter.edits.apply(source), hasResult };
+  return { ...rewriter.edits.apply(source), hasResult: endsInExpression(program) };
 }
+
+/** Whether the last statement is an expression of the reader's, not a call of a transpiler's helper. */
+export function endsInExpression(program: Program): boolean {
+  const last = program.body.filter((statement) => statement.type !== "EmptyStatement").at(-1);
+  if (last?.type === "ExportDefaultDeclaration") return !last.declaration.type.endsWith("Declaration");
+  if (last?.type !== "ExpressionStatement") return false;
+  const { expression } = last;
+  return !(
+    expression.type === "CallExpression" &&
+    expression.callee.type === "Identifier" &&
+    HELPERS.test(expression.callee.name)
+  );
+}
+
+const HELPERS = /^__(decorat|runInitializers|publicField|callDispose)/;
 
 class Rewriter {
   readonly edits = new Edits();

@@ -2,12 +2,19 @@
  * Runs execute_requests one after the other: compile and check, hand to the worker, pass its output on,
  * reply. Owns the worker and replaces it when it dies; the kernel itself outlives every cell.
  */
-import { CellSyntaxError, type CompiledCell, compileCell, isGlobal } from "../compile/cell.js";
+import { existsSync } from "node:fs";
+import {
+  CellSyntaxError,
+  type CompiledCell,
+  compileCell,
+  isGlobal,
+  useCompilerOptions,
+} from "../compile/cell.js";
 import { type CellText, readCell } from "../compile/magics.js";
 import type { ErrorReport, ExpressionResult, ToHost } from "../link/messages.js";
 import { UsageError } from "../magics/magic.js";
 import type { Json } from "../protocol/message.js";
-import type { CheckResult, TypeService } from "../types/service.js";
+import type { CheckResult, Settings, TypeService } from "../types/service.js";
 import type { Comms } from "./comms.js";
 import { booleanField, type Request, stringField } from "./context.js";
 import type { History } from "./history.js";
@@ -65,6 +72,7 @@ export class Executor {
   private readonly shadowed = new Set<string>();
   /** Names that cells have declared. */
   private readonly declared = new Set<string>();
+  private settings: Settings | undefined;
   private last: Request | undefined;
   private interruptedKill = false;
   private closing = false;
@@ -216,6 +224,7 @@ export class Executor {
     if (cell instanceof CellSyntaxError) return { error: syntaxReport(cell, code, name), expressions: {} };
     if (cell instanceof Error) throw cell;
     const { text } = cell;
+    await this.readSettings(running.request);
     let skipCheck = false;
     const refused = await this.hostMagics(running, cell, code, name, () => {
       skipCheck = true;
@@ -272,6 +281,7 @@ export class Executor {
     this.forget();
     this.worker.retire();
     this.worker = this.startWorker();
+    this.sendSettings();
   }
 
   private forget(): void {
@@ -281,6 +291,23 @@ export class Executor {
     for (const { finish } of this.comming.values()) finish();
     this.comming.clear();
     for (const id of this.comms.clear()) this.last?.publish("comm_close", { comm_id: id, data: {} });
+  }
+
+  /** A `tsconfig.json` beside the notebook counts for running code too. It is read once, with the first cell. */
+  private async readSettings(request: Request): Promise<void> {
+    if (this.settings || !existsSync("tsconfig.json")) return;
+    this.settings = await this.types.settings().catch((error: Error) => {
+      this.host.log(`tsconfig.json: ${error.message}`);
+      return { compilerOptions: {}, paths: {} };
+    });
+    const { compilerOptions, problem } = this.settings;
+    useCompilerOptions(compilerOptions);
+    this.sendSettings();
+    if (problem) this.stream(request, "stderr", `tsconfig.json: ${problem}\n`);
+  }
+
+  private sendSettings(): void {
+    if (this.settings) this.worker.send({ type: "settings", settings: this.settings });
   }
 
   private async check(name: string, text: string): Promise<CheckResult | undefined> {
@@ -423,6 +450,7 @@ export class Executor {
     this.interruptedKill = false;
     this.forget();
     this.worker = this.startWorker();
+    this.sendSettings();
     const { running } = this;
     if (running) running.finish({ type: "done", run: running.run, error: report, expressions: {} });
     else this.stream(this.last, "stderr", `${report.traceback.join("\n")}\n`);

@@ -15,6 +15,13 @@ export interface ErrorReport {
   traceback: string[];
 }
 
+/** How modules are transpiled and found, from the `tsconfig.json` beside the notebook. */
+export interface ModuleSettings {
+  compilerOptions: Record<string, unknown>;
+  /** Patterns, and the absolute patterns that stand for them. */
+  paths: Record<string, string[]>;
+}
+
 /** One cell, ready to run. */
 export interface RunRequest {
   type: "run";
@@ -42,6 +49,7 @@ export interface RunRequest {
 
 export type ToWorker =
   | RunRequest
+  | { type: "settings"; settings: ModuleSettings }
   | { type: "interrupt"; token: number }
   | { type: "comm"; kind: "open" | "msg" | "close"; content: Json; metadata: Json; run: number }
   | { type: "input"; token: number; value: string | null };

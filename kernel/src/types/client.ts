@@ -1,6 +1,6 @@
 /** The host's side of the type checker: it runs on a thread of its own, so the host never waits for it. */
 import { Worker } from "node:worker_threads";
-import type { CheckResult, Completeness, Completions, Inspection, TypeService } from "./service.js";
+import type { CheckResult, Completeness, Completions, Inspection, Settings, TypeService } from "./service.js";
 
 export type { TypeService } from "./service.js";
 
@@ -8,7 +8,7 @@ export type Call =
   | { method: "check" | "commit"; args: [cell: string, text: string] }
   | { method: "complete" | "inspect"; args: [text: string, offset: number] }
   | { method: "isComplete"; args: [text: string] }
-  | { method: "reset" | "warm" | "packagesChanged"; args: [] };
+  | { method: "reset" | "warm" | "settings" | "packagesChanged"; args: [] };
 
 export type ToThread = Call & { id: number };
 export type FromThread = { id: number; result?: unknown; error?: string };
@@ -27,6 +27,10 @@ export class TypeThread implements TypeService {
   /** Loads TypeScript and its libraries ahead of the first check. */
   warm(): void {
     void this.call({ method: "warm", args: [] }).catch((error) => this.log(String(error)));
+  }
+
+  settings(): Promise<Settings> {
+    return this.call({ method: "settings", args: [] });
   }
 
   check(cell: string, text: string): Promise<CheckResult> {

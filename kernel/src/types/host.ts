@@ -1,11 +1,25 @@
 /** What TypeScript's language service reads: the session's cells from memory, everything else from disk. */
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { basename, dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import ts = require("typescript");
 
 import { type CellSession, isCellModule } from "./session.js";
+import { wasmDeclarationFile, wasmDeclarations, wasmFile } from "./wasm.js";
+
+/** A host that tells the kind of one file has to tell it of all. */
+const KINDS: Readonly<Record<string, ts.ScriptKind>> = {
+  ".ts": ts.ScriptKind.TS,
+  ".mts": ts.ScriptKind.TS,
+  ".cts": ts.ScriptKind.TS,
+  ".tsx": ts.ScriptKind.TSX,
+  ".js": ts.ScriptKind.JS,
+  ".mjs": ts.ScriptKind.JS,
+  ".cjs": ts.ScriptKind.JS,
+  ".jsx": ts.ScriptKind.JSX,
+  ".json": ts.ScriptKind.JSON,
+};
 
 const HERE = fileURLToPath(import.meta.url);
 const GLOBALS = fileURLToPath(new URL("../worker/globals.d.ts", import.meta.url));
@@ -16,6 +30,7 @@ export class SessionHost implements ts.LanguageServiceHost {
   /** The cell that is being checked, completed or inspected. Always the same file, so the program keeps its shape. */
   readonly draft: string;
   private content = "";
+  private jsx = false;
   private version = 0;
   private readonly roots: string[];
   private readonly resolutions: ts.ModuleResolutionCache;
@@ -31,8 +46,9 @@ export class SessionHost implements ts.LanguageServiceHost {
     this.roots = [this.draft, GLOBALS, ...nodeTypes(directory)];
   }
 
-  setDraft(content: string): void {
-    if (content === this.content) return;
+  setDraft(content: string, jsx = false): void {
+    if (content === this.content && jsx === this.jsx) return;
+    this.jsx = jsx;
     this.content = content;
     this.version++;
   }
@@ -48,12 +64,19 @@ export class SessionHost implements ts.LanguageServiceHost {
   getScriptFileNames = (): string[] => this.roots;
   getCurrentDirectory = (): string => this.directory;
   getDefaultLibFileName = (options: ts.CompilerOptions): string => ts.getDefaultLibFilePath(options);
-  readFile = (file: string): string | undefined => this.cellText(file) ?? ts.sys.readFile(file);
+  readFile = (file: string): string | undefined =>
+    this.cellText(file) ?? ts.sys.readFile(file) ?? wasmDeclarations(file);
   fileExists = (file: string): boolean => this.cellText(file) !== undefined || ts.sys.fileExists(file);
   readDirectory = ts.sys.readDirectory;
   directoryExists = ts.sys.directoryExists;
   getDirectories = ts.sys.getDirectories;
   realpath = ts.sys.realpath;
+
+  getScriptKind = (file: string): ts.ScriptKind => {
+    const jsx = file === this.draft ? this.jsx : this.session.isJsx(basename(file, ".ts"));
+    if (jsx) return ts.ScriptKind.TSX;
+    return KINDS[extname(file)] ?? ts.ScriptKind.Unknown;
+  };
 
   getScriptVersion = (file: string): string => {
     if (file === this.draft) return String(this.version);
@@ -63,7 +86,8 @@ export class SessionHost implements ts.LanguageServiceHost {
       file.includes("\\node_modules\\")
     )
       return "1";
-    return String(ts.sys.getModifiedTime?.(file)?.getTime() ?? 0);
+    const source = ts.sys.fileExists(file) ? file : (wasmFile(file) ?? file);
+    return String(ts.sys.getModifiedTime?.(source)?.getTime() ?? 0);
   };
 
   getScriptSnapshot = (file: string): ts.IScriptSnapshot | undefined => {
@@ -95,6 +119,9 @@ export class SessionHost implements ts.LanguageServiceHost {
     const inCell = dirname(containing) === this.directory;
     if (inCell && isCellModule(name))
       return found(join(this.directory, `${name.slice(2)}.ts`), ts.Extension.Ts);
+    const binary =
+      name.endsWith(".wasm") && /^\.{0,2}\//.test(name) ? resolve(dirname(containing), name) : undefined;
+    if (binary && ts.sys.fileExists(binary)) return found(wasmDeclarationFile(binary), ts.Extension.Dts);
     if (inCell && name === "tslab") return found(TSLAB, ts.Extension.Dts);
     const resolved = ts.resolveModuleName(name, containing, options, this);
     if (resolved.resolvedModule || !OURS.test(name)) return resolved;

@@ -4,7 +4,7 @@ import ts = require("typescript");
 import { completeness } from "./completeness.js";
 import { completionKind, wordBefore } from "./completions.js";
 import { SessionHost } from "./host.js";
-import { sessionOptions } from "./options.js";
+import { jsxNames, sessionOptions, transpileSettings } from "./options.js";
 import type {
   CheckResult,
   Completeness,
@@ -12,27 +12,33 @@ import type {
   Completions,
   Inspection,
   Problem,
+  Settings,
 } from "./service.js";
 import { CellSession } from "./session.js";
 
+/** `import x = require("y")` is refused in ES modules; a cell has `require`. */
+const IMPORT_EQUALS = 1202;
 const MAX_COMPLETIONS = 2_000;
 
 export class Language {
-  private readonly session = new CellSession();
+  private readonly session: CellSession;
   private readonly host: SessionHost;
   private readonly service: ts.LanguageService;
   /** What is wrong with the notebook's tsconfig, told once with the first check. */
   private readonly problem: string | undefined;
+  private readonly options: ts.CompilerOptions;
 
   constructor(directory: string) {
     const { options, problem } = sessionOptions(directory);
     this.problem = problem;
+    this.options = options;
+    this.session = new CellSession(jsxNames(options));
     this.host = new SessionHost(directory, this.session, options);
     this.service = ts.createLanguageService(this.host);
   }
 
-  get configProblem(): string | undefined {
-    return this.problem;
+  settings(): Settings {
+    return { ...transpileSettings(this.options), ...(this.problem ? { problem: this.problem } : {}) };
   }
 
   warm(): void {
@@ -50,7 +56,7 @@ export class Language {
       syntax: boolean,
     ) =>
       diagnostics
-        .filter(({ category }) => category === ts.DiagnosticCategory.Error)
+        .filter(({ category, code }) => category === ts.DiagnosticCategory.Error && code !== IMPORT_EQUALS)
         .filter(({ start = 0 }) => start >= offset && start <= offset + text.length)
         .map((diagnostic) => problem(diagnostic, text, offset, syntax));
     if (!cell) return { problems: [], names: [] };
@@ -139,8 +145,8 @@ export class Language {
   }
 
   private draft(text: string): number {
-    const { content, offset } = this.session.assemble(text);
-    this.host.setDraft(content);
+    const { content, offset, jsx } = this.session.assemble(text);
+    this.host.setDraft(content, jsx);
     return offset;
   }
 }

@@ -1,7 +1,9 @@
 /** Compiler options of a session: the kernel's own, under those of a `tsconfig.json` beside the notebook. */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 import ts = require("typescript");
+
+import type { Settings } from "./service.js";
 
 const DEFAULTS: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2023,
@@ -20,6 +22,7 @@ const FIXED: ts.CompilerOptions = {
   moduleDetection: ts.ModuleDetectionKind.Force,
   customConditions: ["node"],
   allowImportingTsExtensions: true,
+  allowArbitraryExtensions: true,
   allowJs: true,
   checkJs: false,
   noEmit: true,
@@ -62,6 +65,38 @@ export function sessionOptions(directory: string): { options: ts.CompilerOptions
   const own = Object.fromEntries(Object.entries(parsed.options).filter(([name]) => !DROPPED.includes(name)));
   const broken = parsed.errors.find((problem) => problem.code !== NO_FILES);
   return { options: { ...DEFAULTS, ...own, ...FIXED }, ...(broken ? { problem: text(broken) } : {}) };
+}
+
+/** The names that classic JSX calls. */
+export function jsxNames(options: ts.CompilerOptions): string[] {
+  const factories = [
+    options.jsxFactory ?? "React.createElement",
+    options.jsxFragmentFactory ?? "React.Fragment",
+  ];
+  return [...new Set(factories.map((factory) => factory.split(".")[0]!))];
+}
+
+/** The options that change what code does, as the transpiler and the loader of modules want them. */
+export function transpileSettings(options: ts.CompilerOptions): Omit<Settings, "problem"> {
+  const { jsxFactory, jsxFragmentFactory, jsxImportSource, experimentalDecorators, useDefineForClassFields } =
+    options;
+  const automatic = options.jsx === ts.JsxEmit.ReactJSX || options.jsx === ts.JsxEmit.ReactJSXDev;
+  const base = options.baseUrl ?? (options.pathsBasePath as string | undefined) ?? process.cwd();
+  const absolute = Object.entries(options.paths ?? {}).map(([pattern, targets]) => [
+    pattern,
+    targets.map((target) => resolve(base, target)),
+  ]);
+  return {
+    compilerOptions: {
+      jsx: automatic ? "react-jsx" : "react",
+      jsxFactory,
+      jsxFragmentFactory,
+      jsxImportSource,
+      experimentalDecorators,
+      useDefineForClassFields: useDefineForClassFields ?? true,
+    },
+    paths: Object.fromEntries(absolute) as Record<string, string[]>,
+  };
 }
 
 /** "The 'files' list in config file is empty." */

@@ -43,7 +43,19 @@ export interface Inspection {
 
 export type Completeness = { status: "complete" | "invalid" } | { status: "incomplete"; indent: string };
 
+/** What a tsconfig.json says about running code. */
+export interface Settings {
+  /** Compiler options in their JSON form, for the transpiler. */
+  compilerOptions: Record<string, unknown>;
+  /** `paths`: patterns, and the absolute patterns that stand for them. */
+  paths: Record<string, string[]>;
+  /** What is wrong with the file. */
+  problem?: string;
+}
+
 export interface TypeService {
+  /** The settings of the `tsconfig.json` beside the notebook. */
+  settings(): Promise<Settings>;
   /** Checks a cell against the cells that were committed before. */
   check(cell: string, text: string): Promise<CheckResult>;
   /** The checked cell ran: later cells see its declarations. */

@@ -20,18 +20,29 @@ export interface AssembledCell {
   offset: number;
   /** Names that the cell declares at its top level. */
   names: Map<string, Declaration["kind"]>;
+  /** Whether it is TypeScript with JSX: what is TypeScript without it stays that. */
+  jsx: boolean;
 }
 
 const MODULE = /^__cell_\d+__$/;
 
 export class CellSession {
   private readonly visible = new Map<string, Declaration>();
-  private readonly modules = new Map<string, string>();
+  private readonly modules = new Map<string, Pick<AssembledCell, "content" | "jsx">>();
+  /** Modules that declare something for all (`declare global`, `declare module`). */
+  private readonly ambient = new Set<string>();
   private next = 1;
+
+  /** @param jsxNames the names that JSX stands for, such as `React`. */
+  constructor(private readonly jsxNames: readonly string[] = ["React"]) {}
 
   /** Text of the module that an earlier cell became. */
   module(name: string): string | undefined {
-    return this.modules.get(name);
+    return this.modules.get(name)?.content;
+  }
+
+  isJsx(name: string): boolean {
+    return this.modules.get(name)?.jsx === true;
   }
 
   get moduleNames(): Iterable<string> {
@@ -44,19 +55,29 @@ export class CellSession {
   }
 
   assemble(text: string): AssembledCell {
-    const file = ts.createSourceFile("cell.tsx", text, ts.ScriptTarget.Latest, false, ts.ScriptKind.TS);
+    const { file, jsx } = parseCell(text);
     const { names, exported } = declaredNames(file);
-    const prefix = this.prefix(identifiers(text), names);
+    const used = identifiers(text);
+    // JSX calls them without naming them.
+    if (jsx) for (const name of this.jsxNames) used.add(name);
+    const prefix = this.prefix(used, names);
     const own = [...names.keys()].filter((name) => !exported.has(name));
-    return { content: `${prefix}${text}\nexport { ${own.join(", ")} };\n`, offset: prefix.length, names };
+    return {
+      content: `${prefix}${text}\nexport { ${own.join(", ")} };\n`,
+      offset: prefix.length,
+      names,
+      jsx,
+    };
   }
 
   /** Makes the cell's declarations visible to later cells. */
   commit(text: string): void {
     const cell = this.assemble(text);
-    if (cell.names.size === 0) return;
+    const ambient = AMBIENT.test(text);
+    if (cell.names.size === 0 && !ambient) return;
     const module = `__cell_${this.next++}__`;
-    this.modules.set(module, cell.content);
+    this.modules.set(module, cell);
+    if (ambient) this.ambient.add(module);
     for (const [name, kind] of cell.names) this.visible.set(name, { module, kind });
     this.forgetUnreachable();
   }
@@ -64,6 +85,7 @@ export class CellSession {
   reset(): void {
     this.visible.clear();
     this.modules.clear();
+    this.ambient.clear();
   }
 
   private prefix(used: ReadonlySet<string>, own: ReadonlyMap<string, unknown>): string {
@@ -80,7 +102,8 @@ export class CellSession {
       ([module, names]) => `import { ${names.join(", ")} } from "./${module}"; `,
     );
     // A line of its own: a comment that follows on the same line would not belong to the cell's first declaration.
-    const all = lines.join("") + variables;
+    const everywhere = [...this.ambient].map((module) => `import "./${module}"; `).join("");
+    const all = everywhere + lines.join("") + variables;
     return all === "" ? "" : `${all}\n`;
   }
 
@@ -88,15 +111,32 @@ export class CellSession {
   private forgetUnreachable(): void {
     if (this.modules.size % 64 !== 0) return;
     const reached = new Set<string>();
-    const queue = [...this.visible.values()].map(({ module }) => module);
+    const queue = [...this.ambient, ...[...this.visible.values()].map(({ module }) => module)];
     for (let module = queue.pop(); module; module = queue.pop()) {
       if (reached.has(module)) continue;
       reached.add(module);
-      for (const [, other] of this.modules.get(module)?.matchAll(/"\.\/(__cell_\d+__)"/g) ?? [])
+      for (const [, other] of this.modules.get(module)?.content.matchAll(/"\.\/(__cell_\d+__)"/g) ?? [])
         queue.push(other!);
     }
     for (const module of this.modules.keys()) if (!reached.has(module)) this.modules.delete(module);
   }
+}
+
+const AMBIENT = /\bdeclare\s+(?:global\b|module\s+["'])/;
+
+/** `<T>x` is TypeScript only without JSX, so JSX is what is nothing else. */
+function parseCell(text: string): { file: ts.SourceFile; jsx: boolean } {
+  const parse = (kind: ts.ScriptKind) =>
+    ts.createSourceFile("cell.tsx", text, ts.ScriptTarget.Latest, false, kind);
+  const file = parse(ts.ScriptKind.TS);
+  if (!/<\/|\/>/.test(text) || errorCount(file) === 0) return { file, jsx: false };
+  const withJsx = parse(ts.ScriptKind.TSX);
+  return errorCount(withJsx) < errorCount(file) ? { file: withJsx, jsx: true } : { file, jsx: false };
+}
+
+/** TypeScript keeps them on the file, but not in its types. */
+function errorCount(file: ts.SourceFile): number {
+  return (file as { parseDiagnostics?: readonly unknown[] }).parseDiagnostics?.length ?? 0;
 }
 
 export function isCellModule(specifier: string): boolean {

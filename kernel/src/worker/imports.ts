@@ -3,37 +3,28 @@
  * `mlsys`, `@mlsys/*` and `tslab` are found from anywhere: the first two beside the kernel where the notebook's
  * folder has none, `tslab` always as the kernel's own shim, because the real one speaks to its own kernel.
  */
-import { existsSync, statSync } from "node:fs";
 import { createRequire, isBuiltin, register } from "node:module";
 import { extname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import type { ModuleSettings } from "../link/messages.js";
+import { existingFile, mappedFile } from "./module-files.js";
 
 const OURS = /^(mlsys|@mlsys\/[^/]+)($|\/)/;
 const TSLAB = new URL("./tslab.js", import.meta.url).href;
-const TYPESCRIPT = new Set([".ts", ".tsx", ".mts", ".cts"]);
-const CANDIDATES = [
-  "",
-  ".ts",
-  ".tsx",
-  ".mts",
-  ".cts",
-  ".js",
-  ".mjs",
-  ".cjs",
-  ".json",
-  "/index.ts",
-  "/index.js",
-];
-
 /** Imports resolve from here, wherever `process.chdir` leads. */
 export const NOTEBOOK = process.cwd();
 
 type Namespace = Record<string, unknown>;
 type Attributes = Record<string, string> | undefined;
 
-/** When a file of the reader's was first loaded, and the modification time of what was loaded last. */
-const loaded = new Map<string, number>();
+let settings: ModuleSettings = { compilerOptions: {}, paths: {} };
 let hooksInstalled = false;
+let imports = 0;
+
+/** Before the first import. */
+export function useSettings(given: ModuleSettings): void {
+  settings = given;
+}
 
 /** Loads a module for a static import; `names` are the bindings wanted from it. */
 export async function importModule(
@@ -74,28 +65,21 @@ export function makeRequire(): NodeJS.Require {
 async function load(specifier: string, attributes: Attributes): Promise<Namespace> {
   let url = resolveSpecifier(specifier);
   let kind = attributes;
-  if (url.startsWith("file:")) {
-    const path = fileURLToPath(url);
-    const extension = extname(path);
-    if (TYPESCRIPT.has(extension)) installTypeScriptHooks();
-    if (extension === ".json" && !kind) kind = { type: "json" };
-    if (!path.includes("node_modules") && isFileSpecifier(specifier)) url = versioned(url, path);
+  if (url.startsWith("file:") && !url.includes("/node_modules/") && url !== TSLAB && !OURS.test(specifier)) {
+    installHooks();
+    if (extname(fileURLToPath(url)) === ".json" && !kind) kind = { type: "json" };
+    // A name that Node has not seen, so that it asks the hooks, which know the file's version.
+    url = `${url}?import=${++imports}`;
   }
   return (await import(url, kind ? { with: kind } : undefined)) as Namespace;
-}
-
-/** A file that changed since it was last imported is loaded anew; Node would return the old module for ever. */
-function versioned(url: string, path: string): string {
-  const modified = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const before = loaded.get(path);
-  if (before === undefined) loaded.set(path, modified);
-  return before === undefined || before === modified ? url : `${url}?changed=${modified}`;
 }
 
 function resolveSpecifier(specifier: string): string {
   if (specifier === "tslab") return TSLAB;
   if (isBuiltin(specifier) || /^(data|https?|node):/.test(specifier)) return specifier;
   if (isFileSpecifier(specifier)) return resolveFile(specifier);
+  const mapped = mappedFile(specifier, settings.paths);
+  if (mapped !== undefined) return pathToFileURL(mapped).href;
   const parent = pathToFileURL(join(NOTEBOOK, "cell.mjs")).href;
   try {
     return import.meta.resolve(specifier, parent);
@@ -114,12 +98,8 @@ function explained(error: unknown, specifier: string): unknown {
 
 function resolveFile(specifier: string): string {
   const path = specifier.startsWith("file:") ? fileURLToPath(specifier) : resolve(NOTEBOOK, specifier);
-  const alternatives = [path, path.replace(/\.([cm]?)js(x?)$/, ".$1ts$2")];
-  for (const base of alternatives)
-    for (const suffix of CANDIDATES) {
-      const file = base + suffix;
-      if (existsSync(file) && statSync(file).isFile()) return pathToFileURL(file).href;
-    }
+  const file = existingFile(path);
+  if (file !== undefined) return pathToFileURL(file).href;
   throw Object.assign(new Error(`Cannot find "${specifier}": there is no such file in ${NOTEBOOK}.`), {
     code: "ERR_MODULE_NOT_FOUND",
   });
@@ -129,10 +109,10 @@ function isFileSpecifier(specifier: string): boolean {
   return /^(\.{0,2}\/|file:|\.{1,2}$)/.test(specifier);
 }
 
-function installTypeScriptHooks(): void {
+function installHooks(): void {
   if (hooksInstalled) return;
   hooksInstalled = true;
   // Makes Node read the source maps that the hooks put into the code; `positions.ts` asks for them.
   process.setSourceMapsEnabled(true);
-  register("./typescript-hooks.js", import.meta.url);
+  register("./module-hooks.js", import.meta.url, { data: { settings, notebook: NOTEBOOK } });
 }

@@ -8,6 +8,7 @@ import { receiveComm } from "./comms.js";
 import { reportError } from "./errors.js";
 import { Evaluator } from "./evaluate.js";
 import { installGlobals } from "./globals.js";
+import { useSettings } from "./imports.js";
 import { answered } from "./input.js";
 import { listen, send } from "./link.js";
 import { endPrograms } from "./magics.js";
@@ -46,6 +47,9 @@ function receive(message: ToWorker, buffers: Buffer[]): void {
   switch (message.type) {
     case "run":
       void evaluator.run(message);
+      break;
+    case "settings":
+      useSettings(message.settings);
       break;
     case "interrupt":
       evaluator.interrupt();
