@@ -20,6 +20,8 @@ export interface CompiledCell {
   /** How the rewriting of declarations and imports moved columns. */
   shifts: Shift[];
   hasResult: boolean;
+  /** It has no syntax of TypeScript's. */
+  plain: boolean;
   /** Names that the cell declares at its top level. */
   names: string[];
   /** Names of Node's globals that the cell declares: from now on cells mean the reader's own. */
@@ -91,6 +93,7 @@ export async function compileCell(
       ...scopeCell(script.code, program),
       ...result,
       map: script.map,
+      plain: asWritten,
       names,
       shadows,
       evident: asWritten && isEvidentlyTyped(plain),
@@ -100,6 +103,7 @@ export async function compileCell(
     ...scopeCell(final.code, parseModule(final.code)),
     ...result,
     map: final.map,
+    plain: asWritten,
     names,
     shadows,
     evident: false,

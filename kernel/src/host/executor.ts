@@ -14,7 +14,7 @@ import { type CellText, readCell } from "../compile/magics.js";
 import type { ErrorReport, ExpressionResult, ToHost } from "../link/messages.js";
 import { UsageError } from "../magics/magic.js";
 import type { Json } from "../protocol/message.js";
-import type { CheckResult, Settings, TypeService } from "../types/service.js";
+import type { CellLanguage, CheckResult, Settings, TypeService } from "../types/service.js";
 import type { Comms } from "./comms.js";
 import { booleanField, type Request, stringField } from "./context.js";
 import type { History } from "./history.js";
@@ -225,24 +225,26 @@ export class Executor {
     if (cell instanceof Error) throw cell;
     const { text } = cell;
     await this.readSettings(running.request);
-    let skipCheck = false;
+    let javascript = false;
     const refused = await this.hostMagics(running, cell, code, name, () => {
-      skipCheck = true;
+      javascript = true;
     });
     if (refused) return { error: refused, expressions: {} };
     const compiled = await compileCell(cell.code, this.shadowed).catch((error: unknown) => error as Error);
     // What is not to be checked does not wait for the checker either; only a syntax error is better told by it.
-    const unchecked = skipCheck || isUnchecked(code);
+    const unchecked = isUnchecked(code);
+    const plain = !(compiled instanceof Error) && compiled.plain;
+    const language = javascript ? "javascript" : plain ? "plain" : "typescript";
     const evident = isEvident(compiled) || (cell.code !== text && isEmpty(text));
     const checks = this.typeCheck && !evident && (!unchecked || compiled instanceof Error);
-    const check = checks ? await this.check(name, text) : undefined;
+    const check = checks ? await this.check(name, text, language) : undefined;
     const problems = (check?.problems ?? []).filter((problem) => problem.syntax || !unchecked);
     if (problems.length > 0) return { error: problemsReport(problems, code, name), expressions: {} };
     if (compiled instanceof CellSyntaxError)
       return { error: syntaxReport(compiled, code, name), expressions: {} };
     if (compiled instanceof Error) throw compiled;
     if (running.interrupted) return { error: INTERRUPTED, expressions: {} };
-    if (!evident) this.types.commit(name, text);
+    if (!evident) this.types.commit(name, text, language);
     for (const declared of compiled.names) this.declared.add(declared);
     for (const shadow of compiled.shadows) this.shadowed.add(shadow);
     return this.runInWorker(running, name, code, { ...compiled, inserted: cell.inserted }, silent);
@@ -254,7 +256,7 @@ export class Executor {
     cell: CellText,
     source: string,
     name: string,
-    skipCheck: () => void,
+    javascript: () => void,
   ): Promise<ErrorReport | undefined> {
     for (const { magic, args, line } of cell.host) {
       try {
@@ -266,7 +268,7 @@ export class Executor {
             this.typeCheck = on;
           },
           typeCheck: () => this.typeCheck,
-          skipCheck,
+          javascript,
         });
       } catch (error) {
         if (!(error instanceof UsageError)) throw error;
@@ -310,9 +312,9 @@ export class Executor {
     if (this.settings) this.worker.send({ type: "settings", settings: this.settings });
   }
 
-  private async check(name: string, text: string): Promise<CheckResult | undefined> {
+  private async check(name: string, text: string, language: CellLanguage): Promise<CheckResult | undefined> {
     try {
-      return await this.types.check(name, text);
+      return await this.types.check(name, text, language);
     } catch (error) {
       this.host.log(`the type checker failed on ${name}: ${(error as Error).message}`);
       return undefined;

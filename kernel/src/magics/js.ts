@@ -3,11 +3,11 @@ import { type Magic, noArguments } from "./magic.js";
 export const js: Magic = {
   name: "js",
   usage: ["%%js"],
-  summary: "the cell is JavaScript: it runs unchecked, in the session like any other cell",
+  summary: "the cell is JavaScript: checked with JSDoc's types, and without those that it leaves out",
   form: "cell",
   takes: "code",
-  host: ({ args, skipCheck }) => {
+  host: ({ args, javascript }) => {
     noArguments("%%js", args);
-    skipCheck();
+    javascript();
   },
 };

@@ -50,8 +50,8 @@ export interface HostContext {
   /** Cells are checked from now on, or not. */
   setTypeCheck(on: boolean): void;
   typeCheck(): boolean;
-  /** This cell is not checked. */
-  skipCheck(): void;
+  /** This cell is JavaScript. */
+  javascript(): void;
 }
 
 export interface Magic {

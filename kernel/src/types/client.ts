@@ -1,11 +1,19 @@
 /** The host's side of the type checker: it runs on a thread of its own, so the host never waits for it. */
 import { Worker } from "node:worker_threads";
-import type { CheckResult, Completeness, Completions, Inspection, Settings, TypeService } from "./service.js";
+import type {
+  CellLanguage,
+  CheckResult,
+  Completeness,
+  Completions,
+  Inspection,
+  Settings,
+  TypeService,
+} from "./service.js";
 
 export type { TypeService } from "./service.js";
 
 export type Call =
-  | { method: "check" | "commit"; args: [cell: string, text: string] }
+  | { method: "check" | "commit"; args: [cell: string, text: string, language?: CellLanguage] }
   | { method: "complete" | "inspect"; args: [text: string, offset: number] }
   | { method: "isComplete"; args: [text: string] }
   | { method: "reset" | "warm" | "settings" | "packagesChanged"; args: [] };
@@ -33,12 +41,14 @@ export class TypeThread implements TypeService {
     return this.call({ method: "settings", args: [] });
   }
 
-  check(cell: string, text: string): Promise<CheckResult> {
-    return this.call({ method: "check", args: [cell, text] });
+  check(cell: string, text: string, language?: CellLanguage): Promise<CheckResult> {
+    return this.call({ method: "check", args: [cell, text, language] });
   }
 
-  commit(cell: string, text: string): void {
-    void this.call({ method: "commit", args: [cell, text] }).catch((error) => this.log(String(error)));
+  commit(cell: string, text: string, language?: CellLanguage): void {
+    void this.call({ method: "commit", args: [cell, text, language] }).catch((error) =>
+      this.log(String(error)),
+    );
   }
 
   complete(text: string, offset: number): Promise<Completions> {

@@ -30,7 +30,7 @@ export class SessionHost implements ts.LanguageServiceHost {
   /** The cell that is being checked, completed or inspected. Always the same file, so the program keeps its shape. */
   readonly draft: string;
   private content = "";
-  private jsx = false;
+  private kind = ts.ScriptKind.TS;
   private version = 0;
   private readonly roots: string[];
   private readonly resolutions: ts.ModuleResolutionCache;
@@ -39,17 +39,23 @@ export class SessionHost implements ts.LanguageServiceHost {
   constructor(
     private readonly directory: string,
     private readonly session: CellSession,
-    private readonly options: ts.CompilerOptions,
+    private options: ts.CompilerOptions,
   ) {
     this.draft = join(directory, "__cell__.ts");
     this.resolutions = ts.createModuleResolutionCache(directory, (name) => name, options);
     this.roots = [this.draft, GLOBALS, ...nodeTypes(directory)];
   }
 
-  setDraft(content: string, jsx = false): void {
-    if (content === this.content && jsx === this.jsx) return;
-    this.jsx = jsx;
+  setDraft(content: string, kind = ts.ScriptKind.TS): void {
+    if (content === this.content && kind === this.kind) return;
+    this.kind = kind;
     this.content = content;
+    this.version++;
+  }
+
+  /** Other options from now on; what was checked before is checked anew. */
+  useOptions(options: ts.CompilerOptions): void {
+    this.options = options;
     this.version++;
   }
 
@@ -73,9 +79,8 @@ export class SessionHost implements ts.LanguageServiceHost {
   realpath = ts.sys.realpath;
 
   getScriptKind = (file: string): ts.ScriptKind => {
-    const jsx = file === this.draft ? this.jsx : this.session.isJsx(basename(file, ".ts"));
-    if (jsx) return ts.ScriptKind.TSX;
-    return KINDS[extname(file)] ?? ts.ScriptKind.Unknown;
+    const kind = file === this.draft ? this.kind : this.session.kind(basename(file, ".ts"));
+    return kind ?? KINDS[extname(file)] ?? ts.ScriptKind.Unknown;
   };
 
   getScriptVersion = (file: string): string => {

@@ -6,6 +6,7 @@ import { completionKind, wordBefore } from "./completions.js";
 import { SessionHost } from "./host.js";
 import { jsxNames, sessionOptions, transpileSettings } from "./options.js";
 import type {
+  CellLanguage,
   CheckResult,
   Completeness,
   CompletionItem,
@@ -15,6 +16,8 @@ import type {
   Settings,
 } from "./service.js";
 import { CellSession } from "./session.js";
+
+const TSLAB = /\b(?:from|require\s*\(|import)\s*["']tslab["']/;
 
 /** `import x = require("y")` is refused in ES modules; a cell has `require`. */
 const IMPORT_EQUALS = 1202;
@@ -27,9 +30,14 @@ export class Language {
   /** What is wrong with the notebook's tsconfig, told once with the first check. */
   private readonly problem: string | undefined;
   private readonly options: ts.CompilerOptions;
+  /** By a tsconfig.json, which has the last word. */
+  private readonly configured: boolean;
+  /** The session uses tslab. */
+  private tslab = false;
 
   constructor(directory: string) {
-    const { options, problem } = sessionOptions(directory);
+    const { options, problem, configured } = sessionOptions(directory);
+    this.configured = configured;
     this.problem = problem;
     this.options = options;
     this.session = new CellSession(jsxNames(options));
@@ -47,8 +55,10 @@ export class Language {
     this.host.setDraft("");
   }
 
-  check(_cell: string, text: string): CheckResult {
-    const offset = this.draft(text);
+  check(_cell: string, text: string, language: CellLanguage = "typescript"): CheckResult {
+    this.relaxFor(text);
+    const javascript = this.isJavaScript(language);
+    const offset = this.draft(text, javascript);
     const { draft } = this.host;
     const cell = this.service.getProgram()?.getSourceFile(draft);
     const problems = (
@@ -57,6 +67,7 @@ export class Language {
     ) =>
       diagnostics
         .filter(({ category, code }) => category === ts.DiagnosticCategory.Error && code !== IMPORT_EQUALS)
+        .filter(({ code }) => !javascript || !isImplicitAny(code))
         .filter(({ start = 0 }) => start >= offset && start <= offset + text.length)
         .map((diagnostic) => problem(diagnostic, text, offset, syntax));
     if (!cell) return { problems: [], names: [] };
@@ -64,16 +75,18 @@ export class Language {
     return {
       problems:
         syntactic.length > 0 ? syntactic : problems(this.service.getSemanticDiagnostics(draft), false),
-      names: [...this.session.assemble(text).names.keys()],
+      names: [...this.session.assemble(text, javascript).names.keys()],
     };
   }
 
-  commit(_cell: string, text: string): void {
-    this.session.commit(text);
+  commit(_cell: string, text: string, language: CellLanguage = "typescript"): void {
+    this.session.commit(text, this.isJavaScript(language));
   }
 
   reset(): void {
     this.session.reset();
+    this.tslab = false;
+    this.host.useOptions(this.options);
   }
 
   packagesChanged(): void {
@@ -144,9 +157,22 @@ export class Language {
     return file?.text.slice(span.start, span.start + span.length);
   }
 
-  private draft(text: string): number {
-    const { content, offset, jsx } = this.session.assemble(text);
-    this.host.setDraft(content, jsx);
+  /**
+   * Notebooks written for tslab were checked as tslab does: not strictly, and cells that are JavaScript as such.
+   */
+  private relaxFor(text: string): void {
+    if (this.tslab || !TSLAB.test(text)) return;
+    this.tslab = true;
+    if (!this.configured) this.host.useOptions({ ...this.options, strict: false });
+  }
+
+  private isJavaScript(language: CellLanguage): boolean {
+    return language === "javascript" || (language === "plain" && this.tslab);
+  }
+
+  private draft(text: string, javascript = false): number {
+    const { content, offset, kind } = this.session.assemble(text, javascript);
+    this.host.setDraft(content, kind);
     return offset;
   }
 }
@@ -175,6 +201,11 @@ function withoutModules(signature: string): string {
     .replace(/import\("[^"]*__cell_(\d+_)?_"\)\./g, "")
     .replace(/^\(alias\) /, "")
     .replace(/\nimport \S+$/, "");
+}
+
+/** "… implicitly has an 'any' type" and its kin. */
+function isImplicitAny(code: number): boolean {
+  return code >= 7005 && code <= 7057;
 }
 
 function tokenAt(node: ts.Node, position: number): ts.Node | undefined {

@@ -24,7 +24,7 @@ const FIXED: ts.CompilerOptions = {
   allowImportingTsExtensions: true,
   allowArbitraryExtensions: true,
   allowJs: true,
-  checkJs: false,
+  checkJs: true,
   noEmit: true,
   composite: false,
   incremental: false,
@@ -51,11 +51,15 @@ const DROPPED = [
 ];
 
 /** @param directory the notebook's folder. @returns the options, and what is wrong with the tsconfig, if anything. */
-export function sessionOptions(directory: string): { options: ts.CompilerOptions; problem?: string } {
+export function sessionOptions(directory: string): {
+  options: ts.CompilerOptions;
+  configured: boolean;
+  problem?: string;
+} {
   const file = join(directory, "tsconfig.json");
-  if (!ts.sys.fileExists(file)) return { options: { ...DEFAULTS, ...FIXED } };
+  if (!ts.sys.fileExists(file)) return { options: { ...DEFAULTS, ...FIXED }, configured: false };
   const { config, error } = ts.readConfigFile(file, ts.sys.readFile);
-  if (error) return { options: { ...DEFAULTS, ...FIXED }, problem: text(error) };
+  if (error) return { options: { ...DEFAULTS, ...FIXED }, configured: false, problem: text(error) };
   // The files of the project are not the session's: only what cells import is read.
   const parsed = ts.parseJsonConfigFileContent(
     { ...config, files: [], include: undefined },
@@ -64,7 +68,8 @@ export function sessionOptions(directory: string): { options: ts.CompilerOptions
   );
   const own = Object.fromEntries(Object.entries(parsed.options).filter(([name]) => !DROPPED.includes(name)));
   const broken = parsed.errors.find((problem) => problem.code !== NO_FILES);
-  return { options: { ...DEFAULTS, ...own, ...FIXED }, ...(broken ? { problem: text(broken) } : {}) };
+  const options = { ...DEFAULTS, ...own, ...FIXED };
+  return { options, configured: true, ...(broken ? { problem: text(broken) } : {}) };
 }
 
 /** The names that classic JSX calls. */

@@ -53,13 +53,19 @@ export interface Settings {
   problem?: string;
 }
 
+/**
+ * What a cell is written in. `plain`: it has no syntax of TypeScript's, and is checked as what the session is for.
+ * JavaScript is checked too, as TypeScript checks it: with JSDoc's types, and no complaint about types that are left out.
+ */
+export type CellLanguage = "typescript" | "plain" | "javascript";
+
 export interface TypeService {
   /** The settings of the `tsconfig.json` beside the notebook. */
   settings(): Promise<Settings>;
   /** Checks a cell against the cells that were committed before. */
-  check(cell: string, text: string): Promise<CheckResult>;
+  check(cell: string, text: string, language?: CellLanguage): Promise<CheckResult>;
   /** The checked cell ran: later cells see its declarations. */
-  commit(cell: string, text: string): void;
+  commit(cell: string, text: string, language?: CellLanguage): void;
   complete(text: string, offset: number): Promise<Completions>;
   inspect(text: string, offset: number): Promise<Inspection | undefined>;
   isComplete(text: string): Promise<Completeness>;

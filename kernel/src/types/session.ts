@@ -20,15 +20,14 @@ export interface AssembledCell {
   offset: number;
   /** Names that the cell declares at its top level. */
   names: Map<string, Declaration["kind"]>;
-  /** Whether it is TypeScript with JSX: what is TypeScript without it stays that. */
-  jsx: boolean;
+  kind: ts.ScriptKind;
 }
 
 const MODULE = /^__cell_\d+__$/;
 
 export class CellSession {
   private readonly visible = new Map<string, Declaration>();
-  private readonly modules = new Map<string, Pick<AssembledCell, "content" | "jsx">>();
+  private readonly modules = new Map<string, Pick<AssembledCell, "content" | "kind">>();
   /** Modules that declare something for all (`declare global`, `declare module`). */
   private readonly ambient = new Set<string>();
   private next = 1;
@@ -41,8 +40,8 @@ export class CellSession {
     return this.modules.get(name)?.content;
   }
 
-  isJsx(name: string): boolean {
-    return this.modules.get(name)?.jsx === true;
+  kind(name: string): ts.ScriptKind | undefined {
+    return this.modules.get(name)?.kind;
   }
 
   get moduleNames(): Iterable<string> {
@@ -54,25 +53,26 @@ export class CellSession {
     return this.visible.keys();
   }
 
-  assemble(text: string): AssembledCell {
-    const { file, jsx } = parseCell(text);
+  assemble(text: string, javascript = false): AssembledCell {
+    const { file, kind } = parseCell(text, javascript);
     const { names, exported } = declaredNames(file);
     const used = identifiers(text);
     // JSX calls them without naming them.
-    if (jsx) for (const name of this.jsxNames) used.add(name);
+    if (kind === ts.ScriptKind.TSX || kind === ts.ScriptKind.JSX)
+      for (const name of this.jsxNames) used.add(name);
     const prefix = this.prefix(used, names);
     const own = [...names.keys()].filter((name) => !exported.has(name));
     return {
       content: `${prefix}${text}\nexport { ${own.join(", ")} };\n`,
       offset: prefix.length,
       names,
-      jsx,
+      kind,
     };
   }
 
   /** Makes the cell's declarations visible to later cells. */
-  commit(text: string): void {
-    const cell = this.assemble(text);
+  commit(text: string, javascript = false): void {
+    const cell = this.assemble(text, javascript);
     const ambient = AMBIENT.test(text);
     if (cell.names.size === 0 && !ambient) return;
     const module = `__cell_${this.next++}__`;
@@ -125,13 +125,16 @@ export class CellSession {
 const AMBIENT = /\bdeclare\s+(?:global\b|module\s+["'])/;
 
 /** `<T>x` is TypeScript only without JSX, so JSX is what is nothing else. */
-function parseCell(text: string): { file: ts.SourceFile; jsx: boolean } {
+function parseCell(text: string, javascript: boolean): { file: ts.SourceFile; kind: ts.ScriptKind } {
+  const [plain, jsx] = javascript
+    ? [ts.ScriptKind.JS, ts.ScriptKind.JSX]
+    : [ts.ScriptKind.TS, ts.ScriptKind.TSX];
   const parse = (kind: ts.ScriptKind) =>
     ts.createSourceFile("cell.tsx", text, ts.ScriptTarget.Latest, false, kind);
-  const file = parse(ts.ScriptKind.TS);
-  if (!/<\/|\/>/.test(text) || errorCount(file) === 0) return { file, jsx: false };
-  const withJsx = parse(ts.ScriptKind.TSX);
-  return errorCount(withJsx) < errorCount(file) ? { file: withJsx, jsx: true } : { file, jsx: false };
+  const file = parse(plain);
+  if (!/<\/|\/>/.test(text) || errorCount(file) === 0) return { file, kind: plain };
+  const other = parse(jsx);
+  return errorCount(other) < errorCount(file) ? { file: other, kind: jsx } : { file, kind: plain };
 }
 
 /** TypeScript keeps them on the file, but not in its types. */

@@ -8,6 +8,7 @@ import { extname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { ModuleSettings } from "../link/messages.js";
 import { existingFile, mappedFile } from "./module-files.js";
+import * as tslab from "./tslab.js";
 
 const OURS = /^(mlsys|@mlsys\/[^/]+)($|\/)/;
 const TSLAB = new URL("./tslab.js", import.meta.url).href;
@@ -59,7 +60,17 @@ export function makeMeta(): ImportMeta {
 }
 
 export function makeRequire(): NodeJS.Require {
-  return createRequire(join(NOTEBOOK, "cell.cjs"));
+  const require = createRequire(join(NOTEBOOK, "cell.cjs"));
+  const served = (id: string): unknown => {
+    if (id === "tslab") return tslab;
+    try {
+      return require(id);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND" || !OURS.test(id)) throw error;
+      return createRequire(import.meta.url)(id);
+    }
+  };
+  return Object.assign(served, require);
 }
 
 async function load(specifier: string, attributes: Attributes): Promise<Namespace> {
