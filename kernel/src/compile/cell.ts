@@ -90,7 +90,7 @@ export async function compileCell(
   const result = disposes ? { hasResult: true } : {};
   if (alias.length === 0)
     return {
-      ...scopeCell(script.code, program),
+      ...scopeCell(script.code, program, { lowered: script.map !== undefined }),
       ...result,
       map: script.map,
       plain: asWritten,
@@ -100,7 +100,7 @@ export async function compileCell(
     };
   const final = await aliased(renamed(script.code, program, shadows), script.map, alias);
   return {
-    ...scopeCell(final.code, parseModule(final.code)),
+    ...scopeCell(final.code, parseModule(final.code), { lowered: script.map !== undefined }),
     ...result,
     map: final.map,
     plain: asWritten,
