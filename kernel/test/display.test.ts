@@ -41,12 +41,12 @@ it.each([
   ]);
 });
 
-it("shows Vega-Lite charts by their schema, with an HTML form that no data can break out of", async () => {
+it("shows Vega-Lite charts by their schema", async () => {
   const spec = `{ $schema: "https://vega.github.io/schema/vega-lite/v5.json", mark: "bar", title: "</script>", data: { values: [{ a: 1 }] } }`;
   for (const code of [`(${spec})`, `display.vegalite(${spec})`]) {
     const [[, data]] = (await bundles(code)) as [[string, Record<string, string>]];
     expect(data["application/vnd.vegalite.v5+json"]).toMatchObject({ mark: "bar" });
-    expect(data["text/html"]!.match(/<\/script>/g)).toHaveLength(1);
+    expect(data).not.toHaveProperty("text/html");
     expect(data["text/plain"]).toBe('[Vega-Lite chart "</script>": bar]');
   }
 });

@@ -54,7 +54,9 @@ export function frames(profile: Profiler.Profile, place: MagicContext["place"]):
     // Below the reader's first frame everything counts that is not the kernel's, above it nothing but the collector.
     const readers = at !== undefined && at !== "" && !at.startsWith("node:");
     const shown = readers || (inCell && at !== undefined) || functionName === "(garbage collector)";
-    const target = shown ? child(parent, functionName || (url ? "cell" : "(anonymous)"), at ?? "") : parent;
+    const target = shown
+      ? child(parent, functionName || (readers && !inCell ? "cell" : "(anonymous)"), at ?? "")
+      : parent;
     if (shown) target.self += times.get(id) ?? 0;
     for (const next of node.children ?? []) visit(next, target, inCell || readers);
   };

@@ -8,7 +8,7 @@ import { reportError } from "./errors.js";
 import { plotlyHtml, plotlyText } from "./plotly.js";
 import { escapeHtml, mapTable, recordsTable } from "./table.js";
 import { hasTree, holdsObjects, treeHtml } from "./tree.js";
-import { isVegaLite, VEGALITE, vegaHtml, vegaText } from "./vega.js";
+import { isVegaLite, VEGALITE, vegaText } from "./vega.js";
 
 /** Any object may have a method of this name that returns its MIME bundle (or a promise of one, or null for none). */
 export const DISPLAY = Symbol.for("Jupyter.display");
@@ -34,7 +34,6 @@ export function finish(bundle: MimeBundle, value?: unknown): MimeBundle {
   const out: MimeBundle = {};
   for (const [type, data] of Object.entries(bundle)) if (data !== undefined) out[type] = capped(type, data);
   if (PLOTLY in out && !("text/html" in out)) out["text/html"] = plotlyHtml(out[PLOTLY]);
-  if (VEGALITE in out && !("text/html" in out)) out["text/html"] = vegaHtml(out[VEGALITE]);
   if (!("text/plain" in out)) {
     if (PLOTLY in out) out["text/plain"] = plotlyText(out[PLOTLY]);
     else if (VEGALITE in out) out["text/plain"] = vegaText(out[VEGALITE]);
