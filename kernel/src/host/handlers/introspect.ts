@@ -3,7 +3,11 @@ import { readable } from "../../compile/cell.js";
 import { readCell } from "../../compile/magics.js";
 import { type Handler, numberField, type Services, stringField } from "../context.js";
 import { toPoints, toUnits } from "../cursor.js";
-import { completeMagic, inspectMagic, magicCompleteness } from "./magics.js";
+
+/** Most cells have no magic, and a kernel starts sooner without the table of them. */
+function magicsIn(code: string): Promise<typeof import("./magics.js")> | undefined {
+  return /^[%!]/m.test(code) ? import("./magics.js") : undefined;
+}
 
 /** What TypeScript is asked about: the cell without its magics. */
 async function withoutMagics(code: string, kernel: Services): Promise<string> {
@@ -17,7 +21,8 @@ export const complete: Handler = async ({ content }, kernel) => {
   const code = readable(stringField(content, "code"));
   const offset = toUnits(code, numberField(content, "cursor_pos", code.length));
   const { items, start, end } =
-    completeMagic(code, offset) ?? (await kernel.types.complete(await withoutMagics(code, kernel), offset));
+    (await magicsIn(code))?.completeMagic(code, offset) ??
+    (await kernel.types.complete(await withoutMagics(code, kernel), offset));
   const cursorStart = toPoints(code, start);
   const cursorEnd = toPoints(code, end);
   return {
@@ -35,7 +40,7 @@ export const inspect: Handler = async ({ content }, kernel) => {
   const code = readable(stringField(content, "code"));
   const offset = toUnits(code, numberField(content, "cursor_pos", code.length));
   const detail = numberField(content, "detail_level", 0);
-  const usage = inspectMagic(code, offset);
+  const usage = (await magicsIn(code))?.inspectMagic(code, offset);
   if (usage !== undefined) return { status: "ok", found: true, data: { "text/plain": usage }, metadata: {} };
   const found = await kernel.types.inspect(await withoutMagics(code, kernel), offset);
   if (!found) return { status: "ok", found: false, data: {}, metadata: {} };
@@ -54,7 +59,8 @@ export const inspect: Handler = async ({ content }, kernel) => {
 };
 
 export const isComplete: Handler = async ({ content }, kernel) => {
-  const known = (name: string) => kernel.executor.isKnown(name);
-  const found = await magicCompleteness(stringField(content, "code"), known);
-  return { ...(typeof found === "string" ? await kernel.types.isComplete(found) : found) };
+  const code = readable(stringField(content, "code"));
+  const found = (await magicsIn(code))?.magicCompleteness(code, (name) => kernel.executor.isKnown(name));
+  const text = (await found) ?? code;
+  return { ...(typeof text === "string" ? await kernel.types.isComplete(text) : text) };
 };

@@ -1,6 +1,5 @@
 /** Completion, inspection and completeness of what magics add to TypeScript. */
 
-import { readable } from "../../compile/cell.js";
 import { readCell } from "../../compile/magics.js";
 import { helpText, MAGICS, prefixed } from "../../magics/table.js";
 import type { Completeness, Completions } from "../../types/service.js";
@@ -42,18 +41,17 @@ export function inspectMagic(text: string, offset: number): string | undefined {
 
 /**
  * A cell magic is complete after a blank line, as in other consoles.
- * @returns undefined where the cell has none; the text says what TypeScript is asked then.
+ * @returns what it is, or the text that TypeScript is asked about.
  */
 export async function magicCompleteness(
-  code: string,
+  text: string,
   isKnown: (name: string) => boolean,
 ): Promise<Completeness | string> {
-  const text = readable(code);
   if (text.startsWith("%%")) {
     const ended = /\n[^\S\n]*$/.test(text) && text.trim().includes("\n");
     return ended ? { status: "complete" } : { status: "incomplete", indent: "" };
   }
-  return readCell(code, isKnown).then(
+  return readCell(text, isKnown).then(
     (cell) => cell.text,
     () => ({ status: "invalid" }),
   );
