@@ -20,14 +20,10 @@ export interface CompiledCell {
   /** How the rewriting of declarations and imports moved columns. */
   shifts: Shift[];
   hasResult: boolean;
-  /** It has no syntax of TypeScript's. */
-  plain: boolean;
   /** Names that the cell declares at its top level. */
   names: string[];
   /** Names of Node's globals that the cell declares: from now on cells mean the reader's own. */
   shadows: string[];
-  /** Nothing in the cell can be mistyped: it runs without waiting for the checker. */
-  evident: boolean;
 }
 
 /** A cell that cannot be parsed; `line` and `column` count from 1. */
@@ -93,21 +89,24 @@ export async function compileCell(
       ...scopeCell(script.code, program, { lowered: script.map !== undefined }),
       ...result,
       map: script.map,
-      plain: asWritten,
       names,
       shadows,
-      evident: asWritten && isEvidentlyTyped(plain),
     };
   const final = await aliased(renamed(script.code, program, shadows), script.map, alias);
   return {
     ...scopeCell(final.code, parseModule(final.code), { lowered: script.map !== undefined }),
     ...result,
     map: final.map,
-    plain: asWritten,
     names,
     shadows,
-    evident: false,
   };
+}
+
+/** Whether nothing in the cell can be mistyped, and it needs no transpiler. Longer cells are not looked at: they are not so simple. */
+export function isEvident(text: string): boolean {
+  if (text.length > 200) return false;
+  const program = tryParse(readable(text));
+  return program !== undefined && isEvidentlyTyped(program);
 }
 
 /**

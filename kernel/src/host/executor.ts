@@ -7,6 +7,7 @@ import {
   CellSyntaxError,
   type CompiledCell,
   compileCell,
+  isEvident,
   isGlobal,
   useCompilerOptions,
 } from "../compile/cell.js";
@@ -225,19 +226,19 @@ export class Executor {
     if (cell instanceof Error) throw cell;
     const { text } = cell;
     await this.readSettings(running.request);
-    let javascript = false;
+    let language: CellLanguage = "typescript";
     const refused = await this.hostMagics(running, cell, code, name, () => {
-      javascript = true;
+      language = "javascript";
     });
     if (refused) return { error: refused, expressions: {} };
-    const compiled = await compileCell(cell.code, this.shadowed).catch((error: unknown) => error as Error);
     // What is not to be checked does not wait for the checker either; only a syntax error is better told by it.
     const unchecked = isUnchecked(code);
-    const plain = !(compiled instanceof Error) && compiled.plain;
-    const language = javascript ? "javascript" : plain ? "plain" : "typescript";
-    const evident = isEvident(compiled) || (cell.code !== text && isEmpty(text));
-    const checks = this.typeCheck && !evident && (!unchecked || compiled instanceof Error);
-    const check = checks ? await this.check(name, text, language) : undefined;
+    const evident = cell.code === text ? isEvident(text) : isEmpty(text);
+    const checks = this.typeCheck && !evident;
+    const early = checks && !unchecked ? this.check(name, text, language) : undefined; // while the transpiler works
+    const compiled = await compileCell(cell.code, this.shadowed).catch((error: unknown) => error as Error);
+    const check = await (early ??
+      (checks && compiled instanceof Error ? this.check(name, text, language) : undefined));
     const problems = (check?.problems ?? []).filter((problem) => problem.syntax || !unchecked);
     if (problems.length > 0) return { error: problemsReport(problems, code, name), expressions: {} };
     if (compiled instanceof CellSyntaxError)
@@ -457,10 +458,6 @@ export class Executor {
     if (running) running.finish({ type: "done", run: running.run, error: report, expressions: {} });
     else this.stream(this.last, "stderr", `${report.traceback.join("\n")}\n`);
   }
-}
-
-function isEvident(compiled: CompiledCell | Error): boolean {
-  return !(compiled instanceof Error) && compiled.evident;
 }
 
 /** Nothing but magics and comments. */

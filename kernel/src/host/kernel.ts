@@ -3,7 +3,7 @@ import { appendFileSync } from "node:fs";
 import { warmTranspiler } from "../compile/cell.js";
 import type { ConnectionInfo } from "../protocol/connection.js";
 import { type Json, type Message, Wire } from "../protocol/message.js";
-import { TypeThread } from "../types/client.js";
+import { SessionTypes } from "../types/session-types.js";
 import { Channels, type RequestChannel } from "./channels.js";
 import { Comms } from "./comms.js";
 import type { Request, Services } from "./context.js";
@@ -16,7 +16,7 @@ import { Questions } from "./questions.js";
 const WARM_AFTER_MS = 150;
 
 export class Kernel implements Services {
-  readonly types: TypeThread;
+  readonly types: SessionTypes;
   readonly history: History;
   readonly comms = new Comms();
   readonly executor: Executor;
@@ -33,7 +33,7 @@ export class Kernel implements Services {
     this.questions = new Questions((request, content) =>
       this.channels.send("stdin", this.wire.message("input_request", content, request.message)),
     );
-    this.types = new TypeThread(process.cwd(), (line) => this.log(line));
+    this.types = new SessionTypes(process.cwd(), (line) => this.log(line));
     this.history = new History(historyFile(), (line) => this.log(line));
     this.executor = new Executor(
       {

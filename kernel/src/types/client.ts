@@ -25,6 +25,8 @@ export type FromThread = { id: number; result?: unknown; error?: string };
 export class TypeThread implements TypeService {
   private thread: Worker | undefined;
   private next = 1;
+  /** Cells that ran before the thread was needed: it hears of them when it starts. */
+  private backlog: [text: string, language?: CellLanguage][] = [];
   private readonly waiting = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
 
   constructor(
@@ -46,9 +48,11 @@ export class TypeThread implements TypeService {
   }
 
   commit(cell: string, text: string, language?: CellLanguage): void {
-    void this.call({ method: "commit", args: [cell, text, language] }).catch((error) =>
-      this.log(String(error)),
-    );
+    if (this.thread)
+      void this.call({ method: "commit", args: [cell, text, language] }).catch((error) =>
+        this.log(String(error)),
+      );
+    else this.backlog.push([text, language]);
   }
 
   complete(text: string, offset: number): Promise<Completions> {
@@ -64,6 +68,7 @@ export class TypeThread implements TypeService {
   }
 
   reset(): void {
+    this.backlog = [];
     if (this.thread) void this.call({ method: "reset", args: [] }).catch((error) => this.log(String(error)));
   }
 
@@ -103,6 +108,7 @@ export class TypeThread implements TypeService {
     });
     thread.unref();
     this.thread = thread;
+    for (const [text, language] of this.backlog.splice(0)) this.commit("", text, language);
     return thread;
   }
 }

@@ -1,12 +1,12 @@
 /** What TypeScript's language service reads: the session's cells from memory, everything else from disk. */
-import { createRequire } from "node:module";
-import { basename, dirname, extname, join, resolve } from "node:path";
+import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import ts = require("typescript");
 
+import { ambientFiles, TSLAB } from "./options.js";
 import { type CellSession, isCellModule } from "./session.js";
-import { wasmDeclarationFile, wasmDeclarations, wasmFile } from "./wasm.js";
+import { wasmDeclarations, wasmFile } from "./wasm.js";
 
 /** A host that tells the kind of one file has to tell it of all. */
 const KINDS: Readonly<Record<string, ts.ScriptKind>> = {
@@ -22,8 +22,6 @@ const KINDS: Readonly<Record<string, ts.ScriptKind>> = {
 };
 
 const HERE = fileURLToPath(import.meta.url);
-const GLOBALS = fileURLToPath(new URL("../worker/globals.d.ts", import.meta.url));
-const TSLAB = fileURLToPath(new URL("../worker/tslab.d.ts", import.meta.url));
 const OURS = /^(mlsys|@mlsys\/[^/]+)($|\/)/;
 
 export class SessionHost implements ts.LanguageServiceHost {
@@ -31,6 +29,8 @@ export class SessionHost implements ts.LanguageServiceHost {
   readonly draft: string;
   private content = "";
   private kind = ts.ScriptKind.TS;
+  /** Of the modules that are not plain TypeScript. */
+  readonly moduleKinds = new Map<string, ts.ScriptKind>();
   private version = 0;
   private readonly roots: string[];
   private readonly resolutions: ts.ModuleResolutionCache;
@@ -43,7 +43,7 @@ export class SessionHost implements ts.LanguageServiceHost {
   ) {
     this.draft = join(directory, "__cell__.ts");
     this.resolutions = ts.createModuleResolutionCache(directory, (name) => name, options);
-    this.roots = [this.draft, GLOBALS, ...nodeTypes(directory)];
+    this.roots = [this.draft, ...ambientFiles(directory)];
   }
 
   setDraft(content: string, kind = ts.ScriptKind.TS): void {
@@ -72,15 +72,17 @@ export class SessionHost implements ts.LanguageServiceHost {
   getDefaultLibFileName = (options: ts.CompilerOptions): string => ts.getDefaultLibFilePath(options);
   readFile = (file: string): string | undefined =>
     this.cellText(file) ?? ts.sys.readFile(file) ?? wasmDeclarations(file);
-  fileExists = (file: string): boolean => this.cellText(file) !== undefined || ts.sys.fileExists(file);
+  fileExists = (file: string): boolean =>
+    this.cellText(file) !== undefined || ts.sys.fileExists(wasmFile(file) ?? file);
   readDirectory = ts.sys.readDirectory;
   directoryExists = ts.sys.directoryExists;
   getDirectories = ts.sys.getDirectories;
   realpath = ts.sys.realpath;
 
   getScriptKind = (file: string): ts.ScriptKind => {
-    const kind = file === this.draft ? this.kind : this.session.kind(basename(file, ".ts"));
-    return kind ?? KINDS[extname(file)] ?? ts.ScriptKind.Unknown;
+    if (file === this.draft) return this.kind;
+    const module = /[\\/](__cell_\d+__)\.ts$/.exec(file)?.[1];
+    return this.moduleKinds.get(module ?? "") ?? KINDS[extname(file)] ?? ts.ScriptKind.Unknown;
   };
 
   getScriptVersion = (file: string): string => {
@@ -124,9 +126,6 @@ export class SessionHost implements ts.LanguageServiceHost {
     const inCell = dirname(containing) === this.directory;
     if (inCell && isCellModule(name))
       return found(join(this.directory, `${name.slice(2)}.ts`), ts.Extension.Ts);
-    const binary =
-      name.endsWith(".wasm") && /^\.{0,2}\//.test(name) ? resolve(dirname(containing), name) : undefined;
-    if (binary && ts.sys.fileExists(binary)) return found(wasmDeclarationFile(binary), ts.Extension.Dts);
     if (inCell && name === "tslab") return found(TSLAB, ts.Extension.Dts);
     const resolved = ts.resolveModuleName(name, containing, options, this);
     if (resolved.resolvedModule || !OURS.test(name)) return resolved;
@@ -144,16 +143,4 @@ function found(
   extension: ts.Extension,
 ): ts.ResolvedModuleWithFailedLookupLocations {
   return { resolvedModule: { resolvedFileName, extension, isExternalLibraryImport: false } };
-}
-
-/** `@types/node`: the notebook's own where it has one, else the kernel's, never both. */
-function nodeTypes(directory: string): string[] {
-  for (const from of [join(directory, "cell.js"), HERE]) {
-    try {
-      return [join(dirname(createRequire(from).resolve("@types/node/package.json")), "index.d.ts")];
-    } catch {
-      // Not there: try the next place.
-    }
-  }
-  return [];
 }

@@ -3,8 +3,10 @@ import ts = require("typescript");
 
 import { completeness } from "./completeness.js";
 import { completionKind, wordBefore } from "./completions.js";
+import { declaredNames, type Syntax, type SyntaxNode } from "./declared-names.js";
 import { SessionHost } from "./host.js";
-import { jsxNames, sessionOptions, transpileSettings } from "./options.js";
+import { jsxNames, languageOptions, transpileSettings } from "./language-options.js";
+import { IMPORT_EQUALS, TSLAB_IMPORT } from "./options.js";
 import type {
   CellLanguage,
   CheckResult,
@@ -15,16 +17,19 @@ import type {
   Problem,
   Settings,
 } from "./service.js";
-import { CellSession } from "./session.js";
+import { type AssembledCell, CellSession } from "./session.js";
 
-const TSLAB = /\b(?:from|require\s*\(|import)\s*["']tslab["']/;
-
-/** `import x = require("y")` is refused in ES modules; a cell has `require`. */
-const IMPORT_EQUALS = 1202;
 const MAX_COMPLETIONS = 2_000;
 
+const SYNTAX: Syntax = {
+  kinds: ts.SyntaxKind,
+  flags: ts.NodeFlags,
+  children: (node, visit) =>
+    ts.forEachChild(node as unknown as ts.Node, (child) => visit(child as unknown as SyntaxNode)),
+};
+
 export class Language {
-  private readonly session: CellSession;
+  private readonly session = new CellSession();
   private readonly host: SessionHost;
   private readonly service: ts.LanguageService;
   /** What is wrong with the notebook's tsconfig, told once with the first check. */
@@ -36,11 +41,10 @@ export class Language {
   private tslab = false;
 
   constructor(directory: string) {
-    const { options, problem, configured } = sessionOptions(directory);
-    this.configured = configured;
+    const { options, problem, configured } = languageOptions(directory);
     this.problem = problem;
     this.options = options;
-    this.session = new CellSession(jsxNames(options));
+    this.configured = configured;
     this.host = new SessionHost(directory, this.session, options);
     this.service = ts.createLanguageService(this.host);
   }
@@ -57,7 +61,7 @@ export class Language {
 
   check(_cell: string, text: string, language: CellLanguage = "typescript"): CheckResult {
     this.relaxFor(text);
-    const javascript = this.isJavaScript(language);
+    const javascript = this.isJavaScript(text, language);
     const offset = this.draft(text, javascript);
     const { draft } = this.host;
     const cell = this.service.getProgram()?.getSourceFile(draft);
@@ -75,16 +79,20 @@ export class Language {
     return {
       problems:
         syntactic.length > 0 ? syntactic : problems(this.service.getSemanticDiagnostics(draft), false),
-      names: [...this.session.assemble(text, javascript).names.keys()],
+      names: [...this.assemble(text, javascript).cell.names.keys()],
     };
   }
 
   commit(_cell: string, text: string, language: CellLanguage = "typescript"): void {
-    this.session.commit(text, this.isJavaScript(language));
+    this.relaxFor(text);
+    const { cell, kind } = this.assemble(text, this.isJavaScript(text, language));
+    const module = this.session.commit(cell);
+    if (module && kind !== ts.ScriptKind.TS) this.host.moduleKinds.set(module, kind);
   }
 
   reset(): void {
     this.session.reset();
+    this.host.moduleKinds.clear();
     this.tslab = false;
     this.host.useOptions(this.options);
   }
@@ -161,20 +169,58 @@ export class Language {
    * Notebooks written for tslab were checked as tslab does: not strictly, and cells that are JavaScript as such.
    */
   private relaxFor(text: string): void {
-    if (this.tslab || !TSLAB.test(text)) return;
+    if (this.tslab || !TSLAB_IMPORT.test(text)) return;
     this.tslab = true;
     if (!this.configured) this.host.useOptions({ ...this.options, strict: false });
   }
 
-  private isJavaScript(language: CellLanguage): boolean {
-    return language === "javascript" || (language === "plain" && this.tslab);
+  /** In a session that uses tslab a cell is JavaScript unless it has syntax that only TypeScript has. */
+  private isJavaScript(text: string, language: CellLanguage): boolean {
+    if (language === "javascript" || !this.tslab) return language === "javascript";
+    this.draft(text, true);
+    return this.service.getSyntacticDiagnostics(this.host.draft).every(({ code }) => !isTypeScriptOnly(code));
+  }
+
+  private assemble(text: string, javascript: boolean): { cell: AssembledCell; kind: ts.ScriptKind } {
+    const { file, kind } = parseCell(text, javascript);
+    const jsx = kind === ts.ScriptKind.TSX || kind === ts.ScriptKind.JSX;
+    const declared = declaredNames(file as unknown as SyntaxNode, SYNTAX);
+    return { cell: this.session.assemble(text, declared, jsx ? jsxNames(this.options) : []), kind };
   }
 
   private draft(text: string, javascript = false): number {
-    const { content, offset, kind } = this.session.assemble(text, javascript);
-    this.host.setDraft(content, kind);
-    return offset;
+    const { cell, kind } = this.assemble(text, javascript);
+    this.host.setDraft(cell.content, kind);
+    return cell.offset;
   }
+}
+
+/** `<T>x` is TypeScript only without JSX, so JSX is what is nothing else. */
+function parseCell(text: string, javascript: boolean): { file: ts.SourceFile; kind: ts.ScriptKind } {
+  const [plain, jsx] = javascript
+    ? [ts.ScriptKind.JS, ts.ScriptKind.JSX]
+    : [ts.ScriptKind.TS, ts.ScriptKind.TSX];
+  const parse = (kind: ts.ScriptKind) =>
+    ts.createSourceFile("cell.tsx", text, ts.ScriptTarget.Latest, false, kind);
+  const file = parse(plain);
+  if (!/<\/|\/>/.test(text) || errorCount(file) === 0) return { file, kind: plain };
+  const other = parse(jsx);
+  return errorCount(other) < errorCount(file) ? { file: other, kind: jsx } : { file, kind: plain };
+}
+
+/** TypeScript keeps them on the file, but not in its types. */
+function errorCount(file: ts.SourceFile): number {
+  return (file as { parseDiagnostics?: readonly unknown[] }).parseDiagnostics?.length ?? 0;
+}
+
+/** "… implicitly has an 'any' type" and its kin. */
+function isImplicitAny(code: number): boolean {
+  return code >= 7005 && code <= 7057;
+}
+
+/** "… can only be used in TypeScript files." */
+function isTypeScriptOnly(code: number): boolean {
+  return code >= 8000 && code <= 8020;
 }
 
 function problem(diagnostic: ts.Diagnostic, text: string, offset: number, syntax: boolean): Problem {
@@ -201,11 +247,6 @@ function withoutModules(signature: string): string {
     .replace(/import\("[^"]*__cell_(\d+_)?_"\)\./g, "")
     .replace(/^\(alias\) /, "")
     .replace(/\nimport \S+$/, "");
-}
-
-/** "… implicitly has an 'any' type" and its kin. */
-function isImplicitAny(code: number): boolean {
-  return code >= 7005 && code <= 7057;
 }
 
 function tokenAt(node: ts.Node, position: number): ts.Node | undefined {

@@ -1,25 +1,27 @@
-/** Compiler options of a session: the kernel's own, under those of a `tsconfig.json` beside the notebook. */
-import { join, resolve } from "node:path";
+/** Compiler options of a session: the kernel's own, under those of a `tsconfig.json` beside the notebook. As a tsconfig has them. */
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-import ts = require("typescript");
+const HERE = fileURLToPath(import.meta.url);
 
-import type { Settings } from "./service.js";
+export type TsconfigOptions = Readonly<Record<string, unknown>>;
 
-const DEFAULTS: ts.CompilerOptions = {
-  target: ts.ScriptTarget.ES2023,
-  lib: ["lib.es2023.d.ts", "lib.esnext.disposable.d.ts", "lib.esnext.decorators.d.ts"],
+export const DEFAULT_OPTIONS: TsconfigOptions = {
+  target: "es2023",
+  lib: ["es2023", "esnext.disposable", "esnext.decorators"],
   strict: true,
-  jsx: ts.JsxEmit.React,
+  jsx: "react",
   esModuleInterop: true,
   resolveJsonModule: true,
   types: [],
 };
 
 /** What the session's way of checking depends on. */
-const FIXED: ts.CompilerOptions = {
-  module: ts.ModuleKind.ESNext,
-  moduleResolution: ts.ModuleResolutionKind.Bundler,
-  moduleDetection: ts.ModuleDetectionKind.Force,
+export const FIXED_OPTIONS: TsconfigOptions = {
+  module: "esnext",
+  moduleResolution: "bundler",
+  moduleDetection: "force",
   customConditions: ["node"],
   allowImportingTsExtensions: true,
   allowArbitraryExtensions: true,
@@ -40,73 +42,38 @@ const FIXED: ts.CompilerOptions = {
   importHelpers: false,
 };
 
-const DROPPED = [
+/** `import x = require("y")` is refused in ES modules; a cell has `require`. */
+export const IMPORT_EQUALS = 1202;
+
+/** A session that uses tslab. */
+export const TSLAB_IMPORT = /\b(?:from|require\s*\(|import)\s*["']tslab["']/;
+
+/** Of a project's build: nothing to a session. */
+export const DROPPED_OPTIONS = [
   "rootDir",
   "rootDirs",
   "outDir",
   "outFile",
   "tsBuildInfoFile",
   "declarationDir",
-  "configFilePath",
 ];
 
-/** @param directory the notebook's folder. @returns the options, and what is wrong with the tsconfig, if anything. */
-export function sessionOptions(directory: string): {
-  options: ts.CompilerOptions;
-  configured: boolean;
-  problem?: string;
-} {
-  const file = join(directory, "tsconfig.json");
-  if (!ts.sys.fileExists(file)) return { options: { ...DEFAULTS, ...FIXED }, configured: false };
-  const { config, error } = ts.readConfigFile(file, ts.sys.readFile);
-  if (error) return { options: { ...DEFAULTS, ...FIXED }, configured: false, problem: text(error) };
-  // The files of the project are not the session's: only what cells import is read.
-  const parsed = ts.parseJsonConfigFileContent(
-    { ...config, files: [], include: undefined },
-    ts.sys,
-    directory,
-  );
-  const own = Object.fromEntries(Object.entries(parsed.options).filter(([name]) => !DROPPED.includes(name)));
-  const broken = parsed.errors.find((problem) => problem.code !== NO_FILES);
-  const options = { ...DEFAULTS, ...own, ...FIXED };
-  return { options, configured: true, ...(broken ? { problem: text(broken) } : {}) };
+/** Declarations that every cell sees: of the kernel's globals, and of Node. */
+export function ambientFiles(directory: string): string[] {
+  return [fileURLToPath(new URL("../worker/globals.d.ts", import.meta.url)), ...nodeTypes(directory)];
 }
 
-/** The names that classic JSX calls. */
-export function jsxNames(options: ts.CompilerOptions): string[] {
-  const factories = [
-    options.jsxFactory ?? "React.createElement",
-    options.jsxFragmentFactory ?? "React.Fragment",
-  ];
-  return [...new Set(factories.map((factory) => factory.split(".")[0]!))];
-}
+/** The declarations that stand for `tslab`. */
+export const TSLAB = fileURLToPath(new URL("../worker/tslab.d.ts", import.meta.url));
 
-/** The options that change what code does, as the transpiler and the loader of modules want them. */
-export function transpileSettings(options: ts.CompilerOptions): Omit<Settings, "problem"> {
-  const { jsxFactory, jsxFragmentFactory, jsxImportSource, experimentalDecorators, useDefineForClassFields } =
-    options;
-  const automatic = options.jsx === ts.JsxEmit.ReactJSX || options.jsx === ts.JsxEmit.ReactJSXDev;
-  const base = options.baseUrl ?? (options.pathsBasePath as string | undefined) ?? process.cwd();
-  const absolute = Object.entries(options.paths ?? {}).map(([pattern, targets]) => [
-    pattern,
-    targets.map((target) => resolve(base, target)),
-  ]);
-  return {
-    compilerOptions: {
-      jsx: automatic ? "react-jsx" : "react",
-      jsxFactory,
-      jsxFragmentFactory,
-      jsxImportSource,
-      experimentalDecorators,
-      useDefineForClassFields: useDefineForClassFields ?? true,
-    },
-    paths: Object.fromEntries(absolute) as Record<string, string[]>,
-  };
-}
-
-/** "The 'files' list in config file is empty." */
-const NO_FILES = 18002;
-
-function text(diagnostic: ts.Diagnostic): string {
-  return ts.flattenDiagnosticMessageText(diagnostic.messageText, "\n");
+/** `@types/node`: the notebook's own where it has one, else the kernel's, never both. */
+function nodeTypes(directory: string): string[] {
+  for (const from of [join(directory, "cell.js"), HERE]) {
+    try {
+      return [join(dirname(createRequire(from).resolve("@types/node/package.json")), "index.d.ts")];
+    } catch {
+      // Not there: try the next place.
+    }
+  }
+  return [];
 }

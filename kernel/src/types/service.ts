@@ -53,11 +53,8 @@ export interface Settings {
   problem?: string;
 }
 
-/**
- * What a cell is written in. `plain`: it has no syntax of TypeScript's, and is checked as what the session is for.
- * JavaScript is checked too, as TypeScript checks it: with JSDoc's types, and no complaint about types that are left out.
- */
-export type CellLanguage = "typescript" | "plain" | "javascript";
+/** JavaScript is checked too, as TypeScript checks it: with JSDoc's types, and no complaint about those that are left out. */
+export type CellLanguage = "typescript" | "javascript";
 
 export interface TypeService {
   /** The settings of the `tsconfig.json` beside the notebook. */

@@ -3,10 +3,6 @@ import { readFileSync } from "node:fs";
 
 const DECLARATIONS = /\.d\.wasm\.ts$/;
 
-export function wasmDeclarationFile(wasm: string): string {
-  return wasm.replace(/\.wasm$/, ".d.wasm.ts");
-}
-
 /** The module that a virtual file of declarations stands for. */
 export function wasmFile(file: string): string | undefined {
   return DECLARATIONS.test(file) ? file.replace(DECLARATIONS, ".wasm") : undefined;

@@ -100,7 +100,7 @@ function seedFor(y: Tensor, gradient: TensorLike | undefined): Tensor {
 }
 
 /** A handle that outlives the walk's scope. */
-function detached(g: Tensor): Tensor {
+export function detached(g: Tensor): Tensor {
   const own = (concrete(g) ?? g).retained();
   own.parts((part) => part.collectable());
   return own;

@@ -4,10 +4,12 @@
  * data: a tree whose leaves are its tensors. (Book, chapter 2: the Cell base class; Equinox: modules as pytrees.)
  */
 import { Variable } from "../autodiff/variable.js";
-import { formatShape } from "../core/shape.js";
+import { isFloat } from "../core/dtype.js";
 import { Tensor } from "../core/tensor.js";
 import { flatten, pathsOf, type TreeNode, treeFlatten } from "../core/tree.js";
+import { addHook, type BackwardHook, type ForwardHook, type ForwardPreHook } from "./hooks.js";
 import { assignState, snapshot } from "./state.js";
+import { summaryOf } from "./summary.js";
 
 /** True for what holds tensors: a module, a tensor, or an array or plain object that holds some. */
 function holdsTensors(value: unknown): boolean {
@@ -95,6 +97,39 @@ export abstract class Module implements TreeNode {
     return this.train(false);
   }
 
+  /** Switches gradients for this module's variables off (`freeze(false)`: on again): they stay as they are in training. */
+  freeze(on = true): this {
+    for (const [, variable] of this.namedVariables())
+      if (isFloat(variable.dtype)) variable.requiresGrad = !on;
+    return this;
+  }
+
+  /**
+   * Calls `hook` before each `forward`, with its arguments; what it returns, if it is an array, replaces them.
+   * @returns a function that takes the hook off again
+   */
+  registerForwardPreHook(hook: ForwardPreHook<this>): () => void {
+    return addHook(this, "before", hook as ForwardPreHook<Module>);
+  }
+
+  /**
+   * Calls `hook` after each `forward`, with its arguments and its result; what it returns, if not undefined, replaces the
+   * result.
+   * @returns a function that takes the hook off again
+   */
+  registerForwardHook(hook: ForwardHook<this>): () => void {
+    return addHook(this, "after", hook as ForwardHook<Module>);
+  }
+
+  /**
+   * Calls `hook` with the gradient of each tensor that `forward` returned, when a backward pass or `grad` reaches it; what
+   * it returns, if it is a tensor, replaces the gradient.
+   * @returns a function that takes the hook off again
+   */
+  registerBackwardHook(hook: BackwardHook<this>): () => void {
+    return addHook(this, "backward", hook as BackwardHook<Module>);
+  }
+
   zeroGrad(): void {
     for (const v of this.parameters()) v.zeroGrad();
   }
@@ -112,34 +147,11 @@ export abstract class Module implements TreeNode {
     assignState(this.namedVariables(), state, "loadStateDict");
   }
 
-  /** A table of the modules and their parameters. */
-  summary(): string {
-    const rows = this.namedModules().map(([path, module]) => {
-      const own = Object.entries(module).filter(
-        (entry): entry is [string, Variable] => entry[1] instanceof Variable,
-      );
-      const count = own.reduce((sum, [, v]) => sum + v.size, 0);
-      return [
-        path || "(model)",
-        module.constructor.name,
-        own.map(([name, v]) => `${name} ${formatShape(v.shape)}`).join(", "),
-        count ? count.toLocaleString("en-US") : "",
-      ];
-    });
-    const total = this.parameters().reduce((sum, v) => sum + v.size, 0);
-    const table = [["module", "type", "parameters", "count"], ...rows];
-    const width = [0, 1, 2, 3].map((i) => Math.max(...table.map((row) => row[i].length)));
-    const lines = table.map((row) =>
-      row
-        .map((cell, i) => (i === 3 ? cell.padStart(width[i]) : cell.padEnd(width[i])))
-        .join("  ")
-        .trimEnd(),
-    );
-    return [
-      lines[0],
-      "-".repeat(lines[0].length),
-      ...lines.slice(1),
-      `${total.toLocaleString("en-US")} trainable parameters`,
-    ].join("\n");
+  /**
+   * A table of the modules and their parameters; with an example input also the shapes that come out of each.
+   * @param inputs what `forward` takes; it runs once, in evaluation mode
+   */
+  summary(...inputs: readonly unknown[]): string {
+    return summaryOf(this, inputs);
   }
 }

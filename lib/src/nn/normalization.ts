@@ -7,6 +7,7 @@ import { formatShape, type Shape, sizeOf } from "../core/shape.js";
 import type { Tensor } from "../core/tensor.js";
 import { ones, zeros } from "../ops/create.js";
 import { tidy } from "../ops/tidy.js";
+import { checkSizes } from "./check.js";
 import { Module } from "./module.js";
 
 export interface NormOptions {
@@ -31,15 +32,8 @@ export class LayerNorm extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    const rank = this.shape.length;
-    if (x.ndim < rank || x.shape.slice(-rank).join() !== this.shape.join())
-      throw new ShapeError(
-        `LayerNorm: the last axes must be ${formatShape(this.shape)}, got ${formatShape(x.shape)}`,
-      );
-    const axes = this.shape.map((_, i) => i - rank);
-    const mean = x.mean(axes, true);
-    const scale = x.variance(axes, true).add(this.epsilon).sqrt();
-    return x.sub(mean).div(scale).mul(this.weight).add(this.bias);
+    const axes = lastAxes("LayerNorm", this.shape, x);
+    return standardized(x, axes, this.epsilon).mul(this.weight).add(this.bias);
   }
 }
 
@@ -112,6 +106,82 @@ export class BatchNorm extends Module {
     if (variableHost()) both();
     else tidy(both);
   }
+}
+
+/** Normalizes each of `groups` groups of channels (axis 1) of each example (Wu & He 2018). x: (n, channels, …). */
+export class GroupNorm extends Module {
+  readonly epsilon: number;
+  weight: Variable;
+  bias: Variable;
+
+  constructor(
+    readonly groups: number,
+    readonly channels: number,
+    { epsilon = 1e-5, dtype }: NormOptions = {},
+  ) {
+    super();
+    checkSizes(new.target.name, { groups, channels });
+    if (channels % groups !== 0)
+      throw new ValueError(
+        `${new.target.name}: ${channels} channels cannot be divided into ${groups} groups`,
+      );
+    this.epsilon = epsilon;
+    this.weight = new Variable(ones([channels], { dtype }), { name: "weight" });
+    this.bias = new Variable(zeros([channels], { dtype }), { name: "bias" });
+  }
+
+  override forward(x: Tensor): Tensor {
+    const { channels, groups } = this;
+    if (x.ndim < 2 || x.shape[1] !== channels)
+      throw new ShapeError(
+        `${this.constructor.name}: (n, ${channels}, …) wanted, got ${formatShape(x.shape)}`,
+      );
+    const column = [channels, ...x.shape.slice(2).map(() => 1)];
+    const y = standardized(x.reshape([x.shape[0], groups, -1]), [2], this.epsilon).reshape(x.shape);
+    return y.mul(this.weight.reshape(column)).add(this.bias.reshape(column));
+  }
+}
+
+/** Normalizes each channel of each example: GroupNorm with a group per channel (Ulyanov et al. 2016). */
+export class InstanceNorm extends GroupNorm {
+  constructor(channels: number, options: NormOptions = {}) {
+    super(channels, channels, options);
+  }
+}
+
+/** Divides each example by its root mean square over the last axes, and scales it (Zhang & Sennrich 2019). */
+export class RMSNorm extends Module {
+  readonly shape: Shape;
+  readonly epsilon: number;
+  weight: Variable;
+
+  constructor(shape: number | Shape, { epsilon = 1e-5, dtype }: NormOptions = {}) {
+    super();
+    this.shape = typeof shape === "number" ? [shape] : shape;
+    this.epsilon = epsilon;
+    this.weight = new Variable(ones(this.shape, { dtype }), { name: "weight" });
+  }
+
+  override forward(x: Tensor): Tensor {
+    const axes = lastAxes("RMSNorm", this.shape, x);
+    return x.div(x.square().mean(axes, true).add(this.epsilon).sqrt()).mul(this.weight);
+  }
+}
+
+/** (x − mean)/√(variance + ε) over `axes`. */
+function standardized(x: Tensor, axes: readonly number[], epsilon: number): Tensor {
+  const centred = x.sub(x.mean(axes, true));
+  return centred.div(centred.square().mean(axes, true).add(epsilon).sqrt());
+}
+
+/** The axes that a layer of this shape normalizes. @throws ShapeError if x does not end in it. */
+function lastAxes(layer: string, shape: Shape, x: Tensor): number[] {
+  const rank = shape.length;
+  if (x.ndim < rank || x.shape.slice(-rank).join() !== shape.join())
+    throw new ShapeError(
+      `${layer}: the last axes must be ${formatShape(shape)}, got ${formatShape(x.shape)}`,
+    );
+  return shape.map((_, i) => i - rank);
 }
 
 /** The value under the transformations that differentiate: statistics are not part of what they see. */

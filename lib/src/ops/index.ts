@@ -2,6 +2,7 @@
 export * from "./activation.js";
 export * from "./arithmetic.js";
 export * from "./arrange.js";
+export * from "./attention.js";
 export * from "./binary.js";
 export * from "./bitwise.js";
 export * from "./comparison.js";

@@ -1,5 +1,22 @@
-/** Optimizers and schedules. */
-export { Optimizer, type OptimizerOptions, type OptimizerState, type Schedule } from "./optimizer.js";
+/** Optimizers, schedules, gradient clipping. */
+export {
+  Adadelta,
+  type AdadeltaOptions,
+  Adamax,
+  type AdamaxOptions,
+  Lion,
+  type LionOptions,
+} from "./adaptive.js";
+export { clipByGlobalNorm, clipByValue, clipGradNorm, globalNorm } from "./clip.js";
+export { LAMB, type LAMBOptions } from "./lamb.js";
+export {
+  Optimizer,
+  type OptimizerOptions,
+  type OptimizerState,
+  type RuleInput,
+  type RuleOutput,
+  type Schedule,
+} from "./optimizer.js";
 export {
   AdaGrad,
   type AdaGradOptions,
@@ -11,4 +28,15 @@ export {
   SGD,
   type SGDOptions,
 } from "./rules.js";
-export { constant, cosine, exponentialDecay, linear, stepDecay, warmup } from "./schedules.js";
+export {
+  constant,
+  cosine,
+  cosineRestarts,
+  exponentialDecay,
+  linear,
+  oneCycle,
+  piecewise,
+  polynomial,
+  stepDecay,
+  warmup,
+} from "./schedules.js";

@@ -17,11 +17,27 @@ describe("optimizers", () => {
       /decay is at least 0 and below 1, got NaN/,
     );
     expect(() => new optim.AdaGrad([w], { lr: 1, epsilon: -1 })).toThrow(/epsilon/);
+    expect(() => new optim.Adadelta([w], { decay: 1 })).toThrow(
+      /Adadelta: decay is at least 0 and below 1, got 1/,
+    );
+    expect(() => new optim.Adamax([w], { lr: 1, beta1: -1 })).toThrow(/Adamax: beta1/);
+    expect(() => new optim.LAMB([w], { lr: 1, epsilon: -1 })).toThrow(/LAMB: epsilon/);
+    expect(() => new optim.Lion([w], { lr: 1, weightDecay: -1 })).toThrow(/Lion: weightDecay/);
+    expect(() => optim.piecewise([5, 5], [1, 2, 3])).toThrow(/piecewise: 2 rising starts and 3 rates wanted/);
+    expect(() => optim.cosineRestarts(1, 5, { factor: 1.5 })).toThrow(/cosineRestarts \(factor\)/);
+    expect(() => optim.oneCycle(1, 10, { rising: 1 })).toThrow(/rising part is between 0 and 1, got 1/);
     expect(() => new optim.SGD([w], { lr: () => Number.NaN })).toThrow(
       /SGD: the schedule gives the rate NaN for step 0/,
     );
     expect(() => optim.cosine(0.1, 0)).toThrow(/cosine: the number of steps is a whole number from 1, got 0/);
     expect(() => optim.warmup(2.5, optim.constant(1))).toThrow(/warmup/);
+  });
+
+  it("LAMB starts a parameter that is 0 by Adam's own step", () => {
+    const [lamb, adam] = [new Variable([0, 0]), new Variable([0, 0])];
+    new optim.LAMB([lamb], { lr: 0.1 }).step([tensor([2, -1])]);
+    new optim.Adam([adam], { lr: 0.1, epsilon: 1e-6 }).step([tensor([2, -1])]);
+    expect(lamb.sub(adam).abs().max().item()).toBeLessThan(1e-6);
   });
 
   it("name gradients that do not match", () => {

@@ -7,12 +7,13 @@ type Point = Record<"w" | "b", Values>;
 
 const expected = expectedFile<{
   trajectories: {
-    name: "SGD" | "Adam" | "AdamW" | "RMSProp" | "AdaGrad";
+    name: "SGD" | "Adam" | "AdamW" | "RMSProp" | "AdaGrad" | "Adadelta" | "Adamax" | "LAMB" | "Lion";
     options: { lr: number };
     start: Point;
     path: Point[];
   }[];
   schedules: { name: string; args: number[]; rates: number[] }[];
+  clips: { limit: number; gradients: Values[]; norm: number; clipped: Values[] }[];
 }>("optim.json");
 
 /** A badly scaled quadratic with a term that couples both parameters. */
@@ -67,6 +68,7 @@ describe("optimizers", () => {
 
 describe("schedules", () => {
   const { constant, cosine, exponentialDecay, linear, stepDecay, warmup } = optim;
+  const { cosineRestarts, oneCycle, piecewise, polynomial } = optim;
   const make: Record<string, (...args: number[]) => (step: number) => number> = {
     constant,
     stepDecay: (rate, every, factor) => stepDecay(rate, every, factor),
@@ -74,6 +76,11 @@ describe("schedules", () => {
     linear: (from, to, steps) => linear(from, to, steps),
     cosine: (rate, steps, least) => cosine(rate, steps, least),
     warmup: (steps) => warmup(steps, cosine(0.4, 25)),
+    piecewise: (rate) => piecewise([6, 15], [rate, rate / 10, rate / 100]),
+    polynomial: (rate, steps, power) => polynomial(rate, steps, { power }),
+    cosineRestarts: (rate, steps, factor, least) => cosineRestarts(rate, steps, { factor, least }),
+    oneCycle: (rate, steps, rising, divide, divideLast) =>
+      oneCycle(rate, steps, { rising, divide, divideLast }),
   };
 
   it.each(expected.schedules)("$name", ({ name, args, rates }) => {
@@ -89,5 +96,40 @@ describe("schedules", () => {
       return w.value.item();
     });
     expect(seen).toEqual([1, 2, 2.5, 3, 3.25]);
+  });
+});
+
+describe("clipping", () => {
+  it.each(expected.clips)("to the length $limit", ({ limit, gradients, norm, clipped }) => {
+    const found = optim.clipByGlobalNorm(
+      gradients.map((g) => read(g)),
+      limit,
+    );
+    expect(found.norm.item()).toBeCloseTo(norm, 12);
+    found.gradients.forEach((g, i) => {
+      expectClose(g, clipped[i]);
+    });
+    const captured = toStatic((g: Tensor[]) => optim.clipByGlobalNorm(g, limit).gradients);
+    captured(gradients.map((g) => read(g))).forEach((g, i) => {
+      expectClose(g, clipped[i]);
+    });
+    const variables = gradients.map((g) => new Variable(read(g).mul(0)));
+    variables
+      .map((v, i) => v.mul(read(gradients[i])).sum())
+      .reduce((a, b) => a.add(b))
+      .backward();
+    expect(optim.clipGradNorm({ variables }, limit)).toBeCloseTo(norm, 12);
+    variables.forEach((v, i) => {
+      expectClose(v.grad, clipped[i]);
+    });
+  });
+
+  it("checks its limits, and takes variables without a gradient for what they are", () => {
+    expect(() => optim.clipByGlobalNorm([tensor([1])], 0)).toThrow(
+      /clipByGlobalNorm: the limit is above 0, got 0/,
+    );
+    expect(() => optim.clipByValue([tensor([1])], Number.NaN)).toThrow(/clipByValue/);
+    expect(() => optim.clipGradNorm([], -1)).toThrow(/clipGradNorm/);
+    expect(optim.clipGradNorm([new Variable([1])], 1)).toBe(0);
   });
 });

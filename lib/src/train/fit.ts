@@ -9,6 +9,7 @@ import type { Tensor } from "../core/tensor.js";
 import { toStatic } from "../graph/static.js";
 import type { Module } from "../nn/module.js";
 import { tidy } from "../ops/tidy.js";
+import { clipByGlobalNorm } from "../optim/clip.js";
 import type { Optimizer } from "../optim/optimizer.js";
 import { type MimeBundle, newDisplayId, publisher } from "../viz/bundle.js";
 import { ProgressBar } from "../viz/progress.js";
@@ -60,6 +61,8 @@ export interface FitOptions {
   readonly history?: History;
   /** Captures the whole training step (forward, backward, update) and runs it as a graph: see `toStatic`. Default false. */
   readonly static?: boolean;
+  /** Gradients that are longer than this, taken together, are scaled down to it: see `optim.clipByGlobalNorm`. */
+  readonly clipNorm?: number;
   /** Draws a progress bar and, in notebooks, the loss. Default true. */
   readonly progress?: boolean;
 }
@@ -145,7 +148,9 @@ export async function fit(
   return history;
 }
 
-function checkOptions({ epochs = 1, metrics = {}, validation }: FitOptions): void {
+function checkOptions({ epochs = 1, metrics = {}, validation, clipNorm }: FitOptions): void {
+  if (clipNorm !== undefined && !(clipNorm > 0))
+    throw new ValueError(`fit: clipNorm is above 0, got ${clipNorm}`);
   if (!Number.isInteger(epochs) || epochs < 0)
     throw new ValueError(`fit: the number of epochs is a whole number from 0, got ${epochs}`);
   if (Object.keys(metrics).length > 0 && !validation)
@@ -160,7 +165,7 @@ function countOf(data: Iterable<Batch> & { readonly size?: number }): number {
 /** One step: loss, gradients, update. Returns the loss. */
 function trainingStep(
   model: Model,
-  { loss, optimizer, static: captured }: FitOptions,
+  { loss, optimizer, clipNorm, static: captured }: FitOptions,
   history: History,
 ): (x: Tensor, y: Tensor) => Tensor {
   const gradient = valueAndGrad((m: Model, x: Tensor, y: Tensor) => loss(m.forward(x), y));
@@ -174,7 +179,7 @@ function trainingStep(
   const eager = (x: Tensor, y: Tensor): Tensor => {
     const [value, grads] = gradient(model, x, y);
     if (value.trace === null) checkFinite(value); // a graph that is being captured has no number yet
-    optimizer.step(grads);
+    optimizer.step(clipNorm === undefined ? grads : clipByGlobalNorm(grads, clipNorm).gradients);
     return value;
   };
   return captured

@@ -1,4 +1,5 @@
 /** What happened during training. */
+import { ValueError } from "../core/errors.js";
 import { displaySymbol, type MimeBundle } from "../viz/bundle.js";
 import { curveSvg } from "../viz/curve.js";
 import { Figure, layoutOf, type PlotTrace } from "../viz/plot.js";
@@ -16,6 +17,32 @@ export class History {
 
   constructor(metricNames: readonly string[] = []) {
     this.metrics = Object.fromEntries(metricNames.map((name) => [name, []]));
+  }
+
+  /** A history that was written by `JSON.stringify`. @throws Error if it is something else. */
+  static fromJSON(written: unknown): History {
+    const { loss, metrics, epochEnds } = (written ?? {}) as Partial<History>;
+    const numbers = (x: unknown): x is number[] =>
+      Array.isArray(x) && x.every((v) => v === null || typeof v === "number");
+    if (
+      !numbers(loss) ||
+      !numbers(epochEnds) ||
+      typeof metrics !== "object" ||
+      !Object.values(metrics).every(numbers)
+    )
+      throw new Error("loss, metrics and epochEnds wanted");
+    const history = new History();
+    history.continueFrom({ loss, metrics, epochEnds });
+    return history;
+  }
+
+  /** Takes over what another history holds, in front of all that is added from now on. @throws ValueError if this one is not empty. */
+  continueFrom({ loss, metrics, epochEnds }: Pick<History, "loss" | "metrics" | "epochEnds">): void {
+    if (this.loss.length > 0) throw new ValueError("History.continueFrom: this history has steps already");
+    const plain = (values: readonly number[]): number[] => values.map((v) => v ?? Number.NaN); // JSON has no NaN
+    for (const value of plain(loss)) this.loss.push(value);
+    for (const end of epochEnds) this.epochEnds.push(end);
+    for (const [name, values] of Object.entries(metrics)) this.metrics[name] = plain(values);
   }
 
   addStep(loss: number): void {

@@ -1,5 +1,12 @@
 /** Training: the loop, its history, metrics. */
 export {
+  type CheckpointOptions,
+  checkpoints,
+  type EarlyStoppingOptions,
+  earlyStopping,
+} from "./callbacks.js";
+export { loadCheckpoint, saveCheckpoint, type Training } from "./checkpoint.js";
+export {
   type Batch,
   type Callback,
   evaluate,

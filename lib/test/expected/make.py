@@ -1,11 +1,19 @@
 """Layers, losses, optimizers, schedules and sparse products as PyTorch computes them in float64: what the tests of nn,
 optim and ops/sparse compare with.
 
-Made once with PyTorch 2.13 on the CPU:  python lib/test/expected/make.py   (writes nn.json and optim.json beside itself)
+LAMB and Lion, which PyTorch lacks, are optax's.
+
+Made once with PyTorch 2.14 and optax 0.2 on the CPU:  python lib/test/expected/make.py   (writes nn.json and optim.json beside itself)
 """
 import json
+import os
 from pathlib import Path
 
+os.environ["JAX_ENABLE_X64"] = "1"
+
+import jax
+import jax.numpy as jnp
+import optax
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -180,6 +188,37 @@ def trajectory(name, options, make):
     return {"name": name, "options": options, "start": start, "path": path}
 
 
+def optax_trajectory(name, options, rule):
+    """The same steps, by optax."""
+    torch.manual_seed(3)
+    w, b = rounded(2, 3), rounded(3)
+    start = {"w": write(w), "b": write(b)}
+    scale = jnp.array([[1.0, 10.0, 0.1], [0.5, 3.0, 2.0]])
+
+    def of(p):
+        return ((p["w"] - 0.3) ** 2 * scale).sum() + (p["b"] ** 2).sum() * 0.5 + (p["w"].sum(0) * p["b"]).sum() * 0.2
+
+    p = {"w": jnp.array(w.numpy()), "b": jnp.array(b.numpy())}
+    state = rule.init(p)
+    path = []
+    for _ in range(STEPS):
+        updates, state = rule.update(jax.grad(of)(p), state, p)
+        p = optax.apply_updates(p, updates)
+        path.append({k: write(torch.tensor(v.tolist())) for k, v in p.items()})
+    return {"name": name, "options": options, "start": start, "path": path}
+
+
+def clipped(limit, *shapes):
+    """Gradients, their length, and what clip_grad_norm_ makes of them."""
+    gradients = [rounded(*shape) for shape in shapes]
+    parameters = [torch.zeros(shape, requires_grad=True) for shape in shapes]
+    for p, g in zip(parameters, gradients):
+        p.grad = g.clone()
+    norm = torch.nn.utils.clip_grad_norm_(parameters, limit)
+    return {"limit": limit, "gradients": [write(g) for g in gradients], "norm": norm.item(),
+            "clipped": [write(p.grad) for p in parameters]}
+
+
 O = torch.optim
 OPTIMIZERS = [
     ("SGD", {"lr": 0.02}, lambda p: O.SGD(p, 0.02)),
@@ -201,6 +240,20 @@ OPTIMIZERS = [
     ("AdaGrad", {"lr": 0.2}, lambda p: O.Adagrad(p, 0.2)),
     ("AdaGrad", {"lr": 0.2, "epsilon": 0.01, "weightDecay": 0.1},
      lambda p: O.Adagrad(p, 0.2, eps=0.01, weight_decay=0.1)),
+    ("Adadelta", {}, lambda p: O.Adadelta(p)),
+    ("Adadelta", {"lr": 0.7, "decay": 0.8, "epsilon": 1e-3, "weightDecay": 0.1},
+     lambda p: O.Adadelta(p, 0.7, rho=0.8, eps=1e-3, weight_decay=0.1)),
+    ("Adamax", {"lr": 0.1}, lambda p: O.Adamax(p, 0.1)),
+    ("Adamax", {"lr": 0.1, "beta1": 0.8, "beta2": 0.9, "epsilon": 0.01, "weightDecay": 0.1},
+     lambda p: O.Adamax(p, 0.1, betas=(0.8, 0.9), eps=0.01, weight_decay=0.1)),
+]
+OPTAX = [
+    ("LAMB", {"lr": 0.1}, optax.lamb(0.1)),
+    ("LAMB", {"lr": 0.05, "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-3, "weightDecay": 0.1},
+     optax.lamb(0.05, b1=0.8, b2=0.95, eps=1e-3, weight_decay=0.1)),
+    ("Lion", {"lr": 0.03}, optax.lion(0.03, weight_decay=0.0)),
+    ("Lion", {"lr": 0.03, "beta1": 0.8, "beta2": 0.95, "weightDecay": 0.1},
+     optax.lion(0.03, b1=0.8, b2=0.95, weight_decay=0.1)),
 ]
 
 
@@ -224,11 +277,18 @@ SCHEDULES = [
     rates("cosine", [0.4, 30, 0.05], lambda o: S.CosineAnnealingLR(o, 30, 0.05)),
     rates("warmup", [5], lambda o: S.SequentialLR(
         o, [S.LinearLR(o, 0.2, 1.0, total_iters=4), S.CosineAnnealingLR(o, 25, 0.0)], [5])),
+    rates("piecewise", [0.4], lambda o: S.MultiStepLR(o, [6, 15], 0.1)),
+    rates("polynomial", [0.4, 20, 2], lambda o: S.PolynomialLR(o, 20, 2.0)),
+    rates("cosineRestarts", [0.4, 6, 2, 0.05], lambda o: S.CosineAnnealingWarmRestarts(o, 6, 2, 0.05)),
+    rates("oneCycle", [0.4, 30], lambda o: S.OneCycleLR(o, 0.4, 30, cycle_momentum=False)),
+    rates("oneCycle", [0.4, 30, 0.5, 10, 100], lambda o: S.OneCycleLR(
+        o, 0.4, 30, pct_start=0.5, div_factor=10, final_div_factor=100, cycle_momentum=False)),
 ]
 OPTIM = {
     "made by": f"PyTorch {torch.__version__}",
-    "trajectories": [trajectory(*case) for case in OPTIMIZERS],
+    "trajectories": [trajectory(*case) for case in OPTIMIZERS] + [optax_trajectory(*case) for case in OPTAX],
     "schedules": SCHEDULES,
+    "clips": [clipped(1.0, (3,), (2, 2)), clipped(100.0, (3,), (2, 2)), clipped(0.3, (4,))],
 }
 
 for file, content in {"nn.json": NN, "optim.json": OPTIM}.items():

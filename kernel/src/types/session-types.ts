@@ -1,0 +1,125 @@
+/**
+ * The kernel's type service: cells are checked by TypeScript 7's native process, completed and inspected by TypeScript 6's
+ * language service on a thread. Where there is no native checker, or it fails, the thread checks too.
+ */
+import { TypeThread } from "./client.js";
+import type { NativeChecker } from "./native-checker.js";
+import { TSLAB_IMPORT } from "./options.js";
+import type {
+  CellLanguage,
+  CheckResult,
+  Completeness,
+  Completions,
+  Inspection,
+  Settings,
+  TypeService,
+} from "./service.js";
+
+/** The language service loads when the first cells had the processor to themselves. */
+const THREAD_WARMS_AFTER_MS = 1_500;
+const MAYBE_JSX = /<\/|\/>/;
+/** A check that takes longer will never end. */
+const GIVE_UP_AFTER_MS = 60_000;
+
+export class SessionTypes implements TypeService {
+  private readonly thread: TypeThread;
+  private native: Promise<NativeChecker | undefined> | undefined;
+  /** The session has cells in JavaScript, in JSX or for tslab, which the native checker cannot be given: the thread checks. */
+  private special = false;
+
+  constructor(
+    private readonly directory: string,
+    private readonly log: (line: string) => void,
+  ) {
+    this.thread = new TypeThread(directory, log);
+  }
+
+  /** Loads checker and language service ahead of their first use. */
+  warm(): void {
+    void this.checker().then((native) => native?.check("const warm = [1].map((x) => x);").catch(() => {}));
+    setTimeout(() => this.thread.warm(), THREAD_WARMS_AFTER_MS).unref();
+  }
+
+  settings(): Promise<Settings> {
+    return this.thread.settings();
+  }
+
+  async check(cell: string, text: string, language?: CellLanguage): Promise<CheckResult> {
+    if (language === "javascript" || TSLAB_IMPORT.test(text)) this.special = true;
+    const native = this.special ? undefined : await this.checker();
+    if (!native) return this.thread.check(cell, text, language);
+    try {
+      const found = await answered(native.check(text));
+      if (!MAYBE_JSX.test(text) || !found.problems.some(({ syntax }) => syntax)) return found;
+      const other = await this.thread.check(cell, text);
+      this.special = !other.problems.some(({ syntax }) => syntax);
+      return other;
+    } catch (error) {
+      this.giveUp(error);
+      return this.thread.check(cell, text);
+    }
+  }
+
+  commit(cell: string, text: string, language?: CellLanguage): void {
+    this.thread.commit(cell, text, language);
+    if (TSLAB_IMPORT.test(text)) this.special = true;
+    if (this.special) return;
+    void this.checker().then((native) => native?.commit(text).catch((error) => this.giveUp(error)));
+  }
+
+  complete(text: string, offset: number): Promise<Completions> {
+    return this.thread.complete(text, offset);
+  }
+
+  inspect(text: string, offset: number): Promise<Inspection | undefined> {
+    return this.thread.inspect(text, offset);
+  }
+
+  isComplete(text: string): Promise<Completeness> {
+    return this.thread.isComplete(text);
+  }
+
+  packagesChanged(): void {
+    this.thread.packagesChanged();
+    void this.native?.then((native) => native?.packagesChanged());
+  }
+
+  reset(): void {
+    this.special = false;
+    this.thread.reset();
+    void this.native?.then((native) => native?.reset().catch((error) => this.giveUp(error)));
+  }
+
+  async close(): Promise<void> {
+    await (await this.native)?.close();
+    await this.thread.close();
+  }
+
+  private checker(): Promise<NativeChecker | undefined> {
+    this.native ??= import("./native-checker.js")
+      .then(({ NativeChecker }) => NativeChecker.open(this.directory))
+      .catch((error: unknown) => {
+        this.log(`cells are checked by TypeScript 6, since TypeScript 7 does not start: ${String(error)}`);
+        return undefined;
+      });
+    return this.native;
+  }
+
+  /** From now on the thread checks: it knows the session too. */
+  private giveUp(error: unknown): void {
+    this.log(`TypeScript 7 failed, cells are checked by TypeScript 6 from now on: ${String(error)}`);
+    void this.native?.then((native) => native?.close().catch(() => {}));
+    this.native = Promise.resolve(undefined);
+  }
+}
+
+function answered<T>(call: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`no answer within ${GIVE_UP_AFTER_MS / 1000} s`)),
+      GIVE_UP_AFTER_MS,
+    );
+  });
+  return Promise.race([call, late]).finally(() => clearTimeout(timer));
+}
