@@ -83,6 +83,29 @@ declare global { namespace JSX { interface IntrinsicElements { p: { id?: string 
   });
 
   it.each([
+    ["enum After { B = 5 }", "After.B", "5"],
+    ["namespace After { export const inner = 6 }", "After.inner", "6"],
+    ["export enum After { C = 7 }", "[After.C, Object.keys(After).length]", "[ 7, 2 ]"],
+    [
+      "namespace After { export const a = 1 }\nnamespace After { export const b = a + 1 }",
+      "[After.a, After.b]",
+      "[ 1, 2 ]",
+    ],
+    [
+      "function After() { return 8 }\nnamespace After { export const c = 9 }",
+      "[After(), After.c]",
+      "[ 8, 9 ]",
+    ],
+    ["enum After { D = 1 }\nenum After { E = 2 }", "[After.D, After.E]", "[ 1, 2 ]"],
+  ])("%j adds to nothing that an earlier cell left", async (declare, show, expected) => {
+    for (const before of ["let After = 1;", "enum After { Old }", "const After = Object.freeze({});"]) {
+      await run(before);
+      expect((await run(declare)).reply.status).toBe("ok");
+      expect(text(await run(show))).toBe(expected);
+    }
+  });
+
+  it.each([
     ['import fs = require("node:fs");\nfs.existsSync("/")', "true"],
     [
       "abstract class Base { constructor(readonly tag = 'base') {} }\nclass Own extends Base {}\nnew Own().tag",

@@ -200,7 +200,8 @@ class Rewriter {
 }
 
 /** The name that a lowered enum, `var N = (…)(N || {})`, or namespace, `(…)(N || (N = {}))`, adds to. */
-function mergedNames(statement: Program["body"][number]): string[] {
+function mergedNames(node: Program["body"][number]): string[] {
+  const statement = node.type === "ExportNamedDeclaration" && node.declaration ? node.declaration : node;
   const calls =
     statement.type === "ExpressionStatement"
       ? [statement.expression]

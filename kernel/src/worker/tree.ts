@@ -120,9 +120,19 @@ function leaf(value: unknown): string {
   return line.length > MAX_LEAF ? `${line.slice(0, MAX_LEAF)}… truncated` : line;
 }
 
+const MAX_PREVIEW = 60;
+
+/** What a closed line tells of its inside. */
+function preview({ children }: Node): string {
+  const text = children.map(({ label, text: value }) => [label, value].filter(Boolean).join(" ")).join(", ");
+  const cut = text.length > MAX_PREVIEW ? `${text.slice(0, MAX_PREVIEW)}…` : text;
+  return ` <span style="opacity:.5">${escapeHtml(cut)}</span>`;
+}
+
 function markupOf(node: Node, all: boolean, open = all): string {
   const label = node.label ? `<span style="opacity:.7">${escapeHtml(node.label)}</span> ` : "";
-  const line = `${label}${escapeHtml(node.text)}`;
+  const closed = node.children.length > 0 && !open;
+  const line = `${label}${escapeHtml(node.text)}${closed ? preview(node) : ""}`;
   if (node.children.length === 0) return `<div style="padding-left:1.1em">${line}</div>`;
   const inside = node.children.map((child) => markupOf(child, all)).join("");
   return `<details${open ? " open" : ""}><summary>${line}</summary><div style="padding-left:1.1em">${inside}</div></details>`;
