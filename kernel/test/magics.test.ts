@@ -211,6 +211,7 @@ describe("%cd, %env, %load, %typecheck, %%js, %install", () => {
     expect((await run("const loose2: number = 'x';")).reply.status).toBe("ok");
     expect((await run("%typecheck")).stdout).toBe("The type check is off.\n");
     expect((await run("%typecheck on\nconst loose3: number = 'x';")).reply.ename).toBe("TypeScriptError");
+    expect((await run("%env HOME\n// @ts-nocheck\nconst loose4: number = 'x';")).reply.status).toBe("ok");
     expect((await run("%typecheck perhaps")).reply.evalue).toContain('takes on or off, found "perhaps"');
   });
 

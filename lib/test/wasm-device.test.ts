@@ -156,25 +156,13 @@ describe("elementwise ops at special values and over wide ranges", () => {
     });
   }
 
-  for (const name of [
-    "add",
-    "sub",
-    "mul",
-    "div",
-    "maximum",
-    "minimum",
-    "less",
-    "equal",
-    "pow",
-    "remainder",
-  ]) {
+  for (const name of ["add", "sub", "mul", "div", "maximum", "minimum", "less", "equal", "pow"]) {
     it(`${name} of all pairs`, () => {
       const op = getOp(name);
       for (const dtype of ["float32", "float64"] as const) {
-        const values = name === "remainder" ? SPECIAL.filter((x) => Math.abs(x) < 100) : SPECIAL;
-        const n = values.length;
-        const a = arranged(values, [n, 1], dtype, "contiguous");
-        const b = arranged(values, [n], dtype, "contiguous");
+        const n = SPECIAL.length;
+        const a = arranged(SPECIAL, [n, 1], dtype, "contiguous");
+        const b = arranged(SPECIAL, [n], dtype, "contiguous");
         check(op, [a, b], {}, dtype);
       }
     });

@@ -13,12 +13,12 @@ import {
 } from "../compile/cell.js";
 import { type CellText, readCell } from "../compile/magics.js";
 import type { ErrorReport, ExpressionResult, ToHost } from "../link/messages.js";
-import { UsageError } from "../magics/magic.js";
 import type { Json } from "../protocol/message.js";
 import type { CellLanguage, CheckResult, Settings, TypeService } from "../types/service.js";
 import type { Comms } from "./comms.js";
 import { booleanField, type Request, stringField } from "./context.js";
 import type { History } from "./history.js";
+import { isEmptyText, runHostMagics } from "./host-magics.js";
 import { problemsReport, syntaxReport } from "./problems.js";
 import { type InterruptOutcome, WorkerProcess } from "./worker-process.js";
 
@@ -227,13 +227,22 @@ export class Executor {
     const { text } = cell;
     await this.readSettings(running.request);
     let language: CellLanguage = "typescript";
-    const refused = await this.hostMagics(running, cell, code, name, () => {
-      language = "javascript";
-    });
+    const magics = {
+      print: (printed: string) => this.stream(running.request, "stdout", printed),
+      reset: () => this.reset(),
+      setTypeCheck: (on: boolean) => {
+        this.typeCheck = on;
+      },
+      typeCheck: () => this.typeCheck,
+      javascript: () => {
+        language = "javascript";
+      },
+    };
+    const refused = await runHostMagics(cell, magics, code, name);
     if (refused) return { error: refused, expressions: {} };
     // What is not to be checked does not wait for the checker either; only a syntax error is better told by it.
-    const unchecked = isUnchecked(code);
-    const evident = cell.code === text ? isEvident(text) : isEmpty(text);
+    const unchecked = isUnchecked(text);
+    const evident = cell.code === text ? isEvident(text) : isEmptyText(text);
     const checks = this.typeCheck && !evident;
     const early = checks && !unchecked ? this.check(name, text, language) : undefined; // while the transpiler works
     const compiled = await compileCell(cell.code, this.shadowed).catch((error: unknown) => error as Error);
@@ -249,34 +258,6 @@ export class Executor {
     for (const declared of compiled.names) this.declared.add(declared);
     for (const shadow of compiled.shadows) this.shadowed.add(shadow);
     return this.runInWorker(running, name, code, { ...compiled, inserted: cell.inserted }, silent);
-  }
-
-  /** Runs the magics that are the host's. @returns what is wrong with one. */
-  private async hostMagics(
-    running: Running,
-    cell: CellText,
-    source: string,
-    name: string,
-    javascript: () => void,
-  ): Promise<ErrorReport | undefined> {
-    for (const { magic, args, line } of cell.host) {
-      try {
-        await magic.host!({
-          args,
-          print: (text) => this.stream(running.request, "stdout", text),
-          reset: () => this.reset(),
-          setTypeCheck: (on) => {
-            this.typeCheck = on;
-          },
-          typeCheck: () => this.typeCheck,
-          javascript,
-        });
-      } catch (error) {
-        if (!(error instanceof UsageError)) throw error;
-        return syntaxReport({ name: error.name, message: error.message, line, column: 1 }, source, name);
-      }
-    }
-    return undefined;
   }
 
   /** A fresh worker, as if no cell had run. */
@@ -458,11 +439,6 @@ export class Executor {
     if (running) running.finish({ type: "done", run: running.run, error: report, expressions: {} });
     else this.stream(this.last, "stderr", `${report.traceback.join("\n")}\n`);
   }
-}
-
-/** Nothing but magics and comments. */
-function isEmpty(text: string): boolean {
-  return text.split("\n").every((line) => /^\s*(\/\/.*)?$/.test(line));
 }
 
 /** `// @ts-nocheck` before the first statement turns type errors off, as in a file. */

@@ -28,7 +28,9 @@ export class GraphBuilder {
     const seen = this.interned.get(key);
     if (seen) return seen;
     const value = this.value(data, name);
-    this.constants.push({ value, data: data.retained() });
+    const own = data.retained();
+    own.collectable(); // it goes with the graph
+    this.constants.push({ value, data: own });
     this.interned.set(key, value);
     return value;
   }

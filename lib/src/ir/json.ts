@@ -80,7 +80,9 @@ export function freeze(graph: Graph): Graph {
       throw new IRError(
         `graph ${graph.name}: it captured a ${formatType(tensor)} of a running transformation, which has no value to store`,
       );
-    return { value: graph.params[first + i], data: data.retained() };
+    const own = data.retained();
+    own.collectable(); // it goes with the graph
+    return { value: graph.params[first + i], data: own };
   });
   return graph.with({
     params: graph.params.slice(0, first),

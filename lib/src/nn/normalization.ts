@@ -6,6 +6,7 @@ import { ShapeError, ValueError } from "../core/errors.js";
 import { formatShape, type Shape, sizeOf } from "../core/shape.js";
 import type { Tensor } from "../core/tensor.js";
 import { ones, zeros } from "../ops/create.js";
+import { batchNorm, groupNorm, layerNorm, rmsNorm } from "../ops/normalization.js";
 import { tidy } from "../ops/tidy.js";
 import { checkSizes } from "./check.js";
 import { Module } from "./module.js";
@@ -33,7 +34,7 @@ export class LayerNorm extends Module {
 
   override forward(x: Tensor): Tensor {
     const axes = lastAxes("LayerNorm", this.shape, x);
-    return standardized(x, axes, this.epsilon).mul(this.weight).add(this.bias);
+    return layerNorm(x, axes, this);
   }
 }
 
@@ -72,32 +73,28 @@ export class BatchNorm extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    const { channels, epsilon } = this;
+    const { channels } = this;
     if (x.ndim < 2 || x.shape[1] !== channels)
       throw new ShapeError(`BatchNorm: (n, ${channels}, …) wanted, got ${formatShape(x.shape)}`);
-    const behind = x.shape.slice(2).map(() => 1);
-    const column = (v: Tensor): Tensor => v.reshape([channels, ...behind]);
-    if (!this.training) {
-      const scale = this.weight.div(this.runningVariance.add(epsilon).sqrt());
-      return x.sub(column(this.runningMean)).mul(column(scale)).add(column(this.bias));
-    }
+    const { weight, bias, epsilon } = this;
+    if (!this.training)
+      return batchNorm(x, { mean: this.runningMean, variance: this.runningVariance, weight, bias, epsilon });
     const count = x.shape[0] * sizeOf(x.shape.slice(2));
     if (count < 2)
       throw new ShapeError(
         `BatchNorm: ${formatShape(x.shape)} has one value per channel, which has no variance; train on larger batches`,
       );
-    const axes = [0, ...behind.map((_, i) => i + 2)];
-    const mean = x.mean(axes, true);
-    const variance = x.variance(axes, true);
+    const axes = [0, ...x.shape.slice(2).map((_, i) => i + 2)];
+    const [mean, variance] = [x.mean(axes), x.variance(axes)];
     this.track(mean, variance, count);
-    return x.sub(mean).div(variance.add(epsilon).sqrt()).mul(column(this.weight)).add(column(this.bias));
+    return batchNorm(x, { mean, variance, weight, bias, epsilon });
   }
 
   /** Moves the running statistics. The variance counts as that of a sample: over count − 1. */
   private track(mean: Tensor, variance: Tensor, count: number): void {
-    const { channels, momentum } = this;
+    const { momentum } = this;
     const move = (running: Variable, batch: Tensor): void =>
-      running.assign(running.present.mul(1 - momentum).add(bottom(batch).reshape([channels]).mul(momentum)));
+      running.assign(running.present.mul(1 - momentum).add(bottom(batch).mul(momentum)));
     const both = (): null => {
       move(this.runningMean, mean);
       move(this.runningVariance, bottom(variance).mul(count / (count - 1)));
@@ -136,9 +133,7 @@ export class GroupNorm extends Module {
       throw new ShapeError(
         `${this.constructor.name}: (n, ${channels}, …) wanted, got ${formatShape(x.shape)}`,
       );
-    const column = [channels, ...x.shape.slice(2).map(() => 1)];
-    const y = standardized(x.reshape([x.shape[0], groups, -1]), [2], this.epsilon).reshape(x.shape);
-    return y.mul(this.weight.reshape(column)).add(this.bias.reshape(column));
+    return groupNorm(x, groups, this);
   }
 }
 
@@ -164,14 +159,8 @@ export class RMSNorm extends Module {
 
   override forward(x: Tensor): Tensor {
     const axes = lastAxes("RMSNorm", this.shape, x);
-    return x.div(x.square().mean(axes, true).add(this.epsilon).sqrt()).mul(this.weight);
+    return rmsNorm(x, axes, this);
   }
-}
-
-/** (x − mean)/√(variance + ε) over `axes`. */
-function standardized(x: Tensor, axes: readonly number[], epsilon: number): Tensor {
-  const centred = x.sub(x.mean(axes, true));
-  return centred.div(centred.square().mean(axes, true).add(epsilon).sqrt());
 }
 
 /** The axes that a layer of this shape normalizes. @throws ShapeError if x does not end in it. */

@@ -196,12 +196,7 @@ export const hardSigmoid = unaryOp("hardSigmoid", {
  */
 export const hardSwish = unaryOp("hardSwish", {
   f: (x) => x * Math.min(Math.max(x / 6 + 0.5, 0), 1),
-  derivative: (x) =>
-    x
-      .div(3)
-      .add(0.5)
-      .mul(between(x, -3, 3))
-      .add(x.greaterEqual(3).cast(x.dtype)),
+  derivative: (x) => x.clip(-3, 3).div(3).add(0.5).where(x.abs().less(3), x.greater(0).cast(x.dtype)),
   reads: "x",
   float: true,
   range: [-2.8, 2.8],

@@ -1,16 +1,11 @@
 /** Arithmetic of two operands with NumPy's broadcasting. */
 import type { Tensor } from "../core/tensor.js";
-import type { TensorLike } from "./convert.js";
+import { asTensor, type TensorLike } from "./convert.js";
 import { binaryOp } from "./elementwise.js";
-
-const mask = (condition: Tensor, g: Tensor): Tensor => g.mul(condition.cast(g.dtype));
 
 /** 1 where a > b, ½ where they are equal (both share the gradient, as in JAX and PyTorch), else 0. */
 function shareOf(a: Tensor, b: Tensor): Tensor {
-  return a
-    .greater(b)
-    .cast(a.dtype)
-    .add(mask(a.equal(b), a.mul(0).add(0.5)));
+  return a.greater(b).cast(a.dtype).add(a.equal(b).cast(a.dtype).mul(0.5));
 }
 
 /**
@@ -54,10 +49,11 @@ export const div = binaryOp("div", {
  * @example pow([2, 3], 2) // [4, 9]
  */
 export const pow = binaryOp("pow", {
-  f: (a, b) => a ** b,
+  // C and NumPy: a power of 1 is 1 whatever the exponent
+  f: (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Number.POSITIVE_INFINITY) ? 1 : a ** b),
   partials: [
-    (g, a, b) => g.mul(b).mul(a.pow(b.sub(1))),
-    (g, a, _b, y) => g.mul(y).mul(a.log().where(a.notEqual(0), 0)),
+    (g, a, b) => g.mul(b.mul(a.pow(b.sub(1))).where(b.notEqual(0), 0)), // a⁰ is constant, at 0 too
+    (g, a, b, y) => g.mul(y.mul(a.log()).where(a.notEqual(0).logicalOr(b.less(0)), 0)),
   ],
   saves: { inputs: "all", outputs: true },
   ranges: [
@@ -84,12 +80,30 @@ export const minimum = binaryOp("minimum", {
   partials: [(g, a, b) => g.mul(shareOf(b, a)), (g, a, b) => g.mul(shareOf(a, b))],
 });
 
+/** Exact, which a − ⌊a/b⌋·b is not: of 1 and 0.1 it is 0.09…, because 0.1 is a little more than a tenth. */
+function modulo(a: number, b: number): number {
+  const rest = a % b;
+  if (rest === 0) return b < 0 || Object.is(b, -0) ? -0 : 0;
+  return rest < 0 !== b < 0 ? rest + b : rest;
+}
+
+/** The whole number that fits the exact remainder, as NumPy finds it: of 1 and 0.1 it is 9. */
+function quotient(a: number, b: number): number {
+  if (b === 0) return a / b;
+  const rest = a % b;
+  const below = rest !== 0 && rest < 0 !== b < 0 ? 1 : 0;
+  const whole = (a - rest) / b - below;
+  if (whole === 0) return a / b < 0 || Object.is(a / b, -0) ? -0 : 0;
+  const floor = Math.floor(whole);
+  return whole - floor > 0.5 ? floor + 1 : floor;
+}
+
 /**
  * a − ⌊a/b⌋·b: the remainder with the sign of b, as NumPy's `%`.
  * @example remainder([7, -7], 3) // [1, 2]
  */
 export const remainder = binaryOp("remainder", {
-  f: (a, b) => a - Math.floor(a / b) * b,
+  f: modulo,
   partials: [(g) => g, (g, a, b) => g.mul(a.div(b).floor()).neg()],
   ranges: [
     [0.1, 0.9],
@@ -101,6 +115,12 @@ export const remainder = binaryOp("remainder", {
   ],
 });
 
+/** a² + b², and 1 at the origin, where directions have no derivative: they count as constant. */
+function squaredLength(a: Tensor, b: Tensor): Tensor {
+  const squares = a.square().add(b.square());
+  return asTensor(1, squares.dtype).where(squares.equal(0), squares);
+}
+
 /**
  * Angle of the point (b, a), in radians.
  * @example atan2(1, [1, -1]) // [0.7854, 2.356]
@@ -108,8 +128,8 @@ export const remainder = binaryOp("remainder", {
 export const atan2 = binaryOp("atan2", {
   f: Math.atan2,
   partials: [
-    (g, a, b) => g.mul(b).div(a.square().add(b.square())),
-    (g, a, b) => g.mul(a).div(a.square().add(b.square())).neg(),
+    (g, a, b) => g.mul(b.div(squaredLength(a, b))),
+    (g, a, b) => g.mul(a.div(squaredLength(a, b))).neg(),
   ],
   float: true,
   ranges: [
@@ -127,7 +147,7 @@ export const atan2 = binaryOp("atan2", {
  * @example floorDivide(-7, 2) // -4
  */
 export const floorDivide = binaryOp("floorDivide", {
-  f: (a, b) => Math.floor(a / b),
+  f: quotient,
   ranges: [
     [-2, 2],
     [0.4, 2],
@@ -151,13 +171,18 @@ export const fmod = binaryOp("fmod", {
   ],
 });
 
+/** a/y; 0 where y is. */
+function cosine(a: Tensor, y: Tensor): Tensor {
+  return a.div(asTensor(1, y.dtype).where(y.equal(0), y));
+}
+
 /**
  * √(a² + b²) without overflow.
  * @example hypot(3, 4) // 5
  */
 export const hypot = binaryOp("hypot", {
   f: Math.hypot,
-  partials: [(g, a, _b, y) => g.mul(a).div(y), (g, _a, b, y) => g.mul(b).div(y)],
+  partials: [(g, a, _b, y) => g.mul(cosine(a, y)), (g, _a, b, y) => g.mul(cosine(b, y))],
   saves: { inputs: "all", outputs: true },
   float: true,
   ranges: [
@@ -172,8 +197,7 @@ export const hypot = binaryOp("hypot", {
  */
 export const logAddExp = binaryOp("logAddExp", {
   f: (a, b) => (a === b ? a + Math.LN2 : Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b)))),
-  partials: [(g, a, _b, y) => g.mul(a.sub(y).exp()), (g, _a, b, y) => g.mul(b.sub(y).exp())],
-  saves: { inputs: "all", outputs: true },
+  partials: [(g, a, b) => g.mul(a.sub(b).sigmoid()), (g, a, b) => g.mul(b.sub(a).sigmoid())],
   float: true,
 });
 
@@ -201,7 +225,10 @@ export const copySign = binaryOp("copySign", {
  */
 export const xlogy = binaryOp("xlogy", {
   f: (a, b) => (a === 0 && !Number.isNaN(b) ? 0 : a * Math.log(b)),
-  partials: [(g, _a, b) => g.mul(b.log()), (g, a, b) => g.mul(a).div(b)],
+  partials: [
+    (g, a, b) => g.mul(b.log().where(a.notEqual(0).logicalOr(b.greater(0)), 0)),
+    (g, a, b) => g.mul(a.div(b).where(a.notEqual(0), 0)),
+  ],
   float: true,
   ranges: [
     [0.3, 2],

@@ -6,6 +6,7 @@ import { elementPositions, type HostArray } from "../runtime/host-array.js";
 import { apply, bind } from "./bind.js";
 import { asTensor, type TensorLike } from "./convert.js";
 import { scatterAlongOp, takeAlongAxis } from "./gather.js";
+import { linearRecurrence, shifted } from "./recurrence.js";
 import { defineOp, type OpDef } from "./registry.js";
 import { shiftedBatch } from "./rules.js";
 
@@ -13,7 +14,7 @@ interface AxisAttrs {
   readonly axis: number;
 }
 
-const shifted = (op: () => OpDef<AxisAttrs>) =>
+const axisBehind = (op: () => OpDef<AxisAttrs>) =>
   shiftedBatch(op, ({ axis }: AxisAttrs) => ({ axis: axis + 1 }));
 
 const samples = [
@@ -47,7 +48,7 @@ const cumsumOp: OpDef<AxisAttrs> = defineOp<AxisAttrs>({
   },
   vjp: ([g], { attrs: { axis } }) => [g && backwards(g, axis)],
   jvp: (_x, [t], _y, attrs) => [t && apply(cumsumOp, [t], attrs)],
-  batch: shifted(() => cumsumOp),
+  batch: axisBehind(() => cumsumOp),
   samples,
 });
 
@@ -73,34 +74,19 @@ const cumprodOp: OpDef<AxisAttrs> = defineOp<AxisAttrs>({
     });
   },
   saves: { inputs: "all", outputs: true },
+  // yⱼ = xⱼ·yⱼ₋₁ differentiated as a recurrence, without a division: right at zeros, and so are its own derivatives
   vjp: ([g], { inputs: [x], outputs: [y], attrs: { axis } }) => {
     if (!g) return [null];
-    const { before, at, divisor, rest } = aroundZeros(x, axis);
-    const ordinary = backwards(g.mul(y), axis).div(divisor);
-    return [ordinary.where(before, backwards(g.mul(rest), axis).where(at, 0))];
+    const back = linearRecurrence(shifted(x, axis, -1), g, { axis, reverse: true });
+    return [back.mul(shifted(y, axis, 1, 1))];
   },
-  jvp: ([x], [t], [y], { axis }) => {
-    if (!t) return [null];
-    const { before, at, divisor, rest } = aroundZeros(x, axis);
-    const atZero = t.where(at, 0).sum(axis, true);
-    return [y.mul(cumsum(t.div(divisor), axis)).where(before, rest.mul(atZero))];
-  },
-  batch: shifted(() => cumprodOp),
-  samples,
+  jvp: ([x], [t], [y], { axis }) => [t && linearRecurrence(x, t.mul(shifted(y, axis, 1, 1)), { axis })],
+  batch: axisBehind(() => cumprodOp),
+  samples: [
+    ...samples,
+    { shapes: [[3, 4]], attrs: { axis: 1 }, values: [[1.5, 0, -0.5, 2, 0, 1.2, 0, 0.7, 0.3, 0, 0, -1]] },
+  ],
 });
-
-/**
- * A product with zeros has a derivative that division by the factors does not give: in front of the first zero all is
- * ordinary; at it, the product of the others counts; behind it, everything is 0. (Second derivatives at exact zeros miss
- * the terms of two factors behind and at the zero.)
- */
-function aroundZeros(x: Tensor, axis: number): { before: Tensor; at: Tensor; divisor: Tensor; rest: Tensor } {
-  const zero = x.equal(0);
-  const zeros = cumsum(zero.cast("int32"), axis);
-  const at = zero.logicalAnd(zeros.equal(1));
-  const one = x.mul(0).add(1);
-  return { before: zeros.equal(0), at, divisor: one.where(zero, x), rest: cumprod(one.where(at, x), axis) };
-}
 
 /**
  * Running products along `axis`.
@@ -130,7 +116,7 @@ function extremeOp(name: "cummax" | "cummin", beats: (x: number, held: number) =
       g && apply(scatterAlongOp, [indices, g], { axis, size: x.shape[axis] }),
     ],
     jvp: (_x, [t], [, indices], { axis }) => [t && takeAlongAxis(t, indices, axis), null],
-    batch: shifted(() => def),
+    batch: axisBehind(() => def),
     samples,
   });
   return def;

@@ -62,6 +62,12 @@ const CALLS: Record<string, Call> = {
   avgPool2d: ([x], { size, ...o }) => M.avgPool2d(x, size, o),
   adaptiveAvgPool2d: ([x], { size }) => M.adaptiveAvgPool2d(x, size),
   adaptiveMaxPool2d: ([x], { size }) => M.adaptiveMaxPool2d(x, size),
+  scatterReduce: ([x, at, v], o) => M.scatterReduce(x, at, v, o),
+  scatterNdOnto: ([x, at, v]) => x.add(M.scatterNd(at, v, x.shape)),
+  layerNorm: ([x, weight, bias], { epsilon }) => M.layerNorm(x, -1, { weight, bias, epsilon }),
+  instanceNorm: ([x, weight, bias]) => M.instanceNorm(x, { weight, bias }),
+  groupNorm: ([x, weight, bias], { groups }) => M.groupNorm(x, groups, { weight, bias }),
+  batchNorm: ([x, weight, bias, mean, variance]) => M.batchNorm(x, { weight, bias, mean, variance }),
   resize: ([x], { size, ...o }) => M.resize(x, size, o),
 };
 

@@ -158,7 +158,7 @@ export function scatterAdd(indices: TensorLike, values: TensorLike, size: number
 }
 
 /** Positions of x[..., index[i, j …], ...] along `axis`, for each index. */
-function alongPositions(
+export function alongPositions(
   x: { shape: Shape },
   positions: Int32Array,
   index: ArrayLike<number>,
@@ -179,7 +179,7 @@ function alongPositions(
   return out;
 }
 
-function checkAlong(x: Shape, index: Shape, axis: number, where: string): void {
+export function checkAlong(x: Shape, index: Shape, axis: number, where: string): void {
   if (x.length !== index.length || x.some((dim, i) => i !== axis && dim !== index[i])) {
     throw new ShapeError(
       `${where}: indices ${formatShape(index)} differ from ${formatShape(x)} outside axis ${axis}`,

@@ -14,14 +14,16 @@ export * from "./cumulative.js";
 export * from "./einsum.js";
 export * from "./exponential.js";
 export { oneHot, scatterAdd, take, takeAlongAxis, tril, triu } from "./gather.js";
-export * from "./indexing.js";
+export { type AnyIndex, addAt, argwhere, get, nonzero, setAt } from "./indexing.js";
 export * as linalg from "./linalg/index.js";
 export { det, diag, diagonal, eigh, inv, norm, solve, trace } from "./linalg/index.js";
 export * from "./matmul.js";
+export * from "./normalization.js";
 export * from "./pool.js";
-export * as random from "./random.js";
 export { Generator, manualSeed } from "./random.js";
+export * as random from "./random-numbers.js";
 export { concrete, type NestedValues } from "./read.js";
+export { linearRecurrence, type RecurrenceOptions } from "./recurrence.js";
 export {
   all,
   any,
@@ -40,6 +42,7 @@ export {
 export { defineOp, getOp, NOT_DIFFERENTIABLE, type OpDef, ops } from "./registry.js";
 export * from "./resize.js";
 export * from "./rounding.js";
+export * from "./scatter.js";
 export * from "./select.js";
 export {
   broadcastTo,

@@ -73,20 +73,37 @@ function expand(t: Tensor, indices: readonly AnyIndex[]): (Exclude<AnyIndex, str
   });
 }
 
-/** Positions counted from the front. @throws ShapeError for one outside its axis, where the values are known. */
-function checkedPositions(index: Tensor, dim: number, axis: number, shape: Shape): Tensor {
+/** @throws ShapeError for a position outside its axis, where the values are known. */
+export function checkPositions(index: Tensor, dim: number, axis: number, shape: Shape, where: string): void {
   if (dtypeKind(index.dtype) === "float")
-    throw new DTypeError(`get: positions are integers, got ${index.type}; cast them with .cast("int32")`);
+    throw new DTypeError(
+      `${where}: positions are integers, got ${index.type}; cast them with .cast("int32")`,
+    );
   const known = concrete(index);
   if (known) {
     const wrong = known.toTypedArray().find((p) => p < -dim || p >= dim);
     if (wrong !== undefined)
       throw new ShapeError(
-        `get: position ${wrong} is out of range for axis ${axis} of ${formatShape(shape)}`,
+        `${where}: position ${wrong} is out of range for axis ${axis} of ${formatShape(shape)}`,
       );
   }
-  const whole = index.cast("int32");
-  return whole.add(dim).where(whole.less(0), whole);
+}
+
+/**
+ * Positions in axes of the given sizes taken as one, from positions in each, which broadcast; negative ones count from the back.
+ * Where one is outside its axis, the result is outside too (and not a place that the others could mean).
+ */
+export function mergedPositions(positions: readonly Tensor[], sizes: Shape): Tensor {
+  const whole = positions.map((p) => p.cast("int32"));
+  const flat = whole.reduce(
+    (sum, p, k) => sum.mul(sizes[k]).add(p.add(sizes[k]).where(p.less(0), p)),
+    tensor(0, { dtype: "int32" }) as Tensor,
+  );
+  if (positions.length < 2 || positions.every(concrete)) return flat; // checked already, or `take` does it
+  const inside = whole
+    .map((p, k) => p.greaterEqual(-sizes[k]).logicalAnd(p.less(sizes[k])))
+    .reduce((a, b) => a.logicalAnd(b));
+  return flat.where(inside, sizeOf(sizes));
 }
 
 /**
@@ -106,7 +123,8 @@ export function get(x: TensorLike, ...indices: readonly AnyIndex[]): Tensor {
   const positions = places.map((p, k) => {
     const part = parts[p] as Tensor | number;
     const index = typeof part === "number" ? tensor(part, { dtype: "int32" }) : part;
-    return checkedPositions(index, t.shape[axes[k]], axes[k], t.shape);
+    checkPositions(index, t.shape[axes[k]], axes[k], t.shape, "get");
+    return index;
   });
   const shape = broadcastShapes(
     positions.map((p) => p.shape),
@@ -114,9 +132,9 @@ export function get(x: TensorLike, ...indices: readonly AnyIndex[]): Tensor {
   );
   const rest = slice(t, ...parts.map((i): Index => (isArray(i) ? ":" : (i as Index))));
   // one position in the merged axes for each combination
-  const flat = positions.reduce(
-    (sum, p, k) => sum.mul(t.shape[axes[k]]).add(p),
-    tensor(0, { dtype: "int32" }) as Tensor,
+  const flat = mergedPositions(
+    positions,
+    axes.map((a) => t.shape[a]),
   );
   const kept = rest.shape.map((_, a) => a).filter((a) => !places.includes(a));
   const merged = transpose(rest, [...places, ...kept]).reshape([

@@ -16,6 +16,8 @@ import { elementPositions } from "../runtime/host-array.js";
 import type { Kernel } from "../runtime/kernels.js";
 import { apply } from "./bind.js";
 import { asFloat, asTensor, type TensorLike } from "./convert.js";
+import { cumprod } from "./cumulative.js";
+import { shifted } from "./recurrence.js";
 import { defineOp, NOT_DIFFERENTIABLE, type OpDef } from "./registry.js";
 import { shiftedBatch } from "./rules.js";
 
@@ -61,6 +63,7 @@ interface ReduceRow {
   readonly dtype?: (input: TensorType["dtype"]) => TensorType["dtype"];
   /** Refuses empty groups. */
   readonly nonEmpty?: boolean;
+  readonly samples?: OpDef<ReduceAttrs>["samples"];
   readonly rules: Pick<OpDef<ReduceAttrs>, "vjp" | "jvp" | "saves">;
 }
 
@@ -93,6 +96,13 @@ const ROWS = {
   },
   prod: {
     kernel: accumulate(1, (s, x) => s * x),
+    samples: [
+      {
+        shapes: [[3, 4]],
+        attrs: { axes: [1], keepDims: false },
+        values: [[1.5, 0, -0.5, 2, 0, 1.2, 0, 0.7, 0, 0, 0, -1]],
+      },
+    ],
     dtype: (d) => (d === "bool" || d === "uint8" || d === "int8" || d === "int16" ? "int32" : d),
     rules: {
       saves: { inputs: "all" },
@@ -145,25 +155,25 @@ for (const [key, value] of Object.entries(ROWS)) {
       { shapes: [[]], attrs: { axes: [], keepDims: false } },
       { shapes: [[0, 3]], attrs: { axes: [1], keepDims: false } },
       ...(row.nonEmpty ? [] : [{ shapes: [[2, 0]], attrs: { axes: [1], keepDims: false } }]),
+      ...(row.samples ?? []),
     ],
   });
   defs.set(name, def);
 }
 
-/** Product of all other elements of the group, without dividing (elements may be 0). */
+/** For each element the product of the others in its group: of those before times those behind, so that zeros divide nothing. */
 function productOfOthers(x: Tensor, axes: readonly number[]): Tensor {
   const kept = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
   const order = [...kept, ...axes];
-  const groups = sizeOf(kept.map((i) => x.shape[i]));
   const n = sizeOf(axes.map((i) => x.shape[i]));
-  const flat = x.transpose(order).reshape([groups, 1, n]);
-  const ones = flat.mul(0).add(1);
-  const diagonal = asTensor(
-    Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_v, j) => i === j)),
-  ).reshape([1, n, n]);
-  const others = prod(ones.where(diagonal, flat), 2);
+  const flat = x.transpose(order).reshape([sizeOf(kept.map((i) => x.shape[i])), n]);
+  const before = shifted(cumprod(flat, 1), 1, 1, 1);
+  const behind = shifted(cumprod(flat.flip(1), 1), 1, 1, 1).flip(1);
   const inverse = order.map((_, i) => order.indexOf(i));
-  return others.reshape(order.map((i) => x.shape[i])).transpose(inverse);
+  return before
+    .mul(behind)
+    .reshape(order.map((i) => x.shape[i]))
+    .transpose(inverse);
 }
 
 function reduce(name: ReduceName, x: TensorLike, axis: Axes | undefined, keepDims: boolean): Tensor {

@@ -56,6 +56,8 @@ export interface OpSample<A extends Attrs> {
   readonly attrs?: A;
   /** Range of random input values, per input; default [-2, 2]. Keeps clear of poles and kinks. */
   readonly ranges?: readonly (readonly [number, number])[];
+  /** Values of inputs, row-major, where it matters which (zeros among factors); `null`: random ones. */
+  readonly values?: readonly (readonly number[] | null)[];
   /** Added to the diagonals of each input's matrices, for ops that need them regular or positive definite. */
   readonly diagonals?: readonly number[];
   /** Dtypes of the inputs; default float64 for the gradient check. Inputs of other kinds are not differentiated. */

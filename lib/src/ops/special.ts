@@ -51,8 +51,9 @@ const LANCZOS = [
 /** ln |Γ(x)|: Lanczos's approximation (g = 7, n = 9), Stirling's series from 15 on, reflection for negative x. */
 export function lgamma(x: number): number {
   if (x <= 0 && Number.isInteger(x)) return Number.POSITIVE_INFINITY;
-  if (x === Number.NEGATIVE_INFINITY) return Number.POSITIVE_INFINITY;
-  if (x < 0.5) return Math.log(Math.PI / Math.abs(Math.sin(Math.PI * x))) - lgamma(1 - x);
+  if (Math.abs(x) === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
+  // the sine of the part behind the point: π·x itself would be rounded
+  if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * (x - Math.floor(x)))) - lgamma(1 - x);
   if (x === 1 || x === 2) return 0;
   if (x > 15) {
     const inverse = 1 / (x * x);
@@ -72,9 +73,11 @@ const BERNOULLI = [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, 
 /** Arguments from which the asymptotic series serve. */
 const LARGE = 12;
 
-/** d ln Γ(x)/dx: recurrence up to 12, then the asymptotic series (Abramowitz & Stegun 6.3.5, 6.3.18). */
+/** d ln Γ(x)/dx: reflection for negative x, recurrence up to 12, then the asymptotic series (Abramowitz & Stegun 6.3.5 – 18). */
 export function digamma(x: number): number {
-  if (x <= 0 && Number.isInteger(x)) return Number.NaN;
+  if (x === 0) return -1 / x;
+  if (x === Number.NEGATIVE_INFINITY || (x < 0 && Number.isInteger(x))) return Number.NaN;
+  if (x < 0) return digamma(1 - x) - Math.PI / Math.tan(Math.PI * (x - Math.floor(x)));
   let sum = 0;
   let t = x;
   for (; t < LARGE; t++) sum -= 1 / t;
@@ -83,9 +86,17 @@ export function digamma(x: number): number {
   return sum;
 }
 
-/** The derivative of digamma of this order (from 1) at x (Abramowitz & Stegun 6.4.6, 6.4.11). */
+/** The derivative of digamma of this order (from 1) at x: ±n!·Σ 1/(x + k)ⁿ⁺¹ for k = 0, 1 … (Abramowitz & Stegun 6.4.10). */
 export function polygamma(order: number, x: number): number {
-  if (x <= 0 && Number.isInteger(x)) return Number.NaN;
+  if (x === Number.NEGATIVE_INFINITY) return Number.NaN;
+  // poles, from both sides of one sign for odd orders
+  if (x <= 0 && Number.isInteger(x)) return order % 2 === 1 ? Number.POSITIVE_INFINITY : Number.NaN;
+  const sum = x < -LARGE ? sumFromNegative(order, x) : sumFrom(order, x);
+  return order % 2 === 1 ? sum : -sum;
+}
+
+/** n!·Σ 1/(x + k)ⁿ⁺¹: terms up to LARGE + n one by one, the asymptotic series for the rest (6.4.6, 6.4.11). */
+function sumFrom(order: number, x: number): number {
   let factorial = 1; // of order − 1
   for (let i = 2; i < order; i++) factorial *= i;
   let sum = 0;
@@ -98,5 +109,12 @@ export function polygamma(order: number, x: number): number {
     rising *= ((k + order - 2) * (k + order - 1)) / ((k - 1) * k);
     sum += (b * rising) / t ** (k + order);
   }
-  return order % 2 === 1 ? sum : -sum;
+  return sum;
+}
+
+/** Far from 0 the negative terms are those of a positive sum, which the series gives however many they are. */
+function sumFromNegative(order: number, x: number): number {
+  const count = Math.floor(-LARGE - x) + 1;
+  const far = sumFrom(order, -x - count + 1) - sumFrom(order, 1 - x);
+  return sumFrom(order, x + count) + (order % 2 === 1 ? far : -far);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { capture, compile, cond, dag } from "../graph/index.js";
-import { type Tensor, tensor, variable } from "../index.js";
+import { conv2d, ones, type Tensor, tensor, variable } from "../index.js";
 import { displaySymbol } from "./bundle.js";
 import { drawGraph, drawTape } from "./graph.js";
 
@@ -22,6 +22,17 @@ describe("drawings of graphs", () => {
       expect.arrayContaining(["x", "float32(1, 2)", "matmul", "relu", "sum", "result"]),
     );
     expect(String(bundle["text/plain"])).toBe(graph.toString());
+  });
+
+  it("put many attributes on several lines, so that a box stays narrow", async () => {
+    const graph = capture(
+      (x: Tensor) => conv2d(x, ones([1, 1, 3, 3]), { padding: 1, stride: 2 }),
+      ones([1, 1, 8, 8]),
+    );
+    const lines = texts(await drawGraph(graph).svg());
+    expect(lines).toEqual(
+      expect.arrayContaining(["stride: [2,2]", "padding: [[1,1],[1,1]]", "dilation: [1,1], groups: 1"]),
+    );
   });
 
   it("show what was fused, and the branches of control flow", async () => {

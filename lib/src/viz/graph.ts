@@ -130,14 +130,20 @@ const FILLS: Record<string, string> = {
   random: "#f8d9cc",
 };
 
-/** Attributes short enough to read in a box. */
+/** Attributes short enough to read in a box, on lines of about 30 characters. */
 function attrsText(node: GraphNode): string {
   const parts = Object.entries(node.attrs).flatMap(([key, value]) => {
     if (value === undefined || regionsOf({ [key]: value }).length > 0) return [];
     const text = JSON.stringify(value);
     return text !== undefined && text.length <= 24 ? [`${key}: ${text}`] : [];
   });
-  return parts.length > 0 ? `\n${parts.join(", ")}` : "";
+  const lines: string[] = [];
+  for (const part of parts) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + part.length < 30) lines[lines.length - 1] = `${last}, ${part}`;
+    else lines.push(part);
+  }
+  return lines.map((line) => `\n${line}`).join("");
 }
 
 let nextRegion = 0;

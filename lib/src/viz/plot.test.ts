@@ -112,7 +112,7 @@ describe("figures", () => {
     expect(named.data[0].name).toBe("a&#60;b>c&#60;/b> &#38; d");
     expect(named.text).toBe("Figure(a<b>c</b> & d)");
     const bars = shown(viz.bar({ "8": 1, "16": 2, "2024-01-01": 3, "<i>": 4 }));
-    expect(bars.layout.xaxis.type).toBe("category");
+    expect(bars.layout.xaxis).toMatchObject({ type: "category", automargin: true });
     expect(bars.data[0].x).toEqual(["8", "16", "2024-01-01", "&#60;i>"]);
     const work = shown(viz.gantt(spans));
     expect(work.layout.yaxis).toMatchObject({ type: "category", categoryarray: ["0", "cpu"] });

@@ -171,7 +171,8 @@ export function bar(
   const layout = layoutOf(options);
   return new Figure(traces, {
     ...layout,
-    xaxis: { ...(layout.xaxis as object), type: "category" }, // names stay names, also those that look like numbers
+    // names stay names, also those that look like numbers; long ones get the room that they need
+    xaxis: { ...(layout.xaxis as object), type: "category", automargin: true },
     barmode: "group",
     showlegend: Object.keys(nested).length > 1,
   });

@@ -8,6 +8,7 @@ import { sameShape } from "../../src/core/shape.js";
 import { getOp, jvp, NOT_DIFFERENTIABLE, ops, type Tensor, vjp, zerosLike } from "../../src/index.js";
 import { bind } from "../../src/ops/bind.js";
 import { scalar } from "../../src/ops/convert.js";
+import { namesInTable } from "../support/awkward-samples.js";
 import { numericGradient, relativeError } from "../support/finite-differences.js";
 import { drawInputs, innerProduct, type OpCase, opCases, randomTensor, run } from "../support/op-samples.js";
 
@@ -181,6 +182,10 @@ describe("the checks themselves", () => {
       expect(op.samples, op.name).not.toHaveLength(0);
       expect(op.jvp === NOT_DIFFERENTIABLE, op.name).toBe(op.vjp === NOT_DIFFERENTIABLE);
     }
+  });
+
+  it("try awkward shapes of ops that there are", () => {
+    for (const name of namesInTable) expect(getOp(name).name).toBe(name);
   });
 
   it("notice a rule that is wrong by a factor", () => {

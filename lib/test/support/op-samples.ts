@@ -6,6 +6,7 @@ import { sizeOf } from "../../src/core/shape.js";
 import { type OpDef, ops, setDevice, type Tensor, tensor } from "../../src/index.js";
 import { bind } from "../../src/ops/bind.js";
 import type { OpSample } from "../../src/ops/registry.js";
+import { awkwardSamples } from "./awkward-samples.js";
 
 setDevice("cpu"); // the oracle: reference kernels
 
@@ -16,12 +17,17 @@ export interface OpCase {
   readonly attrs: object;
 }
 
-/** Every sample of every op, or of the ops that pass `wanted`. */
+/** Every sample of every op, or of the ops that pass `wanted`; and awkward ones. */
 export function opCases(wanted: (op: OpDef) => boolean = () => true): OpCase[] {
   return ops()
     .filter(wanted)
     .flatMap((op) =>
-      op.samples.map((sample, i) => ({ title: `${op.name} #${i}`, op, sample, attrs: sample.attrs ?? {} })),
+      [...op.samples, ...awkwardSamples(op)].map((sample, i) => ({
+        title: `${op.name} #${i}`,
+        op,
+        sample,
+        attrs: sample.attrs ?? {},
+      })),
     );
 }
 
@@ -52,6 +58,8 @@ export function inputTypes({ sample }: OpCase, float: DType = "float64"): Tensor
 /** Inputs of a case; another `variant` draws other values. */
 export function drawInputs(c: OpCase, variant = 0, float: DType = "float64"): Tensor[] {
   return inputTypes(c, float).map(({ shape, dtype }, i) => {
+    const given = c.sample.values?.[i];
+    if (given) return tensor(Float64Array.from(given), { dtype, shape });
     const [low, high] = c.sample.ranges?.[i] ?? [-2, 2];
     const values = randomValues(`${c.title}/${i}/${variant}`, sizeOf(shape), low, high);
     addToDiagonals(values, shape, c.sample.diagonals?.[i] ?? 0);

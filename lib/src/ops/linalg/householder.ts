@@ -2,14 +2,14 @@
 import { type Matrix, matrix } from "./matrices.js";
 
 export interface QrFactors {
-  /** m × k with orthonormal columns, k = min(m, n). */
+  /** m × k with orthonormal columns, k = min(m, n), or m if complete. */
   readonly q: Matrix;
   /** k × n, upper triangular. */
   readonly r: Matrix;
 }
 
-/** The thin factors of an m × n matrix. */
-export function qrFactors({ rows: m, columns: n, values }: Matrix): QrFactors {
+/** The thin factors of an m × n matrix; the complete ones have m columns of Q, and rows of zeros below R. */
+export function qrFactors({ rows: m, columns: n, values }: Matrix, complete = false): QrFactors {
   const k = Math.min(m, n);
   // columns lie one after the other, so that the loops below run through memory in order
   const a = new Float64Array(n * m);
@@ -22,9 +22,10 @@ export function qrFactors({ rows: m, columns: n, values }: Matrix): QrFactors {
     for (let c = j + 1; c < n; c++) reflect(a, j * m + j, taus[j], a, c * m + j, m - j);
     a[j * m + j] = pivot;
   }
-  const r = matrix(k, n);
+  const size = complete ? m : k;
+  const r = matrix(size, n);
   for (let i = 0; i < k; i++) for (let j = i; j < n; j++) r.values[i * n + j] = a[j * m + i];
-  return { q: orthogonal(a, taus, m, k), r };
+  return { q: orthogonal(a, taus, m, size), r };
 }
 
 /**
@@ -62,11 +63,11 @@ export function reflect(
   for (let i = 0; i < count; i++) y[to + i] -= sum * v[from + i];
 }
 
-/** The first k columns of H₀·H₁ ⋯ */
+/** The first `size` columns of H₀·H₁ ⋯ */
 function orthogonal(a: Float64Array, taus: Float64Array, m: number, k: number): Matrix {
   const columns = new Float64Array(k * m);
   for (let j = 0; j < k; j++) columns[j * m + j] = 1;
-  for (let j = k - 1; j >= 0; j--) {
+  for (let j = taus.length - 1; j >= 0; j--) {
     a[j * m + j] = 1;
     for (let c = j; c < k; c++) reflect(a, j * m + j, taus[j], columns, c * m + j, m - j);
   }

@@ -3,6 +3,7 @@
  * other in pairs until all are orthogonal; their lengths are then the singular values. Small ones come out as exact as
  * large ones, which bidiagonalization does not give.
  */
+import { ValueError } from "../../core/errors.js";
 import { qrFactors } from "./householder.js";
 import { type Matrix, matrix } from "./matrices.js";
 
@@ -57,7 +58,10 @@ function tallSvd(x: Matrix): SvdFactors {
   return { u, s, vt };
 }
 
-/** Turns pairs of rows of `a` (n × n) until all are orthogonal; `turns` takes the same rotations. */
+/**
+ * Turns pairs of rows of `a` (n × n) until all are orthogonal; `turns` takes the same rotations.
+ * @throws ValueError if they do not become so, which no finite matrix is known to cause
+ */
 function orthogonalize(a: Float64Array, turns: Float64Array, n: number): void {
   const tolerance = EPSILON * Math.sqrt(Math.max(n, 1));
   const squares = new Float64Array(n);
@@ -80,6 +84,7 @@ function orthogonalize(a: Float64Array, turns: Float64Array, n: number): void {
     }
     if (!turned) return;
   }
+  throw new ValueError(`svd: the rows of a ${n} × ${n} factor are not orthogonal after ${MAX_SWEEPS} sweeps`);
 }
 
 /** Inner product of two rows. */

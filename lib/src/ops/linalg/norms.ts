@@ -4,6 +4,7 @@ import { formatShape } from "../../core/shape.js";
 import type { Tensor } from "../../core/tensor.js";
 import { asFloat, asTensor, type TensorLike } from "../convert.js";
 import { arange } from "../create.js";
+import { svdvals } from "./svd.js";
 
 /** Order of a vector norm: 2 by default; 1: sum of |x|; Infinity: largest |x|; 0: number of nonzeros; p: (Σ|x|ᵖ)^(1/p). */
 export interface NormOptions {
@@ -32,6 +33,29 @@ export function norm(
   const safe = asTensor(1, powers.dtype).where(zero, powers);
   return asTensor(0, powers.dtype).where(zero, ord === 2 ? safe.sqrt() : safe.pow(1 / ord));
 }
+
+/**
+ * Matrix norms over the last two axes: shape (…). `"fro"`: √Σx²; `"nuc"`: sum of the singular values; 2 and −2: the largest and the
+ * smallest of them; 1 and −1: the largest and smallest sum of a column's |x|; ±Infinity: of a row's.
+ * @example linalg.matrixNorm([[1, -2], [3, 4]], 1) // 6
+ */
+export function matrixNorm(x: TensorLike, ord: MatrixNormOrder = "fro"): Tensor {
+  const t = asFloat(x);
+  matrixSize(t, "matrixNorm");
+  if (ord === "fro") return norm(t, [-2, -1]);
+  if (ord === "nuc") return svdvals(t).sum(-1);
+  if (!MATRIX_ORDERS.includes(ord))
+    throw new ValueError(
+      `matrixNorm: the order is one of "fro", "nuc", ${MATRIX_ORDERS.join(", ")}, got ${ord}`,
+    );
+  const sizes = Math.abs(ord) === 2 ? svdvals(t) : t.abs().sum(Math.abs(ord) === 1 ? -2 : -1);
+  return ord > 0 ? sizes.max(-1) : sizes.min(-1);
+}
+
+/** `"fro"`, `"nuc"`, 1, −1, 2, −2, Infinity or −Infinity. */
+export type MatrixNormOrder = "fro" | "nuc" | number;
+
+const MATRIX_ORDERS: readonly number[] = [1, -1, 2, -2, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
 
 /**
  * Elements (i, i + k) of matrices (…, n, m): shape (…, length).

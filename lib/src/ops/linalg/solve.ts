@@ -1,4 +1,4 @@
-/** Linear systems: solve, inv, det. */
+/** Linear systems: solve, inv. */
 import { ShapeError, ValueError } from "../../core/errors.js";
 import { broadcastShapes, formatShape } from "../../core/shape.js";
 import type { Tensor } from "../../core/tensor.js";
@@ -6,7 +6,7 @@ import { apply } from "../bind.js";
 import { asFloat, promote, type TensorLike } from "../convert.js";
 import { matmul } from "../matmul.js";
 import { defineOp, type OpDef } from "../registry.js";
-import { determinant, type Lu, luFactors, substitute } from "./lu.js";
+import { type Lu, luFactors, substitute } from "./lu.js";
 import {
   batchOf,
   checkSquare,
@@ -14,15 +14,16 @@ import {
   type Matrix,
   matricesOf,
   matrix,
+  nameOf,
   transposed,
   writer,
 } from "./matrices.js";
 
-function regular(a: Matrix, where: string): Lu {
+function regular(a: Matrix, where: string, name: string): Lu {
   const lu = luFactors(a);
   if (lu.singular)
     throw new ValueError(
-      `${where}: the matrix of ${a.rows} × ${a.columns} is singular, so no unique answer exists`,
+      `${where}: ${name} is singular, so no unique answer exists; linalg.lstsq and linalg.pinv give the shortest of the best ones`,
     );
   return lu;
 }
@@ -46,7 +47,9 @@ const solveOp: OpDef<object> = defineOp<object>({
   reference: ([a, b], [out]) => {
     const write = writer(out);
     const sides = matricesOf(b);
-    for (const each of matricesOf(a)) write(substitute(regular(each, "solve"), sides.next().value as Matrix));
+    let index = 0;
+    for (const each of matricesOf(a))
+      write(substitute(regular(each, "solve", nameOf(a, index++)), sides.next().value as Matrix));
   },
   saves: { inputs: [0], outputs: true },
   vjp: ([g], { inputs: [a], outputs: [x], needs }) => {
@@ -115,10 +118,11 @@ const invOp: OpDef<object> = defineOp<object>({
   },
   reference: ([x], [out]) => {
     const write = writer(out);
+    let index = 0;
     for (const each of matricesOf(x)) {
       const identity = matrix(each.rows, each.rows);
       for (let i = 0; i < each.rows; i++) identity.values[i * each.rows + i] = 1;
-      write(substitute(regular(each, "inv"), identity));
+      write(substitute(regular(each, "inv", nameOf(x, index++)), identity));
     }
   },
   saves: { outputs: true },
@@ -138,45 +142,4 @@ const invOp: OpDef<object> = defineOp<object>({
  */
 export function inv(x: TensorLike): Tensor {
   return apply(invOp, [asFloat(x)], {});
-}
-
-const detOp: OpDef<object> = defineOp<object>({
-  name: "det",
-  type: ([x]) => {
-    checkSquare(x, "det");
-    return [{ shape: batchOf(x.shape), dtype: x.dtype }];
-  },
-  reference: ([x], [out]) => {
-    const write = writer(out);
-    for (const each of matricesOf(x)) write([determinant(luFactors(each))]);
-  },
-  saves: { inputs: "all" },
-  vjp: ([g], { inputs: [x] }) => [g && cofactors(x).mul(g.expandDims(-1).expandDims(-1))],
-  jvp: ([x], [t]) => [t && cofactors(x).mul(t).sum([-2, -1])],
-  batch: leadingBatch(() => detOp),
-  samples: [{ shapes: [[3, 3]] }, { shapes: [[2, 2, 2]] }, { shapes: [[1, 1]] }, { shapes: [[0, 0]] }],
-});
-
-/** d det/dx: the determinants of the minors with alternating signs. Right for singular matrices, where det·x⁻ᵀ is not. */
-function cofactors(x: Tensor): Tensor {
-  const n = x.shape[x.shape.length - 1];
-  const others = (skip: number) => Array.from({ length: n }, (_, i) => i).filter((i) => i !== skip);
-  if (n === 0) return x;
-  const rows = Array.from({ length: n }, (_, i) => {
-    const without = x.take(others(i), -2);
-    const row = Array.from({ length: n }, (_v, j) => {
-      const minor = apply(detOp, [without.take(others(j), -1)], {});
-      return (i + j) % 2 === 0 ? minor : minor.neg();
-    });
-    return row[0].stackWith(row.slice(1), -1);
-  });
-  return rows[0].stackWith(rows.slice(1), -2);
-}
-
-/**
- * Determinants of matrices (…, n, n): shape (…).
- * @example det([[1, 2], [3, 4]]) // -2
- */
-export function det(x: TensorLike): Tensor {
-  return apply(detOp, [asFloat(x)], {});
 }

@@ -5,8 +5,10 @@ import { asFloat, type TensorLike } from "../convert.js";
 import { eye } from "../create.js";
 import { matmul } from "../matmul.js";
 import { defineOp, type OpDef } from "../registry.js";
+import { concat, stopGradient } from "../shape.js";
 import { svdFactors } from "./jacobi.js";
 import { batchOf, checkMatrices, leadingBatch, matricesOf, transposed, writer } from "./matrices.js";
+import { qr } from "./qr.js";
 
 const svdOp: OpDef<object> = defineOp<object>({
   name: "svd",
@@ -70,6 +72,7 @@ const svdOp: OpDef<object> = defineOp<object>({
     { shapes: [[2, 2, 3]] },
     { shapes: [[1, 1]], ranges: [[1, 2]] },
     { shapes: [[0, 2]] },
+    { shapes: [[3, 0]] },
   ],
 });
 
@@ -84,6 +87,11 @@ function inverseGaps(s: Tensor): Tensor {
   return gaps.reciprocal().mul(identity.neg().add(1));
 }
 
+export interface SvdOptions {
+  /** Square U and Vᵀ. The vectors that are added for this are any that fit: constants to derivatives. Default: false. */
+  readonly fullMatrices?: boolean;
+}
+
 /** What `svd` returns. */
 export interface Svd {
   /** Orthonormal columns, the largest component of each positive; shape (…, m, k), k = min(m, n). */
@@ -95,15 +103,24 @@ export interface Svd {
 }
 
 /**
- * Singular value decomposition X = U·diag(s)·Vᵀ of matrices (…, m, n), the thin one.
+ * Singular value decomposition X = U·diag(s)·Vᵀ of matrices (…, m, n), the thin one unless `fullMatrices`.
+ * Matrices with NaN or infinite elements have NaN for factors.
  * Derivatives of u and vt are infinite where two singular values are equal (or one is 0 and the matrix not square);
  * those of s alone are not.
  * @throws ShapeError for fewer than two axes.
  * @example linalg.svd([[3, 0], [0, -2]]).s // [3, 2]
  */
-export function svd(x: TensorLike): Svd {
+export function svd(x: TensorLike, { fullMatrices = false }: SvdOptions = {}): Svd {
   const [u, s, vt] = bind(svdOp, [asFloat(x)], {});
-  return { u, s, vt };
+  return fullMatrices ? { u: completed(u), s, vt: transposed(completed(transposed(vt))) } : { u, s, vt };
+}
+
+/** Orthonormal columns (…, m, k) with m − k more. */
+function completed(columns: Tensor): Tensor {
+  const [m, k] = columns.shape.slice(-2);
+  if (k === m) return columns;
+  const { q } = qr(stopGradient(columns), { complete: true });
+  return concat([columns, q.slice("...", [k, m])], -1);
 }
 
 /**

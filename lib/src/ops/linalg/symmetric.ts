@@ -147,8 +147,8 @@ export interface Eigen {
 }
 
 /**
- * Eigenvalues and eigenvectors of symmetric matrices (…, n, n).
- * Derivatives of the vectors are infinite where two eigenvalues are equal.
+ * Eigenvalues and eigenvectors of symmetric matrices (…, n, n). Matrices with NaN or infinite elements have NaN for both.
+ * Derivatives of the vectors are infinite where two eigenvalues are equal; those of the values alone are not.
  * @example eigh([[2, 1], [1, 2]]).values // [1, 3]
  */
 export function eigh(x: TensorLike): Eigen {

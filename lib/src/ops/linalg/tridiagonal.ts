@@ -2,6 +2,7 @@
  * Eigenvalues of a symmetric matrix: Householder reflections make it tridiagonal, then QL steps with implicit shifts
  * make it diagonal (Golub & Van Loan, §8.3; Dubrulle, Martin & Wilkinson 1968).
  */
+import { ValueError } from "../../core/errors.js";
 import { makeReflector, reflect } from "./householder.js";
 
 export interface EigenFactors {
@@ -13,8 +14,15 @@ export interface EigenFactors {
 
 const MAX_STEPS = 60;
 
-/** @param a symmetric, n × n; overwritten. */
+/**
+ * @param a symmetric, n × n; overwritten. With NaN or infinite elements, the factors are NaN.
+ * @throws ValueError if the steps do not converge, which no finite matrix is known to cause
+ */
 export function symmetricEigen(a: Float64Array, n: number): EigenFactors {
+  if (!a.every(Number.isFinite)) {
+    const nan = (size: number): Float64Array => new Float64Array(size).fill(Number.NaN);
+    return { values: nan(n), vectors: nan(n * n) };
+  }
   const { diagonal, beside, rows } = tridiagonalize(a, n);
   diagonalize(diagonal, beside, rows, n);
   const order = Array.from({ length: n }, (_, i) => i).sort((i, j) => diagonal[i] - diagonal[j]);
@@ -80,9 +88,11 @@ function tridiagonalize(a: Float64Array, n: number): Tridiagonal {
 /** Leaves the eigenvalues in `d`; `rows` takes the rotations. */
 function diagonalize(d: Float64Array, e: Float64Array, rows: Float64Array, n: number): void {
   for (let low = 0; low < n; low++) {
-    for (let step = 0; step < MAX_STEPS; step++) {
+    for (let step = 0; ; step++) {
       const high = blockEnd(d, e, low, n);
       if (high === low) break;
+      if (step === MAX_STEPS)
+        throw new ValueError(`eigh: eigenvalue ${low} of ${n} did not converge in ${MAX_STEPS} steps`);
       stepQl(d, e, rows, n, low, high);
     }
   }

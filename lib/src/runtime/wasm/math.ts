@@ -218,5 +218,8 @@ export function pow(k: Lanes, a: V, b: V): V {
   const below = op("v128.and", k.bin("lt", a, k.splat(0)), k.bin("gt", a, k.splat(-INFINITY)));
   const undefinedPower = op("v128.andnot", below, whole);
   const y = k.select(undefinedPower, k.splat(Number.NaN), signed);
-  return k.select(k.bin("eq", b, k.splat(0)), k.splat(1), y);
+  const infinite = k.bin("eq", k.un("abs", b), k.splat(INFINITY));
+  const minusOne = op("v128.and", infinite, k.bin("eq", a, k.splat(-1)));
+  const ones = op("v128.or", k.bin("eq", b, k.splat(0)), op("v128.or", minusOne, k.bin("eq", a, k.splat(1))));
+  return k.select(ones, k.splat(1), y);
 }

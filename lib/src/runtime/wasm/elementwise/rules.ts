@@ -56,10 +56,6 @@ export const RULES: Record<string, ElementwiseRule> = {
   div: { ...float(bin("div")), cost: 0.5 },
   maximum: { all: bin("max"), cost: 0.2 },
   minimum: { all: bin("min"), cost: 0.2 },
-  remainder: {
-    float64: (k, a, b) => k.bin("sub", a, k.bin("mul", k.un("floor", k.bin("div", a, b)), b)),
-    cost: 1,
-  },
   pow: { float64: math.pow, roundedOnly: true, cost: 10 },
   equal: { ...compare("eq"), onMasks: (_k, a, b) => op("v128.not", op("v128.xor", a, b)) },
   notEqual: { ...compare("ne"), onMasks: (_k, a, b) => op("v128.xor", a, b) },
