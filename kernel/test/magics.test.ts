@@ -129,7 +129,16 @@ describe("%prof", () => {
   });
 
   it("also of a cell that was interrupted", async () => {
-    const running = run("%%prof\nfunction busy() { for (;;) Math.sqrt(2) }\nbusy()");
+    let begun = false;
+    const running = kernel.client.execute(
+      "%%prof\nconsole.log('begun');\nfunction busy() { for (;;) Math.sqrt(2) }\nbusy()",
+      {
+        onOutput: () => {
+          begun = true;
+        },
+      },
+    );
+    await until(() => begun);
     await new Promise((resolve) => setTimeout(resolve, 400));
     await kernel.client.request("interrupt_request", {}, { channel: "control" });
     const { outputs, reply } = await running;
