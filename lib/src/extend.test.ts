@@ -7,6 +7,7 @@ import {
   getDevice,
   grad,
   jvp,
+  NOT_DIFFERENTIABLE,
   setDevice,
   type Tensor,
   tensor,
@@ -97,5 +98,20 @@ describe("an op from outside", () => {
     } finally {
       setDevice(before);
     }
+  });
+
+  it("leave the heap whole when a type rule gives no shape", () => {
+    const broken = (dims: number[]): extend.OpDef<object> => ({
+      name: "broken",
+      type: ([x]) => [{ shape: dims, dtype: x.dtype }],
+      reference: () => {},
+      vjp: NOT_DIFFERENTIABLE,
+      jvp: NOT_DIFFERENTIABLE,
+      batch: extend.elementwiseBatch(() => broken(dims)),
+      samples: [],
+    });
+    for (const dims of [[Number.NaN], [2, undefined as unknown as number], [-1]])
+      expect(() => extend.apply(broken(dims), [tensor([1])], {})).toThrow(/cannot have the shape/);
+    expect(tensor([1, 2]).add(1).toArray()).toEqual([2, 3]);
   });
 });

@@ -106,7 +106,10 @@ export class DenseTensor extends Tensor implements Layout {
 
 /** An uninitialized contiguous tensor. */
 export function emptyDense(shape: Shape, dtype: DType, device: string): DenseTensor {
-  return new DenseTensor(new Storage(dtype, sizeOf(shape)), contiguousLayout(shape), device);
+  const size = sizeOf(shape);
+  if (!(size >= 0))
+    throw new ShapeError(`a tensor cannot have the shape [${shape}]: dimensions are whole numbers from 0`); // NaN would corrupt the heap
+  return new DenseTensor(new Storage(dtype, size), contiguousLayout(shape), device);
 }
 
 /** Copies `values` (row-major) into a new tensor. @throws ShapeError if their number does not match `shape`. */

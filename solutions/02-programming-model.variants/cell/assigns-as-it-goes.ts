@@ -1,0 +1,51 @@
+// expect: wrong 6/7
+// fails: loadParameters: all or nothing, every problem named
+// why: stops at the first problem, with half of the parameters assigned
+/** A part of a model: its properties are its parameters and subcells. */
+class Cell {
+  training = true;
+
+  /** Every parameter of this cell and of all below, once, by its path. */
+  parametersAndNames(): [path: string, parameter: Variable][] {
+    const found = new Map<Variable, string>();
+    const seen = new Set<object>();
+    const walk = (owner: object, prefix: string): void => {
+      if (seen.has(owner)) return;
+      seen.add(owner);
+      const parts = Object.entries(owner);
+      for (const [name, part] of parts) if (part instanceof Variable && !found.has(part)) found.set(part, prefix + name);
+      for (const [name, part] of parts) if (part instanceof Cell || Array.isArray(part)) walk(part, `${prefix}${name}.`);
+    };
+    walk(this, "");
+    return [...found].map(([parameter, path]) => [path, parameter]);
+  }
+
+  /** This cell, and every cell below, once, by its path. */
+  cellsAndNames(): [path: string, cell: Cell][] {
+    const found = new Map<object, string>();
+    const visit = (owner: object, path: string): void => {
+      if (found.has(owner)) return;
+      found.set(owner, path);
+      for (const [name, part] of Object.entries(owner))
+        if (part instanceof Cell || Array.isArray(part)) visit(part, path === "" ? name : `${path}.${name}`);
+    };
+    visit(this, "");
+    return [...found].flatMap(([owner, path]): [string, Cell][] => (owner instanceof Cell ? [[path, owner]] : []));
+  }
+
+  /** Switches this cell and all below to training or to evaluation. */
+  setTrain(on = true): this {
+    for (const [, cell] of this.cellsAndNames()) cell.training = on;
+    return this;
+  }
+
+  /** Assigns all values or none. @throws Error naming what is missing, unknown or misshapen */
+  loadParameters(values: ReadonlyMap<string, Tensor>): void {
+    for (const [path, parameter] of this.parametersAndNames()) {
+      const value = values.get(path);
+      if (!value) throw new Error(`${path} is missing`);
+      if (value.shape.join() !== parameter.shape.join()) throw new Error(`${path} has another shape`);
+      parameter.assign(value);
+    }
+  }
+}

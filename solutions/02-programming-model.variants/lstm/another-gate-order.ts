@@ -1,0 +1,34 @@
+// expect: wrong 1/8
+// fails: one step, by hand | the order of the gates, on random weights | a batch of sequences, from zeros and from a start | sequences that end: outputs 0, the state stays | what stands behind the end has no influence, not even NaN | gradients through time, against differences | two matrix products per step
+// why: takes the parts in the order input, forget, output, candidate
+/** One step: the state behind `x` (n, inputs). */
+function lstmCell({ W, U, b }: LstmParameters, { h, c }: LstmState, x: Tensor): LstmState {
+  const sums = x.matmul(W).add(h.matmul(U)).add(b);
+  const [i, f, o, g] = mlsys.split(sums, 4, 1);
+  const memory = f.sigmoid().mul(c).add(i.sigmoid().mul(g.tanh()));
+  return { h: o.sigmoid().mul(memory.tanh()), c: memory };
+}
+
+/** Walks along `xs` (t, n, inputs): the outputs (t, n, size) and the last state. */
+function lstm(
+  parameters: LstmParameters,
+  xs: Tensor,
+  { lengths, start }: LstmOptions = {},
+): LstmState & { outputs: Tensor } {
+  const [steps, n] = xs.shape;
+  const nothing = mlsys.zeros([n, parameters.U.shape[0]], { dtype: xs.dtype });
+  let state = start ?? { h: nothing, c: nothing };
+  const outputs: Tensor[] = [];
+  for (let t = 0; t < steps; t++) {
+    if (!lengths) {
+      state = lstmCell(parameters, state, xs.at(t));
+      outputs.push(state.h);
+      continue;
+    }
+    const goesOn = tensor(lengths.map((length) => [t < length]));
+    const next = lstmCell(parameters, state, mlsys.where(goesOn, xs.at(t), 0));
+    state = { h: mlsys.where(goesOn, next.h, state.h), c: mlsys.where(goesOn, next.c, state.c) };
+    outputs.push(mlsys.where(goesOn, next.h, nothing));
+  }
+  return { outputs: mlsys.stack(outputs), ...state };
+}
