@@ -10,10 +10,10 @@ const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const VERSIONS = [20, 22, 24].filter((major) => major !== Number(process.versions.node.split(".")[0]));
 
-/** What runs under each: the ops through all rules, graphs and their threads, training; cells, imports, interrupts. */
+/** What runs under each: the ops through all rules, graphs and their threads, training; cells, imports, interrupts, the debugger. */
 const SUITES = [
   ["lib", ["src/nn", "src/optim", "test/wasm-device", "src/graph", "src/train", "src/data"]],
-  ["kernel", ["test/execute", "test/imports", "test/interrupt"]],
+  ["kernel", ["test/execute", "test/imports", "test/interrupt", "test/debug"]],
 ] as const;
 
 /** The binary of a version; installed once. */

@@ -28,9 +28,9 @@ it("kernel_info has every field", async () => {
       nbconvert_exporter: "script",
     },
     banner: expect.stringContaining("TypeScript"),
-    debugger: false,
+    debugger: true,
     help_links: expect.arrayContaining([{ text: "TypeScript", url: expect.stringContaining("https://") }]),
-    supported_features: [],
+    supported_features: ["debugger"],
   });
 });
 

@@ -1,5 +1,6 @@
 /** What a message handler works with: one object per message, and the services of the kernel behind it. */
 
+import type { DebugService } from "../debug/service.js";
 import type { ConnectionInfo } from "../protocol/connection.js";
 import type { Json, Message } from "../protocol/message.js";
 import type { TypeService } from "../types/client.js";
@@ -13,6 +14,7 @@ export interface Services {
   readonly types: TypeService;
   readonly history: History;
   readonly comms: Comms;
+  readonly debug: DebugService;
   readonly connection: ConnectionInfo;
   /** Ends the kernel, after the reply is sent. */
   shutdown(restart: boolean): Promise<void>;

@@ -12,6 +12,7 @@ import {
   useCompilerOptions,
 } from "../compile/cell.js";
 import { type CellText, readCell } from "../compile/magics.js";
+import type { DebugHooks } from "../debug/service.js";
 import type { ErrorReport, ExpressionResult, ToHost } from "../link/messages.js";
 import type { Json } from "../protocol/message.js";
 import type { CellLanguage, CheckResult, Settings, TypeService } from "../types/service.js";
@@ -28,6 +29,7 @@ export interface ExecutorHost {
   reply(request: Request, content: Json): void;
   ask(request: Request, prompt: string, password: boolean): Promise<string | null>;
   log(line: string): void;
+  readonly debug: DebugHooks;
 }
 
 type RunDone = Extract<ToHost, { type: "done" }>;
@@ -117,6 +119,7 @@ export class Executor {
   }
 
   async interrupt(): Promise<InterruptOutcome> {
+    await this.host.debug.release();
     if (!this.running && this.comming.size === 0) return "idle";
     if (this.running) this.running.interrupted = true;
     const outcome = await this.worker.interrupt();
@@ -139,7 +142,7 @@ export class Executor {
   }
 
   private startWorker(): WorkerProcess {
-    return new WorkerProcess(
+    const worker = new WorkerProcess(
       {
         message: (message, buffers) => this.receive(message, buffers),
         raw: (name, text) => this.stream(this.running?.request ?? this.last, name, text),
@@ -147,6 +150,8 @@ export class Executor {
       },
       process.cwd(),
     );
+    this.host.debug.workerStarted(worker, this.shadowed);
+    return worker;
   }
 
   private async drain(): Promise<void> {
@@ -253,6 +258,8 @@ export class Executor {
     if (compiled instanceof CellSyntaxError)
       return { error: syntaxReport(compiled, code, name), expressions: {} };
     if (compiled instanceof Error) throw compiled;
+    const { map, shifts, shadows } = compiled;
+    await this.host.debug.beforeRun({ name, source: code, map, shifts, shadows });
     if (running.interrupted) return { error: INTERRUPTED, expressions: {} };
     if (!evident) this.types.commit(name, text, language);
     for (const declared of compiled.names) this.declared.add(declared);

@@ -9,8 +9,15 @@ type Reply = {
   params?: unknown;
 };
 
+/** Id of the question whose answer nobody waits for. */
+const PROMPT = 0;
+const MAX_PROMPTS = 4;
+
 export class InspectorClient {
+  /** Called with each event of the domains that are enabled. */
+  onEvent: ((method: string, params: unknown) => void) | undefined;
   private next = 1;
+  private prompts = 0;
   private readonly waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
 
   private constructor(private readonly socket: WebSocket) {
@@ -46,11 +53,27 @@ export class InspectorClient {
 
   private receive(reply: Reply): void {
     if (reply.method === "NodeRuntime.waitingForDisconnect") this.close();
-    if (reply.id === undefined) return;
+    if (reply.id === PROMPT) this.prompts--;
+    if (reply.id === undefined) {
+      if (reply.method !== undefined) this.onEvent?.(reply.method, reply.params);
+      if (this.onEvent) this.prompt();
+      return;
+    }
     const waiter = this.waiting.get(reply.id);
     this.waiting.delete(reply.id);
     if (reply.error) waiter?.reject(new Error(reply.error.message));
     else waiter?.resolve(reply.result);
+    if (this.onEvent && this.waiting.size > 0) this.prompt();
+  }
+
+  /**
+   * Node sends a small message only once the one before is acknowledged, and the system acknowledges 40 ms late unless
+   * something is sent: so something is, after each event, and while an answer is still to come.
+   */
+  private prompt(): void {
+    if (this.prompts >= MAX_PROMPTS) return;
+    this.prompts++;
+    this.socket.send(JSON.stringify({ id: PROMPT, method: "Runtime.getIsolateId" }));
   }
 
   private fail(error: Error): void {

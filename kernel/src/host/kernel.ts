@@ -1,6 +1,7 @@
 /** The kernel: routes each message to its handler, and keeps the order that the protocol asks for. */
 import { appendFileSync } from "node:fs";
 import { warmTranspiler } from "../compile/cell.js";
+import { DebugService } from "../debug/service.js";
 import type { ConnectionInfo } from "../protocol/connection.js";
 import { type Json, type Message, Wire } from "../protocol/message.js";
 import { SessionTypes } from "../types/session-types.js";
@@ -19,6 +20,7 @@ export class Kernel implements Services {
   readonly types: SessionTypes;
   readonly history: History;
   readonly comms = new Comms();
+  readonly debug: DebugService;
   readonly executor: Executor;
   private readonly wire: Wire;
   private readonly channels: Channels;
@@ -35,12 +37,18 @@ export class Kernel implements Services {
     );
     this.types = new SessionTypes(process.cwd(), (line) => this.log(line));
     this.history = new History(historyFile(), (line) => this.log(line));
+    this.debug = new DebugService({
+      publish: (type, content) => this.publish(type, content),
+      log: (line) => this.log(line),
+      declare: (text) => this.types.commit("debugger", text),
+    });
     this.executor = new Executor(
       {
         status: (request, state) => this.status(request, state),
         reply: (request, content) => this.reply(request, content),
         ask: (request, prompt, password) => this.questions.ask(request, prompt, password),
         log: (line) => this.log(line),
+        debug: this.debug,
       },
       this.types,
       this.history,
@@ -120,7 +128,10 @@ export class Kernel implements Services {
     this.status(request, "idle");
     // Front ends show the last status: a cell that still runs is busy, whatever was answered beside it.
     const { current } = this.executor;
-    if (current) this.status(current, "busy");
+    if (!current) return;
+    // JupyterLab's debugger lists the variables anew with each message about a cell: this one must not be about one.
+    if (type === "debug_request") this.publish("status", { execution_state: "busy" });
+    else this.status(current, "busy");
   }
 
   private request(channel: RequestChannel, message: Message): Request {

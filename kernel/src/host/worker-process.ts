@@ -187,6 +187,12 @@ export class WorkerProcess {
     this.acknowledged.delete(token);
   }
 
+  /** A connection of its own: what a debugger evaluates does not keep an interrupt waiting. */
+  async connectDebugger(): Promise<InspectorClient | undefined> {
+    const url = await this.ready;
+    return url === null || this.exited ? undefined : InspectorClient.connect(url);
+  }
+
   private connectInspector(): Promise<InspectorClient | undefined> {
     this.inspector ??= this.ready.then((url) =>
       url === null ? undefined : InspectorClient.connect(url).catch(() => undefined),

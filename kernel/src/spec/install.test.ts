@@ -25,7 +25,7 @@ it("writes, lists and removes the spec", () => {
     display_name: "Mine",
     language: "typescript",
     interrupt_mode: "message",
-    metadata: { debugger: false },
+    metadata: { debugger: true },
   });
   expect(readFileSync(join(directory, "logo-svg.svg"), "utf8")).toContain("<svg");
   expect(listKernelSpecs({ prefix })).toMatchObject([{ name: "mine", displayName: "Mine", directory }]);

@@ -25,6 +25,6 @@ export function kernelSpec(displayName = DEFAULT_DISPLAY_NAME): KernelSpec {
     language: "typescript",
     interrupt_mode: "message",
     env: {},
-    metadata: { debugger: false, supported_features: [] },
+    metadata: { debugger: true, supported_features: ["debugger"] },
   };
 }

@@ -9,6 +9,7 @@ import type { ErrorReport, ExpressionResult, MimeBundle, RunRequest } from "../l
 import { displaysSettled, hasPendingDisplays } from "./display.js";
 import { reportAt, reportError } from "./errors.js";
 import { allowInput } from "./input.js";
+import { isDebugged } from "./inspection.js";
 import { send } from "./link.js";
 import { endMagics } from "./magics.js";
 import { addScript, originalPosition } from "./positions.js";
@@ -132,8 +133,8 @@ export class Evaluator {
           replMode: true,
           awaitPromise: true,
           objectGroup: name,
-          // The cell runs as if the reader had typed it: no prompt for a user gesture, errors not reported twice.
-          silent: true,
+          // Else V8 would report the error a second time; a debugger wants it where it is thrown.
+          silent: !isDebugged(),
         } as Runtime.EvaluateParameterType,
         (error, reply) => {
           if (error) resolve(this.refused(error));

@@ -8,6 +8,7 @@ import { reportError } from "./errors.js";
 import { hold, holdEach } from "./hold.js";
 import { importModule, loadDynamic, makeMeta, makeRequire } from "./imports.js";
 import { confirm as ask, input as inputLine, prompt as promptLine } from "./input.js";
+import { inspection } from "./inspection.js";
 import { magics, rememberGlobals } from "./magics.js";
 import { flush } from "./streams.js";
 import { tick } from "./timers.js";
@@ -59,6 +60,7 @@ export function installGlobals(take: (value: unknown) => void): void {
     hold,
     holdEach,
     magics: Object.freeze(magics),
+    debug: inspection,
   });
   Object.defineProperty(globalThis, RUNTIME, { value: runtime });
   const hidden = (name: string | symbol, value: unknown) =>

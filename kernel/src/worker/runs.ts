@@ -95,9 +95,10 @@ class Foreign {
 }
 
 class Stamp extends Foreign {
-  #run = currentRun();
+  // A name that the debugger can tell from the reader's private fields.
+  #mlsysRun = currentRun();
   static of(target: object): number {
-    return #run in target ? (target as Stamp).#run : currentRun();
+    return #mlsysRun in target ? (target as Stamp).#mlsysRun : currentRun();
   }
 }
 

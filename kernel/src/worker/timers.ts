@@ -7,12 +7,16 @@
 import type { Session } from "node:inspector";
 import { createRequire, syncBuiltinESMExports } from "node:module";
 import { RUNTIME } from "../compile/scope.js";
+import { isDebugged } from "./inspection.js";
 import { currentRun, isAbandoned, withRun } from "./runs.js";
 
 type Callback = (...args: unknown[]) => unknown;
 
 /** A stack: what a guarded callback does may guard another one. */
 const pending: (() => void)[] = [];
+
+/** Named like a file of the kernel's, so that stack traces and the debugger leave it out. */
+const TICK = `${RUNTIME}.tick()\n//# sourceURL=${new URL("tick", import.meta.url)}`;
 
 /** Called by name from the evaluation that guards a callback. */
 export function tick(): void {
@@ -34,7 +38,7 @@ export function guarded(session: Session, body: () => void): boolean {
     }
     finished = true;
   });
-  session.post("Runtime.evaluate", { expression: `${RUNTIME}.tick()`, silent: true });
+  session.post("Runtime.evaluate", { expression: TICK, silent: !isDebugged() });
   if (failure) throw failure.error;
   return finished;
 }

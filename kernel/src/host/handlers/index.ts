@@ -1,6 +1,7 @@
 /** The protocol as a table: which message has which handler. execute_request goes to the executor's queue. */
 import type { Handler } from "../context.js";
 import { commClose, commInfo, commMessage, commOpen } from "./comm.js";
+import { debug } from "./debug.js";
 import { history } from "./history.js";
 import { complete, inspect, isComplete } from "./introspect.js";
 import { connect, interrupt, kernelInfo, shutdown, usage } from "./kernel-info.js";
@@ -19,4 +20,5 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   comm_msg: commMessage,
   comm_close: commClose,
   comm_info_request: commInfo,
+  debug_request: debug,
 };

@@ -25,12 +25,12 @@ export const kernelInfo: Handler = () => ({
     nbconvert_exporter: "script",
   },
   banner: `TypeScript (mlsys ${VERSION}) on Node.js ${process.version}`,
-  debugger: false,
+  debugger: true,
   help_links: [
     { text: "TypeScript", url: "https://www.typescriptlang.org/docs/" },
     { text: "Node.js", url: "https://nodejs.org/docs/latest/api/" },
   ],
-  supported_features: [],
+  supported_features: ["debugger"],
 });
 
 export const connect: Handler = (_request, { connection }) => ({
