@@ -239,10 +239,12 @@ describe("%cd, %env, %load, %typecheck, %%js, %install", () => {
     );
     writeFileSync(join(source, "i.js"), "exports.answer = 42;");
     writeFileSync(join(source, "i.d.ts"), "export declare const answer: number;");
+    writeFileSync(join(kernel.directory, "package.json"), "{}");
     expect((await run('import { answer } from "made-here"; answer')).reply.ename).toBe("TypeScriptError");
     const { reply, stdout } = await run("%install ./made-here");
     expect(reply.status).toBe("ok");
     expect(stdout).toMatch(/added 1 package/);
+    expect(existsSync(join(kernel.directory, "node_modules", "made-here"))).toBe(true);
     expect(text(await run('import { answer } from "made-here"; answer.toFixed(1)'))).toBe("'42.0'");
     expect((await run("%install")).reply.ename).toBe("UsageError");
   }, 60_000);

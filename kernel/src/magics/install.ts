@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { CommandError } from "./bash.js";
 import { type Magic, UsageError } from "./magic.js";
 
@@ -11,8 +13,25 @@ export const install: Magic = {
   run: async ({ args, notebook, spawn, packagesChanged }) => {
     const packages = args.split(/\s+/).filter(Boolean);
     if (packages.length === 0) throw new UsageError("%install takes the names of npm packages.");
-    const code = await spawn(npm, ["install", "--no-audit", "--no-fund", ...packages], { cwd: notebook });
+    const code = await spawn(
+      npm,
+      ["install", "--no-audit", "--no-fund", "--prefix", projectOf(notebook), ...packages],
+      {
+        cwd: notebook,
+      },
+    );
     if (code !== 0) throw new CommandError(`npm install ended with exit code ${code}.`);
     packagesChanged();
   },
 };
+
+/**
+ * The nearest folder with a package.json, from the notebook's upwards, else the notebook's own. (npm by itself would also
+ * take any folder above that has a `node_modules`.)
+ */
+function projectOf(notebook: string): string {
+  for (let folder = notebook; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, "package.json"))) return folder;
+    if (dirname(folder) === folder) return notebook;
+  }
+}
