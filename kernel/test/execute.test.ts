@@ -195,6 +195,20 @@ describe("execute_request's options", () => {
   });
 });
 
+it("carries payloads in the reply, once, and refuses what cannot be one", async () => {
+  const payload = 'const payload = (globalThis as any)[Symbol.for("Jupyter.payload")];';
+  const { reply } = await run(
+    `${payload} payload({ source: "set_next_input", text: "6 * 7", replace: false }); payload({ source: "page", data: { "text/plain": "p" }, start: 0 })`,
+  );
+  expect(reply.payload).toEqual([
+    { source: "set_next_input", text: "6 * 7", replace: false },
+    { source: "page", data: { "text/plain": "p" }, start: 0 },
+  ]);
+  expect((await run("1")).reply.payload).toEqual([]);
+  expect((await run('payload({ source: "page", data: 1n })')).reply.ename).toBe("TypeError");
+  expect((await run("payload(5)")).reply.ename).toBe("TypeError");
+});
+
 describe("asking the reader", () => {
   it("prompt and confirm block the cell", async () => {
     const { stdout } = await run('console.log(prompt("name?"), confirm("sure?"))', {

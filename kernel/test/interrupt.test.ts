@@ -1,5 +1,8 @@
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { startKernel, type TestKernel, text } from "./kernel.js";
+import { startKernel, type TestKernel, text, until } from "./kernel.js";
 
 let kernel: TestKernel;
 beforeAll(async () => {
@@ -9,6 +12,32 @@ beforeAll(async () => {
   );
 });
 afterAll(() => kernel.stop());
+
+/** koffi, which calls C functions, is an optional dependency of the library. */
+const HAS_KOFFI = process.platform === "linux" && found("koffi");
+
+function found(name: string): boolean {
+  try {
+    return createRequire(import.meta.url).resolve(name) !== "";
+  } catch {
+    return false;
+  }
+}
+
+/** Interrupts a cell a moment after it has begun. */
+async function interrupted(code: string, { client } = kernel) {
+  let begun = false;
+  const cell = client.execute(`console.log("begun"); ${code}`, {
+    onOutput: ({ type }) => {
+      begun ||= type === "stream";
+    },
+  });
+  const early = await Promise.race([until(() => begun), cell]);
+  expect(early, "the cell ended before it was interrupted").toBeUndefined();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await client.interrupt();
+  return cell;
+}
 
 it.each([
   ["a loop", "while (true) {}"],
@@ -54,6 +83,75 @@ it.each([
   expect(reply.status).toBe("error");
   expect(reply.ename).toBe("Interrupted");
   expect(text(await kernel.client.execute("kept"))).toBe("42");
+});
+
+it("stops a kernel of the library that runs on worker threads, and both go on working", async () => {
+  const { reply: ready } = await kernel.client.execute(
+    'import * as ml from "mlsys"; ml.setDevice("wasm"); const ones = ml.ones([256, 256]); void ml.matmul(ones, ones);',
+  );
+  expect(ready).toMatchObject({ status: "ok" });
+  for (let round = 0; round < 3; round++) {
+    const { reply } = await interrupted("for (;;) ml.matmul(ones, ones)");
+    expect(reply.ename).toBe("Interrupted");
+    expect(text(await kernel.client.execute("[kept, ml.sum(ml.matmul(ones, ones)).item()]"))).toBe(
+      `[ 42, ${256 ** 3} ]`,
+    );
+  }
+});
+
+it.skipIf(!HAS_KOFFI)("ends the process of a native call that does not return, and says so", async () => {
+  const own = await startKernel({
+    directory: fileURLToPath(new URL(".", import.meta.url)),
+    env: { MLSYS_HISTORY: join(kernel.directory, "other.jsonl") },
+  });
+  const { reply: ready } = await own.client.execute(
+    'import koffi from "koffi"; const sleep = koffi.load("libc.so.6").func("unsigned int sleep(unsigned int)"); const lost = 1',
+  );
+  expect(ready).toMatchObject({ status: "ok" });
+  const { reply } = await interrupted("sleep(60)", own);
+  expect(reply).toMatchObject({ status: "error", ename: "KernelWorkerExit" });
+  expect(reply.evalue).toContain("could not be stopped otherwise");
+  expect(text(await own.client.execute("1 + 1"))).toBe("2");
+  expect((await own.client.execute("lost")).reply.ename).toBe("TypeScriptError");
+  await own.stop();
+});
+
+it("takes no late answer to a dismissed question for the answer to the next one", async () => {
+  let answer!: (value: string) => void;
+  const first = kernel.client.execute('await input("first?")', {
+    input: () =>
+      new Promise<string>((resolve) => {
+        answer = resolve;
+      }),
+  });
+  await until(() => answer !== undefined);
+  await kernel.client.interrupt();
+  expect((await first).reply.ename).toBe("Interrupted");
+  const second = kernel.client.execute('await input("second?")', {
+    input: async () => {
+      answer("too late");
+      await until(() => kernel.log().includes("answers no open question"));
+      return "in time";
+    },
+  });
+  expect(text(await second)).toBe("'in time'");
+});
+
+it("stops what an earlier cell left running", async () => {
+  await kernel.client.execute("let spun = 0; void setTimeout(() => { while (true) spun++ }, 0)");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(await kernel.client.interrupt()).toEqual({ status: "ok" });
+  expect(text(await kernel.client.execute("kept"))).toBe("42");
+});
+
+it("stops user_expressions that never settle", async () => {
+  const cell = kernel.client.execute("1", {
+    userExpressions: { never: "await new Promise(() => { setInterval(() => {}, 1e6) })" },
+    onOutput: ({ type }) => {
+      if (type === "execute_result") setTimeout(() => void kernel.client.interrupt(), 50);
+    },
+  });
+  expect((await cell).reply.ename).toBe("Interrupted");
 });
 
 it("answers an interrupt when nothing runs", async () => {

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startKernel, type TestKernel, text } from "./kernel.js";
+import { Subscriber } from "zeromq";
+import { address } from "../src/protocol/connection.js";
+import { Wire } from "../src/protocol/message.js";
+import { startKernel, type TestKernel, text, until } from "./kernel.js";
 
 let kernel: TestKernel;
 beforeAll(async () => {
@@ -30,7 +33,7 @@ it("kernel_info has every field", async () => {
     banner: expect.stringContaining("TypeScript"),
     debugger: true,
     help_links: expect.arrayContaining([{ text: "TypeScript", url: expect.stringContaining("https://") }]),
-    supported_features: ["debugger"],
+    supported_features: ["debugger", "kernel subshells"],
   });
 });
 
@@ -46,18 +49,50 @@ it("connect tells the ports", async () => {
   });
 });
 
+it("welcomes each subscription to iopub with its own topic (JEP 65)", async () => {
+  const { connection } = kernel.process;
+  const wire = new Wire(connection.key);
+  const welcomed = async (topic: string | Buffer) => {
+    const subscriber = new Subscriber({ linger: 0 });
+    subscriber.connect(address(connection, "iopub"));
+    subscriber.subscribe(topic);
+    const { value } = await subscriber[Symbol.asyncIterator]().next();
+    subscriber.close();
+    return wire.decode(value as Buffer[]);
+  };
+  // The second subscription to the same topic is welcomed as the first one was.
+  for (const topic of ["", "", "iopub_wel", "stränge"]) {
+    // A topic that begins like the message's own name would be heard by chance: the frame in front is the topic.
+    const { header, parentHeader, content, identities } = await welcomed(topic);
+    expect([header.msg_type, parentHeader, content]).toEqual(["iopub_welcome", {}, { subscription: topic }]);
+    expect(String(identities[0])).toBe(topic);
+  }
+  // What is not text gets no welcome, and does no harm.
+  const odd = new Subscriber({ linger: 0, receiveTimeout: 300 });
+  odd.connect(address(connection, "iopub"));
+  odd.subscribe(Buffer.from([0xff, 0xfe]));
+  await expect(odd.receive()).rejects.toThrow();
+  odd.close();
+});
+
 it("answers on control, and the heartbeat, while a cell blocks its process", async () => {
-  const cell = kernel.client.execute("const end = Date.now() + 1500; while (Date.now() < end);");
   let done = false;
+  let begun = false;
+  const cell = kernel.client.execute('console.log("begun"); while (true) {}', {
+    onOutput: () => {
+      begun = true;
+    },
+  });
   void cell.then(() => {
     done = true;
   });
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await until(() => begun);
   await kernel.client.heartbeat();
   await request("kernel_info_request", {}, "control");
   await request("comm_info_request");
   expect((await request("is_complete_request", { code: "1" })).content.status).toBe("complete");
   expect(done).toBe(false);
+  await kernel.client.interrupt();
   await cell;
 });
 
@@ -107,9 +142,11 @@ describe("history", () => {
     expect(await history({ hist_access_type: "search", pattern: "*needle t?o'", unique: true })).toHaveLength(
       1,
     );
-    expect((await history({ hist_access_type: "tail", n: 1, output: true }))[0]![2]).toEqual([
-      "'needle two'",
-      null,
+    await kernel.client.execute("void 'nothing to show'");
+    const withOutput = await history({ hist_access_type: "tail", n: 2, output: true });
+    expect(withOutput.map(([, , pair]) => pair)).toEqual([
+      ["'needle two'", "'needle two'"],
+      ["void 'nothing to show'", null],
     ]);
   });
 
@@ -119,9 +156,18 @@ describe("history", () => {
       await again.client.request("history_request", {
         hist_access_type: "search",
         pattern: "'needle one'",
+        output: true,
       })
     ).reply;
-    expect(content.history).toHaveLength(1);
+    expect(content.history).toEqual([[1, expect.any(Number), ["'needle one'", "'needle one'"]]]);
+    // Both kernels go on: each has a session of its own and sees what the other one ran.
+    await again.client.execute("'from the second'");
+    await kernel.client.execute("'from the first'");
+    const tail = await history({ hist_access_type: "tail", n: 2 });
+    expect(tail.map(([session, , input]) => [session, input])).toEqual([
+      [2, "'from the second'"],
+      [1, "'from the first'"],
+    ]);
     await again.stop();
   });
 });
@@ -163,13 +209,25 @@ describe("comms", () => {
   });
 });
 
-it("usage tells processor and memory of both processes", async () => {
+it.skipIf(process.platform !== "linux")("usage tells processor and memory of host and worker", async () => {
+  await request("usage_request", {}, "control");
+  const pid = Number(text(await kernel.client.execute("process.pid")));
+  await kernel.client.execute("{ const end = Date.now() + 300; while (Date.now() < end); }");
+  await kernel.client.execute("const ballast = new Uint8Array(200e6).fill(1)");
   const { content } = await request("usage_request", {}, "control");
+  const processes = content.processes as Record<string, { pid: number; cpu: number; memory: number }>;
   expect(content).toMatchObject({
-    kernel_cpu: expect.any(Number),
-    host_virtual_memory: { total: expect.any(Number) },
+    hostname: expect.any(String),
+    pid: kernel.process.process.pid,
+    cpu_count: expect.any(Number),
+    host_cpu_percent: expect.any(Number),
+    host_virtual_memory: { total: expect.any(Number), available: expect.any(Number) },
   });
-  expect(content.kernel_memory as number).toBeGreaterThan(50e6);
+  expect([processes.host!.pid, processes.worker!.pid]).toEqual([kernel.process.process.pid, pid]);
+  expect(processes.worker!.memory).toBeGreaterThan(200e6);
+  expect(processes.worker!.cpu).toBeGreaterThan(1);
+  expect(content.kernel_memory).toBe(processes.host!.memory + processes.worker!.memory);
+  expect(content.kernel_cpu).toBeCloseTo(processes.host!.cpu + processes.worker!.cpu, 5);
 });
 
 it("shuts down with a reply and ends the process", async () => {

@@ -26,6 +26,8 @@ export interface ExecuteOptions {
   storeHistory?: boolean;
   stopOnError?: boolean;
   userExpressions?: Record<string, string>;
+  /** Id of the subshell that runs the cell; the main shell without it. */
+  subshell?: string;
   /** Answers questions of the cell; without it the request says that no input can be given. */
   input?: (prompt: string, password: boolean) => string | Promise<string>;
   /** Called with each output as it comes. */
@@ -99,6 +101,8 @@ export class KernelClient {
       channel?: "shell" | "control";
       timeoutMs?: number;
       onMessage?: (message: Message) => void;
+      /** Id of the subshell that the request is for. */
+      subshell?: string;
       /** `false` returns with the reply: some kernels send no status for control requests. */
       needsIdle?: boolean;
     } = {},
@@ -128,7 +132,7 @@ export class KernelClient {
   }
 
   /** Sends frames as they are: for tests of what a kernel does with a broken message. */
-  sendRaw(channel: "shell" | "control", frames: Buffer[]): Promise<void> {
+  sendRaw(channel: "shell" | "control" | "stdin", frames: Buffer[]): Promise<void> {
     return this.transmit(channel, frames);
   }
 
@@ -146,6 +150,7 @@ export class KernelClient {
       },
       {
         timeoutMs: options.timeoutMs,
+        subshell: options.subshell,
         wantsReply: true,
         onMessage: (message) => {
           if (isOutput(message)) options.onOutput?.(asOutput(message));
@@ -222,11 +227,13 @@ export class KernelClient {
       timeoutMs?: number;
       wantsReply: boolean;
       needsIdle?: boolean;
+      subshell?: string;
       onMessage?: (message: Message) => void;
       onInput?: (message: Message) => void;
     },
   ): Promise<Pending> {
     const message = this.wire.message(type, content);
+    if (options.subshell !== undefined) message.header.subshell_id = options.subshell;
     const id = message.header.msg_id;
     const entry = {
       outputs: [],

@@ -2,15 +2,19 @@
  * The five sockets. Each sends through a queue of its own that awaits every send: zeromq rejects a send that
  * starts while another one is blocked (EBUSY), and a message lost that way is gone.
  */
-import { Publisher, Reply, Router } from "zeromq";
+import { Reply, Router, XPublisher } from "zeromq";
 import { address, type ConnectionInfo } from "../protocol/connection.js";
 import { type Message, type Wire, WireError } from "../protocol/message.js";
 
 export type RequestChannel = "shell" | "control" | "stdin";
 type Sender = { send(frames: Buffer[]): Promise<void> };
 
-/** Messages longer than this are dropped unread. */
-const MAX_MESSAGE = 256 * 1024 * 1024;
+/** Messages longer than this many bytes are dropped unread. */
+const MAX_MESSAGE = Number(process.env.MLSYS_MAX_MESSAGE) || 256 * 1024 * 1024;
+/** A single frame longer than this is not even taken in: zeromq cuts its sender off. */
+const MAX_FRAME = 4 * MAX_MESSAGE;
+/** Topics are short; whoever sends a longer one is up to something. */
+const MAX_TOPIC = 1_024;
 
 export interface Inbox {
   request(channel: RequestChannel, message: Message): void;
@@ -19,7 +23,12 @@ export interface Inbox {
 }
 
 export class Channels {
-  private readonly iopub = new Publisher({ sendHighWaterMark: 0, linger: 500 });
+  /** XPUB: it tells who subscribes, so that a client learns from `iopub_welcome` that it is heard (JEP 65). */
+  private readonly iopub = new XPublisher({
+    sendHighWaterMark: 0,
+    linger: 500,
+    maxMessageSize: MAX_TOPIC,
+  });
   private readonly routers: Record<RequestChannel, Router> = {
     shell: new Router(ROUTER),
     control: new Router(ROUTER),
@@ -33,6 +42,8 @@ export class Channels {
     private readonly wire: Wire,
     private readonly inbox: Inbox,
   ) {
+    // Without it only the first subscription to a topic is passed on, and only one client would be welcomed.
+    this.iopub.verbosity = "allSubs";
     const queue = (socket: Sender) => new SendQueue(socket, (line) => inbox.log(line));
     this.queues = {
       shell: queue(this.routers.shell),
@@ -49,6 +60,7 @@ export class Channels {
       ...(["shell", "control", "stdin"] as const).map((name) => this.routers[name].bind(address(info, name))),
     ]);
     void this.echo();
+    void this.welcome();
     for (const name of ["shell", "control", "stdin"] as const) void this.receive(name);
   }
 
@@ -78,15 +90,33 @@ export class Channels {
     }
   }
 
+  /** Subscriptions are `\x01topic`. Cancelled ones (`\x00topic`) and topics that are no text are ignored. */
+  private async welcome(): Promise<void> {
+    try {
+      for await (const [event] of this.iopub) {
+        if (event?.[0] !== 1) continue;
+        const topic = event.subarray(1);
+        const subscription = topic.toString("utf8");
+        if (!Buffer.from(subscription).equals(topic)) continue;
+        this.publish(this.wire.message("iopub_welcome", { subscription }), subscription);
+      }
+    } catch (error) {
+      this.inbox.log(`iopub hears no more subscriptions: ${String(error)}`);
+    }
+  }
+
   private async receive(channel: RequestChannel): Promise<void> {
     for await (const frames of this.routers[channel]) {
       try {
+        const size = frames.reduce((sum, frame) => sum + frame.length, 0);
+        if (size > MAX_MESSAGE) throw new WireError(`${size} bytes, expected at most ${MAX_MESSAGE}`);
         const message = this.wire.decode(frames);
         if (this.seen.add(this.wire.signatureOf(frames))) this.inbox.request(channel, message);
         else this.inbox.log(`dropped a repeated message ${message.header.msg_id} on ${channel}`);
       } catch (error) {
-        if (!(error instanceof WireError)) throw error;
-        this.inbox.log(`dropped a message on ${channel}: ${error.message}`);
+        // One message must never end the loop that reads all others.
+        const why = error instanceof WireError ? error.message : (error as Error).stack;
+        this.inbox.log(`dropped a message on ${channel}: ${why}`);
       }
     }
   }
@@ -95,7 +125,7 @@ export class Channels {
 const ROUTER = {
   sendHighWaterMark: 0,
   receiveHighWaterMark: 0,
-  maxMessageSize: MAX_MESSAGE,
+  maxMessageSize: MAX_FRAME,
   linger: 500,
   mandatory: false,
 };
@@ -140,14 +170,16 @@ class SendQueue {
  * (Not the ids: a jupyter_client manager and its client share a session and count their ids each from 0.)
  */
 class RecentSignatures {
-  private readonly ids = new Set<string>();
+  /** 52 bits of each: a number takes a third of the string's room, and two alike by chance are not to be expected. */
+  private readonly known = new Set<number>();
 
   /** @returns false when it was there already; unsigned messages are always new. */
-  add(id: string): boolean {
-    if (id === "") return true;
-    if (this.ids.has(id)) return false;
-    this.ids.add(id);
-    if (this.ids.size > 65_536) this.ids.delete(this.ids.values().next().value!);
+  add(signature: string): boolean {
+    if (signature === "") return true;
+    const short = Number.parseInt(signature.slice(0, 13), 16);
+    if (this.known.has(short)) return false;
+    this.known.add(short);
+    if (this.known.size > 65_536) this.known.delete(this.known.values().next().value!);
     return true;
   }
 }

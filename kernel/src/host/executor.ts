@@ -1,5 +1,5 @@
 /**
- * Runs execute_requests one after the other: compile and check, hand to the worker, pass its output on,
+ * Runs the execute_requests of each shell one after the other: compile and check, hand to the worker, pass its output on,
  * reply. Owns the worker and replaces it when it dies; the kernel itself outlives every cell.
  */
 import { existsSync } from "node:fs";
@@ -13,7 +13,7 @@ import {
 } from "../compile/cell.js";
 import { type CellText, readCell } from "../compile/magics.js";
 import type { DebugHooks } from "../debug/service.js";
-import type { ErrorReport, ExpressionResult, ToHost } from "../link/messages.js";
+import type { ErrorReport, RunDone, ToHost } from "../link/messages.js";
 import type { Json } from "../protocol/message.js";
 import type { CellLanguage, CheckResult, Settings, TypeService } from "../types/service.js";
 import type { Comms } from "./comms.js";
@@ -21,6 +21,7 @@ import { booleanField, type Request, stringField } from "./context.js";
 import type { History } from "./history.js";
 import { isEmptyText, runHostMagics } from "./host-magics.js";
 import { problemsReport, syntaxReport } from "./problems.js";
+import { type Shell, Shells } from "./shells.js";
 import { type InterruptOutcome, WorkerProcess } from "./worker-process.js";
 
 /** How far the executor reaches into the kernel: statuses, replies and questions go through it. */
@@ -28,20 +29,26 @@ export interface ExecutorHost {
   status(request: Request, state: "busy" | "idle"): void;
   reply(request: Request, content: Json): void;
   ask(request: Request, prompt: string, password: boolean): Promise<string | null>;
+  /** Answers every open question with nothing: who asked is gone. */
+  dismiss(): void;
   log(line: string): void;
   readonly debug: DebugHooks;
 }
 
-type RunDone = Extract<ToHost, { type: "done" }>;
-
+/** A cell that was taken from its queue and is not over yet. */
 interface Running {
   run: number;
+  shell: Shell;
   request: Request;
-  finish(done: RunDone): void;
-  /** For the front end, with the reply. */
-  payload: Json[];
+  count: number;
+  /** The text of the cell's result, for the history. */
+  result?: string;
+  /** Set once the worker has the cell. */
+  finish?: (done: RunDone) => void;
   interrupted: boolean;
 }
+
+type Outcome = Pick<RunDone, "error" | "expressions" | "payload">;
 
 const KEPT_RUNS = 1_000;
 
@@ -58,14 +65,13 @@ const STOPPED: ErrorReport = {
 };
 
 export class Executor {
-  executionCount = 0;
+  readonly shells = new Shells();
   /** Cells with type errors run nevertheless when this is off. */
   typeCheck = process.env.MLSYS_TYPECHECK !== "off";
 
   private worker: WorkerProcess;
-  private readonly queue: Request[] = [];
-  private draining = false;
-  private running: Running | undefined;
+  /** By run; at most one for each shell, the oldest first. */
+  private readonly running = new Map<number, Running>();
   private nextRun = 1;
   /** Requests of recent runs: output that comes late still goes to its cell. */
   private readonly requests = new Map<number, Request>();
@@ -94,13 +100,9 @@ export class Executor {
     return this.worker.pid;
   }
 
-  get busy(): boolean {
-    return this.running !== undefined;
-  }
-
-  /** The request whose cell runs now. */
+  /** The request whose cell runs now; where cells of several shells do, the one that began first. */
   get current(): Request | undefined {
-    return this.running?.request;
+    return this.running.values().next().value?.request;
   }
 
   /** Whether a name was declared by a cell that ran, or is a global. */
@@ -109,8 +111,21 @@ export class Executor {
   }
 
   enqueue(request: Request): void {
-    this.queue.push(request);
-    if (!this.draining) void this.drain();
+    const shell = this.shells.of(request.message);
+    // The kernel refuses requests to shells that are not there.
+    if (!shell) return;
+    shell.queue.push(request);
+    if (!shell.draining) void this.drain(shell);
+  }
+
+  /** Ends a subshell: what it has queued is aborted, its cell is given up. @returns false when there is none. */
+  deleteShell(id: string): boolean {
+    const shell = this.shells.delete(id);
+    if (!shell) return false;
+    this.abortQueued(shell);
+    for (const running of this.running.values()) if (running.shell === shell) running.interrupted = true;
+    this.worker.send({ type: "close-shell", shell: shell.number });
+    return true;
   }
 
   /** Loads what the first interrupt needs. */
@@ -118,11 +133,15 @@ export class Executor {
     return this.worker.prepareInterrupt();
   }
 
+  /** Stops the cells of all shells, and what earlier cells left running. */
   async interrupt(): Promise<InterruptOutcome> {
     await this.host.debug.release();
-    if (!this.running && this.comming.size === 0) return "idle";
-    if (this.running) this.running.interrupted = true;
+    for (const running of this.running.values()) running.interrupted = true;
+    const sent = [...this.running.values()].filter(({ finish }) => finish);
     const outcome = await this.worker.interrupt();
+    // The worker has told of the end of every cell, but for one that it never read: the interrupt hit its reading.
+    for (const { run, finish } of sent)
+      if (outcome !== "killed") finish?.({ type: "done", run, error: STOPPED, expressions: {} });
     if (outcome === "killed") this.interruptedKill = true;
     return outcome;
   }
@@ -145,7 +164,7 @@ export class Executor {
     const worker = new WorkerProcess(
       {
         message: (message, buffers) => this.receive(message, buffers),
-        raw: (name, text) => this.stream(this.running?.request ?? this.last, name, text),
+        raw: (name, text) => this.stream(this.current ?? this.last, name, text),
         exit: (code, signal) => this.workerEnded(code, signal),
       },
       process.cwd(),
@@ -154,13 +173,13 @@ export class Executor {
     return worker;
   }
 
-  private async drain(): Promise<void> {
-    this.draining = true;
-    for (let request = this.queue.shift(); request; request = this.queue.shift()) {
+  private async drain(shell: Shell): Promise<void> {
+    shell.draining = true;
+    for (let request = shell.queue.shift(); request; request = shell.queue.shift()) {
       this.host.status(request, "busy");
       let content: Json;
       try {
-        content = await this.execute(request);
+        content = await this.execute(shell, request);
       } catch (error) {
         this.host.log(`execute_request failed: ${(error as Error).stack}`);
         const problem = {
@@ -175,46 +194,52 @@ export class Executor {
       this.host.reply(request, content);
       this.host.status(request, "idle");
       if (content.status === "error" && booleanField(request.content, "stop_on_error", true))
-        this.abortQueued();
+        this.abortQueued(shell);
     }
-    this.draining = false;
+    shell.draining = false;
   }
 
   /** Requests that came before an error was known do not run: their author thought that it would succeed. */
-  private abortQueued(): void {
-    for (const request of this.queue.splice(0)) {
-      this.host.status(request, "busy");
-      this.host.reply(request, { status: "aborted", execution_count: this.executionCount });
-      this.host.status(request, "idle");
-    }
+  private abortQueued(shell: Shell): void {
+    for (const request of shell.queue.splice(0))
+      this.conclude(request, { status: "aborted", execution_count: shell.executionCount });
   }
 
-  private async execute(request: Request): Promise<Json> {
+  /** Answers a request whose cell does not run. */
+  private conclude(request: Request, content: Json): void {
+    this.host.status(request, "busy");
+    this.host.reply(request, content);
+    this.host.status(request, "idle");
+  }
+
+  private async execute(shell: Shell, request: Request): Promise<Json> {
     const code = stringField(request.content, "code");
     const silent = booleanField(request.content, "silent", false);
     const stored = !silent && booleanField(request.content, "store_history", true);
-    if (stored) this.executionCount++;
-    const count = this.executionCount;
+    if (stored) shell.executionCount++;
+    const count = shell.executionCount;
     if (!silent) request.publish("execute_input", { code, execution_count: count });
-    if (stored && code.trim() !== "") this.history.add(count, code);
+    if (stored && code.trim() !== "") this.history.add(count, code, shell.number);
     const run = this.track(request);
-    const name = stored ? `cell:${count}` : `cell:${count}.${run}`;
-    const running = { run, request, finish: () => {}, payload: [], interrupted: false } as Running;
-    this.running = running;
+    const place = shell.number === 0 ? `cell:${count}` : `cell:${count}@${shell.number}`;
+    const name = stored ? place : `${place}.${run}`;
+    const running: Running = { run, shell, request, count, interrupted: false };
+    this.running.set(run, running);
     try {
       const outcome = await this.compileAndRun(running, name, code, silent);
       const expressions = outcome.expressions;
+      if (stored && running.result !== undefined) this.history.addOutput(count, running.result, shell.number);
       if (!outcome.error)
         return {
           status: "ok",
           execution_count: count,
-          payload: running.payload,
+          payload: outcome.payload ?? [],
           user_expressions: expressions,
         };
       if (!silent) request.publish("error", { ...outcome.error });
       return { status: "error", execution_count: count, ...outcome.error, user_expressions: {}, payload: [] };
     } finally {
-      this.running = undefined;
+      this.running.delete(run);
     }
   }
 
@@ -223,7 +248,7 @@ export class Executor {
     name: string,
     code: string,
     silent: boolean,
-  ): Promise<{ error?: ErrorReport; expressions: Record<string, ExpressionResult> }> {
+  ): Promise<Outcome> {
     const cell = await readCell(code, (known) => this.isKnown(known)).catch(
       (error: unknown) => error as Error,
     );
@@ -316,15 +341,19 @@ export class Executor {
     source: string,
     compiled: CompiledCell & Pick<CellText, "inserted">,
     silent: boolean,
-  ): Promise<{ error?: ErrorReport; expressions: Record<string, ExpressionResult> }> {
+  ): Promise<Outcome> {
     const { content } = running.request;
     const expressions = await compileExpressions(content.user_expressions, this.shadowed);
+    await this.worker.calm();
+    // From here on an interrupt reaches the worker after the cell does.
+    if (running.interrupted) return { error: INTERRUPTED, expressions: {} };
     const done = new Promise<RunDone>((resolve) => {
       running.finish = resolve;
     });
     this.worker.send({
       type: "run",
       run: running.run,
+      shell: running.shell.number,
       name,
       code: compiled.code,
       map: compiled.map,
@@ -336,12 +365,12 @@ export class Executor {
       allowStdin: booleanField(content, "allow_stdin", true),
       silent,
     });
-    const { error: thrown, expressions: results } = await done;
+    const { error: thrown, expressions: results, payload } = await done;
     // What the cell threw when it was interrupted (a question dismissed, a child process ended) is the interrupt.
     const error = thrown && running.interrupted && thrown.ename !== "KernelWorkerExit" ? STOPPED : thrown;
     // Output of child processes comes through other pipes: let what is already there go first.
     await new Promise((resolve) => setImmediate(resolve));
-    return { error, expressions: results };
+    return { error, expressions: results, payload };
   }
 
   private receive(message: ToHost, buffers: Buffer[]): void {
@@ -352,7 +381,7 @@ export class Executor {
     }
     const request = "run" in message ? this.requestOf(message.run) : this.last;
     if (message.type === "done") {
-      if (message.run === this.running?.run) this.running.finish(message);
+      this.running.get(message.run)?.finish?.(message);
       return;
     }
     if (message.type === "packages") this.types.packagesChanged();
@@ -378,8 +407,12 @@ export class Executor {
         break;
       case "result": {
         const { data, metadata } = message;
-        if (!silent)
-          request.publish("execute_result", { execution_count: this.executionCount, data, metadata });
+        const running = this.running.get(message.run);
+        // A cell has one result, while it runs; only code that writes to the pipe by itself sends another.
+        if (silent || !running) break;
+        const { "text/plain": plain } = data;
+        if (typeof plain === "string") running.result = plain;
+        request.publish("execute_result", { execution_count: running.count, data, metadata });
         break;
       }
       case "error":
@@ -387,9 +420,6 @@ export class Executor {
         break;
       case "input":
         void this.ask(request, message);
-        break;
-      case "payload":
-        if (message.run === this.running?.run) this.running.payload.push(message.payload);
         break;
       case "comm":
         this.commFromWorker(request, message, buffers);
@@ -440,11 +470,12 @@ export class Executor {
     const report = exitReport(code, signal, this.interruptedKill);
     this.interruptedKill = false;
     this.forget();
+    this.host.dismiss();
     this.worker = this.startWorker();
     this.sendSettings();
-    const { running } = this;
-    if (running) running.finish({ type: "done", run: running.run, error: report, expressions: {} });
-    else this.stream(this.last, "stderr", `${report.traceback.join("\n")}\n`);
+    const lost = [...this.running.values()].filter(({ finish }) => finish);
+    for (const { run, finish } of lost) finish?.({ type: "done", run, error: report, expressions: {} });
+    if (lost.length === 0) this.stream(this.last, "stderr", `${report.traceback.join("\n")}\n`);
   }
 }
 

@@ -12,6 +12,7 @@ import { Executor } from "./executor.js";
 import { HANDLERS } from "./handlers/index.js";
 import { History, historyFile } from "./history.js";
 import { Questions } from "./questions.js";
+import { unknownShell } from "./shells.js";
 
 /** The language service's warm-up waits this long, so that a first trivial cell has the processor to itself. */
 const WARM_AFTER_MS = 150;
@@ -32,8 +33,13 @@ export class Kernel implements Services {
       request: (channel, message) => this.receive(channel, message),
       log: (line) => this.log(line),
     });
-    this.questions = new Questions((request, content) =>
-      this.channels.send("stdin", this.wire.message("input_request", content, request.message)),
+    this.questions = new Questions(
+      (request, content) => {
+        const question = this.wire.message("input_request", content, request.message);
+        this.channels.send("stdin", question);
+        return question.header.msg_id;
+      },
+      (line) => this.log(line),
     );
     this.types = new SessionTypes(process.cwd(), (line) => this.log(line));
     this.history = new History(historyFile(), (line) => this.log(line));
@@ -47,6 +53,7 @@ export class Kernel implements Services {
         status: (request, state) => this.status(request, state),
         reply: (request, content) => this.reply(request, content),
         ask: (request, prompt, password) => this.questions.ask(request, prompt, password),
+        dismiss: () => this.questions.dismiss(),
         log: (line) => this.log(line),
         debug: this.debug,
       },
@@ -95,9 +102,16 @@ export class Kernel implements Services {
     const type = message.header.msg_type;
     if (channel === "stdin") {
       if (type === "input_reply") this.questions.answer(message);
+      else this.log(`no handler for ${type} on stdin`);
       return;
     }
     const request = this.request(channel, message);
+    if (channel === "shell" && !this.executor.shells.of(message) && type.endsWith("_request")) {
+      this.status(request, "busy");
+      this.reply(request, { status: "error", ...unknownShell(message.header.subshell_id) });
+      this.status(request, "idle");
+      return;
+    }
     if (type === "execute_request" && channel === "shell") this.executor.enqueue(request);
     else void this.handle(request, type);
   }
@@ -126,12 +140,6 @@ export class Kernel implements Services {
       }
     }
     this.status(request, "idle");
-    // Front ends show the last status: a cell that still runs is busy, whatever was answered beside it.
-    const { current } = this.executor;
-    if (!current) return;
-    // JupyterLab's debugger lists the variables anew with each message about a cell: this one must not be about one.
-    if (type === "debug_request") this.publish("status", { execution_state: "busy" });
-    else this.status(current, "busy");
   }
 
   private request(channel: RequestChannel, message: Message): Request {
@@ -145,6 +153,12 @@ export class Kernel implements Services {
 
   private status(request: Request, state: "busy" | "idle"): void {
     this.publish("status", { execution_state: state }, request.message);
+    // Front ends show the last status: a cell that still runs is busy, whatever was answered beside it.
+    const { current } = this.executor;
+    if (state !== "idle" || !current) return;
+    // JupyterLab's debugger lists the variables anew with each message about a cell: this one must not be about one.
+    const about = request.message.header.msg_type === "debug_request" ? undefined : current.message;
+    this.publish("status", { execution_state: "busy" }, about);
   }
 
   private reply(request: Request, content: Json): void {

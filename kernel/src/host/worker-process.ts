@@ -2,14 +2,14 @@
  * The worker as the host sees it: started ahead of the first cell, told what to run, interrupted, replaced.
  */
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { RUNTIME } from "../compile/scope.js";
 import { encodeFrame, FrameReader } from "../link/frames.js";
 import type { ToHost, ToWorker } from "../link/messages.js";
 import { InspectorClient } from "./inspector.js";
-import { processUsage } from "./usage.js";
+import { descendants, LivedTime } from "./usage.js";
 
 export interface WorkerEvents {
   message(message: ToHost, buffers: Buffer[]): void;
@@ -23,12 +23,25 @@ export type InterruptOutcome = "stopped" | "idle" | "killed";
 
 /** How long the worker may take to answer before the running JavaScript is terminated. */
 const ASK_MS = 5;
-/** How long terminated JavaScript may take to unwind before the worker is killed: a native call holds it. */
-const UNWIND_MS = 1_000;
-/** The same on a machine so busy that the worker got no processor meanwhile. */
+/**
+ * How long terminated JavaScript may take to unwind before the worker is killed: a native call holds it. With the start
+ * of a fresh worker it makes less than a second.
+ */
+const UNWIND_MS = 600;
+/** `UNWIND_MS` where it waits for a child process, which may have something to put in order. */
+const CHILD_MS = 1_000;
+/** How long the loading of a module is let go on. */
+const LOADING_MS = 400;
+/** How often the worker is asked again, and which of the tries is by force. */
+const AGAIN_MS = 25;
+const FORCE_AT = 4;
+/** How long at most, on a machine so busy that the worker gets no processor. */
 const STARVED_MS = 5_000;
-/** Processor time in which JavaScript that was terminated has surely seen it. */
-const UNWIND_CPU_SECONDS = 0.5;
+
+/** Calls `stop` of `worker/interrupts.ts`. */
+const STOP = { expression: `${RUNTIME}.stop()`, silent: true };
+/** Takes it back. */
+const CALM = { expression: `${RUNTIME}.calm()`, silent: true };
 
 const MAIN = fileURLToPath(new URL("../worker/main.js", import.meta.url));
 
@@ -38,6 +51,7 @@ export class WorkerProcess {
   private readonly acknowledged = new Map<number, () => void>();
   private inspector: Promise<InspectorClient | undefined> | undefined;
   private token = 0;
+  private interrupting: Promise<InterruptOutcome> | undefined;
   private exited = false;
   private retired = false;
   /** What the cell passed to `process.exit`. */
@@ -79,37 +93,101 @@ export class WorkerProcess {
    * Stops what runs in the worker, gently first: a waiting cell gives up by itself, running JavaScript is
    * terminated with every variable kept, and a native call that does not return costs the process.
    */
-  async interrupt(): Promise<InterruptOutcome> {
+  interrupt(): Promise<InterruptOutcome> {
+    // A second interrupt joins the first: its termination could hit what comes after.
+    this.interrupting ??= this.stop().finally(() => {
+      this.interrupting = undefined;
+    });
+    return this.interrupting;
+  }
+
+  /** Waits until no interrupt is under way, which could hit the next cell. */
+  async calm(): Promise<void> {
+    await this.interrupting;
+  }
+
+  private async stop(): Promise<InterruptOutcome> {
     const token = ++this.token;
     const acknowledged = new Promise<true>((resolve) => this.acknowledged.set(token, () => resolve(true)));
     this.send({ type: "interrupt", token });
     if (await within(acknowledged, ASK_MS)) return "idle";
     const inspector = await this.connectInspector();
-    void inspector?.post("Runtime.terminateExecution").catch(() => {});
-    // After the termination is noted, so that the call that waits for a child ends as interrupted, not as failed.
-    setTimeout(() => interruptChildren(this.child.pid), 5);
-    if (inspector && (await this.unwound(acknowledged, token))) return "stopped";
+    // It may have been starting, not busy.
+    if (await within(acknowledged, 0)) return "idle";
+    if (inspector && (await this.unwound(inspector, acknowledged, token))) return "stopped";
     this.kill();
     return "killed";
   }
 
-  /** Asks again and again: the termination may have hit the reading of the question itself. */
-  private async unwound(acknowledged: Promise<true>, token: number): Promise<boolean> {
+  /**
+   * Terminates and asks, again and again: a termination may hit the reading of the question itself, or come between
+   * two callbacks and hit neither.
+   */
+  private async unwound(
+    inspector: InspectorClient,
+    acknowledged: Promise<true>,
+    token: number,
+  ): Promise<boolean> {
     const start = performance.now();
-    const before = processUsage(this.child.pid)?.cpuSeconds ?? 0;
-    for (;;) {
-      if (await within(acknowledged, 200)) return true;
-      const waited = performance.now() - start;
-      const now = processUsage(this.child.pid);
-      const starved = now?.runnable === true && now.cpuSeconds - before < UNWIND_CPU_SECONDS;
-      if (waited > (starved ? STARVED_MS : UNWIND_MS)) return false;
+    const lived = new LivedTime();
+    // The host too: a worker that prints waits for it to read.
+    const own = this.child.pid === undefined ? [] : [process.pid, this.child.pid];
+    let pending = Promise.resolve();
+    let heard = true;
+    let loading = false;
+    let ordered = 0;
+    for (let tries = 1; ; tries++) {
+      const children = descendants(this.child.pid);
+      const spent = lived.since([...own, ...children]);
+      // First where it does no harm. What does not listen, or is not known to be the reader's, is stopped all the same,
+      // but for the loading of a module, which is given time.
+      const unheard = !heard && spent - ordered > AGAIN_MS / 2;
+      const force = (unheard || tries % FORCE_AT === 0) && !(loading && spent < LOADING_MS);
+      if (heard || force) {
+        heard = false;
+        ordered = spent;
+        const order = force
+          ? inspector.post("Runtime.terminateExecution")
+          : inspector.post("Runtime.evaluate", STOP).then((reply) => {
+              const { result } = reply as { result?: { value?: unknown } };
+              loading = result?.value === "loading";
+            });
+        const noted = settled(order).then(() => {
+          heard = true;
+        });
+        pending = Promise.all([pending, noted]).then(() => {});
+      }
+      if (spent > (children.length > 0 ? CHILD_MS : UNWIND_MS)) return false;
+      if (performance.now() - start > STARVED_MS) return false;
+      // After the termination is noted, so that the call that waits for a child ends as interrupted, not as failed.
+      setTimeout(() => interruptAll(descendants(this.child.pid)), 5);
+      if (await within(acknowledged, AGAIN_MS)) {
+        await this.spent(inspector, pending);
+        return true;
+      }
       this.send({ type: "interrupt", token });
+    }
+  }
+
+  /**
+   * What of the interrupt came too late must not strike the next cell: an order to stop is taken back, and a termination
+   * strikes the taking back, which is then tried again.
+   */
+  private async spent(inspector: InspectorClient, orders: Promise<void>): Promise<void> {
+    const calmed = () =>
+      inspector.post("Runtime.evaluate", CALM).then((reply) => {
+        const { result } = reply as { result?: { value?: unknown } };
+        if (result?.value !== true) throw new Error("terminated");
+      });
+    for (let tries = 0; tries < 50; tries++) {
+      const calm = Promise.all([orders, calmed()]);
+      if (await within(calm, 20)) return;
     }
   }
 
   kill(): void {
     // Programs that a cell has started would go on without it.
-    interruptChildren(this.child.pid);
+    interruptAll(descendants(this.child.pid));
     this.child.kill("SIGKILL");
   }
 
@@ -239,27 +317,32 @@ function withoutInspectorNotes(text: string): string {
     .join("");
 }
 
-/** A cell in `execSync` waits for its child: that one is interrupted with its own children, as Ctrl-C would. */
-function interruptChildren(pid: number | undefined): void {
-  if (pid === undefined || process.platform !== "linux") return;
-  try {
-    for (const child of readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
-      .split(" ")
-      .filter(Boolean)) {
-      interruptChildren(Number(child));
-      process.kill(Number(child), "SIGINT");
+/** A cell in `execSync` waits for its child: that one is interrupted after its own children, as Ctrl-C would. */
+function interruptAll(pids: readonly number[]): void {
+  for (const pid of [...pids].reverse())
+    try {
+      process.kill(pid, "SIGINT");
+    } catch {
+      // It ended meanwhile.
     }
-  } catch {
-    // The worker or its child ended meanwhile.
-  }
 }
 
-function within(promise: Promise<true>, ms: number): Promise<boolean> {
+async function settled(promise: Promise<unknown>): Promise<void> {
+  await promise.then(
+    () => {},
+    () => {},
+  );
+}
+
+function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(false), ms);
-    void promise.then(() => {
-      clearTimeout(timer);
-      resolve(true);
-    });
+    promise.then(
+      () => {
+        clearTimeout(timer);
+        resolve(true);
+      },
+      () => {},
+    );
   });
 }

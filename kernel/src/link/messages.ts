@@ -27,6 +27,8 @@ export interface RunRequest {
   type: "run";
   /** Identifies this run in everything that the worker sends about it. */
   run: number;
+  /** The shell whose cell it is; each shell runs one cell at a time. */
+  shell: number;
   /** Script name seen in stack traces, for example `cell:3`. */
   name: string;
   /** JavaScript to evaluate. */
@@ -51,12 +53,24 @@ export type ToWorker =
   | RunRequest
   | { type: "settings"; settings: ModuleSettings }
   | { type: "interrupt"; token: number }
+  /** Gives up the cell of a subshell that was deleted. */
+  | { type: "close-shell"; shell: number }
   | { type: "comm"; kind: "open" | "msg" | "close"; content: Json; metadata: Json; run: number }
   | { type: "input"; token: number; value: string | null };
 
 export type ExpressionResult =
   | { status: "ok"; data: MimeBundle; metadata: Json }
   | ({ status: "error" } & ErrorReport);
+
+/** A cell is over. */
+export interface RunDone {
+  type: "done";
+  run: number;
+  error?: ErrorReport;
+  expressions: Record<string, ExpressionResult>;
+  /** What the cell asks of the front end beside its output. */
+  payload?: Json[];
+}
 
 export type ToHost =
   | { type: "ready"; inspector: string | null }
@@ -66,16 +80,8 @@ export type ToHost =
   | { type: "display"; run: number; data: MimeBundle; metadata: Json; transient: Json; update: boolean }
   | { type: "clear"; run: number; wait: boolean }
   | { type: "result"; run: number; data: MimeBundle; metadata: Json }
-  | {
-      type: "done";
-      run: number;
-      error?: ErrorReport;
-      interrupted?: boolean;
-      expressions: Record<string, ExpressionResult>;
-    }
+  | RunDone
   | { type: "error"; run: number; error: ErrorReport }
-  /** For the front end, with the reply: for example the text that replaces the cell. */
-  | { type: "payload"; run: number; payload: Json }
   /** The notebook's packages have changed. */
   | { type: "packages" }
   | { type: "interrupted"; token: number }

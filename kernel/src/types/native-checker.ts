@@ -4,7 +4,9 @@
  */
 import type { ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { NodeFlags, SyntaxKind } from "typescript-native/unstable/ast";
 import {
   API,
@@ -66,6 +68,7 @@ export class NativeChecker {
     let project: NativeProject | undefined;
     const api = new API({
       cwd: directory,
+      tsserverPath: supervised(),
       fs: {
         readFile: (file) => project?.fileSystem.readFile?.(file),
         fileExists: (file) => project?.fileSystem.fileExists?.(file),
@@ -193,6 +196,15 @@ export class NativeChecker {
     const program = this.snapshot.getProject(this.project.config)?.program;
     if (program) this.project.watch(await program.getSourceFileNames());
   }
+}
+
+/** Linux: the script that ties the process to the life of this one. Elsewhere TypeScript's own way to its binary. */
+function supervised(): string | undefined {
+  if (process.platform !== "linux") return undefined;
+  const own = createRequire(import.meta.url).resolve("typescript-native/package.json");
+  const platform = `@typescript/typescript-${process.platform}-${process.arch}/package.json`;
+  process.env.MLSYS_TYPE_CHECKER = join(dirname(createRequire(own).resolve(platform)), "lib", "tsc");
+  return fileURLToPath(new URL("../../bin/type-checker.sh", import.meta.url));
 }
 
 /**

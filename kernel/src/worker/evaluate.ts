@@ -10,8 +10,10 @@ import { displaysSettled, hasPendingDisplays } from "./display.js";
 import { reportAt, reportError } from "./errors.js";
 import { allowInput } from "./input.js";
 import { isDebugged } from "./inspection.js";
+import { isInterruptWanted, readersCode, uninterrupted } from "./interrupts.js";
 import { send } from "./link.js";
 import { endMagics } from "./magics.js";
+import { takePayload } from "./payload.js";
 import { addScript, originalPosition } from "./positions.js";
 import { render } from "./render.js";
 import { abandonRun, enterRun, NO_RUN, withRun } from "./runs.js";
@@ -25,29 +27,56 @@ export const INTERRUPTED: ErrorReport = {
 
 type Outcome = { value: unknown; present: boolean } | { error: ErrorReport; interrupted?: boolean };
 
-export class Evaluator {
-  private taken: unknown;
-  /** Ends the cell that is running, when it is interrupted while it waits. */
-  private abandon: (() => void) | undefined;
+/** The cell that an evaluator runs, until its end is told to the host. */
+interface CellRun {
+  request: RunRequest;
+  over: boolean;
+}
+
+let taken: unknown;
+
+/** Handed to the cell's runtime object: values leave an evaluation through it. */
+export function take(value: unknown): void {
+  taken = value;
+}
+
+/** The evaluators by their shell's number: cells of different shells take turns where they wait. */
+const evaluators = new Map<number, Evaluator>();
+
+export function runCell(request: RunRequest): void {
+  const evaluator = evaluators.get(request.shell) ?? new Evaluator();
+  evaluators.set(request.shell, evaluator);
+  void evaluator.run(request);
+}
+
+/** Gives up the cells that run now. Their promises may still settle; nobody listens. */
+export function interruptCells(): void {
+  for (const evaluator of evaluators.values()) evaluator.interrupt();
+}
+
+/** Gives up the cell of a shell that is no more. */
+export function closeShell(shell: number): void {
+  evaluators.get(shell)?.interrupt();
+  evaluators.delete(shell);
+}
+
+class Evaluator {
+  private current: CellRun | undefined;
 
   /** Of its own: cells that are given up take it along. */
   private session = connected();
 
-  /** Handed to the cell's runtime object: values leave an evaluation through it. */
-  readonly take = (value: unknown): void => {
-    this.taken = value;
-  };
-
-  get running(): boolean {
-    return this.abandon !== undefined;
-  }
-
-  /** Gives up waiting for the cell that is running. Its promise may still settle; nobody listens. */
+  /** Tells the host at once, by no promise: an interrupt may have stopped the code that would have settled it. */
   interrupt(): void {
-    this.abandon?.();
+    if (!this.current) return;
+    abandonRun(this.current.request.run);
+    void endMagics(this.current.request.run);
+    this.finish(this.current, { error: INTERRUPTED, interrupted: true });
   }
 
   async run(request: RunRequest): Promise<void> {
+    const cell: CellRun = { request, over: false };
+    this.current = cell;
     addScript({
       name: request.name,
       source: request.source,
@@ -56,28 +85,33 @@ export class Evaluator {
       inserted: request.inserted,
     });
     enterRun(request.run);
-    allowInput(request.allowStdin);
-    const interrupted = new Promise<Outcome>((resolve) => {
-      this.abandon = () => {
-        abandonRun(request.run);
-        resolve({ error: INTERRUPTED, interrupted: true });
-      };
-    });
-    const outcome = await Promise.race([this.evaluateAndShow(request), interrupted]);
-    this.abandon = undefined;
+    allowInput(request.run, request.allowStdin);
+    if (isInterruptWanted()) return this.finish(cell, { error: INTERRUPTED, interrupted: true });
+    const outcome = await this.evaluateAndShow(request);
     enterRun(request.run);
+    const expressions = "error" in outcome || cell.over ? {} : await this.expressions(cell);
+    this.finish(cell, outcome, expressions);
+  }
+
+  private finish(cell: CellRun, outcome: Outcome, expressions: Record<string, ExpressionResult> = {}): void {
+    if (cell.over) return;
+    uninterrupted(() => this.conclude(cell, outcome, expressions));
     if ("error" in outcome && outcome.interrupted) this.renew();
-    await endMagics(request.run);
-    const failed = "error" in outcome;
-    const expressions = failed ? {} : await this.expressions(request);
+  }
+
+  private conclude(cell: CellRun, outcome: Outcome, expressions: Record<string, ExpressionResult>): void {
+    const { run } = cell.request;
+    const error = "error" in outcome ? outcome.error : undefined;
     flush();
-    send({
-      type: "done",
-      run: request.run,
-      ...(failed ? { error: outcome.error, interrupted: outcome.interrupted } : {}),
-      expressions,
-    });
-    allowInput(false);
+    const done = { type: "done" as const, run, expressions, payload: takePayload(run) };
+    try {
+      send({ ...done, ...(error ? { error } : {}) });
+    } catch (unsendable) {
+      send({ ...done, expressions: {}, error: reportError(unsendable) });
+    }
+    cell.over = true;
+    this.current = undefined;
+    allowInput(run, false);
     enterRun(NO_RUN);
   }
 
@@ -109,9 +143,10 @@ export class Evaluator {
     }
   }
 
-  private async expressions(request: RunRequest): Promise<Record<string, ExpressionResult>> {
+  private async expressions(cell: CellRun): Promise<Record<string, ExpressionResult>> {
     const results: Record<string, ExpressionResult> = {};
-    for (const [name, code] of Object.entries(request.expressions)) {
+    for (const [name, code] of Object.entries(cell.request.expressions)) {
+      if (cell.over) break;
       const outcome = await this.evaluate(code, `expression:${name}`);
       if ("error" in outcome) results[name] = { status: "error", ...outcome.error };
       else
@@ -126,23 +161,25 @@ export class Evaluator {
 
   private evaluate(code: string, name: string): Promise<Outcome> {
     return new Promise((resolve) => {
-      this.session.post(
-        "Runtime.evaluate",
-        {
-          expression: `${code}\n//# sourceURL=${name}`,
-          replMode: true,
-          awaitPromise: true,
-          objectGroup: name,
-          // Else V8 would report the error a second time; a debugger wants it where it is thrown.
-          silent: !isDebugged(),
-        } as Runtime.EvaluateParameterType,
-        (error, reply) => {
-          if (error) resolve(this.refused(error));
-          else if (reply.exceptionDetails) resolve({ error: this.thrown(reply.exceptionDetails, name) });
-          else resolve({ value: this.value(reply.result), present: reply.result.type !== "undefined" });
-          this.session.post("Runtime.releaseObjectGroup", { objectGroup: name });
-        },
-      );
+      const evaluation = () =>
+        this.session.post(
+          "Runtime.evaluate",
+          {
+            expression: `${code}\n//# sourceURL=${name}`,
+            replMode: true,
+            awaitPromise: true,
+            objectGroup: name,
+            // Else V8 would report the error a second time; a debugger wants it where it is thrown.
+            silent: !isDebugged(),
+          } as Runtime.EvaluateParameterType,
+          (error, reply) => {
+            if (error) resolve(this.refused(error));
+            else if (reply.exceptionDetails) resolve({ error: this.thrown(reply.exceptionDetails, name) });
+            else resolve({ value: this.value(reply.result), present: reply.result.type !== "undefined" });
+            this.session.post("Runtime.releaseObjectGroup", { objectGroup: name });
+          },
+        );
+      readersCode(evaluation);
     });
   }
 
@@ -182,8 +219,8 @@ export class Evaluator {
       arguments: [{ objectId: remote.objectId }],
       silent: true,
     });
-    const value = this.taken;
-    this.taken = undefined;
+    const value = taken;
+    taken = undefined;
     return value;
   }
 }

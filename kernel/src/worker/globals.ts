@@ -5,11 +5,14 @@ import { type Sink, withSink } from "./capture.js";
 import { COMMS, manager } from "./comms.js";
 import { clearOutput, type Display, makeDisplay, type PublishOptions, publish } from "./display.js";
 import { reportError } from "./errors.js";
+import { take } from "./evaluate.js";
 import { hold, holdEach } from "./hold.js";
 import { importModule, loadDynamic, makeMeta, makeRequire } from "./imports.js";
 import { confirm as ask, input as inputLine, prompt as promptLine } from "./input.js";
 import { inspection } from "./inspection.js";
+import { calm, stop, uninterrupted } from "./interrupts.js";
 import { magics, rememberGlobals } from "./magics.js";
+import { addPayload, PAYLOAD } from "./payload.js";
 import { flush } from "./streams.js";
 import { tick } from "./timers.js";
 
@@ -49,13 +52,14 @@ function capture(sink: Sink, body: () => unknown): unknown {
   }
 }
 
-/** @param take receives values that an evaluation hands over; see `evaluate.ts`. */
-export function installGlobals(take: (value: unknown) => void): void {
+export function installGlobals(): void {
   const runtime = Object.freeze({
     import: importModule,
     load: loadDynamic,
     meta: makeMeta(),
     tick,
+    stop,
+    calm,
     take,
     hold,
     holdEach,
@@ -76,5 +80,19 @@ export function installGlobals(take: (value: unknown) => void): void {
   hidden(CLEAR_OUTPUT, clearOutput);
   hidden(COMMS, manager);
   hidden(CAPTURE, capture);
+  lazyFetch();
+  hidden(PAYLOAD, addPayload);
   rememberGlobals();
+}
+
+/** Node loads its HTTP client at the first `fetch`: interrupted there, it would never work again. */
+function lazyFetch(): void {
+  const { fetch } = globalThis;
+  const first: typeof fetch = (...args) => {
+    uninterrupted(() => void globalThis.Response);
+    if (globalThis.fetch === first) globalThis.fetch = fetch;
+    return fetch(...args);
+  };
+  Object.defineProperty(first, "name", { value: "fetch" });
+  globalThis.fetch = first;
 }

@@ -9,12 +9,14 @@ export class InputError extends Error {
 }
 
 let nextToken = 1;
-let allowed = false;
+/** Cells that run now and may ask. */
+const allowed = new Set<number>();
 const waiting = new Map<number, (value: string | null) => void>();
 
-/** Whether the cell that runs now may ask (`allow_stdin` of its request). */
-export function allowInput(allow: boolean): void {
-  allowed = allow;
+/** Whether a cell may ask: while it runs, and if its request says so (`allow_stdin`). */
+export function allowInput(run: number, allow: boolean): void {
+  if (allow) allowed.add(run);
+  else allowed.delete(run);
 }
 
 /** Shows `message` and waits for a line; `null` when the question is dismissed. */
@@ -52,12 +54,13 @@ function askNow(message: string, password: boolean): string | null {
 }
 
 function ask(message: string, password: boolean, sync: boolean): number {
-  if (!allowed)
+  const run = currentRun();
+  if (!allowed.has(run))
     throw new InputError(
-      "This front end takes no input (it sent allow_stdin: false), so prompt() cannot ask.",
+      "Nobody can be asked: the cell is over, or its front end takes no input (it sent allow_stdin: false).",
     );
   flush();
   const token = nextToken++;
-  send({ type: "input", run: currentRun(), token, prompt: message, password, sync });
+  send({ type: "input", run, token, prompt: message, password, sync });
   return token;
 }

@@ -4,7 +4,7 @@
  */
 import { readSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
-import { encodeFrame, FrameReader } from "../link/frames.js";
+import { encodeFrame, type Frame, FrameReader } from "../link/frames.js";
 import type { ToHost, ToWorker } from "../link/messages.js";
 import { divert, frontRun } from "./capture.js";
 
@@ -18,21 +18,24 @@ export function send(given: ToHost, buffers: readonly Uint8Array[] = []): void {
   for (let at = 0; at < frame.length; ) at += writeSome(FD.toHost, frame, at);
 }
 
-/**
- * @param guard calls its argument so that an interrupt that comes at the wrong moment stops that alone.
- */
+/** @param guard calls its argument so that a termination stops that alone; tells whether it ran to its end. */
 export function listen(
   onMessage: (message: ToWorker, buffers: Buffer[]) => void,
   onClose: () => void,
-  guard: (body: () => void) => void,
+  guard: (body: () => void) => boolean,
 ): void {
   const reader = new FrameReader<ToWorker>();
   const socket = new Socket({ fd: FD.fromHost, readable: true, writable: false });
-  socket.on("data", (chunk: Buffer) =>
-    guard(() => {
-      for (const frame of reader.push(chunk)) onMessage(frame.message, frame.buffers);
-    }),
-  );
+  const waiting: Frame<ToWorker>[] = [];
+  socket.on("data", (chunk: Buffer) => {
+    waiting.push(...reader.push(chunk));
+    for (let frame = waiting[0]; frame; frame = waiting[0]) {
+      const { message, buffers } = frame;
+      const whole = guard(() => onMessage(message, buffers));
+      // The answer to an interrupt may be what a termination strikes.
+      if (whole || message.type !== "interrupt") waiting.shift();
+    }
+  });
   socket.on("close", onClose);
   socket.on("error", onClose);
 }

@@ -10,6 +10,7 @@ import type { MagicContext, SpawnOptions } from "../magics/magic.js";
 import { publish } from "./display.js";
 import { NOTEBOOK } from "./imports.js";
 import { send } from "./link.js";
+import { addPayload } from "./payload.js";
 import { isKernelFile, originalPosition, scriptSources } from "./positions.js";
 import { currentRun, NO_RUN, whenAbandoned, withRun } from "./runs.js";
 import { write } from "./streams.js";
@@ -70,10 +71,7 @@ function makeContext(args: string, body: string, code: (() => unknown) | undefin
     spawn: (program, list, options) => runProgram(program, list, options ?? {}, run),
     variables,
     brief,
-    replaceCell: (text) => {
-      const payload = { source: "set_next_input", text, replace: true };
-      send({ type: "payload", run, payload });
-    },
+    replaceCell: (text) => inRun(() => addPayload({ source: "set_next_input", text, replace: true })),
     packagesChanged: () => send({ type: "packages" }),
     place,
   };

@@ -6,32 +6,32 @@ import inspector from "node:inspector";
 import type { ToWorker } from "../link/messages.js";
 import { receiveComm } from "./comms.js";
 import { reportError } from "./errors.js";
-import { Evaluator } from "./evaluate.js";
+import { closeShell, interruptCells, runCell } from "./evaluate.js";
 import { installGlobals } from "./globals.js";
 import { useSettings } from "./imports.js";
 import { answered } from "./input.js";
+import { calm } from "./interrupts.js";
 import { listen, send } from "./link.js";
 import { endPrograms } from "./magics.js";
 import { installStackTraces } from "./positions.js";
 import { currentRun, followEvents, followPromises, runOf } from "./runs.js";
 import { flush, installStreams } from "./streams.js";
-import { guarded, installTimers } from "./timers.js";
+import { guarded, held, installTimers } from "./timers.js";
 
 const session = new inspector.Session();
 session.connect();
-const evaluator = new Evaluator();
 
 installStackTraces();
 installStreams();
 installTimers(session);
-installGlobals(evaluator.take);
+installGlobals();
 followPromises();
 followEvents();
 
 listen(
   receive,
   () => process.kill(process.pid, "SIGKILL"),
-  (body) => guarded(session, body),
+  (body) => held(session, body),
 );
 
 // The terminal's Ctrl-C reaches the whole process group; interrupts are the host's to send.
@@ -46,14 +46,18 @@ send({ type: "ready", inspector: openInspector() });
 function receive(message: ToWorker, buffers: Buffer[]): void {
   switch (message.type) {
     case "run":
-      void evaluator.run(message);
+      runCell(message);
       break;
     case "settings":
       useSettings(message.settings);
       break;
     case "interrupt":
-      evaluator.interrupt();
+      interruptCells();
+      calm();
       send({ type: "interrupted", token: message.token });
+      break;
+    case "close-shell":
+      closeShell(message.shell);
       break;
     case "input":
       answered(message.token, message.value);

@@ -10,6 +10,7 @@
 import { AsyncResource, executionAsyncId } from "node:async_hooks";
 import { EventEmitter } from "node:events";
 import { promiseHooks } from "node:v8";
+import { jobBegins, jobEnds } from "./interrupts.js";
 
 /** A run outside of any cell. */
 export const NO_RUN = 0;
@@ -122,6 +123,10 @@ export function followEvents(): void {
 export function followPromises(): void {
   promiseHooks.createHook({
     init: (promise) => void new Stamp(promise),
-    before: (promise) => enterRun(Stamp.of(promise)),
+    before: (promise) => {
+      enterRun(Stamp.of(promise));
+      jobBegins();
+    },
+    after: jobEnds,
   });
 }

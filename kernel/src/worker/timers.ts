@@ -8,6 +8,7 @@ import type { Session } from "node:inspector";
 import { createRequire, syncBuiltinESMExports } from "node:module";
 import { RUNTIME } from "../compile/scope.js";
 import { isDebugged } from "./inspection.js";
+import { entered, landed, readersCode } from "./interrupts.js";
 import { currentRun, isAbandoned, withRun } from "./runs.js";
 
 type Callback = (...args: unknown[]) => unknown;
@@ -24,10 +25,21 @@ export function tick(): void {
 }
 
 /**
- * Runs `body` so that an interrupt stops it without harm.
+ * Runs a callback of the reader's so that an interrupt stops it without harm.
  * @returns whether it ran to its end (`false`: it was interrupted).
  */
 export function guarded(session: Session, body: () => void): boolean {
+  return readersCode(() =>
+    held(session, () => {
+      entered();
+      body();
+      landed();
+    }),
+  );
+}
+
+/** Runs `body` so that a termination that strikes it goes no further. @returns whether it ran to its end. */
+export function held(session: Session, body: () => void): boolean {
   let failure: { error: unknown } | undefined;
   let finished = false;
   pending.push(() => {

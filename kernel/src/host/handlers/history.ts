@@ -1,17 +1,22 @@
 /** history_request: the tail, a range of a session, or a search. */
+import type { Json } from "../../protocol/message.js";
 import { booleanField, type Handler, numberField, stringField } from "../context.js";
+import type { Entry, History } from "../history.js";
 
-export const history: Handler = ({ content }, kernel) => {
-  const entries = select(content, kernel.history);
-  // The output of old cells is not kept; clients that ask for it get the pair that the protocol wants.
+export const history: Handler = ({ content, message }, { history, executor }) => {
+  const entries = select(content, history, executor.shells.of(message)?.number);
   const output = booleanField(content, "output", false);
   return {
     status: "ok",
-    history: entries.map(([session, line, input]) => [session, line, output ? [input, null] : input]),
+    history: entries.map(([session, line, input, result]) => [
+      session,
+      line,
+      output ? [input, result ?? null] : input,
+    ]),
   };
 };
 
-function select(content: Parameters<typeof stringField>[0], store: Parameters<Handler>[1]["history"]) {
+function select(content: Json, store: History, shell?: number): Entry[] {
   const count = typeof content.n === "number" ? content.n : undefined;
   switch (content.hist_access_type) {
     case "range":
@@ -19,6 +24,7 @@ function select(content: Parameters<typeof stringField>[0], store: Parameters<Ha
         numberField(content, "session", 0),
         numberField(content, "start", 0),
         typeof content.stop === "number" ? content.stop : undefined,
+        shell,
       );
     case "search":
       return store.search(

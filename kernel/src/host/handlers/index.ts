@@ -4,7 +4,9 @@ import { commClose, commInfo, commMessage, commOpen } from "./comm.js";
 import { debug } from "./debug.js";
 import { history } from "./history.js";
 import { complete, inspect, isComplete } from "./introspect.js";
-import { connect, interrupt, kernelInfo, shutdown, usage } from "./kernel-info.js";
+import { connect, interrupt, kernelInfo, shutdown } from "./kernel-info.js";
+import { createSubshell, deleteSubshell, listSubshells } from "./subshell.js";
+import { usage } from "./usage.js";
 
 export const HANDLERS: Readonly<Record<string, Handler>> = {
   kernel_info_request: kernelInfo,
@@ -12,6 +14,9 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   shutdown_request: shutdown,
   interrupt_request: interrupt,
   usage_request: usage,
+  create_subshell_request: createSubshell,
+  delete_subshell_request: deleteSubshell,
+  list_subshell_request: listSubshells,
   complete_request: complete,
   inspect_request: inspect,
   is_complete_request: isComplete,

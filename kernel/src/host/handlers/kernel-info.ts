@@ -1,13 +1,16 @@
-/** kernel_info_request, connect_request, shutdown_request and usage_request: the kernel about itself. */
+/** kernel_info_request, connect_request, shutdown_request and interrupt_request: the kernel about itself. */
 import { readFileSync } from "node:fs";
-import { cpus, freemem, hostname, totalmem } from "node:os";
+import { createRequire } from "node:module";
 import { PROTOCOL_VERSION } from "../../protocol/message.js";
 import { booleanField, type Handler } from "../context.js";
-import { processUsage } from "../usage.js";
 
-const VERSION = (
-  JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as { version: string }
-).version;
+const VERSION = versionIn(new URL("../../../package.json", import.meta.url));
+const TYPESCRIPT = versionIn(createRequire(import.meta.url).resolve("typescript/package.json"));
+
+/** Read, not imported: TypeScript itself takes long to load. */
+function versionIn(file: URL | string): string {
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+}
 
 export const kernelInfo: Handler = () => ({
   status: "ok",
@@ -16,7 +19,7 @@ export const kernelInfo: Handler = () => ({
   implementation_version: VERSION,
   language_info: {
     name: "typescript",
-    version: "6.0.3",
+    version: TYPESCRIPT,
     mimetype: "text/typescript",
     file_extension: ".ts",
     pygments_lexer: "typescript",
@@ -30,7 +33,7 @@ export const kernelInfo: Handler = () => ({
     { text: "TypeScript", url: "https://www.typescriptlang.org/docs/" },
     { text: "Node.js", url: "https://nodejs.org/docs/latest/api/" },
   ],
-  supported_features: ["debugger"],
+  supported_features: ["debugger", "kernel subshells"],
 });
 
 export const connect: Handler = (_request, { connection }) => ({
@@ -51,32 +54,4 @@ export const shutdown: Handler = (request, kernel) => {
 export const interrupt: Handler = async (_request, kernel) => {
   await kernel.executor.interrupt();
   return { status: "ok" };
-};
-
-let before = { time: process.hrtime.bigint(), cpu: 0 };
-
-/** Processor time since the last question, memory of host and worker together, as ipykernel reports it. */
-export const usage: Handler = (_request, { executor }) => {
-  const worker = processUsage(executor.workerPid) ?? { cpuSeconds: 0, memory: 0 };
-  const own = process.cpuUsage();
-  const cpu = (own.user + own.system) / 1e6 + worker.cpuSeconds;
-  const time = process.hrtime.bigint();
-  const elapsed = Number(time - before.time) / 1e9;
-  const percent = elapsed > 0 ? Math.max(0, ((cpu - before.cpu) / elapsed) * 100) : 0;
-  before = { time, cpu };
-  return {
-    status: "ok",
-    hostname: hostname(),
-    pid: process.pid,
-    kernel_cpu: percent,
-    kernel_memory: process.memoryUsage.rss() + worker.memory,
-    cpu_count: cpus().length,
-    host_virtual_memory: {
-      total: totalmem(),
-      available: freemem(),
-      used: totalmem() - freemem(),
-      free: freemem(),
-      percent: (1 - freemem() / totalmem()) * 100,
-    },
-  };
 };
