@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startKernel, type TestKernel, text } from "./kernel.js";
 
 let kernel: TestKernel;
@@ -22,6 +22,102 @@ it.each([
   ["display.png(new Uint8Array([1, 2, 3]))", { "image/png": "AQID", "text/plain": "[image/png]" }],
 ])("%s", async (code, data) => {
   expect(await bundles(code)).toEqual([["display_data", data]]);
+});
+
+const PNG = "89504e470d0a1a0a";
+it.each([
+  ["png", PNG],
+  ["jpeg", "ffd8ffe0"],
+  ["gif", "474946383961"],
+  ["webp", "524946460c00000057454250565038"],
+])("shows %s bytes as the image, as a value and by display.image", async (type, hex) => {
+  const bytes = `Uint8Array.from(Buffer.from("${hex}", "hex"))`;
+  const data = Buffer.from(hex, "hex").toString("base64");
+  for (const code of [bytes, `display(${bytes})`, `display.image(${bytes})`, `display.${type}(${bytes})`])
+    expect((await bundles(code))[0]![1]).toMatchObject({ [`image/${type}`]: data });
+  expect((await kernel.client.execute("display.image(new Uint8Array(4))")).reply.ename).toBe("TypeError");
+  expect(await bundles("new Uint8Array(3)")).toEqual([
+    ["execute_result", { "text/plain": "Uint8Array(3) [ 0, 0, 0 ]" }],
+  ]);
+});
+
+it("shows Vega-Lite charts by their schema", async () => {
+  const spec = `{ $schema: "https://vega.github.io/schema/vega-lite/v5.json", mark: "bar", title: "</script>", data: { values: [{ a: 1 }] } }`;
+  for (const code of [`(${spec})`, `display.vegalite(${spec})`]) {
+    const [[, data]] = (await bundles(code)) as [[string, Record<string, string>]];
+    expect(data["application/vnd.vegalite.v5+json"]).toMatchObject({ mark: "bar" });
+    expect(data).not.toHaveProperty("text/html");
+    expect(data["text/plain"]).toBe('[Vega-Lite chart "</script>": bar]');
+  }
+});
+
+it("shows an error that is a value with its lines, as if thrown", async () => {
+  const result = await kernel.client.execute(
+    'const first = 1;\nnew RangeError("kept", { cause: new Error("why") })',
+  );
+  expect(text(result)).toMatch(
+    /^RangeError: kept\n\nCell \[\d+\], line 2:\n[\s\S]*\^[\s\S]*Caused by:\nError: why/,
+  );
+});
+
+describe("an inspector's tree", () => {
+  const tree = async (code: string) => {
+    const { result, reply } = await kernel.client.execute(code);
+    expect(reply.status).toBe("ok");
+    return String(result!["text/html"] ?? "");
+  };
+
+  it("shows what text leaves out, and small objects as text", async () => {
+    expect(await tree("({ a: 1, b: { c: [1, 2] } })")).toBe("");
+    const html = await tree("({ a: { b: { c: { d: { e: { f: { g: '<deep>' } } } } } } })");
+    expect(html).toContain("&#60;deep&#62;");
+    expect(html.match(/<details open>/g)).toHaveLength(7);
+  });
+
+  it("of maps, sets, classes, cycles and getters, and runs nothing of them", async () => {
+    const html = await tree(`
+      class Layer { inputs = new Map<string, object>([["x", { shape: [1, 2] }]]); tags = new Set(["a"]); self: unknown }
+      const layer = Object.assign(new Layer(), { [Symbol("s")]: 1 }); layer.self = layer;
+      let ran = 0;
+      const holder = { layer, deep: { a: { b: { c: { d: { e: {} } } } } }, get costly() { ran++; return {} } };
+      holder`);
+    for (const part of [
+      "Layer",
+      "Map(1)",
+      "&#39;x&#39; ⇒",
+      "Set(1)",
+      "[Circular]",
+      "[Symbol(s)]",
+      "(getter)",
+      "Array(2)",
+    ])
+      expect(html).toContain(part);
+    expect(text(await kernel.client.execute("ran"))).toBe("0");
+  });
+
+  it("is cut where it is large", async () => {
+    const html = await tree("Array.from({ length: 500 }, (_, i) => [i, [i]])");
+    expect(html).toContain("truncated: 400 more");
+    const wide = await tree("Array.from({ length: 90 }, () => Array.from({ length: 90 }, () => ({ a: 1 })))");
+    expect(wide).toContain("truncated: 1000 entries shown");
+    expect(wide).not.toContain("<details open><summary><span");
+    expect(wide.length).toBeLessThan(200_000);
+  });
+
+  it("by display.tree of anything", async () => {
+    const [[, data]] = (await bundles("display.tree({ a: 1 })")) as [[string, Record<string, string>]];
+    expect(data["text/html"]).toContain("<summary>Object</summary>");
+    expect(data["text/plain"]).toBe("{ a: 1 }");
+  });
+});
+
+it("shows a map of records as a table with its keys", async () => {
+  const [[, data]] = (await bundles('new Map([["adam", { loss: 1 }], ["<sgd>", { loss: 2 }]])')) as [
+    [string, Record<string, string>],
+  ];
+  expect(data["text/html"]).toContain(
+    "<tr><th>adam</th><td>1</td></tr><tr><th>&#60;sgd&#62;</th><td>2</td></tr>",
+  );
 });
 
 it("asks an object for its own bundle, at once or by promise", async () => {
@@ -81,6 +177,24 @@ it("cuts what is too long, and says so", async () => {
   const long = await kernel.client.execute('"x".repeat(1_000_000)');
   expect(String(text(long)).length).toBeLessThan(210_000);
   expect(String(text(long))).toMatch(/truncated|more characters/);
+  for (const [method, type] of [
+    ["html", "text/html"],
+    ["svg", "image/svg+xml"],
+    ["markdown", "text/markdown"],
+    ["latex", "text/latex"],
+  ]) {
+    const [[, data]] = (await bundles(`display.${method}("x".repeat(5_000_000))`)) as [
+      [string, Record<string, string>],
+    ];
+    expect(data[type!]!.length).toBeLessThan(210_000);
+    expect(data[type!]).toContain("truncated");
+    if (method === "svg") expect(data[type!]).toMatch(/^<svg .*<\/svg>$/);
+  }
+  const columns = await kernel.client.execute(
+    "[Object.fromEntries(Array.from({ length: 40 }, (_, i) => ['c' + i, 'y'.repeat(5_000)]))]",
+  );
+  expect(String(columns.result!["text/html"])).toContain("truncated: 30 of 40 columns shown");
+  expect(String(columns.result!["text/html"]).length).toBeLessThan(50_000);
   const rows = await kernel.client.execute("Array.from({ length: 500 }, (_, i) => ({ i }))");
   expect(String(rows.result!["text/html"])).toContain("truncated: 100 of 500 rows shown");
 });

@@ -20,7 +20,7 @@ const traceback = async (code: string) => {
   });
   const text = (reply.traceback as string[]).join("\n");
   return text
-    .replaceAll(`ell ${reply.execution_count}`, "ell N")
+    .replaceAll(`Cell [${reply.execution_count}]`, "Cell [N]")
     .replaceAll(`cell:${reply.execution_count}`, "cell:N");
 };
 
@@ -37,7 +37,7 @@ deep({ x: 3 } as P);`),
   ).toMatchInlineSnapshot(`
     "RangeError: too large
 
-    Cell N, line 5:
+    Cell [N], line 5:
       3 | function deep(p: P): number {
       4 |   const doubled: number = p.x * 2;
     > 5 |   if (doubled > 1) throw new RangeError("too large");
@@ -58,7 +58,7 @@ it("shows plain JavaScript at its exact column, behind a rewritten class and an 
   ).toMatchInlineSnapshot(`
     "TypeError: Cannot read properties of null (reading 'field')
 
-    Cell N, line 1:
+    Cell [N], line 1:
     > 1 | import "node:os"; class A { static x = 1 } let y; (null as any).field
         |                                                                 ^
 
@@ -103,7 +103,7 @@ it("survives errors that are hostile to being read", async () => {
 it("points at a syntax error", async () => {
   expect(await traceback("const a = 1;\nlet b = ;\n")).toMatchInlineSnapshot(`
     "SyntaxError: Expression expected. (TS1109)
-    Cell N, line 2:9
+    Cell [N], line 2:9
       1 | const a = 1;
     > 2 | let b = ;
         |         ^

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startKernel, type TestKernel, text } from "./kernel.js";
 
 let kernel: TestKernel;
@@ -113,4 +113,65 @@ it("loads a file again when it changed", async () => {
 it("shows errors of imported files at their own lines", async () => {
   const { reply } = await run('import { fails } from "./throws"; fails()');
   expect((reply.traceback as string[]).join("\n")).toMatch(/throws\.ts:4:\d+/);
+});
+
+describe("hot reload", () => {
+  it("loads what imports a changed file anew, and nothing else", async () => {
+    write("hot/leaf.ts", "export const leaf = 1;");
+    write("hot/other.ts", "export const other = {};");
+    write("hot/middle.js", 'export { leaf } from "./leaf.js";');
+    write(
+      "hot/top.ts",
+      'import { leaf } from "./middle.js"; import { other } from "./other"; export const sum = leaf + 1; export { other };',
+    );
+    expect(text(await run('import { sum, other } from "./hot/top"; const kept = other; sum'))).toBe("2");
+    write("hot/leaf.ts", "export const leaf = 41;");
+    expect(text(await run('import { sum, other } from "./hot/top"; [sum, other === kept]'))).toBe(
+      "[ 42, true ]",
+    );
+    expect(text(await run('(await import("./hot/top")).sum'))).toBe("42");
+    write("hot/middle.js", 'import { leaf } from "./leaf.js"; export { leaf }; export const extra = leaf;');
+    expect(text(await run('import { sum } from "./hot/top"; sum'))).toBe("42");
+  });
+
+  it("follows cycles, JSON, and types", async () => {
+    write("cycle/a.ts", 'import { b } from "./b"; export const a = 1; export const fromB = () => b;');
+    write(
+      "cycle/b.ts",
+      'import { a } from "./a"; import data from "./data.json"; export const b = data.n; export const fromA = () => a;',
+    );
+    write("cycle/data.json", '{ "n": 5 }');
+    expect(text(await run('import { fromB } from "./cycle/a"; fromB()'))).toBe("5");
+    write("cycle/data.json", '{ "n": "six" }');
+    expect(text(await run('import { fromB } from "./cycle/a"; fromB().toUpperCase()'))).toBe("'SIX'");
+  });
+
+  it("tells the error of a file that was broken, and loads it when it is mended", async () => {
+    write("mended.ts", "export const fine = 1;");
+    await run('import { fine } from "./mended"; fine');
+    write("mended.ts", "export const fine = = 2;");
+    expect((await run('// @ts-nocheck\nimport { fine } from "./mended"; fine')).reply.status).toBe("error");
+    write("mended.ts", "export const fine = 3;");
+    expect(text(await run('import { fine } from "./mended"; fine'))).toBe("3");
+  });
+});
+
+describe("WebAssembly", () => {
+  // (module (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add))
+  const add = Buffer.from(
+    "0061736d0100000001070160027f7f017f030201000707010361646400000a09010700200020016a0b",
+    "hex",
+  );
+
+  it("is a module with its exports and their types", async () => {
+    writeFileSync(join(directory, "add.wasm"), add);
+    expect(text(await run('import { add } from "./add.wasm"; add(2, 3)'))).toBe("5");
+    expect(text(await run('import * as math from "./add.wasm"; Object.keys(math)'))).toBe("[ 'add' ]");
+    expect((await run('import { sub } from "./add.wasm"; sub')).reply.ename).toBe("TypeScriptError");
+    expect((await run('import { add as typed } from "./add.wasm"; typed("2")')).reply.ename).toBe(
+      "TypeScriptError",
+    );
+    write("uses.ts", 'import { add } from "./add.wasm"; export const five: number = add(2, 3);');
+    expect(text(await run('import { five } from "./uses"; five'))).toBe("5");
+  });
 });

@@ -22,7 +22,7 @@ describe("type check", () => {
     });
     expect((reply.traceback as string[]).join("\n")).toMatchInlineSnapshot(`
       "TypeScriptError: Type 'string' is not assignable to type 'number'. (TS2322)
-      Cell 1, line 2:7
+      Cell [1], line 2:7
         1 | console.log("never printed");
       > 2 | const wrong: number = "text";
           |       ^^^^^"

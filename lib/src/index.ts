@@ -26,3 +26,4 @@ import "./runtime/wasm/index.js";
 export { fit } from "./train/fit.js";
 export * as train from "./train/index.js";
 export * as viz from "./viz/index.js";
+export * as widgets from "./viz/widgets/index.js";

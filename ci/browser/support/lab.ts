@@ -5,6 +5,7 @@ import { type Browser, chromium, type Locator, type Page } from "playwright-core
 import { type LabServer, ROOT } from "./launcher.js";
 
 export const CHROMIUM = process.env.MLSYS_CHROMIUM ?? "/usr/bin/chromium";
+const CONTENTS = /\/api\/contents\/.*\.ipynb/;
 const SCREENSHOTS = join(ROOT, ".mlsys", "screenshots");
 
 export interface SavedCell {
@@ -43,7 +44,7 @@ export class Lab {
     const page = await browser.newPage({ viewport: { width: 1280, height: 1000 } });
     page.setDefaultTimeout(20_000);
     const lab = new Lab(browser, page, server);
-    await page.route(/\/api\/contents\/.*\.ipynb/, async (route) => {
+    await page.route(CONTENTS, async (route) => {
       const request = route.request();
       if (request.method() !== "PUT") return route.fallback();
       lab.last = request.postDataJSON().content;
@@ -83,6 +84,19 @@ export class Lab {
   async idle(timeout = 60_000): Promise<void> {
     // Not the circle in the toolbar: it says "idle" before there is a kernel.
     await this.page.locator("#jp-main-statusbar").getByText("TypeScript (mlsys) | Idle").waitFor({ timeout });
+  }
+
+  /** Saves the notebook to disk and loads the page anew. */
+  async reload(): Promise<void> {
+    await this.page.unroute(CONTENTS);
+    await this.page.locator("#jp-main-statusbar").waitFor();
+    await this.menu("File", "Save Notebook");
+    const rename = this.page.locator(".jp-Dialog").getByRole("button", { name: "Rename" });
+    await rename.click({ timeout: 3_000 }).catch(() => {});
+    await this.page.locator(".lm-TabBar-tab.jp-mod-dirty").waitFor({ state: "detached" });
+    await this.page.reload();
+    await this.page.locator("#jupyterlab-splash").waitFor({ state: "detached" });
+    await this.idle();
   }
 
   cell(index: number): Locator {

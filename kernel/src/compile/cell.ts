@@ -7,9 +7,10 @@
  */
 import { type Program, parse } from "acorn";
 import type { TransformOptions } from "esbuild";
+import { topLevelBindings } from "./bindings.js";
 import type { Shift } from "./edits.js";
 import { isEvidentlyTyped, mayHideTypeArguments } from "./plain.js";
-import { RUNTIME, scopeCell } from "./scope.js";
+import { endsInExpression, RUNTIME, scopeCell } from "./scope.js";
 import { aliased, declaredGlobals, renamed } from "./shadow.js";
 
 export interface CompiledCell {
@@ -19,13 +20,15 @@ export interface CompiledCell {
   /** How the rewriting of declarations and imports moved columns. */
   shifts: Shift[];
   hasResult: boolean;
+  /** Names that the cell declares at its top level. */
+  names: string[];
   /** Names of Node's globals that the cell declares: from now on cells mean the reader's own. */
   shadows: string[];
 }
 
 /** A cell that cannot be parsed; `line` and `column` count from 1. */
 export class CellSyntaxError extends Error {
-  override name = "SyntaxError";
+  override name: string = "SyntaxError";
   constructor(
     message: string,
     readonly line: number,
@@ -49,6 +52,13 @@ export const CELL_GLOBALS = [
 
 const GLOBALS: ReadonlySet<string> = new Set([...Object.getOwnPropertyNames(globalThis), ...CELL_GLOBALS]);
 
+let compilerOptions: Record<string, unknown> = { useDefineForClassFields: true };
+
+/** Takes over what a `tsconfig.json` says about JSX, decorators and class fields. */
+export function useCompilerOptions(options: Record<string, unknown>): void {
+  compilerOptions = options;
+}
+
 const TRANSPILE: TransformOptions = {
   loader: "tsx",
   target: "es2022",
@@ -56,7 +66,6 @@ const TRANSPILE: TransformOptions = {
   sourcefile: "cell",
   sourcesContent: false,
   logLevel: "silent",
-  tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true, useDefineForClassFields: true } },
 };
 
 /** @throws CellSyntaxError when it is neither JavaScript nor TypeScript. */
@@ -69,16 +78,28 @@ export async function compileCell(
   const asWritten = plain !== undefined && !mayHideTypeArguments(plain);
   const script = asWritten ? { code: source } : await transpile(source);
   const program = asWritten ? plain : parseModule(script.code);
+  const names = topLevelBindings(program).map(({ name }) => name);
   const shadows = declaredGlobals(program, GLOBALS);
   const alias = [...new Set([...shadowed, ...shadows])].filter((name) => script.code.includes(name));
+  const disposes =
+    !asWritten && program.body.at(-1)?.type === "TryStatement" && (await endsUnderUsing(source));
+  const result = disposes ? { hasResult: true } : {};
   if (alias.length === 0)
     return {
-      ...scopeCell(script.code, program),
+      ...scopeCell(script.code, program, { lowered: script.map !== undefined }),
+      ...result,
       map: script.map,
+      names,
       shadows,
     };
   const final = await aliased(renamed(script.code, program, shadows), script.map, alias);
-  return { ...scopeCell(final.code, parseModule(final.code)), map: final.map, shadows };
+  return {
+    ...scopeCell(final.code, parseModule(final.code), { lowered: script.map !== undefined }),
+    ...result,
+    map: final.map,
+    names,
+    shadows,
+  };
 }
 
 /** Whether nothing in the cell can be mistyped, and it needs no transpiler. Longer cells are not looked at: they are not so simple. */
@@ -97,6 +118,22 @@ export function readable(text: string): string {
   return text;
 }
 
+/** Whether the text is a sequence of whole statements, in TypeScript. */
+export async function parses(text: string): Promise<boolean> {
+  return (
+    tryParse(text) !== undefined ||
+    lower(text).then(
+      () => true,
+      () => false,
+    )
+  );
+}
+
+/** A global of Node or of the kernel. */
+export function isGlobal(name: string): boolean {
+  return GLOBALS.has(name);
+}
+
 /** Loads the transpilers ahead of the first cell that needs them. */
 export async function warmTranspiler(): Promise<void> {
   await transpile("enum Warm {}");
@@ -105,6 +142,16 @@ export async function warmTranspiler(): Promise<void> {
 async function transpile(source: string): Promise<{ code: string; map?: string }> {
   const code = await withoutTypes(source);
   return code === undefined ? lower(source) : { code };
+}
+
+/**
+ * Whether a cell with `using` at its top level ends in an expression. Lowered, its statements stand in a `try`, whose
+ * value is that of the last one.
+ */
+async function endsUnderUsing(source: string): Promise<boolean> {
+  const using = /\b(?:await\s+)?using(?=\s+[\p{ID_Start}$_][\p{ID_Continue}$]*\s*[=:])/gu;
+  const constants = source.replace(using, "const");
+  return constants !== source && endsInExpression(parseModule((await transpile(constants)).code));
 }
 
 /** The source with blanks in the place of types; `undefined` if that does not make JavaScript of it. */
@@ -120,7 +167,8 @@ async function withoutTypes(source: string): Promise<string | undefined> {
 
 async function lower(source: string): Promise<{ code: string; map?: string }> {
   const esbuild = await import("esbuild");
-  const run = (loader: "ts" | "tsx") => esbuild.transform(source, { ...TRANSPILE, loader });
+  const tsconfigRaw = { compilerOptions: { ...compilerOptions, verbatimModuleSyntax: true } };
+  const run = (loader: "ts" | "tsx") => esbuild.transform(source, { ...TRANSPILE, tsconfigRaw, loader });
   try {
     // `<T>x` and `<T>(x: T) => x` are TypeScript only without JSX, so JSX comes second.
     return await run("ts").catch((error) => run("tsx").catch(() => Promise.reject(error)));

@@ -3,6 +3,14 @@
 const CONTEXT = 2;
 const MAX_WIDTH = 160;
 
+/** `cell:3` is shown as `Cell [3]`, a cell without a number as `Cell [*]`, a module of the reader's by its own name. */
+export function cellTitle(name: string): string {
+  return name.replace(
+    /^cell:(\d+)(?:@\d+)?(\.\d+)?$/,
+    (_, count, unnumbered) => `Cell [${unnumbered ? "*" : count}]`,
+  );
+}
+
 /** @param line from 1. @param column from 1. @param length characters to underline, at least 1. */
 export function codeFrame(source: string, line: number, column: number, length = 1): string {
   const lines = source.split(/\r?\n/);

@@ -11,6 +11,7 @@ import type {
   ExportDefaultDeclaration,
   ExportNamedDeclaration,
   ForOfStatement,
+  Identifier,
   ImportDeclaration,
   Node,
   Program,
@@ -34,7 +35,12 @@ const [major] = process.versions.node.split(".").map(Number);
 /** Where the collector of a promise that a cell awaits would end the process; see `worker/hold.ts`. */
 const HOLDS_PROMISES = major > 20 && major < 24;
 
-export function scopeCell(source: string, program: Program, holds = HOLDS_PROMISES): ScopedCell {
+/** @param lowered the transpiler wrote the code: enums and namespaces are calls in it. */
+export function scopeCell(
+  source: string,
+  program: Program,
+  { lowered = false, holds = HOLDS_PROMISES } = {},
+): ScopedCell {
   const rewriter = new Rewriter(source);
   for (const statement of program.body) {
     if (statement.type === "ImportDeclaration") rewriter.importDeclaration(statement);
@@ -46,15 +52,26 @@ export function scopeCell(source: string, program: Program, holds = HOLDS_PROMIS
     } else rewriter.declaration(statement);
   }
   rewriter.dynamicImports(program);
+  if (lowered) rewriter.freshMerges(program);
   if (holds) rewriter.awaited(program);
   rewriter.hoistImports();
-  const statements = program.body.filter((statement) => statement.type !== "EmptyStatement");
-  const last = statements[statements.length - 1];
-  const hasResult =
-    last?.type === "ExpressionStatement" ||
-    (last?.type === "ExportDefaultDeclaration" && !last.declaration.type.endsWith("Declaration"));
-  return { ...rewriter.edits.apply(source), hasResult };
+  return { ...rewriter.edits.apply(source), hasResult: endsInExpression(program) };
 }
+
+/** Whether the last statement is an expression of the reader's, not a call of a transpiler's helper. */
+export function endsInExpression(program: Program): boolean {
+  const last = program.body.filter((statement) => statement.type !== "EmptyStatement").at(-1);
+  if (last?.type === "ExportDefaultDeclaration") return !last.declaration.type.endsWith("Declaration");
+  if (last?.type !== "ExpressionStatement") return false;
+  const { expression } = last;
+  return !(
+    expression.type === "CallExpression" &&
+    expression.callee.type === "Identifier" &&
+    HELPERS.test(expression.callee.name)
+  );
+}
+
+const HELPERS = /^__(decorat|runInitializers|publicField|callDispose)/;
 
 class Rewriter {
   readonly edits = new Edits();
@@ -150,6 +167,18 @@ class Rewriter {
     });
   }
 
+  /**
+   * A lowered enum or namespace adds to what its name holds, so that two of a cell merge. It must not add to what an
+   * earlier cell left there. (A function of the cell is there from its beginning, and is what a namespace adds to.)
+   */
+  freshMerges(program: Program): void {
+    const functions = new Set(
+      program.body.flatMap((node) => (node.type === "FunctionDeclaration" && node.id ? [node.id.name] : [])),
+    );
+    const names = new Set(program.body.flatMap(mergedNames).filter((name) => !functions.has(name)));
+    for (const name of names) this.imports.push(`var ${name} = void 0;`);
+  }
+
   /** Imports run before everything else of the cell, as in a module. They share line 1, so no line moves. */
   hoistImports(): void {
     if (this.imports.length > 0) this.edits.insert(0, `${this.imports.join(" ")} `);
@@ -168,4 +197,23 @@ class Rewriter {
     this.edits.insert(node.start, `var ${node.id.name} = `);
     this.edits.insert(node.end, ";");
   }
+}
+
+/** The name that a lowered enum, `var N = (…)(N || {})`, or namespace, `(…)(N || (N = {}))`, adds to. */
+function mergedNames(node: Program["body"][number]): string[] {
+  const statement = node.type === "ExportNamedDeclaration" && node.declaration ? node.declaration : node;
+  const calls =
+    statement.type === "ExpressionStatement"
+      ? [statement.expression]
+      : statement.type === "VariableDeclaration"
+        ? statement.declarations.map(({ init }) => init)
+        : [];
+  return calls.flatMap((call) => {
+    const argument = call?.type === "CallExpression" ? call.arguments[0] : undefined;
+    const merges =
+      argument?.type === "LogicalExpression" &&
+      argument.operator === "||" &&
+      argument.left.type === "Identifier";
+    return merges ? [(argument.left as Identifier).name] : [];
+  });
 }

@@ -7,7 +7,8 @@ import type { Program } from "acorn";
 import { topLevelBindings } from "./bindings.js";
 import { Edits } from "./edits.js";
 
-const PREFIX = "__cell_";
+/** A global of this name behind it is the reader's own. */
+export const SHADOW_PREFIX = "__cell_";
 
 export function declaredGlobals(program: Program, globals: ReadonlySet<string>): string[] {
   const names = topLevelBindings(program).map(({ name }) => name);
@@ -18,7 +19,7 @@ export function declaredGlobals(program: Program, globals: ReadonlySet<string>):
 export function renamed(code: string, program: Program, names: readonly string[]): string {
   const edits = new Edits();
   for (const binding of topLevelBindings(program))
-    if (names.includes(binding.name)) binding.rename(edits, PREFIX + binding.name);
+    if (names.includes(binding.name)) binding.rename(edits, SHADOW_PREFIX + binding.name);
   return edits.apply(code).code;
 }
 
@@ -39,6 +40,6 @@ export async function aliased(
     sourcefile: "cell",
     sourcesContent: false,
     logLevel: "silent",
-    define: Object.fromEntries(names.map((name) => [name, PREFIX + name])),
+    define: Object.fromEntries(names.map((name) => [name, SHADOW_PREFIX + name])),
   });
 }

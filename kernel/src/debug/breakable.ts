@@ -1,6 +1,7 @@
 /** Lines of a cell on which a breakpoint can stand, told before V8 has seen the cell. */
 import { type Node, parse } from "acorn";
 import { compileCell } from "../compile/cell.js";
+import { readCell } from "../compile/magics.js";
 import { walk } from "../compile/walk.js";
 import type { Shadowed } from "./expressions.js";
 import { cellMapping } from "./mapping.js";
@@ -16,7 +17,9 @@ const SILENT = new Set([
 
 /** @returns lines from 0, in order; `undefined` when the cell cannot be compiled. */
 export async function breakableLines(source: string, shadowed: Shadowed): Promise<number[] | undefined> {
-  const compiled = await compileCell(source, shadowed).catch(() => undefined);
+  const compiled = await readCell(source, () => false)
+    .then((cell) => compileCell(cell.code, shadowed))
+    .catch(() => undefined);
   if (!compiled) return undefined;
   const { code } = compiled;
   const program = parse(code, { ecmaVersion: 2025, allowAwaitOutsideFunction: true });

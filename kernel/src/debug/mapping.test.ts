@@ -70,6 +70,7 @@ describe("breakableLines", () => {
     ["const g = () =>\n  5;", [0, 1]],
     ["try {\n  f();\n} catch {\n  g();\n}", [1, 3]],
     ["let = ;", undefined],
+    ["%%time\nconst a = 1;\n// words\nconsole.log(a);", [0, 1, 3]],
   ])("of %j are %j", async (source, expected) => {
     expect(await breakableLines(source, new Set())).toEqual(expected);
   });

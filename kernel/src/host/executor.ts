@@ -2,14 +2,24 @@
  * Runs the execute_requests of each shell one after the other: compile and check, hand to the worker, pass its output on,
  * reply. Owns the worker and replaces it when it dies; the kernel itself outlives every cell.
  */
-import { CellSyntaxError, type CompiledCell, compileCell, isEvident, readable } from "../compile/cell.js";
+import { existsSync } from "node:fs";
+import {
+  CellSyntaxError,
+  type CompiledCell,
+  compileCell,
+  isEvident,
+  isGlobal,
+  useCompilerOptions,
+} from "../compile/cell.js";
+import { type CellText, readCell } from "../compile/magics.js";
 import type { DebugHooks } from "../debug/service.js";
 import type { ErrorReport, RunDone, ToHost } from "../link/messages.js";
 import type { Json } from "../protocol/message.js";
-import type { CheckResult, TypeService } from "../types/service.js";
+import type { CellLanguage, CheckResult, Settings, TypeService } from "../types/service.js";
 import type { Comms } from "./comms.js";
 import { booleanField, type Request, stringField } from "./context.js";
 import type { History } from "./history.js";
+import { isEmptyText, runHostMagics } from "./host-magics.js";
 import { problemsReport, syntaxReport } from "./problems.js";
 import { type Shell, Shells } from "./shells.js";
 import { type InterruptOutcome, WorkerProcess } from "./worker-process.js";
@@ -65,8 +75,13 @@ export class Executor {
   private nextRun = 1;
   /** Requests of recent runs: output that comes late still goes to its cell. */
   private readonly requests = new Map<number, Request>();
+  /** Comm messages that the worker has not dealt with yet, by run. */
+  private readonly comming = new Map<number, { request: Request; finish(): void }>();
   /** Names of Node's globals that cells have declared as their own. */
   private readonly shadowed = new Set<string>();
+  /** Names that cells have declared. */
+  private readonly declared = new Set<string>();
+  private settings: Settings | undefined;
   private last: Request | undefined;
   private interruptedKill = false;
   private closing = false;
@@ -88,6 +103,11 @@ export class Executor {
   /** The request whose cell runs now; where cells of several shells do, the one that began first. */
   get current(): Request | undefined {
     return this.running.values().next().value?.request;
+  }
+
+  /** Whether a name was declared by a cell that ran, or is a global. */
+  isKnown(name: string): boolean {
+    return this.declared.has(name) || isGlobal(name);
   }
 
   enqueue(request: Request): void {
@@ -126,10 +146,13 @@ export class Executor {
     return outcome;
   }
 
-  sendComm(kind: "open" | "msg" | "close", request: Request): void {
-    const run = this.track(request);
+  /** Resolves when the listeners in the worker have run. */
+  sendComm(kind: "open" | "msg" | "close", request: Request): Promise<void> {
+    const run = this.nextRun++;
     const { content, message } = request;
+    const done = new Promise<void>((finish) => this.comming.set(run, { request, finish }));
     this.worker.send({ type: "comm", kind, content, metadata: message.metadata, run }, message.buffers);
+    return done;
   }
 
   close(): void {
@@ -226,14 +249,35 @@ export class Executor {
     code: string,
     silent: boolean,
   ): Promise<Outcome> {
-    const text = readable(code);
+    const cell = await readCell(code, (known) => this.isKnown(known)).catch(
+      (error: unknown) => error as Error,
+    );
+    if (cell instanceof CellSyntaxError) return { error: syntaxReport(cell, code, name), expressions: {} };
+    if (cell instanceof Error) throw cell;
+    const { text } = cell;
+    await this.readSettings(running.request);
+    let language: CellLanguage = "typescript";
+    const magics = {
+      print: (printed: string) => this.stream(running.request, "stdout", printed),
+      reset: () => this.reset(),
+      setTypeCheck: (on: boolean) => {
+        this.typeCheck = on;
+      },
+      typeCheck: () => this.typeCheck,
+      javascript: () => {
+        language = "javascript";
+      },
+    };
+    const refused = await runHostMagics(cell, magics, code, name);
+    if (refused) return { error: refused, expressions: {} };
     // What is not to be checked does not wait for the checker either; only a syntax error is better told by it.
-    const unchecked = isUnchecked(code);
-    const evident = isEvident(code);
+    const unchecked = isUnchecked(text);
+    const evident = cell.code === text ? isEvident(text) : isEmptyText(text);
     const checks = this.typeCheck && !evident;
-    const early = checks && !unchecked ? this.check(name, text) : undefined; // while the transpiler works
-    const compiled = await compileCell(code, this.shadowed).catch((error: unknown) => error as Error);
-    const check = await (early ?? (checks && compiled instanceof Error ? this.check(name, text) : undefined));
+    const early = checks && !unchecked ? this.check(name, text, language) : undefined; // while the transpiler works
+    const compiled = await compileCell(cell.code, this.shadowed).catch((error: unknown) => error as Error);
+    const check = await (early ??
+      (checks && compiled instanceof Error ? this.check(name, text, language) : undefined));
     const problems = (check?.problems ?? []).filter((problem) => problem.syntax || !unchecked);
     if (problems.length > 0) return { error: problemsReport(problems, code, name), expressions: {} };
     if (compiled instanceof CellSyntaxError)
@@ -242,14 +286,49 @@ export class Executor {
     const { map, shifts, shadows } = compiled;
     await this.host.debug.beforeRun({ name, source: code, map, shifts, shadows });
     if (running.interrupted) return { error: INTERRUPTED, expressions: {} };
-    if (!evident) this.types.commit(name, text);
+    if (!evident) this.types.commit(name, text, language);
+    for (const declared of compiled.names) this.declared.add(declared);
     for (const shadow of compiled.shadows) this.shadowed.add(shadow);
-    return this.runInWorker(running, name, code, compiled, silent);
+    return this.runInWorker(running, name, code, { ...compiled, inserted: cell.inserted }, silent);
   }
 
-  private async check(name: string, text: string): Promise<CheckResult | undefined> {
+  /** A fresh worker, as if no cell had run. */
+  private async reset(): Promise<void> {
+    this.forget();
+    this.worker.retire();
+    this.worker = this.startWorker();
+    this.sendSettings();
+  }
+
+  private forget(): void {
+    this.types.reset();
+    this.shadowed.clear();
+    this.declared.clear();
+    for (const { finish } of this.comming.values()) finish();
+    this.comming.clear();
+    for (const id of this.comms.clear()) this.last?.publish("comm_close", { comm_id: id, data: {} });
+  }
+
+  /** A `tsconfig.json` beside the notebook counts for running code too. It is read once, with the first cell. */
+  private async readSettings(request: Request): Promise<void> {
+    if (this.settings || !existsSync("tsconfig.json")) return;
+    this.settings = await this.types.settings().catch((error: Error) => {
+      this.host.log(`tsconfig.json: ${error.message}`);
+      return { compilerOptions: {}, paths: {} };
+    });
+    const { compilerOptions, problem } = this.settings;
+    useCompilerOptions(compilerOptions);
+    this.sendSettings();
+    if (problem) this.stream(request, "stderr", `tsconfig.json: ${problem}\n`);
+  }
+
+  private sendSettings(): void {
+    if (this.settings) this.worker.send({ type: "settings", settings: this.settings });
+  }
+
+  private async check(name: string, text: string, language: CellLanguage): Promise<CheckResult | undefined> {
     try {
-      return await this.types.check(name, text);
+      return await this.types.check(name, text, language);
     } catch (error) {
       this.host.log(`the type checker failed on ${name}: ${(error as Error).message}`);
       return undefined;
@@ -260,7 +339,7 @@ export class Executor {
     running: Running,
     name: string,
     source: string,
-    compiled: CompiledCell,
+    compiled: CompiledCell & Pick<CellText, "inserted">,
     silent: boolean,
   ): Promise<Outcome> {
     const { content } = running.request;
@@ -279,6 +358,7 @@ export class Executor {
       code: compiled.code,
       map: compiled.map,
       shifts: compiled.shifts,
+      inserted: compiled.inserted,
       hasResult: compiled.hasResult,
       source,
       expressions,
@@ -294,11 +374,17 @@ export class Executor {
   }
 
   private receive(message: ToHost, buffers: Buffer[]): void {
-    const request = "run" in message ? (this.requests.get(message.run) ?? this.last) : this.last;
+    if (message.type === "comm-done") {
+      this.comming.get(message.message)?.finish();
+      this.comming.delete(message.message);
+      return;
+    }
+    const request = "run" in message ? this.requestOf(message.run) : this.last;
     if (message.type === "done") {
       this.running.get(message.run)?.finish?.(message);
       return;
     }
+    if (message.type === "packages") this.types.packagesChanged();
     if (!request) return;
     const silent = booleanField(request.content, "silent", false);
     switch (message.type) {
@@ -366,6 +452,10 @@ export class Executor {
     request?.publish("stream", { name, text });
   }
 
+  private requestOf(run: number): Request | undefined {
+    return this.requests.get(run) ?? this.comming.get(run)?.request ?? this.last;
+  }
+
   private track(request: Request): number {
     const run = this.nextRun++;
     this.requests.set(run, request);
@@ -379,11 +469,10 @@ export class Executor {
     if (this.closing) return;
     const report = exitReport(code, signal, this.interruptedKill);
     this.interruptedKill = false;
-    this.types.reset();
-    this.shadowed.clear();
-    for (const id of this.comms.clear()) this.last?.publish("comm_close", { comm_id: id, data: {} });
+    this.forget();
     this.host.dismiss();
     this.worker = this.startWorker();
+    this.sendSettings();
     const lost = [...this.running.values()].filter(({ finish }) => finish);
     for (const { run, finish } of lost) finish?.({ type: "done", run, error: report, expressions: {} });
     if (lost.length === 0) this.stream(this.last, "stderr", `${report.traceback.join("\n")}\n`);

@@ -1,7 +1,7 @@
 /** Problems that the checker or the parser found, as the error that the reader sees. */
 
 import type { CellSyntaxError } from "../compile/cell.js";
-import { codeFrame } from "../compile/code-frame.js";
+import { cellTitle, codeFrame } from "../compile/code-frame.js";
 import type { ErrorReport } from "../link/messages.js";
 import type { Problem } from "../types/service.js";
 
@@ -16,7 +16,7 @@ export function problemsReport(problems: readonly Problem[], source: string, cel
     .slice(0, MAX_SHOWN)
     .flatMap((problem) => [
       `${ename}: ${problem.message} (TS${problem.code})`,
-      `${title(cell)}, line ${problem.line}:${problem.column}`,
+      `${cellTitle(cell)}, line ${problem.line}:${problem.column}`,
       codeFrame(source, problem.line, problem.column, problem.length),
       "",
     ]);
@@ -25,19 +25,19 @@ export function problemsReport(problems: readonly Problem[], source: string, cel
   return { ename, evalue: `${first.message} (line ${first.line}:${first.column})`, traceback };
 }
 
-export function syntaxReport(error: CellSyntaxError, source: string, cell: string): ErrorReport {
-  const { message, line, column } = error;
+export function syntaxReport(
+  error: Pick<CellSyntaxError, "name" | "message" | "line" | "column">,
+  source: string,
+  cell: string,
+): ErrorReport {
+  const { name, message, line, column } = error;
   return {
-    ename: "SyntaxError",
+    ename: name,
     evalue: `${message} (line ${line}:${column})`,
     traceback: [
-      `SyntaxError: ${message}`,
-      `${title(cell)}, line ${line}:${column}`,
+      `${name}: ${message}`,
+      `${cellTitle(cell)}, line ${line}:${column}`,
       codeFrame(source, line, column),
     ],
   };
-}
-
-function title(cell: string): string {
-  return cell.replace(/^cell:(\d+).*$/, "Cell $1");
 }

@@ -53,6 +53,7 @@ export class WorkerProcess {
   private token = 0;
   private interrupting: Promise<InterruptOutcome> | undefined;
   private exited = false;
+  private retired = false;
   /** What the cell passed to `process.exit`. */
   private exitCode: number | undefined;
 
@@ -185,11 +186,25 @@ export class WorkerProcess {
   }
 
   kill(): void {
+    // Programs that a cell has started would go on without it.
+    interruptAll(descendants(this.child.pid));
     this.child.kill("SIGKILL");
   }
 
+  /** Ends the worker, and nobody hears of it again. */
+  retire(): void {
+    this.retired = true;
+    this.kill();
+  }
+
   private listen(): Promise<string | null> {
-    const { child, events } = this;
+    const { child } = this;
+    const { message, raw, exit } = this.events;
+    const events: WorkerEvents = {
+      message: (...given) => this.retired || message(...given),
+      raw: (...given) => this.retired || raw(...given),
+      exit: (...given) => this.retired || exit(...given),
+    };
     const [, stdout, stderr, , fromWorker] = child.stdio as unknown as Readable[];
     passText(stdout!, (text) => events.raw("stdout", text));
     passText(stderr!, (text) => {

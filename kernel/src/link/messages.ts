@@ -15,6 +15,13 @@ export interface ErrorReport {
   traceback: string[];
 }
 
+/** How modules are transpiled and found, from the `tsconfig.json` beside the notebook. */
+export interface ModuleSettings {
+  compilerOptions: Record<string, unknown>;
+  /** Patterns, and the absolute patterns that stand for them. */
+  paths: Record<string, string[]>;
+}
+
 /** One cell, ready to run. */
 export interface RunRequest {
   type: "run";
@@ -30,6 +37,8 @@ export interface RunRequest {
   map?: string;
   /** How the rewriting moved columns; applied before `map`. */
   shifts: Shift[];
+  /** How magics moved columns; applied after `map`. */
+  inserted: Shift[];
   /** Whether the value of the last statement is the cell's result. */
   hasResult: boolean;
   /** The cell as the reader wrote it, for the code frame in a traceback. */
@@ -42,6 +51,7 @@ export interface RunRequest {
 
 export type ToWorker =
   | RunRequest
+  | { type: "settings"; settings: ModuleSettings }
   | { type: "interrupt"; token: number }
   /** Gives up the cell of a subshell that was deleted. */
   | { type: "close-shell"; shell: number }
@@ -72,7 +82,11 @@ export type ToHost =
   | { type: "result"; run: number; data: MimeBundle; metadata: Json }
   | RunDone
   | { type: "error"; run: number; error: ErrorReport }
+  /** The notebook's packages have changed. */
+  | { type: "packages" }
   | { type: "interrupted"; token: number }
   | { type: "comm"; kind: "open" | "msg" | "close"; run: number; content: Json; metadata: Json }
+  /** The listeners of a comm message from the front end have run. */
+  | { type: "comm-done"; message: number }
   | { type: "comm-unknown"; run: number; commId: string; target: string }
   | { type: "input"; run: number; token: number; prompt: string; password: boolean; sync: boolean };

@@ -1,14 +1,22 @@
 /** The host's side of the type checker: it runs on a thread of its own, so the host never waits for it. */
 import { Worker } from "node:worker_threads";
-import type { CheckResult, Completeness, Completions, Inspection, TypeService } from "./service.js";
+import type {
+  CellLanguage,
+  CheckResult,
+  Completeness,
+  Completions,
+  Inspection,
+  Settings,
+  TypeService,
+} from "./service.js";
 
 export type { TypeService } from "./service.js";
 
 export type Call =
-  | { method: "check" | "commit"; args: [cell: string, text: string] }
+  | { method: "check" | "commit"; args: [cell: string, text: string, language?: CellLanguage] }
   | { method: "complete" | "inspect"; args: [text: string, offset: number] }
   | { method: "isComplete"; args: [text: string] }
-  | { method: "reset" | "warm"; args: [] };
+  | { method: "reset" | "warm" | "settings" | "packagesChanged"; args: [] };
 
 export type ToThread = Call & { id: number };
 export type FromThread = { id: number; result?: unknown; error?: string };
@@ -18,7 +26,7 @@ export class TypeThread implements TypeService {
   private thread: Worker | undefined;
   private next = 1;
   /** Cells that ran before the thread was needed: it hears of them when it starts. */
-  private backlog: string[] = [];
+  private backlog: [text: string, language?: CellLanguage][] = [];
   private readonly waiting = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
 
   constructor(
@@ -31,14 +39,20 @@ export class TypeThread implements TypeService {
     void this.call({ method: "warm", args: [] }).catch((error) => this.log(String(error)));
   }
 
-  check(cell: string, text: string): Promise<CheckResult> {
-    return this.call({ method: "check", args: [cell, text] });
+  settings(): Promise<Settings> {
+    return this.call({ method: "settings", args: [] });
   }
 
-  commit(cell: string, text: string): void {
+  check(cell: string, text: string, language?: CellLanguage): Promise<CheckResult> {
+    return this.call({ method: "check", args: [cell, text, language] });
+  }
+
+  commit(cell: string, text: string, language?: CellLanguage): void {
     if (this.thread)
-      void this.call({ method: "commit", args: [cell, text] }).catch((error) => this.log(String(error)));
-    else this.backlog.push(text);
+      void this.call({ method: "commit", args: [cell, text, language] }).catch((error) =>
+        this.log(String(error)),
+      );
+    else this.backlog.push([text, language]);
   }
 
   complete(text: string, offset: number): Promise<Completions> {
@@ -56,6 +70,11 @@ export class TypeThread implements TypeService {
   reset(): void {
     this.backlog = [];
     if (this.thread) void this.call({ method: "reset", args: [] }).catch((error) => this.log(String(error)));
+  }
+
+  packagesChanged(): void {
+    if (this.thread)
+      void this.call({ method: "packagesChanged", args: [] }).catch((error) => this.log(String(error)));
   }
 
   async close(): Promise<void> {
@@ -89,7 +108,7 @@ export class TypeThread implements TypeService {
     });
     thread.unref();
     this.thread = thread;
-    for (const text of this.backlog.splice(0)) this.commit("", text);
+    for (const [text, language] of this.backlog.splice(0)) this.commit("", text, language);
     return thread;
   }
 }

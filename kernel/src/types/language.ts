@@ -5,14 +5,17 @@ import { completeness } from "./completeness.js";
 import { completionKind, wordBefore } from "./completions.js";
 import { declaredNames, type Syntax, type SyntaxNode } from "./declared-names.js";
 import { SessionHost } from "./host.js";
-import { languageOptions } from "./language-options.js";
+import { jsxNames, languageOptions, transpileSettings } from "./language-options.js";
+import { IMPORT_EQUALS, TSLAB_IMPORT } from "./options.js";
 import type {
+  CellLanguage,
   CheckResult,
   Completeness,
   CompletionItem,
   Completions,
   Inspection,
   Problem,
+  Settings,
 } from "./service.js";
 import { type AssembledCell, CellSession } from "./session.js";
 
@@ -31,16 +34,23 @@ export class Language {
   private readonly service: ts.LanguageService;
   /** What is wrong with the notebook's tsconfig, told once with the first check. */
   private readonly problem: string | undefined;
+  private readonly options: ts.CompilerOptions;
+  /** By a tsconfig.json, which has the last word. */
+  private readonly configured: boolean;
+  /** The session uses tslab. */
+  private tslab = false;
 
   constructor(directory: string) {
-    const { options, problem } = languageOptions(directory);
+    const { options, problem, configured } = languageOptions(directory);
     this.problem = problem;
+    this.options = options;
+    this.configured = configured;
     this.host = new SessionHost(directory, this.session, options);
     this.service = ts.createLanguageService(this.host);
   }
 
-  get configProblem(): string | undefined {
-    return this.problem;
+  settings(): Settings {
+    return { ...transpileSettings(this.options), ...(this.problem ? { problem: this.problem } : {}) };
   }
 
   warm(): void {
@@ -49,8 +59,10 @@ export class Language {
     this.host.setDraft("");
   }
 
-  check(_cell: string, text: string): CheckResult {
-    const offset = this.draft(text);
+  check(_cell: string, text: string, language: CellLanguage = "typescript"): CheckResult {
+    this.relaxFor(text);
+    const javascript = this.isJavaScript(text, language);
+    const offset = this.draft(text, javascript);
     const { draft } = this.host;
     const cell = this.service.getProgram()?.getSourceFile(draft);
     const problems = (
@@ -58,7 +70,8 @@ export class Language {
       syntax: boolean,
     ) =>
       diagnostics
-        .filter(({ category }) => category === ts.DiagnosticCategory.Error)
+        .filter(({ category, code }) => category === ts.DiagnosticCategory.Error && code !== IMPORT_EQUALS)
+        .filter(({ code }) => !javascript || !isImplicitAny(code))
         .filter(({ start = 0 }) => start >= offset && start <= offset + text.length)
         .map((diagnostic) => problem(diagnostic, text, offset, syntax));
     if (!cell) return { problems: [], names: [] };
@@ -66,16 +79,26 @@ export class Language {
     return {
       problems:
         syntactic.length > 0 ? syntactic : problems(this.service.getSemanticDiagnostics(draft), false),
-      names: [...this.assemble(text).names.keys()],
+      names: [...this.assemble(text, javascript).cell.names.keys()],
     };
   }
 
-  commit(_cell: string, text: string): void {
-    this.session.commit(this.assemble(text));
+  commit(_cell: string, text: string, language: CellLanguage = "typescript"): void {
+    this.relaxFor(text);
+    const { cell, kind } = this.assemble(text, this.isJavaScript(text, language));
+    const module = this.session.commit(cell);
+    if (module && kind !== ts.ScriptKind.TS) this.host.moduleKinds.set(module, kind);
   }
 
   reset(): void {
     this.session.reset();
+    this.host.moduleKinds.clear();
+    this.tslab = false;
+    this.host.useOptions(this.options);
+  }
+
+  packagesChanged(): void {
+    this.host.packagesChanged();
   }
 
   complete(text: string, at: number): Completions {
@@ -142,16 +165,62 @@ export class Language {
     return file?.text.slice(span.start, span.start + span.length);
   }
 
-  private assemble(text: string): AssembledCell {
-    const file = ts.createSourceFile("cell.tsx", text, ts.ScriptTarget.Latest, false, ts.ScriptKind.TS);
-    return this.session.assemble(text, declaredNames(file as unknown as SyntaxNode, SYNTAX));
+  /**
+   * Notebooks written for tslab were checked as tslab does: not strictly, and cells that are JavaScript as such.
+   */
+  private relaxFor(text: string): void {
+    if (this.tslab || !TSLAB_IMPORT.test(text)) return;
+    this.tslab = true;
+    if (!this.configured) this.host.useOptions({ ...this.options, strict: false });
   }
 
-  private draft(text: string): number {
-    const { content, offset } = this.assemble(text);
-    this.host.setDraft(content);
-    return offset;
+  /** In a session that uses tslab a cell is JavaScript unless it has syntax that only TypeScript has. */
+  private isJavaScript(text: string, language: CellLanguage): boolean {
+    if (language === "javascript" || !this.tslab) return language === "javascript";
+    this.draft(text, true);
+    return this.service.getSyntacticDiagnostics(this.host.draft).every(({ code }) => !isTypeScriptOnly(code));
   }
+
+  private assemble(text: string, javascript: boolean): { cell: AssembledCell; kind: ts.ScriptKind } {
+    const { file, kind } = parseCell(text, javascript);
+    const jsx = kind === ts.ScriptKind.TSX || kind === ts.ScriptKind.JSX;
+    const declared = declaredNames(file as unknown as SyntaxNode, SYNTAX);
+    return { cell: this.session.assemble(text, declared, jsx ? jsxNames(this.options) : []), kind };
+  }
+
+  private draft(text: string, javascript = false): number {
+    const { cell, kind } = this.assemble(text, javascript);
+    this.host.setDraft(cell.content, kind);
+    return cell.offset;
+  }
+}
+
+/** `<T>x` is TypeScript only without JSX, so JSX is what is nothing else. */
+function parseCell(text: string, javascript: boolean): { file: ts.SourceFile; kind: ts.ScriptKind } {
+  const [plain, jsx] = javascript
+    ? [ts.ScriptKind.JS, ts.ScriptKind.JSX]
+    : [ts.ScriptKind.TS, ts.ScriptKind.TSX];
+  const parse = (kind: ts.ScriptKind) =>
+    ts.createSourceFile("cell.tsx", text, ts.ScriptTarget.Latest, false, kind);
+  const file = parse(plain);
+  if (!/<\/|\/>/.test(text) || errorCount(file) === 0) return { file, kind: plain };
+  const other = parse(jsx);
+  return errorCount(other) < errorCount(file) ? { file: other, kind: jsx } : { file, kind: plain };
+}
+
+/** TypeScript keeps them on the file, but not in its types. */
+function errorCount(file: ts.SourceFile): number {
+  return (file as { parseDiagnostics?: readonly unknown[] }).parseDiagnostics?.length ?? 0;
+}
+
+/** "… implicitly has an 'any' type" and its kin. */
+function isImplicitAny(code: number): boolean {
+  return code >= 7005 && code <= 7057;
+}
+
+/** "… can only be used in TypeScript files." */
+function isTypeScriptOnly(code: number): boolean {
+  return code >= 8000 && code <= 8020;
 }
 
 function problem(diagnostic: ts.Diagnostic, text: string, offset: number, syntax: boolean): Problem {

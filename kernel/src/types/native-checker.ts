@@ -17,6 +17,7 @@ import {
 } from "typescript-native/unstable/async";
 import { declaredNames, type Syntax, type SyntaxNode } from "./declared-names.js";
 import { NativeProject } from "./native-project.js";
+import { IMPORT_EQUALS } from "./options.js";
 import type { CheckResult, Problem } from "./service.js";
 import { type AssembledCell, CellSession } from "./session.js";
 
@@ -181,7 +182,7 @@ export class NativeChecker {
   private async diagnostics({ program }: Project): Promise<(Diagnostic & { syntax: boolean })[]> {
     const { draft } = this.project;
     const errors = (all: readonly Diagnostic[]): readonly Diagnostic[] =>
-      all.filter(({ category }) => category === DiagnosticCategory.Error);
+      all.filter(({ category, code }) => category === DiagnosticCategory.Error && code !== IMPORT_EQUALS);
     const [grammar, types] = await Promise.all([
       program.getSyntacticDiagnostics(draft),
       program.getSemanticDiagnostics(draft),

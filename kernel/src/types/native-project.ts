@@ -2,12 +2,13 @@
  * The session as files of a project that TypeScript 7 reads: the cell being checked, the cells before it and a tsconfig are
  * kept in memory, beside the notebook's real files.
  */
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FileSystem } from "typescript-native/unstable/fs";
 import { ambientFiles, DEFAULT_OPTIONS, DROPPED_OPTIONS, FIXED_OPTIONS, TSLAB } from "./options.js";
+import { wasmDeclarations, wasmFile } from "./wasm.js";
 
 const HERE = fileURLToPath(import.meta.url);
 
@@ -54,8 +55,8 @@ export class NativeProject {
 
   get fileSystem(): FileSystem {
     return {
-      readFile: (file) => this.memory.get(file),
-      fileExists: (file) => (this.memory.has(file) ? true : undefined),
+      readFile: (file) => this.memory.get(file) ?? wasmDeclarations(file),
+      fileExists: (file) => (this.memory.has(file) || isWasm(file) ? true : undefined),
     };
   }
 
@@ -96,6 +97,12 @@ export class NativeProject {
     }
     return { changed, deleted };
   }
+}
+
+/** Whether a file of declarations stands for a WebAssembly module that is there. */
+function isWasm(file: string): boolean {
+  const wasm = wasmFile(file);
+  return wasm !== undefined && existsSync(wasm);
 }
 
 const isModulePath = (path: string): boolean => /[\\/]__cell_\d+__\.ts$/.test(path);

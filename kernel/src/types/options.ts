@@ -24,8 +24,9 @@ export const FIXED_OPTIONS: TsconfigOptions = {
   moduleDetection: "force",
   customConditions: ["node"],
   allowImportingTsExtensions: true,
+  allowArbitraryExtensions: true,
   allowJs: true,
-  checkJs: false,
+  checkJs: true,
   noEmit: true,
   composite: false,
   incremental: false,
@@ -40,6 +41,12 @@ export const FIXED_OPTIONS: TsconfigOptions = {
   noUnusedParameters: false,
   importHelpers: false,
 };
+
+/** `import x = require("y")` is refused in ES modules; a cell has `require`. */
+export const IMPORT_EQUALS = 1202;
+
+/** A session that uses tslab. */
+export const TSLAB_IMPORT = /\b(?:from|require\s*\(|import)\s*["']tslab["']/;
 
 /** Of a project's build: nothing to a session. */
 export const DROPPED_OPTIONS = [

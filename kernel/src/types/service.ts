@@ -43,14 +43,31 @@ export interface Inspection {
 
 export type Completeness = { status: "complete" | "invalid" } | { status: "incomplete"; indent: string };
 
+/** What a tsconfig.json says about running code. */
+export interface Settings {
+  /** Compiler options in their JSON form, for the transpiler. */
+  compilerOptions: Record<string, unknown>;
+  /** `paths`: patterns, and the absolute patterns that stand for them. */
+  paths: Record<string, string[]>;
+  /** What is wrong with the file. */
+  problem?: string;
+}
+
+/** JavaScript is checked too, as TypeScript checks it: with JSDoc's types, and no complaint about those that are left out. */
+export type CellLanguage = "typescript" | "javascript";
+
 export interface TypeService {
+  /** The settings of the `tsconfig.json` beside the notebook. */
+  settings(): Promise<Settings>;
   /** Checks a cell against the cells that were committed before. */
-  check(cell: string, text: string): Promise<CheckResult>;
+  check(cell: string, text: string, language?: CellLanguage): Promise<CheckResult>;
   /** The checked cell ran: later cells see its declarations. */
-  commit(cell: string, text: string): void;
+  commit(cell: string, text: string, language?: CellLanguage): void;
   complete(text: string, offset: number): Promise<Completions>;
   inspect(text: string, offset: number): Promise<Inspection | undefined>;
   isComplete(text: string): Promise<Completeness>;
+  /** Packages were installed: what was looked for and not found is looked for again. */
+  packagesChanged(): void;
   /** Forgets every cell. */
   reset(): void;
   close(): Promise<void>;

@@ -4,16 +4,28 @@
  */
 import { TypeThread } from "./client.js";
 import type { NativeChecker } from "./native-checker.js";
-import type { CheckResult, Completeness, Completions, Inspection, TypeService } from "./service.js";
+import { TSLAB_IMPORT } from "./options.js";
+import type {
+  CellLanguage,
+  CheckResult,
+  Completeness,
+  Completions,
+  Inspection,
+  Settings,
+  TypeService,
+} from "./service.js";
 
 /** The language service loads when the first cells had the processor to themselves. */
 const THREAD_WARMS_AFTER_MS = 1_500;
+const MAYBE_JSX = /<\/|\/>/;
 /** A check that takes longer will never end. */
 const GIVE_UP_AFTER_MS = 60_000;
 
 export class SessionTypes implements TypeService {
   private readonly thread: TypeThread;
   private native: Promise<NativeChecker | undefined> | undefined;
+  /** The session has cells in JavaScript, in JSX or for tslab, which the native checker cannot be given: the thread checks. */
+  private special = false;
 
   constructor(
     private readonly directory: string,
@@ -28,19 +40,30 @@ export class SessionTypes implements TypeService {
     setTimeout(() => this.thread.warm(), THREAD_WARMS_AFTER_MS).unref();
   }
 
-  async check(cell: string, text: string): Promise<CheckResult> {
-    const native = await this.checker();
-    if (!native) return this.thread.check(cell, text);
+  settings(): Promise<Settings> {
+    return this.thread.settings();
+  }
+
+  async check(cell: string, text: string, language?: CellLanguage): Promise<CheckResult> {
+    if (language === "javascript" || TSLAB_IMPORT.test(text)) this.special = true;
+    const native = this.special ? undefined : await this.checker();
+    if (!native) return this.thread.check(cell, text, language);
     try {
-      return await answered(native.check(text));
+      const found = await answered(native.check(text));
+      if (!MAYBE_JSX.test(text) || !found.problems.some(({ syntax }) => syntax)) return found;
+      const other = await this.thread.check(cell, text);
+      this.special = !other.problems.some(({ syntax }) => syntax);
+      return other;
     } catch (error) {
       this.giveUp(error);
       return this.thread.check(cell, text);
     }
   }
 
-  commit(cell: string, text: string): void {
-    this.thread.commit(cell, text);
+  commit(cell: string, text: string, language?: CellLanguage): void {
+    this.thread.commit(cell, text, language);
+    if (TSLAB_IMPORT.test(text)) this.special = true;
+    if (this.special) return;
     void this.checker().then((native) => native?.commit(text).catch((error) => this.giveUp(error)));
   }
 
@@ -56,7 +79,13 @@ export class SessionTypes implements TypeService {
     return this.thread.isComplete(text);
   }
 
+  packagesChanged(): void {
+    this.thread.packagesChanged();
+    void this.native?.then((native) => native?.packagesChanged());
+  }
+
   reset(): void {
+    this.special = false;
     this.thread.reset();
     void this.native?.then((native) => native?.reset().catch((error) => this.giveUp(error)));
   }

@@ -20,6 +20,8 @@ export interface AssembledCell {
   offset: number;
   /** Names that the cell declares at its top level. */
   names: Map<string, NameKind>;
+  /** It declares something for all modules. */
+  ambient: boolean;
 }
 
 const MODULE = /^__cell_\d+__$/;
@@ -27,6 +29,8 @@ const MODULE = /^__cell_\d+__$/;
 export class CellSession {
   private readonly visible = new Map<string, Declaration>();
   private readonly modules = new Map<string, string>();
+  /** Modules that declare something for all (`declare global`, `declare module`). */
+  private readonly ambient = new Set<string>();
   private next = 1;
 
   /** Text of the module that an earlier cell became. */
@@ -46,22 +50,32 @@ export class CellSession {
 
   /** Whether a text uses, or at least has, a name of an earlier cell. */
   mentions(text: string): boolean {
+    if (this.ambient.size > 0) return true;
     for (const name of identifiers(text)) if (this.visible.has(name)) return true;
     return false;
   }
 
-  /** @param declared what the cell itself declares */
-  assemble(text: string, { names, exported }: DeclaredNames): AssembledCell {
-    const prefix = this.prefix(identifiers(text), names);
+  /**
+   * @param declared what the cell itself declares
+   * @param unnamed names that it uses without naming them
+   */
+  assemble(text: string, { names, exported }: DeclaredNames, unnamed: readonly string[] = []): AssembledCell {
+    const prefix = this.prefix(new Set([...identifiers(text), ...unnamed]), names);
     const own = [...names.keys()].filter((name) => !exported.has(name));
-    return { content: `${prefix}${text}\nexport { ${own.join(", ")} };\n`, offset: prefix.length, names };
+    return {
+      content: `${prefix}${text}\nexport { ${own.join(", ")} };\n`,
+      offset: prefix.length,
+      names,
+      ambient: AMBIENT.test(text),
+    };
   }
 
   /** Makes the cell's declarations visible to later cells. @returns the module that it became, if it declares anything */
   commit(cell: AssembledCell): string | undefined {
-    if (cell.names.size === 0) return undefined;
+    if (cell.names.size === 0 && !cell.ambient) return undefined;
     const module = `__cell_${this.next++}__`;
     this.modules.set(module, cell.content);
+    if (cell.ambient) this.ambient.add(module);
     for (const [name, kind] of cell.names) this.visible.set(name, { module, kind });
     this.forgetUnreachable();
     return module;
@@ -70,6 +84,7 @@ export class CellSession {
   reset(): void {
     this.visible.clear();
     this.modules.clear();
+    this.ambient.clear();
   }
 
   private prefix(used: ReadonlySet<string>, own: ReadonlyMap<string, unknown>): string {
@@ -86,7 +101,8 @@ export class CellSession {
       ([module, names]) => `import { ${names.join(", ")} } from "./${module}"; `,
     );
     // A line of its own: a comment that follows on the same line would not belong to the cell's first declaration.
-    const all = lines.join("") + variables;
+    const everywhere = [...this.ambient].map((module) => `import "./${module}"; `).join("");
+    const all = everywhere + lines.join("") + variables;
     return all === "" ? "" : `${all}\n`;
   }
 
@@ -94,7 +110,7 @@ export class CellSession {
   private forgetUnreachable(): void {
     if (this.modules.size % 64 !== 0) return;
     const reached = new Set<string>();
-    const queue = [...this.visible.values()].map(({ module }) => module);
+    const queue = [...this.ambient, ...[...this.visible.values()].map(({ module }) => module)];
     for (let module = queue.pop(); module; module = queue.pop()) {
       if (reached.has(module)) continue;
       reached.add(module);
@@ -104,6 +120,8 @@ export class CellSession {
     for (const module of this.modules.keys()) if (!reached.has(module)) this.modules.delete(module);
   }
 }
+
+const AMBIENT = /\bdeclare\s+(?:global\b|module\s+["'])/;
 
 export function isCellModule(specifier: string): boolean {
   return specifier.startsWith("./") && MODULE.test(specifier.slice(2));

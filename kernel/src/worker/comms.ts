@@ -3,7 +3,9 @@
  * `globalThis[Symbol.for("Jupyter.comms")]`, so that it depends on no package of ours.
  */
 import { randomUUID } from "node:crypto";
+import type { ErrorReport } from "../link/messages.js";
 import type { Json } from "../protocol/message.js";
+import { reportError } from "./errors.js";
 import { send } from "./link.js";
 import { currentRun, withRun } from "./runs.js";
 import { flush } from "./streams.js";
@@ -34,16 +36,25 @@ export interface CommManager {
   ): Comm;
 }
 
-interface OpenComm extends Comm {
-  messages: CommListener[];
-  closings: CommListener[];
+/** A listener belongs to the cell that registered it: what it prints appears there. */
+interface Registered {
+  listener: CommListener;
+  run: number;
 }
 
-const targets = new Map<string, Parameters<CommManager["registerTarget"]>[1]>();
+interface OpenComm extends Comm {
+  messages: Registered[];
+  closings: Registered[];
+}
+
+/** Runs a listener so that an interrupt stops it alone. @returns whether it ran to its end. */
+type Guard = (body: () => void) => boolean;
+
+const targets = new Map<string, { accept: Parameters<CommManager["registerTarget"]>[1]; run: number }>();
 const comms = new Map<string, OpenComm>();
 
 export const manager: CommManager = {
-  registerTarget: (target, opened) => void targets.set(target, opened),
+  registerTarget: (target, opened) => void targets.set(target, { accept: opened, run: currentRun() }),
   unregisterTarget: (target) => void targets.delete(target),
   open: (target, data = {}, { id = randomUUID(), metadata = {}, buffers = [] } = {}) => {
     const comm = makeComm(id, target);
@@ -59,24 +70,65 @@ export function receiveComm(
   metadata: Json,
   buffers: Buffer[],
   run: number,
+  guard: Guard,
 ): void {
   const id = String(content.comm_id);
   if (kind === "open") {
-    opened(id, String(content.target_name), content.data, buffers, run);
+    opened(id, String(content.target_name), content.data, buffers, run, guard);
     return;
   }
   const comm = comms.get(id);
   if (!comm) return;
   if (kind === "close") comms.delete(id);
   const listeners = kind === "msg" ? comm.messages : comm.closings;
-  for (const listener of listeners) withRun(run, () => listener(content.data, buffers, metadata));
+  for (const { listener, run: owner } of listeners)
+    call(owner, run, () => listener(content.data, buffers, metadata), guard);
 }
 
-function opened(id: string, target: string, data: unknown, buffers: Buffer[], run: number): void {
-  const accept = targets.get(target);
-  if (!accept) send({ type: "comm-unknown", run, commId: id, target });
-  else withRun(run, () => accept(makeComm(id, target), data, buffers));
+function opened(
+  id: string,
+  target: string,
+  data: unknown,
+  buffers: Buffer[],
+  run: number,
+  guard: Guard,
+): void {
+  const found = targets.get(target);
+  if (!found) send({ type: "comm-unknown", run, commId: id, target });
+  else call(found.run, run, () => found.accept(makeComm(id, target), data, buffers), guard);
 }
+
+/**
+ * The message that is dealt with right now. What is sent meanwhile answers it: widgets in the page look for
+ * the echo of their own update by it.
+ */
+let handled: number | undefined;
+
+/** What a listener throws is an error of its cell, and keeps no other from running. */
+function call(owner: number, message: number, listener: () => unknown, guard: Guard): void {
+  const run = owner || message;
+  let failure: ErrorReport | undefined;
+  handled = message;
+  const finished = guard(() =>
+    withRun(run, () => {
+      try {
+        listener();
+      } catch (error) {
+        failure = reportError(error);
+      }
+    }),
+  );
+  flush();
+  handled = undefined;
+  if (!finished) failure = INTERRUPTED;
+  if (failure) send({ type: "error", run, error: failure });
+}
+
+const INTERRUPTED: ErrorReport = {
+  ename: "Interrupted",
+  evalue: "The callback was interrupted.",
+  traceback: ["Interrupted: The callback was interrupted. Variables keep the values that they had."],
+};
 
 function makeComm(id: string, target: string): Comm {
   const comm: OpenComm = {
@@ -85,8 +137,8 @@ function makeComm(id: string, target: string): Comm {
     messages: [],
     closings: [],
     send: (data, metadata = {}, buffers = []) => transmit("msg", { comm_id: id, data }, metadata, buffers),
-    onMessage: (listener) => void comm.messages.push(listener),
-    onClose: (listener) => void comm.closings.push(listener),
+    onMessage: (listener) => void comm.messages.push({ listener, run: currentRun() }),
+    onClose: (listener) => void comm.closings.push({ listener, run: currentRun() }),
     close: (data = {}) => {
       if (comms.delete(id)) transmit("close", { comm_id: id, data }, {}, []);
     },
@@ -102,5 +154,5 @@ function transmit(
   buffers: readonly Uint8Array[],
 ): void {
   flush();
-  send({ type: "comm", kind, run: currentRun(), content, metadata: { ...metadata } }, buffers);
+  send({ type: "comm", kind, run: handled ?? currentRun(), content, metadata: { ...metadata } }, buffers);
 }

@@ -5,9 +5,11 @@
 import { randomUUID } from "node:crypto";
 import type { MimeBundle } from "../link/messages.js";
 import { send } from "./link.js";
-import { base64, DISPLAY, finish, PLOTLY, render } from "./render.js";
+import { base64, DISPLAY, finish, imageType, PLOTLY, plainText, render } from "./render.js";
 import { currentRun } from "./runs.js";
 import { flush } from "./streams.js";
+import { hasTree, treeHtml } from "./tree.js";
+import { VEGALITE } from "./vega.js";
 
 export interface PublishOptions {
   /** Names the output, so that it can be updated later, from any cell. */
@@ -47,10 +49,18 @@ export interface Display {
   png(image: Uint8Array | string, options?: DisplayOptions): DisplayHandle;
   /** @param image JPEG bytes, or their base64 text. */
   jpeg(image: Uint8Array | string, options?: DisplayOptions): DisplayHandle;
+  gif(image: Uint8Array | string, options?: DisplayOptions): DisplayHandle;
+  webp(image: Uint8Array | string, options?: DisplayOptions): DisplayHandle;
+  /** @param image bytes of a PNG, JPEG, GIF or WebP file. @throws TypeError for other bytes */
+  image(image: Uint8Array, options?: DisplayOptions): DisplayHandle;
   markdown(text: string, options?: DisplayOptions): DisplayHandle;
   latex(text: string, options?: DisplayOptions): DisplayHandle;
   json(value: unknown, options?: DisplayOptions): DisplayHandle;
   plotly(figure: PlotlyFigure, options?: DisplayOptions): DisplayHandle;
+  /** @param spec a Vega-Lite chart; one with its `$schema` is shown as a chart by `display` itself. */
+  vegalite(spec: object, options?: DisplayOptions): DisplayHandle;
+  /** Shows an object as a tree that opens and closes. */
+  tree(value: object, options?: DisplayOptions): DisplayHandle;
   /** Shows a MIME bundle as it is. */
   bundle(bundle: Record<string, unknown>, options?: DisplayOptions): DisplayHandle;
   /** Replaces every output named `id`, in whichever cell it stands. */
@@ -105,6 +115,13 @@ export function makeDisplay(): Display {
   display.svg = (markup, options) => show({ "image/svg+xml": String(markup) }, options);
   display.png = (image, options) => show({ "image/png": imageData(image) }, options);
   display.jpeg = (image, options) => show({ "image/jpeg": imageData(image) }, options);
+  display.gif = (image, options) => show({ "image/gif": imageData(image) }, options);
+  display.webp = (image, options) => show({ "image/webp": imageData(image) }, options);
+  display.image = (image, options) => {
+    const type = imageType(image);
+    if (!type) throw new TypeError("display.image: the bytes are none of PNG, JPEG, GIF and WebP.");
+    return show({ [type]: base64(image) }, options);
+  };
   display.markdown = (text, options) =>
     show({ "text/markdown": String(text), "text/plain": String(text) }, options);
   display.latex = (text, options) =>
@@ -112,6 +129,14 @@ export function makeDisplay(): Display {
   display.json = (value, options) =>
     show({ "application/json": value, "text/plain": JSON.stringify(value, null, 2) ?? "undefined" }, options);
   display.plotly = (figure, options) => show({ [PLOTLY]: figure }, options);
+  display.vegalite = (spec, options) => show({ [VEGALITE]: spec }, options);
+  display.tree = (value, options) =>
+    show(
+      hasTree(value)
+        ? { "text/html": treeHtml(value), "text/plain": plainText(value) }
+        : { "text/plain": plainText(value) },
+      options,
+    );
   display.bundle = (bundle, options) => show(bundle, options);
   display.update = (id, value) => showValue(value, { displayId: id, update: true });
   display.clear = clearOutput;

@@ -1,6 +1,6 @@
 /** From whatever a cell threw to `ename`, `evalue` and a traceback in the reader's own lines. */
 import { inspect } from "node:util";
-import { codeFrame } from "../compile/code-frame.js";
+import { cellTitle, codeFrame } from "../compile/code-frame.js";
 import type { ErrorReport } from "../link/messages.js";
 import { cellFrames, originalPosition, type Position } from "./positions.js";
 
@@ -50,11 +50,6 @@ function traceback(error: Error, depth: number): string[] {
 
 function framed({ script, line, column }: Position): string {
   return `${cellTitle(script.name)}, line ${line}:\n${codeFrame(script.source, line, column)}`;
-}
-
-/** `cell:3` is shown as `Cell 3`; anything else, a module of the reader's, by its own name. */
-function cellTitle(name: string): string {
-  return name.replace(/^cell:/, "Cell ");
 }
 
 function ownDetails(error: Error): string {

@@ -12,6 +12,7 @@ import { allowInput } from "./input.js";
 import { isDebugged } from "./inspection.js";
 import { isInterruptWanted, readersCode, uninterrupted } from "./interrupts.js";
 import { send } from "./link.js";
+import { endMagics } from "./magics.js";
 import { takePayload } from "./payload.js";
 import { addScript, originalPosition } from "./positions.js";
 import { render } from "./render.js";
@@ -69,13 +70,20 @@ class Evaluator {
   interrupt(): void {
     if (!this.current) return;
     abandonRun(this.current.request.run);
+    void endMagics(this.current.request.run);
     this.finish(this.current, { error: INTERRUPTED, interrupted: true });
   }
 
   async run(request: RunRequest): Promise<void> {
     const cell: CellRun = { request, over: false };
     this.current = cell;
-    addScript({ name: request.name, source: request.source, map: request.map, shifts: request.shifts });
+    addScript({
+      name: request.name,
+      source: request.source,
+      map: request.map,
+      shifts: request.shifts,
+      inserted: request.inserted,
+    });
     enterRun(request.run);
     allowInput(request.run, request.allowStdin);
     if (isInterruptWanted()) return this.finish(cell, { error: INTERRUPTED, interrupted: true });
@@ -118,6 +126,7 @@ class Evaluator {
 
   private async evaluateAndShow(request: RunRequest): Promise<Outcome> {
     const outcome = await this.evaluate(request.code, request.name);
+    await endMagics(request.run);
     if ("error" in outcome) return outcome;
     try {
       let bundle: MimeBundle | null = null;

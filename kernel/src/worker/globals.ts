@@ -1,15 +1,19 @@
 /** What every cell finds on the global object beside Node's own; the type checker reads the declarations here. */
 import { join } from "node:path";
 import { RUNTIME } from "../compile/scope.js";
+import { type Sink, withSink } from "./capture.js";
 import { COMMS, manager } from "./comms.js";
 import { clearOutput, type Display, makeDisplay, type PublishOptions, publish } from "./display.js";
+import { reportError } from "./errors.js";
 import { take } from "./evaluate.js";
 import { hold, holdEach } from "./hold.js";
 import { importModule, loadDynamic, makeMeta, makeRequire } from "./imports.js";
 import { confirm as ask, input as inputLine, prompt as promptLine } from "./input.js";
 import { inspection } from "./inspection.js";
 import { calm, stop, uninterrupted } from "./interrupts.js";
+import { magics, rememberGlobals } from "./magics.js";
 import { addPayload, PAYLOAD } from "./payload.js";
+import { flush } from "./streams.js";
 import { tick } from "./timers.js";
 
 declare global {
@@ -25,6 +29,28 @@ declare global {
 
 export const PUBLISH = Symbol.for("Jupyter.publish");
 export const CLEAR_OUTPUT = Symbol.for("Jupyter.clearOutput");
+export const CAPTURE = Symbol.for("Jupyter.capture");
+
+/**
+ * Calls `body` with its output going to `sink`, also what comes later from promises and timers that it starts. What it
+ * throws, or its promise rejects with, is output as well.
+ */
+function capture(sink: Sink, body: () => unknown): unknown {
+  const failed = (error: unknown): void => {
+    flush();
+    sink({ output_type: "error", ...reportError(error) });
+  };
+  try {
+    const value = withSink(sink, body);
+    if (!(value instanceof Promise)) return value;
+    return value.catch(failed).finally(flush);
+  } catch (error) {
+    failed(error);
+    return undefined;
+  } finally {
+    flush();
+  }
+}
 
 export function installGlobals(): void {
   const runtime = Object.freeze({
@@ -37,6 +63,7 @@ export function installGlobals(): void {
     take,
     hold,
     holdEach,
+    magics: Object.freeze(magics),
     debug: inspection,
   });
   Object.defineProperty(globalThis, RUNTIME, { value: runtime });
@@ -52,8 +79,10 @@ export function installGlobals(): void {
   hidden(PUBLISH, (bundle: Record<string, unknown>, options?: PublishOptions) => publish(bundle, options));
   hidden(CLEAR_OUTPUT, clearOutput);
   hidden(COMMS, manager);
+  hidden(CAPTURE, capture);
   lazyFetch();
   hidden(PAYLOAD, addPayload);
+  rememberGlobals();
 }
 
 /** Node loads its HTTP client at the first `fetch`: interrupted there, it would never work again. */

@@ -3,37 +3,32 @@
  * `mlsys`, `@mlsys/*` and `tslab` are found from anywhere: the first two beside the kernel where the notebook's
  * folder has none, `tslab` always as the kernel's own shim, because the real one speaks to its own kernel.
  */
-import { existsSync, statSync } from "node:fs";
 import { createRequire, isBuiltin, register } from "node:module";
 import { extname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import type { ModuleSettings } from "../link/messages.js";
 import { uninterrupted } from "./interrupts.js";
+import { existingFile, mappedFile } from "./module-files.js";
+import * as tslab from "./tslab.js";
 
 const require = createRequire(import.meta.url);
 
 const OURS = /^(mlsys|@mlsys\/[^/]+)($|\/)/;
 const TSLAB = new URL("./tslab.js", import.meta.url).href;
-const TYPESCRIPT = new Set([".ts", ".tsx", ".mts", ".cts"]);
-const CANDIDATES = [
-  "",
-  ".ts",
-  ".tsx",
-  ".mts",
-  ".cts",
-  ".js",
-  ".mjs",
-  ".cjs",
-  ".json",
-  "/index.ts",
-  "/index.js",
-];
+/** Imports resolve from here, wherever `process.chdir` leads. */
+export const NOTEBOOK = process.cwd();
 
 type Namespace = Record<string, unknown>;
 type Attributes = Record<string, string> | undefined;
 
-/** When a file of the reader's was first loaded, and the modification time of what was loaded last. */
-const loaded = new Map<string, number>();
+let settings: ModuleSettings = { compilerOptions: {}, paths: {} };
 let hooksInstalled = false;
+let imports = 0;
+
+/** Before the first import. */
+export function useSettings(given: ModuleSettings): void {
+  settings = given;
+}
 
 /** Loads a module for a static import; `names` are the bindings wanted from it. */
 export async function importModule(
@@ -58,7 +53,7 @@ export function loadDynamic(specifier: unknown, options?: { with?: Attributes })
 }
 
 export function makeMeta(): ImportMeta {
-  const directory = process.cwd();
+  const directory = NOTEBOOK;
   return {
     url: pathToFileURL(join(directory, "cell.ts")).href,
     dirname: directory,
@@ -68,36 +63,39 @@ export function makeMeta(): ImportMeta {
 }
 
 export function makeRequire(): NodeJS.Require {
-  return createRequire(join(process.cwd(), "cell.cjs"));
+  const require = createRequire(join(NOTEBOOK, "cell.cjs"));
+  const served = (id: string): unknown => {
+    if (id === "tslab") return tslab;
+    try {
+      return require(id);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND" || !OURS.test(id)) throw error;
+      return createRequire(import.meta.url)(id);
+    }
+  };
+  return Object.assign(served, require);
 }
 
 async function load(specifier: string, attributes: Attributes): Promise<Namespace> {
   if (isBuiltin(specifier)) uninterrupted(() => require(specifier));
   let url = resolveSpecifier(specifier);
   let kind = attributes;
-  if (url.startsWith("file:")) {
-    const path = fileURLToPath(url);
-    const extension = extname(path);
-    if (TYPESCRIPT.has(extension)) installTypeScriptHooks();
-    if (extension === ".json" && !kind) kind = { type: "json" };
-    if (!path.includes("node_modules") && isFileSpecifier(specifier)) url = versioned(url, path);
+  if (url.startsWith("file:") && !url.includes("/node_modules/") && url !== TSLAB && !OURS.test(specifier)) {
+    installHooks();
+    if (extname(fileURLToPath(url)) === ".json" && !kind) kind = { type: "json" };
+    // A name that Node has not seen, so that it asks the hooks, which know the file's version.
+    url = `${url}?import=${++imports}`;
   }
   return (await import(url, kind ? { with: kind } : undefined)) as Namespace;
-}
-
-/** A file that changed since it was last imported is loaded anew; Node would return the old module for ever. */
-function versioned(url: string, path: string): string {
-  const modified = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const before = loaded.get(path);
-  if (before === undefined) loaded.set(path, modified);
-  return before === undefined || before === modified ? url : `${url}?changed=${modified}`;
 }
 
 function resolveSpecifier(specifier: string): string {
   if (specifier === "tslab") return TSLAB;
   if (isBuiltin(specifier) || /^(data|https?|node):/.test(specifier)) return specifier;
   if (isFileSpecifier(specifier)) return resolveFile(specifier);
-  const parent = pathToFileURL(join(process.cwd(), "cell.mjs")).href;
+  const mapped = mappedFile(specifier, settings.paths);
+  if (mapped !== undefined) return pathToFileURL(mapped).href;
+  const parent = pathToFileURL(join(NOTEBOOK, "cell.mjs")).href;
   try {
     return import.meta.resolve(specifier, parent);
   } catch (error) {
@@ -109,19 +107,15 @@ function resolveSpecifier(specifier: string): string {
 function explained(error: unknown, specifier: string): unknown {
   if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") return error;
   const name = specifier.match(/^(@[^/]+\/)?[^/]+/)?.[0];
-  const message = `Cannot find package "${name}" from ${process.cwd()}. Install it there with: npm install ${name}`;
+  const message = `Cannot find package "${name}" from ${NOTEBOOK}. Install it there with: npm install ${name}`;
   return Object.assign(new Error(message), { code: "ERR_MODULE_NOT_FOUND" });
 }
 
 function resolveFile(specifier: string): string {
-  const path = specifier.startsWith("file:") ? fileURLToPath(specifier) : resolve(process.cwd(), specifier);
-  const alternatives = [path, path.replace(/\.([cm]?)js(x?)$/, ".$1ts$2")];
-  for (const base of alternatives)
-    for (const suffix of CANDIDATES) {
-      const file = base + suffix;
-      if (existsSync(file) && statSync(file).isFile()) return pathToFileURL(file).href;
-    }
-  throw Object.assign(new Error(`Cannot find "${specifier}": there is no such file in ${process.cwd()}.`), {
+  const path = specifier.startsWith("file:") ? fileURLToPath(specifier) : resolve(NOTEBOOK, specifier);
+  const file = existingFile(path);
+  if (file !== undefined) return pathToFileURL(file).href;
+  throw Object.assign(new Error(`Cannot find "${specifier}": there is no such file in ${NOTEBOOK}.`), {
     code: "ERR_MODULE_NOT_FOUND",
   });
 }
@@ -130,10 +124,10 @@ function isFileSpecifier(specifier: string): boolean {
   return /^(\.{0,2}\/|file:|\.{1,2}$)/.test(specifier);
 }
 
-function installTypeScriptHooks(): void {
+function installHooks(): void {
   if (hooksInstalled) return;
   hooksInstalled = true;
   // Makes Node read the source maps that the hooks put into the code; `positions.ts` asks for them.
   process.setSourceMapsEnabled(true);
-  register("./typescript-hooks.js", import.meta.url);
+  register("./module-hooks.js", import.meta.url, { data: { settings, notebook: NOTEBOOK } });
 }

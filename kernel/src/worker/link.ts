@@ -6,11 +6,14 @@ import { readSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { encodeFrame, type Frame, FrameReader } from "../link/frames.js";
 import type { ToHost, ToWorker } from "../link/messages.js";
+import { divert, frontRun } from "./capture.js";
 
 /** Pipes that the host opens for the worker, by their role. */
 export const FD = { fromHost: 3, toHost: 4, answers: 5 } as const;
 
-export function send(message: ToHost, buffers: readonly Uint8Array[] = []): void {
+export function send(given: ToHost, buffers: readonly Uint8Array[] = []): void {
+  if (divert(given)) return;
+  const message = "run" in given ? { ...given, run: frontRun(given.run) } : given;
   const frame = encodeFrame(message, buffers);
   for (let at = 0; at < frame.length; ) at += writeSome(FD.toHost, frame, at);
 }

@@ -8,11 +8,13 @@ import { receiveComm } from "./comms.js";
 import { reportError } from "./errors.js";
 import { closeShell, interruptCells, runCell } from "./evaluate.js";
 import { installGlobals } from "./globals.js";
+import { useSettings } from "./imports.js";
 import { answered } from "./input.js";
 import { calm } from "./interrupts.js";
 import { listen, send } from "./link.js";
+import { endPrograms } from "./magics.js";
 import { installStackTraces } from "./positions.js";
-import { currentRun, followPromises } from "./runs.js";
+import { currentRun, followEvents, followPromises, runOf } from "./runs.js";
 import { flush, installStreams } from "./streams.js";
 import { guarded, held, installTimers } from "./timers.js";
 
@@ -24,6 +26,7 @@ installStreams();
 installTimers(session);
 installGlobals();
 followPromises();
+followEvents();
 
 listen(
   receive,
@@ -33,8 +36,8 @@ listen(
 
 // The terminal's Ctrl-C reaches the whole process group; interrupts are the host's to send.
 process.on("SIGINT", () => {});
-process.on("uncaughtException", reportLate);
-process.on("unhandledRejection", reportLate);
+process.on("uncaughtException", (error) => reportLate(error, currentRun()));
+process.on("unhandledRejection", (error, promise) => reportLate(error, runOf(promise)));
 // With the host's inspector connected, Node would wait at its end for a debugger to leave.
 Object.assign(process, { reallyExit: leave });
 
@@ -44,6 +47,9 @@ function receive(message: ToWorker, buffers: Buffer[]): void {
   switch (message.type) {
     case "run":
       runCell(message);
+      break;
+    case "settings":
+      useSettings(message.settings);
       break;
     case "interrupt":
       interruptCells();
@@ -57,23 +63,25 @@ function receive(message: ToWorker, buffers: Buffer[]): void {
       answered(message.token, message.value);
       break;
     case "comm":
-      guarded(session, () =>
-        receiveComm(message.kind, message.content, message.metadata, buffers, message.run),
+      receiveComm(message.kind, message.content, message.metadata, buffers, message.run, (body) =>
+        guarded(session, body),
       );
+      send({ type: "comm-done", message: message.run });
       break;
   }
 }
 
 function leave(code?: number): void {
   flush();
+  endPrograms();
   send({ type: "exit", code: code ?? 0 });
   process.kill(process.pid, "SIGKILL");
 }
 
 /** An error that no cell's evaluation saw: in a timer, or a promise that nobody handled. */
-function reportLate(error: unknown): void {
+function reportLate(error: unknown, run: number): void {
   flush();
-  send({ type: "error", run: currentRun(), error: reportError(error) });
+  send({ type: "error", run, error: reportError(error) });
 }
 
 function openInspector(): string | null {

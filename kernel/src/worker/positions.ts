@@ -11,6 +11,8 @@ export interface Script {
   source: string;
   map?: string;
   shifts: readonly Shift[];
+  /** How columns moved before the transpiler, by magics. */
+  inserted?: readonly Shift[];
 }
 
 export interface Position {
@@ -30,16 +32,26 @@ export function addScript(script: Script): void {
   if (scripts.size > MAX_SCRIPTS) scripts.delete(scripts.keys().next().value!);
 }
 
+/** Texts of the cells, as far as they are remembered. */
+export function scriptSources(): string[] {
+  return [...scripts.values()].map(({ source }) => source);
+}
+
 /** @param line from 1. @param column from 1. */
 export function originalPosition(name: string, line: number, column: number): Position | undefined {
   const script = scripts.get(name);
   if (!script) return undefined;
   const before = unshift(script.shifts, line - 1, column - 1);
-  if (!script.map) return { script, line, column: before + 1 };
+  if (!script.map) return { script, line, column: 1 + unshift(script.inserted ?? [], line - 1, before) };
   script.parsed ??= new SourceMap(JSON.parse(script.map));
   const entry = script.parsed.findEntry(line - 1, before);
   if (!("originalLine" in entry)) return { script, line, column: before + 1 };
-  return { script, line: entry.originalLine + 1, column: entry.originalColumn + 1 };
+  const { originalLine, originalColumn } = entry;
+  return {
+    script,
+    line: originalLine + 1,
+    column: 1 + unshift(script.inserted ?? [], originalLine, originalColumn),
+  };
 }
 
 const KERNEL_DIRECTORY = fileURLToPath(new URL("..", import.meta.url));
@@ -62,7 +74,7 @@ export function installStackTraces(): void {
       const file = site.getFileName() || site.getScriptNameOrSourceURL() || "";
       // Everything below the evaluation is the kernel's.
       if (file === "node:inspector") break;
-      if (isKernelFrame(file)) continue;
+      if (isKernelFile(file) || file === "node:internal/process/task_queues") continue;
       const position = originalPosition(file, site.getLineNumber() ?? 0, site.getColumnNumber() ?? 0);
       if (!position) {
         lines.push(`    at ${mappedFile(site, file)}`);
@@ -105,6 +117,6 @@ function heading(error: unknown): string {
   }
 }
 
-function isKernelFrame(file: string): boolean {
+export function isKernelFile(file: string): boolean {
   return file.startsWith(KERNEL_URL) || (file.startsWith(KERNEL_DIRECTORY) && !file.includes("node_modules"));
 }

@@ -1,21 +1,24 @@
-/** comm_open, comm_msg, comm_close and comm_info_request. Only the last one has a reply. */
+/**
+ * comm_open, comm_msg, comm_close and comm_info_request. Only the last one has a reply. The others are over when their
+ * listeners have run: a front end that waits for idle sends no faster than they can follow.
+ */
 import { type Handler, type Request, stringField } from "../context.js";
 
-export const commOpen: Handler = (request, { comms, executor }) => {
+export const commOpen: Handler = async (request, { comms, executor }) => {
   comms.opened(commId(request), stringField(request.content, "target_name"));
-  executor.sendComm("open", request);
+  await executor.sendComm("open", request);
   return undefined;
 };
 
-export const commMessage: Handler = (request, { executor }) => {
+export const commMessage: Handler = async (request, { executor }) => {
   commId(request);
-  executor.sendComm("msg", request);
+  await executor.sendComm("msg", request);
   return undefined;
 };
 
-export const commClose: Handler = (request, { comms, executor }) => {
+export const commClose: Handler = async (request, { comms, executor }) => {
   comms.closed(commId(request));
-  executor.sendComm("close", request);
+  await executor.sendComm("close", request);
   return undefined;
 };
 
