@@ -1,6 +1,8 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { Wire } from "../src/protocol/message.js";
-import { startKernel, type TestKernel, text, until } from "./kernel.js";
+import { HOST, startKernel, type TestKernel, text, until } from "./kernel.js";
 
 let kernel: TestKernel;
 beforeAll(async () => {
@@ -102,3 +104,26 @@ it.skipIf(process.platform === "win32")(
     });
   },
 );
+
+it("ends when the process that started it has ended", async () => {
+  const client = new URL("../dist/client/index.js", import.meta.url).href;
+  const program = `import { launchKernel } from ${JSON.stringify(client)};
+    const kernel = await launchKernel({ argv: [process.execPath, ${JSON.stringify(HOST)}, "{connection_file}"] });
+    console.log(kernel.process.pid);
+    setInterval(() => {}, 1e9);`;
+  const starter = spawn(process.execPath, ["--input-type=module", "-e", program], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [line] = (await once(starter.stdout!, "data")) as [Buffer];
+  const pid = Number(String(line));
+  const lives = (): boolean => {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  };
+  expect(lives()).toBe(true);
+  starter.kill("SIGKILL");
+  await until(() => !lives());
+});

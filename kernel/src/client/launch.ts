@@ -49,7 +49,7 @@ export async function launchKernel(spec: LaunchSpec, options: LaunchOptions = {}
   const [command, ...args] = spec.argv.map((part) => part.replace("{connection_file}", connectionFile));
   const child = spawn(command!, args, {
     cwd: options.cwd ?? process.cwd(),
-    env: { ...process.env, ...spec.env, ...options.env },
+    env: { ...process.env, JPY_PARENT_PID: String(process.pid), ...spec.env, ...options.env },
     stdio: ["ignore", options.stdio ?? "ignore", options.stdio ?? "ignore"],
     detached: options.detached ?? false,
   });

@@ -13,9 +13,14 @@ if (file === undefined) {
   process.exit(2);
 }
 
-const { Kernel } = await import("./kernel.js");
+const [{ Kernel }, { watchParent }] = await Promise.all([import("./kernel.js"), import("./parent.js")]);
 try {
-  await new Kernel(readConnectionFile(file)).start();
+  const kernel = new Kernel(readConnectionFile(file));
+  watchParent(() => {
+    kernel.log("the process that started this kernel has ended");
+    void kernel.shutdown(false);
+  });
+  await kernel.start();
 } catch (error) {
   process.stderr.write(`mlsys-kernel cannot start: ${(error as Error).message}\n`);
   process.exit(1);
