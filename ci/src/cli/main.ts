@@ -12,7 +12,7 @@ import { DEFAULT_LIMITS, type GradeLimits } from "../judge/limits.js";
 import type { Report } from "../judge/report.js";
 import { proofsAsText, reportsAsText } from "../report/terminal.js";
 import { writeHtml, writeJson } from "../report/write.js";
-import { shutdownAll } from "../session/zmq.js";
+import { shutdownAll } from "../session/running.js";
 import { startProgress } from "./progress.js";
 
 const EXIT = { ok: 0, below: 1, broken: 2 } as const;

@@ -74,7 +74,7 @@ function tasksOf(report: Report): string {
 function remarkOf(report: Report): string {
   if (report.status !== "graded") return (report.message ?? report.problem ?? "").slice(0, 300);
   const odd = new Set(report.tasks.flatMap((task) => task.tests.map((test) => test.status)));
-  return ["timeout", "exit", "protocol", "compile"]
+  return ["timeout", "oom", "exit", "protocol", "limit", "compile"]
     .filter((status) => odd.has(status as TestReport["status"]))
     .join(", ");
 }

@@ -34,6 +34,9 @@ export class MissingName extends Error {
   override readonly name = "MissingName";
 }
 
+/** Handles of the other side that are remembered: each takes memory here. */
+const MAX_SEEN = 100_000;
+
 interface Pending {
   resolve(value: unknown): void;
   reject(error: Error): void;
@@ -207,6 +210,7 @@ export class Peer {
     if (ref.owner === "receiver") return this.lookUp({ handle: ref.id });
     let proxy = this.seen.get(ref.id);
     if (!proxy) {
+      if (this.seen.size >= MAX_SEEN) throw new WireError(`more than ${MAX_SEEN} functions and instances`);
       proxy = remoteProxy(this, { handle: ref.id }, `${ref.kind} ${ref.name}`.trim());
       this.seen.set(ref.id, proxy);
     }

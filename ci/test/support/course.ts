@@ -5,12 +5,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Assignment, readAssignment } from "../../src/assignment/assignment.js";
 import { generateRelease } from "../../src/assignment/generate.js";
+import { DEFAULT_LIMITS, type GradeLimits } from "../../src/judge/limits.js";
 import { formatNotebook, type Notebook } from "../../src/notebook/format.js";
 
 export const COURSE = fileURLToPath(new URL("../fixtures/course", import.meta.url));
 export const SOURCE = join(COURSE, "solutions", "mini.ipynb");
 /** Limits that make hanging code fail soon, and still leave a loaded machine time for honest code. */
-export const SHORT = { callMs: 3_000, cellMs: 10_000, notebookMs: 120_000, restarts: 10 };
+export const SHORT: GradeLimits = { ...DEFAULT_LIMITS, callMs: 3_000, cellMs: 10_000, notebookMs: 120_000 };
 
 export function miniAssignment(): Promise<Assignment> {
   return readAssignment(SOURCE);
