@@ -10,7 +10,14 @@ import type { TaskReport } from "../src/judge/report.js";
 import { LEVELS } from "../src/sandbox/command.js";
 import { type Attempt, tryLevel } from "../src/sandbox/ladder.js";
 import { boxes, type OpenBox } from "../src/session/open.js";
-import { type Bait, CORPUS_LIMITS, corpusJudge, gradeAnswers, layBait, readCorpus } from "./support/corpus.js";
+import {
+  type Bait,
+  CORPUS_LIMITS,
+  corpusJudge,
+  gradeAnswers,
+  layBait,
+  readCorpus,
+} from "./support/corpus.js";
 import { scratchFolder } from "./support/course.js";
 
 const corpus = readCorpus();
@@ -48,30 +55,41 @@ for (const { level, isolation, problem } of attempts) {
     });
 
     const mine = corpus.filter((attack) => attack.holds.includes(level));
-    it.each(mine.map((attack) => [attack.name, attack] as const))("attack %s", async (_, attack) => {
-      const hits = bait.hits();
-      const reports = await gradeAnswers(judge, open, folder, bait.fill(attack.attack));
-      const [visible, hidden] = testsOf(reports, "target");
-      const what = `${attack.why}: ${JSON.stringify(reports)}`.slice(0, 3_000);
-      expect(attack.visible, what).toContain(visible.status);
-      expect(attack.hidden, what).toContain(hidden.status);
-      if (attack.bystander === "passed")
-        expect(testsOf(reports, "bystander")[0], what).toMatchObject({ status: "passed" });
-      const text = JSON.stringify(reports);
-      expect(text).not.toContain(bait.token);
-      if (attack.secret !== undefined) expect(text).not.toContain(attack.secret);
-      if (attack.hits !== undefined) expect(bait.hits() - hits).toBe(attack.hits);
-      expect(existsSync(bait.mark)).toBe(false);
-      rmSync(bait.mark, { force: true });
-      expect(leftBehind(bait.sleep)).toEqual([]);
-      expect(({} as { score?: number }).score).toBeUndefined();
-      expect(process.memoryUsage().rss).toBeLessThan(3 * 1024 ** 3);
-    }, 300_000);
+    it.each(mine.map((attack) => [attack.name, attack] as const))(
+      "attack %s",
+      async (_, attack) => {
+        const hits = bait.hits();
+        const reports = await gradeAnswers(judge, open, folder, bait.fill(attack.attack));
+        const [visible, hidden] = testsOf(reports, "target");
+        const what = `${attack.why}: ${JSON.stringify(reports)}`.slice(0, 3_000);
+        expect(attack.visible, what).toContain(visible.status);
+        expect(attack.hidden, what).toContain(hidden.status);
+        if (attack.bystander === "passed")
+          expect(testsOf(reports, "bystander")[0], what).toMatchObject({ status: "passed" });
+        const text = JSON.stringify(reports);
+        expect(text).not.toContain(bait.token);
+        if (attack.secret !== undefined) expect(text).not.toContain(attack.secret);
+        if (attack.hits !== undefined) expect(bait.hits() - hits).toBe(attack.hits);
+        expect(existsSync(bait.mark)).toBe(false);
+        rmSync(bait.mark, { force: true });
+        expect(leftBehind(bait.sleep)).toEqual([]);
+        expect(({} as { score?: number }).score).toBeUndefined();
+        expect(process.memoryUsage().rss).toBeLessThan(3 * 1024 ** 3);
+      },
+      300_000,
+    );
 
-    it.each(mine.map((attack) => [attack.name, attack] as const))("control %s", async (_, attack) => {
-      const reports = await gradeAnswers(judge, open, folder, bait.fill(attack.control));
-      expect(reports.map(({ score }) => score), JSON.stringify(reports).slice(0, 3_000)).toEqual([2, 1]);
-    }, 300_000);
+    it.each(mine.map((attack) => [attack.name, attack] as const))(
+      "control %s",
+      async (_, attack) => {
+        const reports = await gradeAnswers(judge, open, folder, bait.fill(attack.control));
+        expect(
+          reports.map(({ score }) => score),
+          JSON.stringify(reports).slice(0, 3_000),
+        ).toEqual([2, 1]);
+      },
+      300_000,
+    );
   });
 }
 

@@ -1,7 +1,7 @@
 /** One file to one report: whatever is wrong with the file or the grader ends up in the report, never as an exception. */
 import { assignmentOf, folderOf } from "../assignment/assignment.js";
 import { AuthoringError, InputError, messageOf } from "../errors.js";
-import { gradeSubmission, type Judge, prepareJudge } from "../judge/grade.js";
+import { type GradeOptions, gradeSubmission, type Judge, prepareJudge } from "../judge/grade.js";
 import { DEFAULT_LIMITS, type GradeLimits } from "../judge/limits.js";
 import type { Report } from "../judge/report.js";
 import { submissionOf } from "../judge/submission.js";
@@ -19,6 +19,8 @@ export interface FileOptions {
   /** Assignment of all files, instead of what each says. */
   slug?: string;
   visibleOnly?: boolean;
+  onTest?: GradeOptions["onTest"];
+  finished?: GradeOptions["finished"];
 }
 
 /** Boxes of a level of isolation. */
@@ -48,7 +50,7 @@ async function strongest(limits: GradeLimits = DEFAULT_LIMITS): Promise<Place> {
 }
 
 /** As the report records it. */
-function isolationOf({ spec: _, ...facts }: Isolation): Report["isolation"] {
+export function isolationOf({ spec: _, ...facts }: Isolation): Report["isolation"] {
   return facts;
 }
 
@@ -68,6 +70,8 @@ export function checkFile(file: string, options: FileOptions = {}): Promise<Repo
       );
     });
     describe(report, judge);
+    // The tests are the file's own, and the code runs unfenced beside them.
+    report.trust = "in-kernel";
     const submission = submissionOf(notebook, assignment, file);
     report.notes = notebook.cells.flatMap((cell, index) => {
       const metadata = nbgraderOf(cell, `cell ${index + 1}`);
@@ -84,17 +88,25 @@ export function checkFile(file: string, options: FileOptions = {}): Promise<Repo
   });
 }
 
+/** For a file that the grader could not grade; never a score. */
+export async function failedReport(file: string, message: string): Promise<Report> {
+  return { ...(await emptyReport(file)), status: "grader", problem: "grader", message };
+}
+
+async function emptyReport(file: string, visibleOnly = false): Promise<Report> {
+  return {
+    version: 1, file, status: "graded", visibleOnly, isolation: isolationOf(NO_ISOLATION), trust: "judge",
+    score: 0, points: 0, tasks: [], notes: [], sha256: await sha256(file), timing: { ms: 0 },
+  }; // biome-ignore format: a record
+}
+
 async function reported(
   file: string,
   options: FileOptions,
   grade: (report: Report) => Promise<Report["tasks"]>,
 ): Promise<Report> {
   const start = performance.now();
-  const report: Report = {
-    version: 1, file, status: "graded", visibleOnly: options.visibleOnly ?? false,
-    isolation: isolationOf(NO_ISOLATION), trust: "judge",
-    score: 0, points: 0, tasks: [], notes: [], sha256: await sha256(file), timing: { ms: 0 },
-  }; // biome-ignore format: a record
+  const report = await emptyReport(file, options.visibleOnly);
   try {
     report.tasks = await grade(report);
     report.score = sumPoints(report.tasks.map((task) => task.score));

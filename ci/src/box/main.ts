@@ -32,7 +32,12 @@ process.stdin.on("data", (chunk: Buffer) => {
 });
 tell(KIND.ready, "");
 
-async function run({ id, code, outputBytes, outputMessages }: Extract<BoxRequest, { type: "run" }>): Promise<void> {
+async function run({
+  id,
+  code,
+  outputBytes,
+  outputMessages,
+}: Extract<BoxRequest, { type: "run" }>): Promise<void> {
   let bytes = 0;
   let messages = 0;
   let text = 0;
@@ -56,9 +61,19 @@ async function run({ id, code, outputBytes, outputMessages }: Extract<BoxRequest
     const { reply } = await client.execute(code, { storeHistory: false, stopOnError: false, onOutput: hear });
     const { status, ename, evalue, traceback } = reply;
     const lines = Array.isArray(traceback) ? traceback.map((line) => short(line)) : [];
-    done({ status: short(status), name: short(ename), message: short(evalue), traceback: lines.slice(0, 40) });
+    done({
+      status: short(status),
+      name: short(ename),
+      message: short(evalue),
+      traceback: lines.slice(0, 40),
+    });
   } catch (error) {
-    done({ status: "error", name: "KernelWorkerExit", message: short((error as Error).message), traceback: [] });
+    done({
+      status: "error",
+      name: "KernelWorkerExit",
+      message: short((error as Error).message),
+      traceback: [],
+    });
   }
 }
 

@@ -7,7 +7,18 @@ const points = z.number().nonnegative();
 export const testReportSchema = z.object({
   name: z.string(),
   hidden: z.boolean(),
-  status: z.enum(["passed", "failed", "error", "timeout", "oom", "exit", "protocol", "limit", "compile", "grader"]),
+  status: z.enum([
+    "passed",
+    "failed",
+    "error",
+    "timeout",
+    "oom",
+    "exit",
+    "protocol",
+    "limit",
+    "compile",
+    "grader",
+  ]),
   score: points,
   points,
   hint: z.string().optional(),
@@ -67,7 +78,7 @@ export const reportSchema = z.object({
   isolation: isolationSchema,
   /**
    * What the verdicts rest on. `judge`: the tests ran in a process that the learner's code can't reach. `in-kernel`:
-   * they ran beside it and can be forged.
+   * the tests ran beside it, or came with it, and can be forged: the learner's own check, and nbgrader.
    */
   trust: z.enum(["judge", "in-kernel"]),
   score: points,

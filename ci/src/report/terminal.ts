@@ -13,8 +13,12 @@ export function reportsAsText(reports: readonly Report[]): string {
         printable,
       ),
     );
+  const levels = [...new Set(reports.map(({ isolation }) => isolation.level))].filter(
+    (level) => level !== "none",
+  );
+  const fence = levels.length > 0 ? `\nisolation: ${levels.join(", ")}` : "";
   const details = reports.length === 1 ? `\n${testsAsText(reports[0])}` : "";
-  return `${table.toString()}${details}`;
+  return `${table.toString()}${fence}${details}`;
 }
 
 /** Every test of a report, with what it says about the answer. */

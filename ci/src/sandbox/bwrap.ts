@@ -3,7 +3,14 @@
  * size to write to, no capabilities, and a filter on system calls.
  */
 import { dirname } from "node:path";
-import { type BoxCommand, type LevelSpec, prlimit, type Surroundings, setpriv, type Wrapped } from "./command.js";
+import {
+  type BoxCommand,
+  type LevelSpec,
+  prlimit,
+  type Surroundings,
+  setpriv,
+  type Wrapped,
+} from "./command.js";
 import { seccompFilter } from "./seccomp.js";
 
 /** `nobody`, inside; outside it is the user who runs the grader. */
@@ -21,12 +28,26 @@ function wrap({ argv, env, view, limits }: BoxCommand, { uid }: Surroundings): W
   const filter = seccompFilter();
   const tmpfs = (size: number, path: string) => ["--perms", "1777", "--size", String(size), "--tmpfs", path];
   // Root maps no user but becomes one that owns nothing; others can only become nobody in a world of their own.
-  const namespaces = uid !== undefined
-    ? ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
-    : ["--unshare-all", "--unshare-user", "--disable-userns", "--uid", String(INNER_UID), "--gid", String(INNER_UID)];
-  const capabilities = uid !== undefined
-    ? ["--cap-drop", "ALL", ...["SETUID", "SETGID", "SETPCAP"].flatMap((name) => ["--cap-add", `CAP_${name}`])]
-    : ["--cap-drop", "ALL"];
+  const namespaces =
+    uid !== undefined
+      ? ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+      : [
+          "--unshare-all",
+          "--unshare-user",
+          "--disable-userns",
+          "--uid",
+          String(INNER_UID),
+          "--gid",
+          String(INNER_UID),
+        ];
+  const capabilities =
+    uid !== undefined
+      ? [
+          "--cap-drop",
+          "ALL",
+          ...["SETUID", "SETGID", "SETPCAP"].flatMap((name) => ["--cap-add", `CAP_${name}`]),
+        ]
+      : ["--cap-drop", "ALL"];
   const sandbox = [
     "bwrap", ...namespaces, "--die-with-parent", "--new-session", "--hostname", "box", "--clearenv",
     ...Object.entries(env).flatMap(([name, value]) => ["--setenv", name, value]),

@@ -3,7 +3,7 @@
  * kernel's own record of what they used. Version 2 where its controllers are at hand, else version 1.
  * Source: kernel.org, admin-guide/cgroup-v2.rst and cgroup-v1/{memory,pids,cpuacct}.rst.
  */
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BoxLimits } from "./limits.js";
 
@@ -35,6 +35,9 @@ export interface CgroupRoots {
 }
 const SYSTEM: CgroupRoots = { mount: "/sys/fs/cgroup", self: "/proc/self/cgroup" };
 
+/** Names tell whose groups they are: those of a grader that was killed are found again. */
+export const OWNED = "mlsys-box-";
+
 let count = 0;
 
 /**
@@ -42,8 +45,43 @@ let count = 0;
  * `controllers` says which limits hold.
  */
 export function createGroup(limits: BoxLimits, roots: CgroupRoots = SYSTEM): Group | undefined {
-  const name = `mlsys-box-${process.pid}-${++count}`;
+  const name = `${OWNED}${process.pid}-${++count}`;
   return createV2(name, limits, roots) ?? createV1(name, limits, roots);
+}
+
+/** Removes the groups of a grader process that is gone, with all that still runs in them. */
+export async function sweepGroups(
+  isGone: (pid: number) => boolean,
+  roots: CgroupRoots = SYSTEM,
+): Promise<void> {
+  const own = ownGroups(roots);
+  const mounts = [roots.mount, join(roots.mount, "unified")];
+  const v1 = [...own]
+    .filter(([name]) => name !== "")
+    .map(([name, path]) => [join(roots.mount, name), path] as const);
+  const v2 = mounts.map((mount) => [mount, own.get("") ?? "/"] as const);
+  for (const [mount, path] of [...v1, ...v2]) {
+    for (const parent of new Set([join(mount, path), mount])) {
+      for (const name of entriesOf(parent)) {
+        const pid = ownerOf(name);
+        if (pid !== undefined && isGone(pid)) await destroy([join(parent, name)]);
+      }
+    }
+  }
+}
+
+/** The process whose box a group or a folder was made for. */
+export function ownerOf(name: string): number | undefined {
+  const match = new RegExp(`^${OWNED}(\\d+)-`).exec(name);
+  return match ? Number(match[1]) : undefined;
+}
+
+export function entriesOf(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }
 
 const V2_WANTED = ["memory", "pids", "cpu"] as const;
@@ -98,10 +136,7 @@ function createV1(name: string, limits: BoxLimits, roots: CgroupRoots): Group | 
     const parent = own.get(controller);
     if (parent === undefined) continue;
     // Inside a container the path of the host may not exist: then the top is the own group.
-    for (const above of new Set([
-      join(roots.mount, controller, parent),
-      join(roots.mount, controller),
-    ])) {
+    for (const above of new Set([join(roots.mount, controller, parent), join(roots.mount, controller)])) {
       const path = join(above, name);
       if (existsSync(above) && (existsSync(path) || attempt(() => mkdirSync(path)))) {
         paths.set(controller, path);
@@ -159,7 +194,7 @@ async function destroy(paths: readonly string[]): Promise<void> {
   for (let round = 0; round < 200; round++) {
     let left = 0;
     for (const path of paths) {
-      attempt(() => writeFileSync(join(path, "cgroup.kill"), "1"));
+      if (existsSync(join(path, "cgroup.kill"))) attempt(() => writeFileSync(join(path, "cgroup.kill"), "1"));
       for (const pid of read(path, "cgroup.procs").split("\n").filter(Boolean)) {
         left++;
         attempt(() => process.kill(Number(pid), "SIGKILL"));

@@ -35,6 +35,10 @@ export interface Isolation {
 
 export const LADDER: readonly LevelSpec[] = [bwrap, userns, uid, none];
 
+export function specOf(level: Level): LevelSpec {
+  return LADDER.find((spec) => spec.level === level) as LevelSpec;
+}
+
 // biome-ignore format: a record
 export const NO_ISOLATION: Isolation = {
   level: "none", spec: none, network: false, files: false, syscalls: false, memory: "no", processes: "no", cpu: "no",
@@ -53,7 +57,7 @@ const tried = new Map<Level, Promise<Attempt>>();
 export function tryLevel(level: Level): Promise<Attempt> {
   let attempt = tried.get(level);
   if (!attempt) {
-    attempt = probe(LADDER.find((spec) => spec.level === level) as LevelSpec);
+    attempt = probe(specOf(level));
     tried.set(level, attempt);
   }
   return attempt;
@@ -83,7 +87,7 @@ export async function chooseIsolation(
         ? "no isolation for strangers' code works on this machine:"
         : `the isolation "${wanted}" does not work on this machine:`,
       ...problems,
-      'Install what is missing, grade in a container or a virtual machine, or say --unsafe to run the code as yourself.',
+      "Install what is missing, grade in a container or a virtual machine, or say --unsafe to run the code as yourself.",
     ].join("\n"),
   );
 }
@@ -102,7 +106,8 @@ async function probe(spec: LevelSpec): Promise<Attempt> {
 
 function missing(spec: LevelSpec): string | undefined {
   if (process.platform !== "linux") return `needs Linux, this is ${process.platform}`;
-  if (spec.needsRoot && process.getuid?.() !== 0) return "only root can become another user: run the grader as root";
+  if (spec.needsRoot && process.getuid?.() !== 0)
+    return "only root can become another user: run the grader as root";
   const absent = Object.entries(spec.programs).filter(([program]) => !onPath(program));
   if (absent.length === 0) return undefined;
   const packages = [...new Set(absent.map(([, name]) => name))].join(" ");
@@ -205,7 +210,10 @@ async function readAll(box: BoxProcess): Promise<string> {
 /** What a tool says, with what it means. */
 function explain(text: string): string {
   const said = text.split("\n").slice(-3).join(" ") || "the program in it did not start";
-  if (/user namespace|uid map|Operation not permitted|Permission denied/i.test(text) && process.getuid?.() !== 0)
+  if (
+    /user namespace|uid map|Operation not permitted|Permission denied/i.test(text) &&
+    process.getuid?.() !== 0
+  )
     return `${said} (unprivileged user namespaces seem to be switched off: see kernel.apparmor_restrict_unprivileged_userns and kernel.unprivileged_userns_clone, or run as root)`;
   if (/Cannot find module|EACCES|Permission denied/.test(text))
     return `${said} (an unprivileged user can't reach the project's folder: put it where others may read, or install bubblewrap)`;

@@ -4,7 +4,7 @@ import { chownSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
-import { createGroup, type Group } from "./cgroup.js";
+import { createGroup, entriesOf, type Group, OWNED, ownerOf, sweepGroups } from "./cgroup.js";
 import type { BoxCommand, LevelSpec } from "./command.js";
 import { processesOf, treeUsage } from "./usage.js";
 
@@ -49,7 +49,12 @@ export class BoxProcess {
       stdio: ["pipe", "pipe", "pipe", ...(wrapped.descriptor3 ? (["pipe"] as const) : [])],
       detached: true,
     });
-    const [stdin, stdout, stderr, filter] = this.child.stdio as unknown as [Writable, Readable, Readable, Writable?];
+    const [stdin, stdout, stderr, filter] = this.child.stdio as unknown as [
+      Writable,
+      Readable,
+      Readable,
+      Writable?,
+    ];
     this.stdin = stdin;
     this.stdout = stdout;
     for (const stream of [stdin, stdout, stderr, filter]) stream?.on("error", () => {});
@@ -69,7 +74,7 @@ export class BoxProcess {
   static start(spec: LevelSpec, command: BoxCommand): BoxProcess {
     const isRoot = process.getuid?.() === 0;
     const uid = isRoot && spec.level !== "none" ? freeUid() : undefined;
-    const scratch = mkdtempSync(join(realpathSync(tmpdir()), "mlsys-box-"));
+    const scratch = mkdtempSync(join(realpathSync(tmpdir()), `${OWNED}${process.pid}-`));
     if (uid !== undefined && spec.level === "uid") chownSync(scratch, uid, uid);
     const group = spec.level === "none" ? undefined : createGroup(command.limits);
     return new BoxProcess(spec.level, spec.wrap(command, { uid, scratch }), group, uid, scratch);
@@ -87,7 +92,11 @@ export class BoxProcess {
       (limited && grouped.cpuMs !== undefined) || this.child.pid === undefined || this.level === "none"
         ? undefined
         : treeUsage(this.child.pid);
-    return { ...grouped, cpuMs: grouped.cpuMs ?? tree?.cpuMs, memoryBytes: limited ? undefined : tree?.memoryBytes };
+    return {
+      ...grouped,
+      cpuMs: grouped.cpuMs ?? tree?.cpuMs,
+      memoryBytes: limited ? undefined : tree?.memoryBytes,
+    };
   }
 
   /** Ends everything, without waiting. */
@@ -109,6 +118,17 @@ export class BoxProcess {
     }
     for (const stream of this.child.stdio) stream?.destroy();
     rmSync(this.scratch, { recursive: true, force: true });
+  }
+}
+
+/** Removes what graders left that were killed: groups, with what runs in them, and folders. */
+export async function sweep(): Promise<void> {
+  const isGone = (pid: number) => pid !== process.pid && !attempt(() => process.kill(pid, 0));
+  await sweepGroups(isGone);
+  for (const name of entriesOf(tmpdir())) {
+    const pid = ownerOf(name);
+    if (pid !== undefined && isGone(pid))
+      attempt(() => rmSync(join(tmpdir(), name), { recursive: true, force: true }));
   }
 }
 
@@ -146,10 +166,12 @@ async function endAll(uid: number): Promise<void> {
   }
 }
 
-function attempt(action: () => void): void {
+/** @returns false when it failed, because what it is about is gone */
+function attempt(action: () => void): boolean {
   try {
     action();
+    return true;
   } catch {
-    // It is gone.
+    return false;
   }
 }

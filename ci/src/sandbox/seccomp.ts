@@ -47,6 +47,11 @@ const SHARED: Readonly<Record<string, number>> = {
   io_uring_setup: 425, io_uring_enter: 426, io_uring_register: 427, open_tree: 428, move_mount: 429, fsopen: 430,
   fsconfig: 431, fsmount: 432, fspick: 433, pidfd_getfd: 438, mount_setattr: 442,
 };
+/** All numbers by architecture and name. */
+export const SYSCALLS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  x64: { ...X64.calls, ...SHARED },
+  arm64: { ...ARM64.calls, ...SHARED },
+};
 const ARCHITECTURES: Readonly<Record<string, Architecture>> = { x64: X64, arm64: ARM64 };
 
 /** Calls that are judged by their arguments. */
@@ -103,7 +108,7 @@ export function seccompFilter(arch: string = process.arch): Buffer | undefined {
       [RETURN, 0, 0, ALLOW],
     );
   }
-  for (const [name, number] of [...Object.entries(table.calls), ...Object.entries(SHARED)]) {
+  for (const [name, number] of Object.entries(SYSCALLS[arch])) {
     if (!BY_ARGUMENT.has(name)) program.push([JEQ, 0, 1, number], [RETURN, 0, 0, errno(EPERM)]);
   }
   program.push([RETURN, 0, 0, ALLOW]);

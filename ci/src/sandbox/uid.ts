@@ -4,7 +4,16 @@
  */
 import { symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type BoxCommand, type LevelSpec, envIn, prlimit, type Surroundings, setpriv, type Wrapped, withEnvironment } from "./command.js";
+import {
+  type BoxCommand,
+  envIn,
+  type LevelSpec,
+  prlimit,
+  type Surroundings,
+  setpriv,
+  type Wrapped,
+  withEnvironment,
+} from "./command.js";
 
 export const uid: LevelSpec = {
   level: "uid",
@@ -17,11 +26,20 @@ export const uid: LevelSpec = {
 function wrap({ argv, env, view, limits }: BoxCommand, { uid, scratch }: Surroundings): Wrapped {
   if (uid === undefined) throw new Error("only root can become another user");
   // Packages are found from the working folder upwards; the assignment's own folder need not be readable.
-  const packages = view.readable.find((path) => dirname(view.cwd).startsWith(dirname(path)) && path.endsWith("/node_modules"));
+  const packages = view.readable.find(
+    (path) => dirname(view.cwd).startsWith(dirname(path)) && path.endsWith("/node_modules"),
+  );
   if (packages !== undefined) symlinkSync(packages, join(scratch, "node_modules"));
   const [command, ...drop] = setpriv(uid);
   return {
-    argv: [command, "--pdeathsig=KILL", ...drop, ...withEnvironment(envIn(env, scratch)), ...prlimit(limits), ...argv],
+    argv: [
+      command,
+      "--pdeathsig=KILL",
+      ...drop,
+      ...withEnvironment(envIn(env, scratch)),
+      ...prlimit(limits),
+      ...argv,
+    ],
     env: {},
     cwd: scratch,
   };

@@ -2,21 +2,43 @@
  * The same walls as bubblewrap's, built by a shell from the tools of util-linux: own namespaces of every kind, no
  * network, an own read-only root. What is missing is the filter on system calls.
  */
-import { type BoxCommand, type LevelSpec, prlimit, type Surroundings, setpriv, type Wrapped, withEnvironment } from "./command.js";
+import {
+  type BoxCommand,
+  type LevelSpec,
+  prlimit,
+  type Surroundings,
+  setpriv,
+  type Wrapped,
+  withEnvironment,
+} from "./command.js";
 
 export const userns: LevelSpec = {
   level: "userns",
   title: "namespaces by unshare, own root",
-  programs: { unshare: "util-linux", setpriv: "util-linux", prlimit: "util-linux", mount: "mount", pivot_root: "util-linux" },
+  programs: {
+    unshare: "util-linux",
+    setpriv: "util-linux",
+    prlimit: "util-linux",
+    mount: "mount",
+    pivot_root: "util-linux",
+  },
   wrap,
 };
 
 function wrap({ argv, env, view, limits }: BoxCommand, { uid, scratch }: Surroundings): Wrapped {
   const program = [...withEnvironment(env), ...prlimit(limits), ...argv];
   // Root becomes a user that owns nothing. Others are root of their own namespace, and give up what that allows.
-  const drop = uid !== undefined
-    ? setpriv(uid)
-    : ["setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--securebits=+noroot,+noroot_locked", "--"];
+  const drop =
+    uid !== undefined
+      ? setpriv(uid)
+      : [
+          "setpriv",
+          "--no-new-privs",
+          "--bounding-set=-all",
+          "--inh-caps=-all",
+          "--securebits=+noroot,+noroot_locked",
+          "--",
+        ];
   const script = [
     "set -eu",
     `root=${quote(scratch)}`,

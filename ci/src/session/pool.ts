@@ -42,6 +42,8 @@ export class BoxPool {
     this.closed = true;
     onTheWayOut.delete(this);
     const started = await Promise.allSettled(this.ready.splice(0));
-    await Promise.all(started.map((item) => (item.status === "fulfilled" ? item.value.shutdown() : undefined)));
+    await Promise.all(
+      started.map((item) => (item.status === "fulfilled" ? item.value.shutdown() : undefined)),
+    );
   }
 }

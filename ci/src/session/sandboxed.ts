@@ -16,7 +16,12 @@ const START_MS = 60_000;
 const WATCH_MS = 50;
 const TEXT_LIMIT = 20_000;
 /** UTF-8 takes up to three bytes for a character, but the frames' own text is ASCII nearly always. */
-const PIECES = { [KIND.ready]: 0, [KIND.frames]: MAX_FRAME_CHARS, [KIND.text]: 4 * TEXT_LIMIT, [KIND.done]: 1024 * 1024 };
+const PIECES = {
+  [KIND.ready]: 0,
+  [KIND.frames]: MAX_FRAME_CHARS,
+  [KIND.text]: 4 * TEXT_LIMIT,
+  [KIND.done]: 1024 * 1024,
+};
 /** Frames of one exchange. */
 const MAX_FRAME_PIECES = 1_000;
 
@@ -52,7 +57,9 @@ export class BoxedKernel {
 
   private constructor(readonly process: BoxProcess) {
     process.stdout.on("data", (chunk: Buffer) => this.receive(chunk));
-    void process.exited.then(() => this.fail(new KernelDied("the kernel's process ended", this.causeOfDeath())));
+    void process.exited.then(() =>
+      this.fail(new KernelDied("the kernel's process ended", this.causeOfDeath())),
+    );
   }
 
   /** @throws GraderError with what the box said when its kernel does not answer */
@@ -245,9 +252,15 @@ function take(
       reject(new KernelDied("the answers are larger than the limit", "limit"));
   } else if (kind === KIND.done) {
     const done = doneOf(body);
-    if (!done) return reject(new KernelDied("the box sent a malformed message", "protocol"));
+    if (!done) {
+      reject(new KernelDied("the box sent a malformed message", "protocol"));
+      return;
+    }
     if (done.id !== id) return; // of a cell that was given up
-    if (done.status === "limit") return reject(new KernelDied(done.message, "limit"));
+    if (done.status === "limit") {
+      reject(new KernelDied(done.message, "limit"));
+      return;
+    }
     execution.status = done.status === "ok" || done.status === "aborted" ? done.status : "error";
     if (execution.status === "error")
       execution.error = { name: done.name, message: done.message, traceback: done.traceback };

@@ -53,10 +53,7 @@ export class ZmqSession implements KernelSession {
     let messages = 0;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(new ExecutionTimeout(`ran longer than ${wallMs / 1000} s`)),
-        wallMs,
-      );
+      timer = setTimeout(() => reject(new ExecutionTimeout(`ran longer than ${wallMs / 1000} s`)), wallMs);
     });
     const flood = new Promise<never>((_, reject) => {
       this.onOutput = (size) => {

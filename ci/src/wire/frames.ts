@@ -47,7 +47,7 @@ export function countParts(json: string, limit: number): number {
   return parts;
 }
 
-const [QUOTE, COMMA, OPEN_ARRAY, OPEN_OBJECT, BACKSLASH] = [..."\",[{\\"].map((char) => char.charCodeAt(0));
+const [QUOTE, COMMA, OPEN_ARRAY, OPEN_OBJECT, BACKSLASH] = [...'",[{\\'].map((char) => char.charCodeAt(0));
 
 /** Where the string that begins at `start` ends. */
 function endOfString(json: string, start: number): number {

@@ -115,7 +115,8 @@ export class Peer {
       // In a box, so that a promise's own `then` handling never looks at the value.
       pending.resolve({ value: this.decode(frame.value) });
     } catch (error) {
-      pending.reject(error as Error);
+      // A value that can't be read is the other side's doing, like an error that it throws.
+      pending.reject(new RemoteError(thrownData(error)));
     }
   }
 

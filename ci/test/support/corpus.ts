@@ -58,7 +58,8 @@ export function readCorpus(): Attack[] {
 function readAttack(name: string): Attack {
   const text = readFileSync(join(FOLDER, `${name}.attack`), "utf8");
   const [head, attack, control, ...more] = text.split(/^\/\/ --- (?:attack|control)\n/m);
-  if (control === undefined || more.length > 0) throw new Error(`${name}: expected one attack and one control`);
+  if (control === undefined || more.length > 0)
+    throw new Error(`${name}: expected one attack and one control`);
   const field = (key: string) => new RegExp(`^// ${key}: (.+)$`, "m").exec(head)?.[1];
   const expect = field("expect");
   const why = field("why");
@@ -147,7 +148,12 @@ export function corpusJudge(folder: string, token: string): Promise<Judge> {
 
 export const HONEST = "function double(x) { return 2 * x; }";
 
-export function gradeAnswers(judge: Judge, open: OpenBox, folder: string, answer: string): Promise<TaskReport[]> {
+export function gradeAnswers(
+  judge: Judge,
+  open: OpenBox,
+  folder: string,
+  answer: string,
+): Promise<TaskReport[]> {
   const answers = new Map([
     ["target", answer],
     ["bystander", HONEST],
@@ -162,7 +168,12 @@ export function gradeAnswers(judge: Judge, open: OpenBox, folder: string, answer
 function notebook(token: string): Notebook {
   const cells = [
     cell("setup", "given", 'import { check, expectEqual, rng, student } from "@mlsys/grader/kit";'),
-    cell("target", "answer", "// BEGIN SOLUTION\nfunction answer(xs) { return 0; }\n// END SOLUTION", "target"),
+    cell(
+      "target",
+      "answer",
+      "// BEGIN SOLUTION\nfunction answer(xs) { return 0; }\n// END SOLUTION",
+      "target",
+    ),
     cell(
       "target-tests",
       "test",
@@ -199,7 +210,13 @@ await twice.run();`,
   return { cells, metadata: { mlsys: { assignment: "attacks" } }, nbformatMinor: 5 };
 }
 
-function cell(id: string, kind: "given" | "answer" | "test", source: string, task?: string, points?: number): Cell {
+function cell(
+  id: string,
+  kind: "given" | "answer" | "test",
+  source: string,
+  task?: string,
+  points?: number,
+): Cell {
   const nbgrader = {
     schema_version: 3,
     grade: kind === "test",
