@@ -116,7 +116,7 @@ export class Box {
     for (const cell of this.code) {
       const before = this.cells.get(cell.gradeId)?.status;
       if (before !== undefined && isCrash(before)) continue;
-      let outcome = await this.runCell(cell, answered ? "cell" : "given");
+      let outcome = await this.runCell(cell, cell.kind === "given" && !answered ? "given" : "cell");
       if (outcome.status === "compile" && this.someAnswerFailed()) {
         // It may only miss the names of a cell before it: types must not spread one task's failure to the next.
         outcome = await this.runCell({ ...cell, source: `// @ts-nocheck\n${cell.source}` }, "cell");
