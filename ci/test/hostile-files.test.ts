@@ -16,6 +16,12 @@ const at = (name: string) => join(folder, name);
 /** Makes a file; gives its path. */
 type Trap = [name: string, problem: string, make: () => string | Promise<string>];
 
+/** Makes something at a name; gives its path. */
+const made = (name: string, make: (path: string) => unknown): string => {
+  make(at(name));
+  return at(name);
+};
+
 const write = (name: string, content: string | Uint8Array): string => {
   writeFileSync(at(name), content);
   return at(name);
@@ -24,9 +30,17 @@ const write = (name: string, content: string | Uint8Array): string => {
 const deep = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`;
 
 const traps: Trap[] = [
-  ["a link to a private file", "unreadable", () => (symlinkSync("/etc/passwd", at("a.ipynb")), at("a.ipynb"))],
-  ["a link to an endless device", "unreadable", () => (symlinkSync("/dev/zero", at("b.ipynb")), at("b.ipynb"))],
-  ["a link that leads to itself", "unreadable", () => (symlinkSync(at("c.ipynb"), at("c.ipynb")), at("c.ipynb"))],
+  [
+    "a link to a private file",
+    "unreadable",
+    () => made("a.ipynb", (path) => symlinkSync("/etc/passwd", path)),
+  ],
+  [
+    "a link to an endless device",
+    "unreadable",
+    () => made("b.ipynb", (path) => symlinkSync("/dev/zero", path)),
+  ],
+  ["a link that leads to itself", "unreadable", () => made("c.ipynb", (path) => symlinkSync(path, path))],
   [
     "a link to another submission",
     "unreadable",
@@ -35,9 +49,13 @@ const traps: Trap[] = [
       return at("d.ipynb");
     },
   ],
-  ["a pipe that nobody writes to", "unreadable", () => (execFileSync("mkfifo", [at("e.ipynb")]), at("e.ipynb"))],
+  [
+    "a pipe that nobody writes to",
+    "unreadable",
+    () => made("e.ipynb", (path) => execFileSync("mkfifo", [path])),
+  ],
   ["an endless device", "unreadable", () => "/dev/zero"],
-  ["a folder", "unreadable", () => (mkdirSync(at("f.ipynb")), at("f.ipynb"))],
+  ["a folder", "unreadable", () => made("f.ipynb", (path) => mkdirSync(path))],
   [
     "a sparse file of a terabyte",
     "too-large",
@@ -46,7 +64,15 @@ const traps: Trap[] = [
       return at("g.ipynb");
     },
   ],
-  ["bytes that are no text", "not-json", () => write("h.ipynb", Uint8Array.from({ length: 999 }, (_, i) => i % 256))],
+  [
+    "bytes that are no text",
+    "not-json",
+    () =>
+      write(
+        "h.ipynb",
+        Uint8Array.from({ length: 999 }, (_, i) => i % 256),
+      ),
+  ],
   ["JSON a million deep", "not-a-notebook", () => write("i.ipynb", deep(1_000_000))],
   ["a number", "not-a-notebook", () => write("j.ipynb", "1e999")],
   ["null", "not-a-notebook", () => write("k.ipynb", "null")],
@@ -58,7 +84,8 @@ const traps: Trap[] = [
   [
     "ten million cells' worth of brackets",
     "not-a-notebook",
-    () => write("m.ipynb", `{"nbformat":4,"nbformat_minor":5,"metadata":{},"cells":[${"[],".repeat(3e6)}[]]}`),
+    () =>
+      write("m.ipynb", `{"nbformat":4,"nbformat_minor":5,"metadata":{},"cells":[${"[],".repeat(3e6)}[]]}`),
   ],
   [
     "an assignment that leads out of the course",
@@ -90,20 +117,30 @@ const traps: Trap[] = [
 ];
 
 describe("traps", () => {
-  it.each(traps)("%s: %s", async (_, problem, make) => {
-    const report = await grade(await make());
-    expect(report).toMatchObject({ status: "invalid", problem, score: 0 });
-    expect(report.message).not.toMatch(/root:|^$/);
-    expect(({} as { cells?: unknown }).cells).toBeUndefined();
-  }, 60_000);
+  it.each(traps)(
+    "%s: %s",
+    async (_, problem, make) => {
+      const report = await grade(await make());
+      expect(report).toMatchObject({ status: "invalid", problem, score: 0 });
+      expect(report.message).not.toMatch(/root:|^$/);
+      expect(({} as { cells?: unknown }).cells).toBeUndefined();
+    },
+    60_000,
+  );
 
   it("control: odd but honest files get full marks", async () => {
     const notebook = await solved();
     Object.assign(notebook.metadata, { constructor: { prototype: 1 }, nested: JSON.parse(deep(2_000)) });
     notebook.cells.push(
-      ...Array.from({ length: 500 }, (_, i) => ({ ...structuredClone(notebook.cells[0]), id: `same-${i % 3}` })),
+      ...Array.from({ length: 500 }, (_, i) => ({
+        ...structuredClone(notebook.cells[0]),
+        id: `same-${i % 3}`,
+      })),
     );
-    const file = write("öffentlich 中文 \u202e.ipynb", `\uFEFF${JSON.stringify(JSON.parse(formatNotebook(notebook)))}`);
+    const file = write(
+      "öffentlich 中文 \u202e.ipynb",
+      `\uFEFF${JSON.stringify(JSON.parse(formatNotebook(notebook)))}`,
+    );
     expect(await grade(file)).toMatchObject({ status: "graded", score: 12, points: 12 });
   }, 120_000);
 });

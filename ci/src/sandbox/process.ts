@@ -1,6 +1,6 @@
 /** A process in a box: started under a level of isolation, measured, and ended with all that it started. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { chownSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
@@ -74,7 +74,7 @@ export class BoxProcess {
   static start(spec: LevelSpec, command: BoxCommand): BoxProcess {
     const isRoot = process.getuid?.() === 0;
     const uid = isRoot && spec.level !== "none" ? freeUid() : undefined;
-    const scratch = mkdtempSync(join(realpathSync(tmpdir()), `${OWNED}${process.pid}-`));
+    const scratch = mkdtempSync(join(scratchParent(spec.level), `${OWNED}${process.pid}-`));
     if (uid !== undefined && spec.level === "uid") chownSync(scratch, uid, uid);
     const group = spec.level === "none" ? undefined : createGroup(command.limits);
     return new BoxProcess(spec.level, spec.wrap(command, { uid, scratch }), group, uid, scratch);
@@ -125,11 +125,26 @@ export class BoxProcess {
 export async function sweep(): Promise<void> {
   const isGone = (pid: number) => pid !== process.pid && !attempt(() => process.kill(pid, 0));
   await sweepGroups(isGone);
-  for (const name of entriesOf(tmpdir())) {
-    const pid = ownerOf(name);
-    if (pid !== undefined && isGone(pid))
-      attempt(() => rmSync(join(tmpdir(), name), { recursive: true, force: true }));
+  for (const folder of [tmpdir(), PRIVATE]) {
+    for (const name of entriesOf(folder)) {
+      const pid = ownerOf(name);
+      if (pid !== undefined && isGone(pid))
+        attempt(() => rmSync(join(folder, name), { recursive: true, force: true }));
+    }
   }
+}
+
+/** Where only root can put anything. */
+const PRIVATE = "/run/mlsys-grade";
+
+/**
+ * Without a root of its own, a box looks for packages in the folders above its own: where everybody may write, one
+ * box could put packages there for the next.
+ */
+function scratchParent(level: string): string {
+  if (level !== "uid") return realpathSync(tmpdir());
+  mkdirSync(PRIVATE, { recursive: true, mode: 0o755 });
+  return PRIVATE;
 }
 
 /** A user id without an entry, a process or another box. */

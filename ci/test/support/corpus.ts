@@ -82,9 +82,9 @@ function readAttack(name: string): Attack {
 /** Small, so that bombs go off soon; a busy machine still has time for honest code. */
 export const CORPUS_LIMITS: GradeLimits = {
   ...DEFAULT_LIMITS,
-  callMs: 5_000,
-  callCpuMs: 4_000,
-  cellMs: 10_000,
+  callMs: 8_000,
+  callCpuMs: 3_000,
+  cellMs: 15_000,
   cellCpuMs: 6_000,
   notebookMs: 180_000,
   outputBytes: 4 * 1024 ** 2,

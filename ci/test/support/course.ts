@@ -10,8 +10,15 @@ import { formatNotebook, type Notebook } from "../../src/notebook/format.js";
 
 export const COURSE = fileURLToPath(new URL("../fixtures/course", import.meta.url));
 export const SOURCE = join(COURSE, "solutions", "mini.ipynb");
-/** Limits that make hanging code fail soon, and still leave a loaded machine time for honest code. */
-export const SHORT: GradeLimits = { ...DEFAULT_LIMITS, callMs: 3_000, cellMs: 10_000, notebookMs: 120_000 };
+/** Limits that make hanging code fail soon: in processor time, which a busy machine does not use up for honest code. */
+export const SHORT: GradeLimits = {
+  ...DEFAULT_LIMITS,
+  callMs: 12_000,
+  callCpuMs: 3_000,
+  cellMs: 30_000,
+  cellCpuMs: 8_000,
+  notebookMs: 200_000,
+};
 
 export function miniAssignment(): Promise<Assignment> {
   return readAssignment(SOURCE);
