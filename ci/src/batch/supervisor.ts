@@ -3,7 +3,7 @@
  * the judge is replaced, and the file's other tests go on.
  */
 import { type ChildProcess, fork } from "node:child_process";
-import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import type { TestKey } from "../judge/grade.js";
 import type { FromJudge, JudgeSetup, ToJudge } from "../judge/messages.js";
 import type { Report } from "../judge/report.js";
@@ -17,8 +17,8 @@ const JUDGE_HEAP_MB = 1_536;
 const CLOSE_MS = 10_000;
 
 // What is built, also when the supervisor itself runs from its sources (in tests).
-const MAIN = createRequire(import.meta.url).resolve(
-  import.meta.url.endsWith(".ts") ? "../../dist/judge/main.js" : "../judge/main.js",
+const MAIN = fileURLToPath(
+  new URL(import.meta.url.endsWith(".ts") ? "../../dist/judge/main.js" : "../judge/main.js", import.meta.url),
 );
 
 type End = { report: Report } | { stuck: boolean; during: TestKey | undefined };

@@ -5,6 +5,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 
 export interface View {
   /** Files and folders, read-only. */
@@ -53,7 +54,7 @@ export function viewFor(folder: string, extra: readonly string[] = []): View {
 
 function graderRoot(): string {
   // From `src/sandbox` and from `dist/sandbox` alike.
-  return dirname(dirname(dirname(realpathSync(new URL(import.meta.url).pathname))));
+  return dirname(dirname(dirname(realpathSync(fileURLToPath(import.meta.url)))));
 }
 
 function packageRoot(name: string): string | undefined {

@@ -36,6 +36,8 @@ export function boxes({ isolation, limits, warm = 0, readable = [], env }: Boxes
   ownKernel();
   const pools = new Map<string, BoxPool>();
   return (cwd) => {
+    // Without a shell there is nothing to start a box with.
+    if (isolation.level === "none" && process.platform === "win32") return kernelFactory(cwd);
     const options = { isolation, limits, env, view: viewFor(cwd, readable) };
     let pool = pools.get(cwd);
     if (!pool && warm > 0) {

@@ -17,9 +17,12 @@ class WayOut {
     });
   }
 
-  /** @throws GraderError when the grader is on its way out: nothing more is started */
-  add(item: Running): void {
+  /** To be asked before anything is started. @throws GraderError when the grader is on its way out */
+  check(): void {
     if (this.ending) throw new GraderError("interrupted");
+  }
+
+  add(item: Running): void {
     this.running.add(item);
   }
 

@@ -1,8 +1,7 @@
 /** A kernel in a box, over a pipe: measured and bounded from outside, whatever happens inside. */
-import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import { GraderError } from "../errors.js";
-import type { Isolation } from "../sandbox/ladder.js";
-import { SYSTEM_PATH } from "../sandbox/ladder.js";
+import { type Isolation, SYSTEM_PATH } from "../sandbox/ladder.js";
 import type { BoxLimits } from "../sandbox/limits.js";
 import { BoxProcess } from "../sandbox/process.js";
 import type { View } from "../sandbox/view.js";
@@ -26,8 +25,8 @@ const PIECES = {
 const MAX_FRAME_PIECES = 1_000;
 
 // The box runs what is built, also when the judge itself runs from its sources (in tests).
-const MAIN = createRequire(import.meta.url).resolve(
-  import.meta.url.endsWith(".ts") ? "../../dist/box/main.js" : "../box/main.js",
+const MAIN = fileURLToPath(
+  new URL(import.meta.url.endsWith(".ts") ? "../../dist/box/main.js" : "../box/main.js", import.meta.url),
 );
 const ENVIRONMENT = {
   PATH: SYSTEM_PATH,
@@ -64,6 +63,7 @@ export class BoxedKernel {
 
   /** @throws GraderError with what the box said when its kernel does not answer */
   static async start({ isolation, view, limits, env }: BoxOptions): Promise<BoxedKernel> {
+    onTheWayOut.check();
     const argv = [process.execPath, MAIN];
     const box = BoxProcess.start(isolation.spec, { argv, env: { ...ENVIRONMENT, ...env }, view, limits });
     const kernel = new BoxedKernel(box);

@@ -29,6 +29,7 @@ export class ZmqSession implements KernelSession {
   constructor(private readonly options: ZmqOptions) {}
 
   async start(): Promise<void> {
+    onTheWayOut.check();
     onTheWayOut.add(this);
     const { spec, cwd, env } = this.options;
     this.kernel = await launchKernel(spec, {
