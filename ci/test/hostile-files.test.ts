@@ -6,11 +6,21 @@ import { afterAll, describe, expect, it } from "vitest";
 import { Judges } from "../src/batch/course.js";
 import { gradeFile } from "../src/batch/grade-file.js";
 import { formatNotebook } from "../src/notebook/format.js";
-import { COURSE, cellOf, handIn, released, SHORT, scratchFolder, solved } from "./support/course.js";
+import {
+  COURSE,
+  cellOf,
+  handIn,
+  placeHere,
+  released,
+  SHORT,
+  scratchFolder,
+  solved,
+} from "./support/course.js";
 
 const folder = scratchFolder(afterAll);
 const judges = new Judges({ solutions: join(COURSE, "solutions"), exercises: join(COURSE, "exercises") });
-const grade = (file: string) => gradeFile(file, judges, { limits: SHORT });
+const place = await placeHere(SHORT);
+const grade = (file: string) => gradeFile(file, judges, { limits: SHORT, place });
 const at = (name: string) => join(folder, name);
 
 /** Makes a file; gives its path. */
