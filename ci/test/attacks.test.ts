@@ -10,14 +10,24 @@ import { gradeFile } from "../src/batch/grade-file.js";
 import type { Report } from "../src/judge/report.js";
 import type { Notebook } from "../src/notebook/format.js";
 import { reportAsHtml } from "../src/report/html.js";
-import { COURSE, cellOf, handIn, released, SHORT, scratchFolder, solved } from "./support/course.js";
+import {
+  COURSE,
+  cellOf,
+  handIn,
+  placeHere,
+  released,
+  SHORT,
+  scratchFolder,
+  solved,
+} from "./support/course.js";
 
 const folder = scratchFolder(afterAll);
 const judges = new Judges({ solutions: join(COURSE, "solutions"), exercises: join(COURSE, "exercises") });
+const place = await placeHere(SHORT);
 const SOLVED = { topo: 4, softmax: 3, tape: 3, functions: 2 };
 
 async function grade(notebook: Notebook): Promise<Report> {
-  const report = await gradeFile(handIn(folder, notebook), judges, { limits: SHORT });
+  const report = await gradeFile(handIn(folder, notebook), judges, { limits: SHORT, place });
   expect(report.status, report.message).toBe("graded");
   return report;
 }

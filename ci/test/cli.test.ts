@@ -156,7 +156,15 @@ describe("a batch with every kind of wrong file", () => {
     ];
     const json = join(folder, "out", "results.json");
     const html = join(folder, "feedback");
-    const run = await grade("grade", ...files.map(([file]) => file), "--json", json, "--html", html);
+    const run = await grade(
+      "grade",
+      "--unsafe",
+      ...files.map(([file]) => file),
+      "--json",
+      json,
+      "--html",
+      html,
+    );
     expect(run.code, run.err).toBe(1);
     const { reports } = JSON.parse(readFileSync(json, "utf8")) as { reports: unknown[] };
     expect(reports).toHaveLength(files.length);
@@ -189,6 +197,7 @@ describe("Ctrl-C", () => {
       [
         BIN,
         "grade",
+        "--unsafe", // where there is no isolation, this is not about it
         join(folder, "nothing.ipynb"),
         stuck,
         first,

@@ -8,9 +8,18 @@ import { Judges } from "../src/batch/course.js";
 import { checkFile, gradeFile } from "../src/batch/grade-file.js";
 import { validate } from "../src/batch/validate.js";
 import { reportSchema } from "../src/judge/report.js";
-import { COURSE, handIn, miniAssignment, released, scratchFolder, solved } from "./support/course.js";
+import {
+  COURSE,
+  handIn,
+  miniAssignment,
+  placeHere,
+  released,
+  scratchFolder,
+  solved,
+} from "./support/course.js";
 
 const folder = scratchFolder(afterAll);
+const place = await placeHere();
 const judges = new Judges({ solutions: join(COURSE, "solutions"), exercises: join(COURSE, "exercises") });
 
 describe("fixture course", () => {
@@ -31,9 +40,9 @@ describe("fixture course", () => {
   }, 280_000);
 
   it("grades files: untouched 0 of 12, solved 12 of 12, with every test of the manifest in the report", async () => {
-    const blank = await gradeFile(handIn(folder, await released()), judges);
+    const blank = await gradeFile(handIn(folder, await released()), judges, { place });
     expect(reportSchema.parse(blank)).toMatchObject({ status: "graded", score: 0, points: 12, notes: [] });
-    const full = await gradeFile(handIn(folder, await solved()), judges);
+    const full = await gradeFile(handIn(folder, await solved()), judges, { place });
     expect(reportSchema.parse(full)).toMatchObject({ status: "graded", score: 12, points: 12, notes: [] });
     expect(full.tasks.flatMap((task) => task.tests)).toHaveLength(10);
     expect(full.tasks.map((task) => task.title)).toEqual([

@@ -12,7 +12,7 @@ import { Judges } from "../src/batch/course.js";
 import { gradeFile } from "../src/batch/grade-file.js";
 import { type Notebook, parseNotebook } from "../src/notebook/format.js";
 import { checksum, type NbgraderMetadata, pythonFloat } from "../src/notebook/nbgrader.js";
-import { COURSE, handIn, miniAssignment, released, SOURCE, solved } from "./support/course.js";
+import { COURSE, handIn, miniAssignment, placeHere, released, SOURCE, solved } from "./support/course.js";
 import {
   installNbgrader,
   type NbgraderCourse,
@@ -101,7 +101,7 @@ for line in json.load(open(sys.argv[1])):
     for (const [student, notebook] of Object.entries(submissions)) {
       const folder = join(course.folder, "submitted", student, "mini");
       mkdirSync(folder, { recursive: true });
-      ours[student] = (await gradeFile(handIn(folder, notebook), judges)).score;
+      ours[student] = (await gradeFile(handIn(folder, notebook), judges, { place: await placeHere() })).score;
     }
     course.run("autograde", "mini", "--create");
     course.run("export");

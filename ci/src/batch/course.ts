@@ -1,13 +1,13 @@
 /** A course on disk: where its sources and releases are, and which assignment a handed-in file belongs to. */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { type Assignment, readAssignment } from "../assignment/assignment.js";
 import { InputError } from "../errors.js";
 import { type Judge, prepareJudge } from "../judge/grade.js";
 import { claimedAssignment } from "../judge/submission.js";
-import type { Notebook } from "../notebook/format.js";
+import { type Notebook, readRegularFile } from "../notebook/format.js";
 
 export interface Course {
   solutions: string;
@@ -85,7 +85,7 @@ export class Judges {
 export async function sha256(file: string): Promise<string | undefined> {
   try {
     return createHash("sha256")
-      .update(await readFile(file))
+      .update(await readRegularFile(file))
       .digest("hex");
   } catch {
     return undefined;

@@ -1,24 +1,32 @@
 /** One file to one report: whatever is wrong with the file or the grader ends up in the report, never as an exception. */
 import { assignmentOf, folderOf } from "../assignment/assignment.js";
 import { AuthoringError, InputError, messageOf } from "../errors.js";
-import { gradeSubmission, type Judge, prepareJudge } from "../judge/grade.js";
-import type { GradeLimits } from "../judge/limits.js";
+import { type GradeOptions, gradeSubmission, type Judge, prepareJudge } from "../judge/grade.js";
+import { DEFAULT_LIMITS, type GradeLimits } from "../judge/limits.js";
 import type { Report } from "../judge/report.js";
 import { submissionOf } from "../judge/submission.js";
 import { sumPoints } from "../kit/check.js";
 import { readNotebook } from "../notebook/format.js";
 import { checksum, nbgraderOf } from "../notebook/nbgrader.js";
-import { kernelFactory } from "../session/open.js";
-import type { SessionFactory } from "../session/session.js";
+import { chooseIsolation, type Isolation, NO_ISOLATION } from "../sandbox/ladder.js";
+import { boxes, kernelFactory, type OpenBox } from "../session/open.js";
 import { type Judges, sha256 } from "./course.js";
 
 export interface FileOptions {
   limits?: GradeLimits;
-  /** For tests: another kernel. */
-  open?: (cwd: string) => SessionFactory;
+  /** Where the learner's code runs. Default: in boxes of the strongest isolation that works here. */
+  place?: Place;
   /** Assignment of all files, instead of what each says. */
   slug?: string;
   visibleOnly?: boolean;
+  onTest?: GradeOptions["onTest"];
+  finished?: GradeOptions["finished"];
+}
+
+/** Boxes of a level of isolation. */
+export interface Place {
+  isolation: Isolation;
+  open: OpenBox;
 }
 
 /** Grades with the instructor's tests. */
@@ -30,11 +38,20 @@ export function gradeFile(file: string, judges: Judges, options: FileOptions = {
     describe(report, judge);
     const submission = submissionOf(notebook, judge.assignment, file);
     report.notes = submission.notes;
-    return gradeSubmission(judge, submission, {
-      ...options,
-      open: (options.open ?? kernelFactory)(folderOf(judge.assignment)),
-    });
+    const place = options.place ?? (await strongest(options.limits));
+    report.isolation = isolationOf(place.isolation);
+    return gradeSubmission(judge, submission, { ...options, open: place.open(folderOf(judge.assignment)) });
   });
+}
+
+async function strongest(limits: GradeLimits = DEFAULT_LIMITS): Promise<Place> {
+  const isolation = await chooseIsolation();
+  return { isolation, open: boxes({ isolation, limits: limits.box }) };
+}
+
+/** As the report records it. */
+export function isolationOf({ spec: _, ...facts }: Isolation): Report["isolation"] {
+  return facts;
 }
 
 /** Runs the tests that the file itself shows: the learner's own check, which needs no course. */
@@ -53,6 +70,8 @@ export function checkFile(file: string, options: FileOptions = {}): Promise<Repo
       );
     });
     describe(report, judge);
+    // The tests are the file's own, and the code runs unfenced beside them.
+    report.trust = "in-kernel";
     const submission = submissionOf(notebook, assignment, file);
     report.notes = notebook.cells.flatMap((cell, index) => {
       const metadata = nbgraderOf(cell, `cell ${index + 1}`);
@@ -63,9 +82,22 @@ export function checkFile(file: string, options: FileOptions = {}): Promise<Repo
     return gradeSubmission(judge, submission, {
       ...options,
       visibleOnly: true,
-      open: (options.open ?? kernelFactory)(folderOf(assignment)),
+      // It is the learner's own machine and own code.
+      open: kernelFactory(folderOf(assignment)),
     });
   });
+}
+
+/** For a file that the grader could not grade; never a score. */
+export async function failedReport(file: string, message: string): Promise<Report> {
+  return { ...(await emptyReport(file)), status: "grader", problem: "grader", message };
+}
+
+async function emptyReport(file: string, visibleOnly = false): Promise<Report> {
+  return {
+    version: 1, file, status: "graded", visibleOnly, isolation: isolationOf(NO_ISOLATION), trust: "judge",
+    score: 0, points: 0, tasks: [], notes: [], sha256: await sha256(file), timing: { ms: 0 },
+  }; // biome-ignore format: a record
 }
 
 async function reported(
@@ -74,10 +106,7 @@ async function reported(
   grade: (report: Report) => Promise<Report["tasks"]>,
 ): Promise<Report> {
   const start = performance.now();
-  const report: Report = {
-    version: 1, file, status: "graded", visibleOnly: options.visibleOnly ?? false, isolation: "none",
-    score: 0, points: 0, tasks: [], notes: [], sha256: await sha256(file), timing: { ms: 0 },
-  }; // biome-ignore format: a record
+  const report = await emptyReport(file, options.visibleOnly);
   try {
     report.tasks = await grade(report);
     report.score = sumPoints(report.tasks.map((task) => task.score));

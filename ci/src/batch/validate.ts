@@ -8,8 +8,7 @@ import { REQUIRED, readVariants, type Variant } from "../assignment/variants.js"
 import { gradeSubmission, type Judge, prepareJudge } from "../judge/grade.js";
 import type { GradeLimits } from "../judge/limits.js";
 import type { TaskReport } from "../judge/report.js";
-import { kernelFactory } from "../session/open.js";
-import type { SessionFactory } from "../session/session.js";
+import { kernelFactory, type OpenBox } from "../session/open.js";
 
 export interface Proof {
   /** What was graded: `solution`, `untouched`, `topo: tasks 1 to 2`, `topo/name`. */
@@ -23,7 +22,8 @@ export interface Proof {
 
 export interface ValidateOptions {
   limits?: GradeLimits;
-  open?: (cwd: string) => SessionFactory;
+  /** Where the answers run; they are the author's own, so by default beside the grader. */
+  open?: OpenBox;
   /** Called before each run, for a progress bar. */
   onStart?: (name: string, done: number, total: number) => void;
   signal?: AbortSignal;

@@ -4,16 +4,25 @@ import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import colors from "picocolors";
 import { generateRelease } from "../assignment/generate.js";
-import { findCourse, Judges, readSource, slugsOf } from "../batch/course.js";
-import { checkFile, type FileOptions, gradeFile } from "../batch/grade-file.js";
+import { type Course, findCourse, Judges, readSource, slugsOf } from "../batch/course.js";
+import { checkFile, type FileOptions, isolationOf } from "../batch/grade-file.js";
+import { Supervisor } from "../batch/supervisor.js";
 import { validate } from "../batch/validate.js";
-import { AuthoringError, InputError, messageOf } from "../errors.js";
+import { AuthoringError, GraderError, InputError, messageOf } from "../errors.js";
 import { DEFAULT_LIMITS, type GradeLimits } from "../judge/limits.js";
+import type { JudgeSetup } from "../judge/messages.js";
 import type { Report } from "../judge/report.js";
 import { proofsAsText, reportsAsText } from "../report/terminal.js";
 import { writeHtml, writeJson } from "../report/write.js";
-import { shutdownAll } from "../session/zmq.js";
+import { LEVELS, type Level } from "../sandbox/command.js";
+import { chooseIsolation } from "../sandbox/ladder.js";
+import { sweep } from "../sandbox/process.js";
+import { boxes } from "../session/open.js";
+import { shutdownAll } from "../session/running.js";
 import { startProgress } from "./progress.js";
+
+/** Processor time that a call or a cell may take beside its time on the clock: code may run on several processors. */
+const CPU_SHARE = 1.5;
 
 const EXIT = { ok: 0, below: 1, broken: 2 } as const;
 
@@ -29,6 +38,15 @@ interface GradeFlags extends CourseFlags {
   callTimeout: number;
   cellTimeout: number;
   timeout: number;
+}
+interface BoxFlags {
+  isolation: Level | "auto";
+  unsafe?: boolean;
+  memory: number;
+  processes: number;
+  cpus: number;
+  jobs: number;
+  readable?: string[];
 }
 
 /** @returns the exit code: 0 all well, 1 something below the mark, 2 wrong usage or a failure of the grader */
@@ -47,7 +65,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     await program.parseAsync([...argv]);
   } catch (error) {
-    const known = error instanceof InputError || error instanceof AuthoringError;
+    const known =
+      error instanceof InputError || error instanceof AuthoringError || error instanceof GraderError;
     process.stderr.write(
       `${colors.red("mlsys-grade:")} ${known ? messageOf(error) : ((error as Error).stack ?? String(error))}\n`,
     );
@@ -91,23 +110,14 @@ function createProgram(signal: AbortSignal, finish: (code: number) => void): Com
       );
     });
 
-  limited(course(program.command("grade <file...>")))
+  boxed(limited(course(program.command("grade <file...>"))))
     .description("grade submissions with all tests")
     .option("--assignment <slug>", "assignment of all files; default: what each says")
     .option("--threshold <percent>", "exit 1 if a file gets less", percentage, 0)
-    .action(async (files: string[], flags: GradeFlags) => {
-      const judges = new Judges(findCourse(process.cwd(), flags));
-      if (flags.assignment !== undefined) await judges.get(flags.assignment);
-      finish(
-        await gradeAll(
-          files,
-          flags,
-          signal,
-          "grading",
-          (file, options) => gradeFile(file, judges, options),
-          flags.threshold,
-        ),
-      );
+    .action(async (files: string[], flags: GradeFlags & BoxFlags) => {
+      const course = findCourse(process.cwd(), flags);
+      if (flags.assignment !== undefined) await new Judges(course).get(flags.assignment);
+      finish(await gradeSubmissions(files, flags, course, signal));
     });
   return program;
 }
@@ -119,6 +129,64 @@ function limited(command: Command): Command {
     .option("--call-timeout <s>", "time for one call of the learner's code", seconds, DEFAULT_LIMITS.callMs)
     .option("--cell-timeout <s>", "time for one cell", seconds, DEFAULT_LIMITS.cellMs)
     .option("--timeout <s>", "time for one notebook", seconds, DEFAULT_LIMITS.notebookMs);
+}
+
+function boxed(command: Command): Command {
+  const { memoryBytes, processes, cpus } = DEFAULT_LIMITS.box;
+  return command
+    .option(
+      "--isolation <level>",
+      `${LEVELS.join(", ")}, or auto: the strongest that works here`,
+      level,
+      "auto",
+    )
+    .option("--unsafe", "allow isolation none: the submissions' code runs as you")
+    .option("--memory <MiB>", "memory of one submission", megabytes, memoryBytes)
+    .option("--processes <n>", "processes and threads of one submission", count, processes)
+    .option("--cpus <n>", "processors of one submission", positive, cpus)
+    .option("-j, --jobs <n>", "submissions at once", count, 1)
+    .option("--readable <path...>", "files of the course that answers may read");
+}
+
+/** Each file in a judge's process, some at once. @throws GraderError when no isolation works */
+async function gradeSubmissions(
+  files: string[],
+  flags: GradeFlags & BoxFlags,
+  course: Course,
+  signal: AbortSignal,
+): Promise<number> {
+  const isolation = await chooseIsolation(flags.isolation, { unsafe: flags.unsafe });
+  if (isolation.level === "uid")
+    process.stderr.write(
+      `${colors.yellow("isolation uid:")} submissions can read what every user of this machine can, and use the network; keep solutions/ private (chmod 700), or apt install bubblewrap\n`,
+    );
+  const { memory: memoryBytes, processes, cpus } = flags;
+  const limits = { ...limitsOf(flags), box: { ...DEFAULT_LIMITS.box, memoryBytes, processes, cpus } };
+  const jobs = Math.min(flags.jobs, files.length);
+  const setup: JudgeSetup = {
+    course,
+    isolation: isolationOf(isolation),
+    limits,
+    warm: files.length > jobs ? 1 : 0,
+    readable: flags.readable ?? [],
+  };
+  await sweep();
+  const idle = Array.from({ length: jobs }, () => new Supervisor(setup));
+  const all = [...idle];
+  signal.addEventListener("abort", () => void Promise.all(all.map((supervisor) => supervisor.close())));
+  const grade = async (file: string) => {
+    const supervisor = idle.pop() as Supervisor;
+    try {
+      return await supervisor.grade(file, flags.assignment);
+    } finally {
+      idle.push(supervisor);
+    }
+  };
+  try {
+    return await gradeAll(files, flags, signal, "grading", grade, flags.threshold, jobs);
+  } finally {
+    await Promise.all(all.map((supervisor) => supervisor.close()));
+  }
 }
 
 async function generate(slugs: string[], flags: CourseFlags & { check?: boolean }): Promise<number> {
@@ -149,11 +217,14 @@ async function generate(slugs: string[], flags: CourseFlags & { check?: boolean 
 
 async function prove(slugs: string[], flags: CourseFlags, signal: AbortSignal): Promise<number> {
   const course = findCourse(process.cwd(), flags);
+  // The author's own code: in the same place as submissions, so that it proves what they will get; unfenced if need be.
+  const isolation = await chooseIsolation("auto", { unsafe: true });
+  const open = boxes({ isolation, limits: DEFAULT_LIMITS.box, warm: 1 });
   let code: number = EXIT.ok;
   for (const slug of await slugsOf(course, slugs)) {
     const progress = startProgress(slug);
     try {
-      const proofs = await validate(await readSource(course, slug), { signal, onStart: progress.step });
+      const proofs = await validate(await readSource(course, slug), { signal, open, onStart: progress.step });
       progress.stop();
       console.log(proofsAsText(slug, proofs));
       if (proofs.some((proof) => !proof.ok)) code = EXIT.below;
@@ -166,6 +237,7 @@ async function prove(slugs: string[], flags: CourseFlags, signal: AbortSignal): 
 
 type GradeOne = (file: string, options: FileOptions) => Promise<Report>;
 
+/** @param jobs files at once; the reports keep the order of the files */
 async function gradeAll(
   files: string[],
   flags: GradeFlags,
@@ -173,23 +245,25 @@ async function gradeAll(
   what: string,
   grade: GradeOne,
   threshold: number,
+  jobs = 1,
 ): Promise<number> {
-  const limits: GradeLimits = {
-    ...DEFAULT_LIMITS,
-    callMs: flags.callTimeout,
-    cellMs: flags.cellTimeout,
-    notebookMs: flags.timeout,
-  };
   const progress = startProgress(what);
-  const reports: Report[] = [];
-  for (const [index, file] of files.entries()) {
-    progress.step(file, index, files.length);
-    const report = await grade(file, { limits, slug: flags.assignment });
-    // What was being graded when the user stopped says nothing; what was finished is kept.
-    if (signal.aborted) break;
-    reports.push(report);
-  }
+  const found: (Report | undefined)[] = files.map(() => undefined);
+  let next = 0;
+  let done = 0;
+  const work = async () => {
+    while (next < files.length && !signal.aborted) {
+      const index = next++;
+      progress.step(files[index], done, files.length);
+      const report = await grade(files[index], { limits: limitsOf(flags) });
+      // What was being graded when the user stopped says nothing; what was finished is kept.
+      if (!signal.aborted) found[index] = report;
+      done++;
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
   progress.stop();
+  const reports = found.filter((report) => report !== undefined);
   if (reports.length > 0) console.log(reportsAsText(reports));
   if (signal.aborted)
     process.stderr.write(`interrupted: ${reports.length} of ${files.length} files are graded\n`);
@@ -198,12 +272,45 @@ async function gradeAll(
   return exitCode(reports, threshold);
 }
 
+function limitsOf({ callTimeout, cellTimeout, timeout }: GradeFlags): GradeLimits {
+  return {
+    ...DEFAULT_LIMITS,
+    callMs: callTimeout,
+    cellMs: cellTimeout,
+    notebookMs: timeout,
+    callCpuMs: callTimeout * CPU_SHARE,
+    cellCpuMs: cellTimeout * CPU_SHARE,
+    notebookCpuMs: timeout,
+  };
+}
+
 function exitCode(reports: readonly Report[], threshold: number): number {
   if (reports.some((report) => report.status === "grader")) return EXIT.broken;
   const below = reports.some(
     (report) => report.status === "invalid" || report.score * 100 < threshold * report.points,
   );
   return below ? EXIT.below : EXIT.ok;
+}
+
+function level(text: string): Level | "auto" {
+  if (text === "auto" || (LEVELS as readonly string[]).includes(text)) return text as Level | "auto";
+  throw new InvalidArgumentError(`expected ${LEVELS.join(", ")} or auto`);
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError("expected a number above 0");
+  return value;
+}
+
+function count(text: string): number {
+  const value = positive(text);
+  if (!Number.isInteger(value)) throw new InvalidArgumentError("expected a whole number");
+  return value;
+}
+
+function megabytes(text: string): number {
+  return Math.round(positive(text) * 1024 * 1024);
 }
 
 function seconds(text: string): number {

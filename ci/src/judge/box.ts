@@ -8,13 +8,14 @@ import type { StatusError, TestStatus } from "../kit/check.js";
 import {
   type Execution,
   ExecutionTimeout,
+  KernelDied,
   type KernelSession,
   type SessionFactory,
 } from "../session/session.js";
 import { exchangeCode, FRAMES_MIME, loadAgentCode } from "../wire/carrier.js";
-import { type Frame, MAX_FRAME_CHARS } from "../wire/frames.js";
+import { countParts, type Frame, MAX_FRAME_CHARS, MAX_FRAME_PARTS, MAX_FRAMES } from "../wire/frames.js";
 import { Peer } from "../wire/peer.js";
-import type { GradeLimits } from "./limits.js";
+import { budgetFor, type GradeLimits, type Step } from "./limits.js";
 
 export interface BoxCell {
   gradeId: string;
@@ -23,7 +24,9 @@ export interface BoxCell {
   source: string;
 }
 
-export type CellStatus = "ok" | "error" | "compile" | "timeout" | "exit";
+export type CellStatus = "ok" | "error" | "compile" | Crash;
+/** Ends of a process. */
+type Crash = "timeout" | "oom" | "exit" | "protocol" | "limit";
 export interface CellOutcome {
   gradeId: string;
   status: CellStatus;
@@ -34,7 +37,7 @@ export interface CellOutcome {
 export class BoxError extends Error implements StatusError {
   override readonly name = "BoxError";
   constructor(
-    readonly testStatus: Extract<TestStatus, "timeout" | "exit" | "protocol" | "grader">,
+    readonly testStatus: Extract<TestStatus, Crash | "grader">,
     message: string,
   ) {
     super(message);
@@ -46,7 +49,6 @@ const AGENT_URL = new URL(
   import.meta.url.endsWith(".ts") ? "../../dist/box/agent.js" : "../box/agent.js",
   import.meta.url,
 ).href;
-const AGENT_START_MS = 30_000;
 const INTERRUPT_MS = 1_000;
 /** How long the agent waits for more to say while the judge is busy with a callback of its own. */
 const SHORT_WAIT_MS = 5;
@@ -89,17 +91,35 @@ export class Box {
     return this.deadline - Date.now();
   }
 
+  /** Processor time that is left, where it is known. */
+  private get cpuLeft(): number | undefined {
+    const used = this.session.cpuMs();
+    return used === undefined ? undefined : this.limits.notebookCpuMs - used;
+  }
+
+  /** The notebook's time, if it is used up. */
+  private get spent(): string | undefined {
+    if (this.left <= 0) return `the notebook's time of ${seconds(this.limits.notebookMs)} is used up`;
+    if ((this.cpuLeft ?? 1) <= 0)
+      return `the notebook's processor time of ${seconds(this.limits.notebookCpuMs)} is used up`;
+    return undefined;
+  }
+
+  private run(code: string, step: Step): Promise<Execution> {
+    return this.session.execute(code, budgetFor(step, this.limits, this.left, this.cpuLeft));
+  }
+
   /** Loads the agent and runs the cells, leaving out those that ended or blocked the process before. */
   private async prepare(): Promise<void> {
     await this.loadAgent();
     let answered = false;
     for (const cell of this.code) {
       const before = this.cells.get(cell.gradeId)?.status;
-      if (before === "timeout" || before === "exit") continue;
-      let outcome = await this.runCell(cell);
+      if (before !== undefined && isCrash(before)) continue;
+      let outcome = await this.runCell(cell, cell.kind === "given" && !answered ? "given" : "cell");
       if (outcome.status === "compile" && this.someAnswerFailed()) {
         // It may only miss the names of a cell before it: types must not spread one task's failure to the next.
-        outcome = await this.runCell({ ...cell, source: `// @ts-nocheck\n${cell.source}` });
+        outcome = await this.runCell({ ...cell, source: `// @ts-nocheck\n${cell.source}` }, "cell");
       }
       // After the learner's code has run, a given cell that fails may be the learner's doing.
       if (cell.kind === "given" && outcome.status !== "ok" && !answered) {
@@ -107,7 +127,7 @@ export class Box {
       }
       answered ||= cell.kind === "answer";
       this.cells.set(cell.gradeId, outcome);
-      if (outcome.status === "timeout" || outcome.status === "exit") return this.replace();
+      if (isCrash(outcome.status)) return this.replace();
     }
   }
 
@@ -116,10 +136,8 @@ export class Box {
   }
 
   private async loadAgent(): Promise<void> {
-    const execution = await this.session.execute(
-      loadAgentCode(AGENT_URL, HANDLES_PER_PROCESS * this.processes++),
-      AGENT_START_MS,
-    );
+    const code = loadAgentCode(AGENT_URL, HANDLES_PER_PROCESS * this.processes++);
+    const execution = await this.run(code, "given");
     if (framesIn(execution) === undefined) {
       throw new GraderError(
         `the kernel can't load the grader's agent: ${execution.error?.message ?? execution.text ?? "no answer"}`,
@@ -127,23 +145,20 @@ export class Box {
     }
   }
 
-  private async runCell({ gradeId, source }: BoxCell): Promise<CellOutcome> {
+  private async runCell({ gradeId, source }: BoxCell, step: Step): Promise<CellOutcome> {
     if (source.trim() === "") return { gradeId, status: "ok" };
     let execution: Execution;
     try {
-      execution = await this.session.execute(source, Math.max(1, Math.min(this.limits.cellMs, this.left)));
+      execution = await this.run(source, step);
     } catch (error) {
-      if (!(error instanceof ExecutionTimeout))
-        return { gradeId, status: "exit", message: "the cell ended the process" };
-      return {
-        gradeId,
-        status: "timeout",
-        message: `the cell ran longer than ${seconds(this.limits.cellMs)}`,
-      };
+      const { testStatus, message } = crashOf(error, "the cell");
+      return { gradeId, status: testStatus as CellStatus, message };
     }
     if (execution.status === "ok") return { gradeId, status: "ok" };
-    if (!(await this.agentAnswers()))
-      return { gradeId, status: "exit", message: "the cell ended the process" };
+    if (!(await this.agentAnswers())) {
+      const { testStatus, message } = endOf(execution, "the cell");
+      return { gradeId, status: testStatus as CellStatus, message };
+    }
     const { name, message } = execution.error ?? { name: "Error", message: "no reason given" };
     const status = isCompileError(name) ? "compile" : "error";
     return { gradeId, status, message: `${name}: ${message}`.slice(0, 2000) };
@@ -151,7 +166,7 @@ export class Box {
 
   private async agentAnswers(): Promise<boolean> {
     try {
-      return framesIn(await this.session.execute(exchangeCode("[]", 1), this.limits.callMs)) !== undefined;
+      return framesIn(await this.run(exchangeCode("[]", 1), "call")) !== undefined;
     } catch {
       return false;
     }
@@ -161,7 +176,7 @@ export class Box {
   private async replace(): Promise<void> {
     if (this.processes > this.limits.restarts) {
       this.closed = new BoxError(
-        "exit",
+        "limit",
         `the process had to be replaced more than ${this.limits.restarts} times`,
       );
       return;
@@ -205,18 +220,15 @@ export class Box {
     const text = JSON.stringify(frames);
     if (text.length > MAX_FRAME_CHARS)
       throw new BoxError("grader", `the test sends ${text.length} characters, more than ${MAX_FRAME_CHARS}`);
-    if (this.left <= 0)
-      throw new BoxError("timeout", `the notebook's time of ${seconds(this.limits.notebookMs)} is used up`);
+    const { spent } = this;
+    if (spent !== undefined) throw new BoxError("timeout", spent);
     const waitMs = this.peer.serving > 0 ? SHORT_WAIT_MS : 0;
-    const execution = await this.session.execute(
-      exchangeCode(text, waitMs),
-      Math.min(this.limits.callMs, this.left),
-    );
+    const execution = await this.run(exchangeCode(text, waitMs), "call");
     const answers = framesIn(execution);
     if (answers === undefined) {
       throw execution.status === "ok"
         ? new BoxError("protocol", "the process did not answer")
-        : new BoxError("exit", "your code ended the process");
+        : endOf(execution, "your code");
     }
     try {
       for (const answer of answers) this.peer.receive(answer);
@@ -227,19 +239,12 @@ export class Box {
 
   /** After a failed exchange: replaces the process, then tells those who wait. */
   private async recover(error: unknown): Promise<void> {
-    let reason: BoxError;
-    if (error instanceof BoxError) reason = error;
-    else if (error instanceof ExecutionTimeout) {
-      reason = new BoxError("timeout", `your code did not answer within ${seconds(this.limits.callMs)}`);
-      await this.session.interrupt(INTERRUPT_MS);
-    } else reason = new BoxError("exit", `your code ended the process`);
+    const reason = crashOf(error, "your code");
+    if (error instanceof ExecutionTimeout) await this.session.interrupt(INTERRUPT_MS);
     this.outgoing = [];
-    if (this.left <= 0) {
-      this.closed = new BoxError(
-        "timeout",
-        `the notebook's time of ${seconds(this.limits.notebookMs)} is used up`,
-      );
-    } else {
+    const { spent } = this;
+    if (spent !== undefined) this.closed = new BoxError("timeout", spent);
+    else {
       await this.replace().catch((failure: unknown) => {
         this.closed = new BoxError("grader", `the kernel could not be restarted: ${messageOf(failure)}`);
       });
@@ -248,16 +253,46 @@ export class Box {
   }
 }
 
-/** The frames that the agent published, `undefined` if it published none or what it published is no list. */
+/** Why a process that runs no more did not answer. @param who the subject of the message */
+function crashOf(error: unknown, who: string): BoxError {
+  if (error instanceof BoxError) return error;
+  if (error instanceof ExecutionTimeout) return new BoxError("timeout", `${who} ${error.message}`);
+  const reason = error instanceof KernelDied ? error.reason : "exit";
+  if (reason === "limit") return new BoxError("limit", `${who} ${messageOf(error)}`);
+  if (reason === "protocol") return new BoxError("protocol", messageOf(error));
+  return new BoxError(reason, reason === "oom" ? `${who} ran out of memory` : `${who} ended the process`);
+}
+
+/** Why the kernel lost the process that runs the cells. */
+function endOf(execution: Execution, who: string): BoxError {
+  if (execution.outOfMemory) return new BoxError("oom", `${who} ran out of memory`);
+  return new BoxError("exit", `${who} ended the process`);
+}
+
+function isCrash(status: CellStatus): status is Crash {
+  return status !== "ok" && status !== "error" && status !== "compile";
+}
+
+/**
+ * The frames that the agent published, `undefined` if it published none or what it published is no list. Text that
+ * would grow beyond measure when parsed is not parsed.
+ */
 function framesIn(execution: Execution): unknown[] | undefined {
   let found: unknown[] | undefined;
+  let parts = 0;
   for (const bundle of execution.displays) {
     const text = bundle[FRAMES_MIME];
     if (typeof text !== "string" || text.length > MAX_FRAME_CHARS) continue;
+    parts += countParts(text, MAX_FRAME_PARTS - parts);
+    if (parts >= MAX_FRAME_PARTS)
+      throw new BoxError("limit", `the answer has more than ${MAX_FRAME_PARTS} parts`);
     try {
       const frames: unknown = JSON.parse(text);
-      if (Array.isArray(frames)) found = [...(found ?? []), ...frames];
-    } catch {
+      if (Array.isArray(frames)) found = (found ?? []).concat(frames);
+      if (found && found.length > MAX_FRAMES)
+        throw new BoxError("limit", `more than ${MAX_FRAMES} answers at once`);
+    } catch (error) {
+      if (error instanceof BoxError) throw error;
       // Not the agent's: the learner's code may publish what it likes.
     }
   }

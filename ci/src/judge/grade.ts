@@ -33,7 +33,14 @@ export interface GradeOptions {
   visibleOnly?: boolean;
   /** Grade these tasks only; the others' answers still run. */
   tasks?: readonly string[];
+  /** Told when a test begins and when it has ended. */
+  onTest?: (key: TestKey, outcome?: TestOutcome) => void;
+  /** Outcomes from an earlier attempt at the same submission; these tests are not run again. */
+  finished?: ReadonlyMap<TestKey, TestOutcome>;
 }
+
+/** Names a test of an assignment. */
+export type TestKey = string & { readonly TestKey?: never };
 
 /**
  * Compiles the instructor's code and lists its tests.
@@ -100,7 +107,7 @@ export async function gradeSubmission(
   const box = new Box(options.open, code, limits);
   try {
     await box.start();
-    const host = new JudgeHost(limits, options.visibleOnly ?? false);
+    const host = new JudgeHost(limits, options);
     const cells = await judge.module(kitNames(createKit(box.peer, host)), ignoreDisplay);
     const reports: TaskReport[] = [];
     for (const task of assignment.tasks) {
@@ -112,7 +119,7 @@ export async function gradeSubmission(
         const expected = (judge.tests.get(cell.gradeId) ?? []).filter(
           (test) => !(options.visibleOnly && test.hidden),
         );
-        outcomes.push(...complete(expected, await host.collect(run)));
+        outcomes.push(...complete(expected, await host.collect(cell.gradeId, run)));
       }
       reports.push(taskReport(task, outcomes, box, submission));
     }
@@ -125,10 +132,11 @@ export async function gradeSubmission(
 class JudgeHost implements TestHost {
   private inHidden = false;
   private outcomes: TestOutcome[] = [];
+  private gradeId = "";
 
   constructor(
     private readonly limits: GradeLimits,
-    private readonly visibleOnly: boolean,
+    private readonly options: Pick<GradeOptions, "visibleOnly" | "onTest" | "finished">,
   ) {}
 
   hidden(): boolean {
@@ -136,15 +144,27 @@ class JudgeHost implements TestHost {
   }
 
   async run(_: string, tests: readonly DeclaredTest[]): Promise<number> {
-    for (const test of tests)
-      if (!(this.visibleOnly && test.hidden)) this.outcomes.push(await this.limited(test));
+    const { visibleOnly, onTest, finished } = this.options;
+    for (const test of tests) {
+      if (visibleOnly && test.hidden) continue;
+      const key: TestKey = `${this.gradeId}|${test.name}`;
+      let outcome = finished?.get(key);
+      if (!outcome) {
+        onTest?.(key);
+        outcome = await this.limited(test);
+        onTest?.(key, outcome);
+      }
+      this.outcomes.push(outcome);
+    }
     return 0;
   }
 
   /** Runs a test cell; an error outside its tests leaves them without outcome, which `complete` notices. */
   async collect(
+    gradeId: string,
     run: (setHidden: (hidden: boolean) => void) => Promise<void>,
   ): Promise<{ outcomes: TestOutcome[]; error?: unknown }> {
+    this.gradeId = gradeId;
     this.outcomes = [];
     this.inHidden = false;
     try {

@@ -1,12 +1,24 @@
 /** What grading a submission found. Plain data: every output format is made from it. */
 import { z } from "zod";
+import { LEVELS } from "../sandbox/command.js";
 
 const points = z.number().nonnegative();
 
 export const testReportSchema = z.object({
   name: z.string(),
   hidden: z.boolean(),
-  status: z.enum(["passed", "failed", "error", "timeout", "exit", "protocol", "compile", "grader"]),
+  status: z.enum([
+    "passed",
+    "failed",
+    "error",
+    "timeout",
+    "oom",
+    "exit",
+    "protocol",
+    "limit",
+    "compile",
+    "grader",
+  ]),
   score: points,
   points,
   hint: z.string().optional(),
@@ -26,10 +38,27 @@ export const taskReportSchema = z.object({
   cells: z.array(
     z.object({
       gradeId: z.string(),
-      status: z.enum(["ok", "error", "compile", "timeout", "exit", "missing"]),
+      status: z.enum(["ok", "error", "compile", "timeout", "oom", "exit", "protocol", "limit", "missing"]),
       message: z.string().optional(),
     }),
   ),
+});
+
+const keeper = z.enum(["cgroup", "rlimit", "watched", "no"]);
+
+export const isolationSchema = z.object({
+  /** `none`: as the grader's own user. */
+  level: z.enum(LEVELS),
+  /** Cut off from the network. */
+  network: z.boolean(),
+  /** Sees none of the machine's files but those that it runs. */
+  files: z.boolean(),
+  /** Under a filter of system calls. */
+  syscalls: z.boolean(),
+  /** What keeps the limits. */
+  memory: keeper,
+  processes: keeper,
+  cpu: keeper,
 });
 
 export const reportSchema = z.object({
@@ -45,8 +74,13 @@ export const reportSchema = z.object({
   message: z.string().optional(),
   /** Only visible tests were run. */
   visibleOnly: z.boolean(),
-  /** Where the code ran: `none` is a kernel without a sandbox. */
-  isolation: z.enum(["none"]),
+  /** Where the learner's code ran, and what held it there. */
+  isolation: isolationSchema,
+  /**
+   * What the verdicts rest on. `judge`: the tests ran in a process that the learner's code can't reach. `in-kernel`:
+   * the tests ran beside it, or came with it, and can be forged: the learner's own check, and nbgrader.
+   */
+  trust: z.enum(["judge", "in-kernel"]),
   score: points,
   points,
   tasks: z.array(taskReportSchema),

@@ -18,8 +18,8 @@ export interface DeclaredTest {
 }
 
 /**
- * How a test ended. `failed`: an expectation did not hold. `error`: the student's code threw. `timeout`, `exit`,
- * `protocol`: the student's process did not answer. `compile`: an answer cell does not compile. `grader`: the
+ * How a test ended. `failed`: an expectation did not hold. `error`: the student's code threw. `timeout`, `oom`, `exit`,
+ * `protocol`, `limit`: the student's process did not answer. `compile`: an answer cell does not compile. `grader`: the
  * test itself is broken, which is nobody's fault but the author's.
  */
 export type TestStatus =
@@ -27,8 +27,10 @@ export type TestStatus =
   | "failed"
   | "error"
   | "timeout"
+  | "oom"
   | "exit"
   | "protocol"
+  | "limit"
   | "compile"
   | "grader";
 

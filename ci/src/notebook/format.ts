@@ -2,7 +2,8 @@
  * The notebook file: reading (with every way in which a handed-in file can be wrong), and writing it the way
  * that nbformat does, so that a regenerated file differs only where its content does.
  */
-import { lstat, readFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
 import { z } from "zod";
 import { InputError, messageOf } from "../errors.js";
 
@@ -51,24 +52,45 @@ const notebookSchema = z.object({
 
 /** @throws InputError that names the file and says what is wrong with it. */
 export async function readNotebook(path: string, maxBytes: number = MAX_NOTEBOOK_BYTES): Promise<Notebook> {
-  const info = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+  const bytes = await readRegularFile(path, maxBytes);
+  if (bytes.length === 0) throw new InputError("empty", `${path}: the file is empty (0 bytes)`);
+  return parseNotebook(bytes.toString("utf8"), path);
+}
+
+/**
+ * The bytes of a file that somebody handed in. What is opened is what is looked at, so that it can't be swapped
+ * in between: a link could lead to another learner's file, a pipe or a device would never end.
+ * @throws InputError
+ */
+export async function readRegularFile(path: string, maxBytes: number = MAX_NOTEBOOK_BYTES): Promise<Buffer> {
+  const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
+  const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") throw new InputError("missing", `${path}: there is no such file`);
+    if (error.code === "ELOOP" || error.code === "ENXIO") throw notRegular(path);
     throw new InputError("unreadable", `${path}: ${error.message}`);
   });
-  // A link could lead to another learner's file, a pipe or a device would never end.
-  if (!info.isFile())
-    throw new InputError("unreadable", `${path}: is not a regular file (links and folders are not read)`);
-  if (info.size === 0) throw new InputError("empty", `${path}: the file is empty (0 bytes)`);
-  if (info.size > maxBytes) {
-    throw new InputError(
-      "too-large",
-      `${path}: ${megabytes(info.size)} is more than the limit of ${megabytes(maxBytes)}; clear the outputs and save again`,
-    );
+  try {
+    const info = await file.stat();
+    if (!info.isFile()) throw notRegular(path);
+    if (info.size > maxBytes) {
+      throw new InputError(
+        "too-large",
+        `${path}: ${megabytes(info.size)} is more than the limit of ${megabytes(maxBytes)}; clear the outputs and save again`,
+      );
+    }
+    const bytes = Buffer.alloc(info.size);
+    const { bytesRead } = await file.read(bytes, 0, info.size, 0);
+    return bytes.subarray(0, bytesRead);
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    throw new InputError("unreadable", `${path}: ${messageOf(error)}`);
+  } finally {
+    await file.close();
   }
-  const text = await readFile(path, "utf8").catch((error: Error) => {
-    throw new InputError("unreadable", `${path}: ${error.message}`);
-  });
-  return parseNotebook(text, path);
+}
+
+function notRegular(path: string): InputError {
+  return new InputError("unreadable", `${path}: is not a regular file (links and folders are not read)`);
 }
 
 /**
@@ -79,7 +101,8 @@ export function parseNotebook(text: string, where: string): Notebook {
   if (text.trim() === "") throw new InputError("empty", `${where}: the file is empty`);
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    // Some editors put a byte order mark before the text.
+    json = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (error) {
     throw new InputError(
       "not-json",

@@ -13,8 +13,12 @@ export function reportsAsText(reports: readonly Report[]): string {
         printable,
       ),
     );
+  const levels = [...new Set(reports.map(({ isolation }) => isolation.level))].filter(
+    (level) => level !== "none",
+  );
+  const fence = levels.length > 0 ? `\nisolation: ${levels.join(", ")}` : "";
   const details = reports.length === 1 ? `\n${testsAsText(reports[0])}` : "";
-  return `${table.toString()}${details}`;
+  return `${table.toString()}${fence}${details}`;
 }
 
 /** Every test of a report, with what it says about the answer. */
@@ -74,7 +78,7 @@ function tasksOf(report: Report): string {
 function remarkOf(report: Report): string {
   if (report.status !== "graded") return (report.message ?? report.problem ?? "").slice(0, 300);
   const odd = new Set(report.tasks.flatMap((task) => task.tests.map((test) => test.status)));
-  return ["timeout", "exit", "protocol", "compile"]
+  return ["timeout", "oom", "exit", "protocol", "limit", "compile"]
     .filter((status) => odd.has(status as TestReport["status"]))
     .join(", ");
 }

@@ -1,15 +1,51 @@
-/** Which kernel the grader starts: the project's own, found as a package. */
+/** Which kernel the grader starts: the project's own, in a box or beside the grader. */
 import { existsSync } from "node:fs";
 import type { LaunchSpec } from "@mlsys/kernel/client";
 import { hostMain, kernelSpec } from "@mlsys/kernel/spec";
 import { GraderError } from "../errors.js";
+import type { Isolation } from "../sandbox/ladder.js";
+import type { BoxLimits } from "../sandbox/limits.js";
+import { viewFor } from "../sandbox/view.js";
+import { BoxPool } from "./pool.js";
+import { BoxedKernel, SandboxedSession } from "./sandboxed.js";
 import type { SessionFactory } from "./session.js";
 import { ZmqSession } from "./zmq.js";
 
-/** @param cwd folder that the notebook's imports resolve from */
+/** Unfenced, for code of one's own. @param cwd folder that the notebook's imports resolve from */
 export function kernelFactory(cwd: string): SessionFactory {
   const spec = ownKernel();
   return () => new ZmqSession({ spec, cwd });
+}
+
+/** Opens boxes for an assignment's folder. */
+export type OpenBox = (cwd: string) => SessionFactory;
+
+export interface BoxesOptions {
+  isolation: Isolation;
+  limits: BoxLimits;
+  /** Kernels to keep ready. */
+  warm?: number;
+  /** Files and folders that answers may read, from the assignment's folder. */
+  readable?: readonly string[];
+  /** More variables for the kernel. */
+  env?: Readonly<Record<string, string>>;
+}
+
+/** Boxes of one level; those of one folder share a store of warm kernels. */
+export function boxes({ isolation, limits, warm = 0, readable = [], env }: BoxesOptions): OpenBox {
+  ownKernel();
+  const pools = new Map<string, BoxPool>();
+  return (cwd) => {
+    // Without a shell there is nothing to start a box with.
+    if (isolation.level === "none" && process.platform === "win32") return kernelFactory(cwd);
+    const options = { isolation, limits, env, view: viewFor(cwd, readable) };
+    let pool = pools.get(cwd);
+    if (!pool && warm > 0) {
+      pool = new BoxPool(options, warm);
+      pools.set(cwd, pool);
+    }
+    return () => new SandboxedSession(() => pool?.take() ?? BoxedKernel.start(options), limits);
+  };
 }
 
 /** @throws GraderError when the kernel is not built */

@@ -7,27 +7,20 @@ import {
   launchKernel,
 } from "@mlsys/kernel/client";
 import { GraderError, messageOf } from "../errors.js";
-import { type Execution, ExecutionTimeout, KernelDied, type KernelSession } from "./session.js";
+import { onTheWayOut } from "./running.js";
+import { type Budget, type Execution, ExecutionTimeout, KernelDied, type KernelSession } from "./session.js";
 
 export interface ZmqOptions {
   spec: LaunchSpec;
   /** Folder that the notebook's imports resolve from. */
   cwd: string;
   env?: Record<string, string>;
-  /** Bytes of output of one cell; a cell that writes more is treated like one that ended the process. */
-  maxOutputBytes?: number;
 }
 
 const START_MS = 60_000;
 const TEXT_LIMIT = 20_000;
-const DEFAULT_OUTPUT_BYTES = 256 * 1024 * 1024;
-
-/** Sessions that are running: ended when the grader is, also when it ends by an error. */
-const running = new Set<ZmqSession>();
-let ending = false;
-process.on("exit", () => {
-  for (const session of running) session.kill();
-});
+/** Above the text of one exchange of frames. */
+const FRAMES_BYTES = 128 * 1024 * 1024;
 
 export class ZmqSession implements KernelSession {
   private kernel: KernelProcess | undefined;
@@ -36,8 +29,8 @@ export class ZmqSession implements KernelSession {
   constructor(private readonly options: ZmqOptions) {}
 
   async start(): Promise<void> {
-    if (ending) throw new GraderError("interrupted");
-    running.add(this);
+    onTheWayOut.check();
+    onTheWayOut.add(this);
     const { spec, cwd, env } = this.options;
     this.kernel = await launchKernel(spec, {
       cwd,
@@ -54,21 +47,21 @@ export class ZmqSession implements KernelSession {
     }
   }
 
-  async execute(code: string, timeoutMs: number): Promise<Execution> {
+  async execute(code: string, { wallMs, outputBytes, outputMessages }: Budget): Promise<Execution> {
     if (!this.client) throw new KernelDied("the kernel is not running");
-    const limit = this.options.maxOutputBytes ?? DEFAULT_OUTPUT_BYTES;
+    const limit = Math.max(outputBytes, FRAMES_BYTES);
     let bytes = 0;
+    let messages = 0;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(new ExecutionTimeout(`the cell ran longer than ${timeoutMs} ms`)),
-        timeoutMs,
-      );
+      timer = setTimeout(() => reject(new ExecutionTimeout(`ran longer than ${wallMs / 1000} s`)), wallMs);
     });
     const flood = new Promise<never>((_, reject) => {
       this.onOutput = (size) => {
         bytes += size;
-        if (bytes > limit) reject(new KernelDied(`the cell wrote more than ${limit} bytes`));
+        if (bytes > limit) reject(new KernelDied(`wrote more than ${limit} bytes`, "limit"));
+        if (++messages > outputMessages)
+          reject(new KernelDied(`wrote more than ${outputMessages} messages`, "limit"));
       };
     });
     const execution = this.client.execute(code, {
@@ -99,6 +92,11 @@ export class ZmqSession implements KernelSession {
     return stopped;
   }
 
+  /** Other processes of the same user can't be told apart. */
+  cpuMs(): undefined {
+    return undefined;
+  }
+
   async restart(): Promise<void> {
     await this.shutdown();
     await this.start();
@@ -113,23 +111,17 @@ export class ZmqSession implements KernelSession {
       killGroup(kernel);
       await kernel.kill();
     }
-    running.delete(this);
+    onTheWayOut.delete(this);
   }
 
   /** Ends the process without waiting for it. */
-  kill(): void {
+  killNow(): void {
     if (this.kernel) killGroup(this.kernel);
   }
 
   private onOutput: (size: number) => void = () => {};
   /** Rejects when the process ends. */
   private death: Promise<never> = new Promise(() => {});
-}
-
-/** Ends every kernel that this process started and starts no more; for the way out. */
-export async function shutdownAll(): Promise<void> {
-  ending = true;
-  await Promise.all([...running].map((session) => session.shutdown()));
 }
 
 function summary({ reply, outputs, stdout, stderr }: ExecuteResult): Execution {

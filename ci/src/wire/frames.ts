@@ -27,7 +27,37 @@ export type Frame = Request | Response;
 
 /** Characters of one frame as JSON. */
 export const MAX_FRAME_CHARS = 96 * 1024 * 1024;
+/** Values in the frames of one exchange, those that only tag others included. */
+export const MAX_FRAME_PARTS = 8_000_000;
+/** Frames of one exchange. */
+export const MAX_FRAMES = 100_000;
 const MAX_TEXT = 4000;
+
+/**
+ * How many values a JSON text holds, at most, without parsing it: a text of 100 MB can become gigabytes of objects.
+ * Counting ends at `limit`.
+ */
+export function countParts(json: string, limit: number): number {
+  let parts = 1;
+  for (let at = 0; at < json.length && parts < limit; at++) {
+    const code = json.charCodeAt(at);
+    if (code === QUOTE) at = endOfString(json, at);
+    else if (code === COMMA || code === OPEN_ARRAY || code === OPEN_OBJECT) parts++;
+  }
+  return parts;
+}
+
+const [QUOTE, COMMA, OPEN_ARRAY, OPEN_OBJECT, BACKSLASH] = [...'",[{\\'].map((char) => char.charCodeAt(0));
+
+/** Where the string that begins at `start` ends. */
+function endOfString(json: string, start: number): number {
+  for (let at = json.indexOf('"', start + 1); at !== -1; at = json.indexOf('"', at + 1)) {
+    let slashes = 0;
+    while (json.charCodeAt(at - 1 - slashes) === BACKSLASH) slashes++;
+    if (slashes % 2 === 0) return at;
+  }
+  return json.length;
+}
 
 /** Checks everything but the values, which `decode` checks. @throws WireError */
 export function checkFrame(data: unknown): Frame {

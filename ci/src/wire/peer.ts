@@ -34,6 +34,9 @@ export class MissingName extends Error {
   override readonly name = "MissingName";
 }
 
+/** Handles of the other side that are remembered: each takes memory here. */
+const MAX_SEEN = 100_000;
+
 interface Pending {
   resolve(value: unknown): void;
   reject(error: Error): void;
@@ -112,7 +115,8 @@ export class Peer {
       // In a box, so that a promise's own `then` handling never looks at the value.
       pending.resolve({ value: this.decode(frame.value) });
     } catch (error) {
-      pending.reject(error as Error);
+      // A value that can't be read is the other side's doing, like an error that it throws.
+      pending.reject(new RemoteError(thrownData(error)));
     }
   }
 
@@ -207,6 +211,7 @@ export class Peer {
     if (ref.owner === "receiver") return this.lookUp({ handle: ref.id });
     let proxy = this.seen.get(ref.id);
     if (!proxy) {
+      if (this.seen.size >= MAX_SEEN) throw new WireError(`more than ${MAX_SEEN} functions and instances`);
       proxy = remoteProxy(this, { handle: ref.id }, `${ref.kind} ${ref.name}`.trim());
       this.seen.set(ref.id, proxy);
     }

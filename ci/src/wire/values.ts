@@ -66,6 +66,8 @@ export interface DecodeContext {
 }
 
 const MAX_HANDLE = 2 ** 31;
+/** Hexadecimal digits of an integer: writing out or dividing a longer one takes minutes. */
+const MAX_BIGINT_DIGITS = 50_000;
 
 /** @throws WireError if the value can't cross. */
 export function encode(value: unknown, context: EncodeContext): Wire {
@@ -79,6 +81,12 @@ export function encode(value: unknown, context: EncodeContext): Wire {
     if (chars > limits.chars)
       throw new WireError(`${at(path)} the value is too large: more than ${limits.chars} characters`);
     return value;
+  };
+  const digits = (value: bigint, path: string): string => {
+    const all = value.toString(16);
+    if (all.length > MAX_BIGINT_DIGITS)
+      throw new WireError(`${at(path)} the integer is too large: ${4 * all.length} bits`);
+    return text(all, path);
   };
   const bytes = (view: ArrayBufferView, path: string): string => {
     if (view.byteLength * 1.34 + chars > limits.chars)
@@ -100,7 +108,7 @@ export function encode(value: unknown, context: EncodeContext): Wire {
         if (Number.isFinite(value) && !Object.is(value, -0)) return value;
         return { $: "number", v: Object.is(value, -0) ? "-0" : String(value) };
       case "bigint":
-        return { $: "bigint", v: text(value.toString(16), path) };
+        return { $: "bigint", v: digits(value, path) };
       case "symbol":
         throw new WireError(`${at(path)} a symbol can't be passed between a test and an answer`);
       case "function":
@@ -198,7 +206,7 @@ export function decode(wire: unknown, context: DecodeContext): unknown {
         return Number(wire.v);
       case "bigint": {
         const digits = string(wire.v, "bigint");
-        if (!/^-?[0-9a-f]+$/.test(digits)) throw malformed("bigint");
+        if (digits.length > MAX_BIGINT_DIGITS || !/^-?[0-9a-f]+$/.test(digits)) throw malformed("bigint");
         return digits.startsWith("-") ? -BigInt(`0x${digits.slice(1)}`) : BigInt(`0x${digits}`);
       }
       case "object":

@@ -5,12 +5,29 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Assignment, readAssignment } from "../../src/assignment/assignment.js";
 import { generateRelease } from "../../src/assignment/generate.js";
+import type { Place } from "../../src/batch/grade-file.js";
+import { DEFAULT_LIMITS, type GradeLimits } from "../../src/judge/limits.js";
 import { formatNotebook, type Notebook } from "../../src/notebook/format.js";
+import { chooseIsolation } from "../../src/sandbox/ladder.js";
+import { boxes } from "../../src/session/open.js";
 
 export const COURSE = fileURLToPath(new URL("../fixtures/course", import.meta.url));
 export const SOURCE = join(COURSE, "solutions", "mini.ipynb");
-/** Limits that make hanging code fail soon, and still leave a loaded machine time for honest code. */
-export const SHORT = { callMs: 3_000, cellMs: 10_000, notebookMs: 120_000, restarts: 10 };
+/** Limits that make hanging code fail soon: in processor time, which a busy machine does not use up for honest code. */
+export const SHORT: GradeLimits = {
+  ...DEFAULT_LIMITS,
+  callMs: 12_000,
+  callCpuMs: 3_000,
+  cellMs: 30_000,
+  cellCpuMs: 8_000,
+  notebookMs: 200_000,
+};
+
+/** Boxes of the strongest isolation that this machine has, and none where it has none: what it is, the corpus tests. */
+export async function placeHere(limits: GradeLimits = DEFAULT_LIMITS): Promise<Place> {
+  const isolation = await chooseIsolation("auto", { unsafe: true });
+  return { isolation, open: boxes({ isolation, limits: limits.box }) };
+}
 
 export function miniAssignment(): Promise<Assignment> {
   return readAssignment(SOURCE);

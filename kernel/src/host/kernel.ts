@@ -93,7 +93,7 @@ export class Kernel implements Services {
   }
 
   private warm(): void {
-    this.types.warm();
+    if (this.executor.typeCheck) this.types.warm();
     void warmTranspiler().catch((error) => this.log(`transpiler: ${String(error)}`));
     void this.executor.prepareInterrupt();
   }

@@ -1,0 +1,29 @@
+/** What the process that supervises and the process that judges say to each other. Both are trusted. */
+import type { Course } from "../batch/course.js";
+import type { TestOutcome } from "../kit/check.js";
+import type { Level } from "../sandbox/command.js";
+import type { Isolation } from "../sandbox/ladder.js";
+import type { TestKey } from "./grade.js";
+import type { GradeLimits } from "./limits.js";
+import type { Report } from "./report.js";
+
+export interface JudgeSetup {
+  course: Course;
+  /** As it was found by trying, without its functions. */
+  isolation: Omit<Isolation, "spec"> & { level: Level };
+  limits: GradeLimits;
+  warm: number;
+  readable: string[];
+}
+
+export type ToJudge =
+  | { type: "setup"; setup: JudgeSetup }
+  | { type: "grade"; file: string; slug?: string; finished: [TestKey, TestOutcome][] };
+
+export type FromJudge =
+  /** Sent again and again: a judge that is silent is stuck in a test. */
+  | { type: "beat" }
+  | { type: "test"; key: TestKey; outcome?: TestOutcome }
+  | { type: "report"; report: Report };
+
+export const BEAT_MS = 500;

@@ -1,0 +1,108 @@
+/**
+ * Every attack of the corpus at every level of isolation that this machine offers: it gets the verdict that its file
+ * says, finds no secret, touches nothing outside, leaves nothing behind; its honest control gets full marks.
+ */
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Judge } from "../src/judge/grade.js";
+import type { TaskReport } from "../src/judge/report.js";
+import { LEVELS } from "../src/sandbox/command.js";
+import { type Attempt, tryLevel } from "../src/sandbox/ladder.js";
+import { boxes, type OpenBox } from "../src/session/open.js";
+import {
+  type Bait,
+  CORPUS_LIMITS,
+  corpusJudge,
+  gradeAnswers,
+  layBait,
+  readCorpus,
+} from "./support/corpus.js";
+import { scratchFolder } from "./support/course.js";
+
+const corpus = readCorpus();
+const folder = join(scratchFolder(afterAll), "course");
+mkdirSync(folder);
+// As people's folders are: open to all who can reach them.
+chmodSync(join(folder, ".."), 0o755);
+let bait: Bait;
+let judge: Judge;
+const attempts: Attempt[] = await Promise.all(LEVELS.filter((level) => level !== "none").map(tryLevel));
+
+beforeAll(async () => {
+  bait = await layBait(folder);
+  judge = await corpusJudge(folder, bait.token);
+});
+afterAll(() => bait?.close());
+
+it("has at least eighty attacks, each with a control", () => {
+  expect(corpus.length).toBeGreaterThanOrEqual(80);
+});
+
+it("runs at every level that continuous integration must offer", () => {
+  for (const { level, problem } of attempts) console.log(`isolation ${level}: ${problem ?? "works"}`);
+  // Elsewhere a level that is missing is reported above and its attacks are skipped by name.
+  if (process.env.CI === "true") expect(attempts.filter(({ problem }) => problem !== undefined)).toEqual([]);
+});
+
+for (const { level, isolation, problem } of attempts) {
+  describe.skipIf(!isolation)(`isolation ${level}${problem ? ` (${problem})` : ""}`, () => {
+    let open: OpenBox;
+    beforeAll(() => {
+      // The cells are JavaScript: without the checker a box starts sooner.
+      const env = { MLSYS_TYPECHECK: "off" };
+      open = boxes({ isolation: isolation!, limits: CORPUS_LIMITS.box, warm: 2, env });
+    });
+
+    const mine = corpus.filter((attack) => attack.holds.includes(level));
+    it.each(mine.map((attack) => [attack.name, attack] as const))(
+      "attack %s",
+      async (_, attack) => {
+        const hits = bait.hits();
+        const reports = await gradeAnswers(judge, open, folder, bait.fill(attack.attack));
+        const [visible, hidden] = testsOf(reports, "target");
+        const what = `${attack.why}: ${JSON.stringify(reports)}`.slice(0, 3_000);
+        expect(attack.visible, what).toContain(visible.status);
+        expect(attack.hidden, what).toContain(hidden.status);
+        if (attack.bystander === "passed")
+          expect(testsOf(reports, "bystander")[0], what).toMatchObject({ status: "passed" });
+        const text = JSON.stringify(reports);
+        expect(text).not.toContain(bait.token);
+        if (attack.secret !== undefined) expect(text).not.toContain(attack.secret);
+        if (attack.hits !== undefined) expect(bait.hits() - hits).toBe(attack.hits);
+        expect(existsSync(bait.mark)).toBe(false);
+        rmSync(bait.mark, { force: true });
+        expect(leftBehind(bait.sleep)).toEqual([]);
+        expect(({} as { score?: number }).score).toBeUndefined();
+        expect(process.memoryUsage().rss).toBeLessThan(3 * 1024 ** 3);
+      },
+      300_000,
+    );
+
+    it.each(mine.map((attack) => [attack.name, attack] as const))(
+      "control %s",
+      async (_, attack) => {
+        const reports = await gradeAnswers(judge, open, folder, bait.fill(attack.control));
+        expect(
+          reports.map(({ score }) => score),
+          JSON.stringify(reports).slice(0, 3_000),
+        ).toEqual([2, 1]);
+      },
+      300_000,
+    );
+  });
+}
+
+function testsOf(reports: readonly TaskReport[], task: string): TaskReport["tests"] {
+  return reports.find(({ name }) => name === task)!.tests;
+}
+
+function leftBehind(sleep: string): string[] {
+  return readdirSync("/proc").filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(sleep);
+    } catch {
+      return false;
+    }
+  });
+}
