@@ -195,3 +195,8 @@ function tryParse(source: string): Program | undefined {
 function parseModule(source: string): Program {
   return parse(source, { ecmaVersion: 2025, sourceType: "module", allowAwaitOutsideFunction: true });
 }
+
+/** `// @ts-nocheck` before the first statement turns type errors off, as in a file. */
+export function isUnchecked(code: string): boolean {
+  return /^(\s|#[^\n]*\n|\/\/[^\n]*\n|\/\*[\s\S]*?\*\/)*\/\/\s*@ts-nocheck\b/.test(code);
+}

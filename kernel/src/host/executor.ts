@@ -9,15 +9,18 @@ import {
   compileCell,
   isEvident,
   isGlobal,
+  isUnchecked,
   useCompilerOptions,
 } from "../compile/cell.js";
+import { compileExpressions } from "../compile/expressions.js";
 import { type CellText, readCell } from "../compile/magics.js";
 import type { DebugHooks } from "../debug/service.js";
-import type { ErrorReport, RunDone, ToHost } from "../link/messages.js";
+import type { RunDone, ToHost } from "../link/messages.js";
 import type { Json } from "../protocol/message.js";
 import type { CellLanguage, CheckResult, Settings, TypeService } from "../types/service.js";
 import type { Comms } from "./comms.js";
 import { booleanField, type Request, stringField } from "./context.js";
+import { exitReport, INTERRUPTED, STOPPED } from "./endings.js";
 import type { History } from "./history.js";
 import { isEmptyText, runHostMagics } from "./host-magics.js";
 import { problemsReport, syntaxReport } from "./problems.js";
@@ -51,18 +54,6 @@ interface Running {
 type Outcome = Pick<RunDone, "error" | "expressions" | "payload">;
 
 const KEPT_RUNS = 1_000;
-
-const INTERRUPTED: ErrorReport = {
-  ename: "Interrupted",
-  evalue: "The cell was interrupted.",
-  traceback: ["Interrupted: The cell was interrupted before it began to run."],
-};
-
-const STOPPED: ErrorReport = {
-  ename: "Interrupted",
-  evalue: "The cell was interrupted.",
-  traceback: ["Interrupted: The cell was interrupted. Variables keep the values that they had."],
-};
 
 export class Executor {
   readonly shells = new Shells();
@@ -477,43 +468,4 @@ export class Executor {
     for (const { run, finish } of lost) finish?.({ type: "done", run, error: report, expressions: {} });
     if (lost.length === 0) this.stream(this.last, "stderr", `${report.traceback.join("\n")}\n`);
   }
-}
-
-/** `// @ts-nocheck` before the first statement turns type errors off, as in a file. */
-function isUnchecked(code: string): boolean {
-  return /^(\s|#[^\n]*\n|\/\/[^\n]*\n|\/\*[\s\S]*?\*\/)*\/\/\s*@ts-nocheck\b/.test(code);
-}
-
-async function compileExpressions(
-  given: unknown,
-  shadowed: ReadonlySet<string>,
-): Promise<Record<string, string>> {
-  if (typeof given !== "object" || given === null) return {};
-  const compiled: Record<string, string> = {};
-  for (const [name, code] of Object.entries(given)) {
-    if (typeof code !== "string") continue;
-    // What cannot be compiled goes as it is: V8's own error becomes the expression's result.
-    compiled[name] = await compileCell(code, shadowed).then(
-      (cell) => cell.code,
-      () => code,
-    );
-  }
-  return compiled;
-}
-
-function exitReport(code: number | null, signal: NodeJS.Signals | null, interrupted: boolean): ErrorReport {
-  const lost =
-    "A fresh one has started: variables and imports of earlier cells are gone, run their cells again.";
-  if (interrupted) {
-    const evalue = `The cell could not be stopped otherwise, so its process was ended. ${lost}`;
-    return { ename: "KernelWorkerExit", evalue, traceback: [`Interrupted: ${evalue}`] };
-  }
-  const how =
-    signal === "SIGABRT"
-      ? "crashed or ran out of memory"
-      : signal
-        ? `was ended by ${signal}`
-        : `exited with code ${code}`;
-  const evalue = `The process that runs the cells ${how}. ${lost}`;
-  return { ename: "KernelWorkerExit", evalue, traceback: [`KernelWorkerExit: ${evalue}`] };
 }
