@@ -126,8 +126,8 @@ export class Executor {
 
   /** Stops the cells of all shells, and what earlier cells left running. */
   async interrupt(): Promise<InterruptOutcome> {
-    await this.host.debug.release();
     for (const running of this.running.values()) running.interrupted = true;
+    await this.host.debug.release(); // code that stands may end with that already
     const sent = [...this.running.values()].filter(({ finish }) => finish);
     const outcome = await this.worker.interrupt();
     // The worker has told of the end of every cell, but for one that it never read: the interrupt hit its reading.
