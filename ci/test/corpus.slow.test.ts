@@ -21,6 +21,13 @@ import {
 import { scratchFolder } from "./support/course.js";
 
 const corpus = readCorpus();
+/**
+ * The whole corpus at every level takes more than an hour: many attacks end a process several times. Each run takes every
+ * third attack at the strongest level and every twelfth at the others; `MLSYS_CORPUS=all` takes all of them.
+ */
+const EVERY: Readonly<Record<string, number>> = { bwrap: 3, userns: 12, uid: 12 };
+const chosen = (level: string, place: number): boolean =>
+  process.env.MLSYS_CORPUS === "all" || place % EVERY[level] === 0;
 const folder = join(scratchFolder(afterAll), "course");
 mkdirSync(folder);
 // As people's folders are: open to all who can reach them.
@@ -54,7 +61,7 @@ for (const { level, isolation, problem } of attempts) {
       open = boxes({ isolation: isolation!, limits: CORPUS_LIMITS.box, warm: 2, env });
     });
 
-    const mine = corpus.filter((attack) => attack.holds.includes(level));
+    const mine = corpus.filter((attack, place) => attack.holds.includes(level) && chosen(level, place));
     it.each(mine.map((attack) => [attack.name, attack] as const))(
       "attack %s",
       async (_, attack) => {
