@@ -132,8 +132,7 @@ async function outcome(client: KernelClient, cells: readonly string[], name: str
 
 async function answered(client: KernelClient, code: string): Promise<ExecuteResult> {
   const run = () => client.execute(code, { stopOnError: false, timeoutMs: 20_000 });
-  // tslab loses the message that says it is idle when its socket is busy. No cell here minds to run twice.
-  let result = await run().catch(run);
+  let result = await run();
   // For some time after an error tslab refuses what comes, whatever `stop_on_error` says.
   for (; result.reply.status === "abort"; result = await run()) await sleep(200);
   return result;
@@ -166,10 +165,12 @@ describe.skipIf(missing)(
 
     async function compare(title: string, cells: readonly string[]): Promise<void> {
       const name = `n${++count}`;
-      const [mine, oracle] = [
-        await outcome(ours.client, cells, name),
-        await outcome(theirs.client, cells, name),
-      ];
+      const mine = await outcome(ours.client, cells, name);
+      // tslab loses the message that says it is idle when its socket is busy: then it is asked again, under a fresh name.
+      const ask = (again: string) => outcome(theirs.client, cells, `${name}${again}`);
+      const oracle = await ask("")
+        .catch(() => ask("b"))
+        .catch(() => ask("c"));
       if (title in TSLAB_IS_WRONG) expect(mine).not.toEqual(oracle);
       else expect(mine).toEqual(oracle);
     }
