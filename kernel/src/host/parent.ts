@@ -7,12 +7,22 @@ const EVERY_MS = 1_000;
  * `JPY_PARENT_PID` in the environment: who starts a kernel for later wants it to stay.
  */
 export function watchParent(orphaned: () => void): void {
-  if (process.env.JPY_PARENT_PID === undefined) return;
+  const named = Number(process.env.JPY_PARENT_PID);
+  if (!Number.isInteger(named) || named < 1) return;
   const parent = process.ppid;
   const timer = setInterval(() => {
-    if (process.ppid === parent) return;
+    // It may have ended before we looked for the first time.
+    if (process.ppid === parent && (parent !== 1 || exists(named))) return;
     clearInterval(timer);
     orphaned();
   }, EVERY_MS);
   timer.unref();
+}
+
+function exists(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM"; // another user's
+  }
 }
