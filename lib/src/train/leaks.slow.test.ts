@@ -2,10 +2,8 @@
  * No leak over 1,000 training steps, whichever way they are written: a network with convolution, batch and layer normalization and
  * dropout, trained by Adam. Counted are storages and bytes of the shared heap, and what JavaScript holds.
  */
-import { setImmediate as turn } from "node:timers/promises";
-import v8 from "node:v8";
-import vm from "node:vm";
 import { describe, expect, it } from "vitest";
+import { settle } from "../../test/support/garbage.js";
 import {
   fit,
   grad,
@@ -21,17 +19,6 @@ import {
   valueAndGrad,
   vmap,
 } from "../index.js";
-
-v8.setFlagsFromString("--expose-gc");
-const collectGarbage = vm.runInNewContext("gc") as () => void;
-
-/** Collects until finalizers have run and nothing more is given back. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 4; i++) {
-    collectGarbage();
-    await turn();
-  }
-}
 
 const counts = () => ({ storages: heapStats().liveStorages, bytes: heapStats().liveBytes });
 const jsHeap = (): number => process.memoryUsage().heapUsed;
