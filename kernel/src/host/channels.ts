@@ -44,7 +44,7 @@ export class Channels {
   ) {
     // Without it only the first subscription to a topic is passed on, and only one client would be welcomed.
     this.iopub.verbosity = "allSubs";
-    const queue = (socket: Sender) => new SendQueue(socket, (line) => inbox.log(line));
+    const queue = (socket: Sender) => new SendQueue(socket, wire, (line) => inbox.log(line));
     this.queues = {
       shell: queue(this.routers.shell),
       control: queue(this.routers.control),
@@ -65,11 +65,11 @@ export class Channels {
   }
 
   send(channel: RequestChannel, message: Message): void {
-    this.queues[channel].push(this.wire.encode(message));
+    this.queues[channel].push(message);
   }
 
   publish(message: Message, topic: string): void {
-    this.queues.iopub.push(this.wire.encode({ ...message, identities: [Buffer.from(topic)] }));
+    this.queues.iopub.push({ ...message, identities: [Buffer.from(topic)] });
   }
 
   /** Messages on iopub that are not sent yet. */
@@ -130,13 +130,17 @@ const ROUTER = {
   mandatory: false,
 };
 
-/** One awaited send at a time, in order. */
+/**
+ * One awaited send at a time, in order. It begins when the work at hand is done: a cell is with its worker before the front
+ * end is told that it is busy, and both happen at the same time.
+ */
 class SendQueue {
-  private readonly waiting: Buffer[][] = [];
+  private readonly waiting: Message[] = [];
   private sending: Promise<void> | undefined;
 
   constructor(
     private readonly socket: Sender,
+    private readonly wire: Wire,
     private readonly log: (line: string) => void,
   ) {}
 
@@ -144,9 +148,9 @@ class SendQueue {
     return this.waiting.length;
   }
 
-  push(frames: Buffer[]): void {
-    this.waiting.push(frames);
-    this.sending ??= this.run();
+  push(message: Message): void {
+    this.waiting.push(message);
+    this.sending ??= new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.run());
   }
 
   async drained(): Promise<void> {
@@ -154,9 +158,9 @@ class SendQueue {
   }
 
   private async run(): Promise<void> {
-    for (let frames = this.waiting.shift(); frames; frames = this.waiting.shift()) {
+    for (let message = this.waiting.shift(); message; message = this.waiting.shift()) {
       try {
-        await this.socket.send(frames);
+        await this.socket.send(this.wire.encode(message));
       } catch (error) {
         this.log(`a message could not be sent: ${String(error)}`);
       }

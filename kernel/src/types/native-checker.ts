@@ -6,6 +6,7 @@ import type { ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import type { Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { NodeFlags, SyntaxKind } from "typescript-native/unstable/ast";
 import {
@@ -59,6 +60,7 @@ export class NativeChecker {
       const child = processOf(api);
       child?.once("exit", (code, signal) => reject(new Error(`it ended (${signal ?? code})`)));
       child?.stdin?.on("error", reject); // written to while it ends
+      if (child?.stdin) joinWrites(child.stdin);
     });
     this.ended.catch(() => {}); // who asks is told
   }
@@ -213,6 +215,25 @@ function supervised(): string | undefined {
  */
 function processOf(api: API): ChildProcess | undefined {
   return (api as unknown as { client?: { process?: ChildProcess } }).client?.process;
+}
+
+/** Writes of one turn go out as one. The interface writes each message in two parts, and each write wakes the process. */
+function joinWrites(stream: Writable): void {
+  const write = stream.write.bind(stream);
+  let parts: Uint8Array[] = [];
+  const flush = () => {
+    const all = Buffer.concat(parts);
+    parts = [];
+    write(all);
+  };
+  stream.write = (part: string | Uint8Array, ...rest: unknown[]): boolean => {
+    if (parts.length === 0) setImmediate(flush);
+    const encoding = typeof rest[0] === "string" ? (rest[0] as BufferEncoding) : "utf8";
+    parts.push(typeof part === "string" ? Buffer.from(part, encoding) : part);
+    const written = rest.at(-1);
+    if (typeof written === "function") process.nextTick(written as () => void);
+    return true;
+  };
 }
 
 /** The `paths` of the notebook's tsconfig, or of one that it extends. */

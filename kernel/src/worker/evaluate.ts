@@ -5,13 +5,13 @@
  */
 import { type Runtime, Session } from "node:inspector";
 import { RUNTIME } from "../compile/scope.js";
-import type { ErrorReport, ExpressionResult, MimeBundle, RunRequest } from "../link/messages.js";
+import type { ErrorReport, ExpressionResult, RunRequest, ToHost } from "../link/messages.js";
 import { displaysSettled, hasPendingDisplays } from "./display.js";
 import { reportAt, reportError } from "./errors.js";
 import { allowInput } from "./input.js";
 import { isDebugged } from "./inspection.js";
 import { isInterruptWanted, readersCode, uninterrupted } from "./interrupts.js";
-import { send } from "./link.js";
+import { sendTogether } from "./link.js";
 import { endMagics } from "./magics.js";
 import { takePayload } from "./payload.js";
 import { addScript, originalPosition } from "./positions.js";
@@ -26,6 +26,8 @@ export const INTERRUPTED: ErrorReport = {
 };
 
 type Outcome = { value: unknown; present: boolean } | { error: ErrorReport; interrupted?: boolean };
+
+type CellResult = Extract<ToHost, { type: "result" }>;
 
 /** The cell that an evaluator runs, until its end is told to the host. */
 interface CellRun {
@@ -87,27 +89,44 @@ class Evaluator {
     enterRun(request.run);
     allowInput(request.run, request.allowStdin);
     if (isInterruptWanted()) return this.finish(cell, { error: INTERRUPTED, interrupted: true });
-    const outcome = await this.evaluateAndShow(request);
+    const { outcome, result } = await this.evaluateAndRender(request);
     enterRun(request.run);
-    const expressions = "error" in outcome || cell.over ? {} : await this.expressions(cell);
-    this.finish(cell, outcome, expressions);
+    if ("error" in outcome || cell.over) return this.finish(cell, outcome);
+    const asked = Object.keys(request.expressions).length > 0;
+    if (asked && result) this.show(result); // before what the expressions print
+    this.finish(cell, outcome, await this.expressions(cell), asked ? undefined : result);
   }
 
-  private finish(cell: CellRun, outcome: Outcome, expressions: Record<string, ExpressionResult> = {}): void {
+  private show(result: CellResult): void {
+    flush();
+    sendTogether([result]);
+  }
+
+  private finish(
+    cell: CellRun,
+    outcome: Outcome,
+    expressions: Record<string, ExpressionResult> = {},
+    result?: CellResult,
+  ): void {
     if (cell.over) return;
-    uninterrupted(() => this.conclude(cell, outcome, expressions));
+    uninterrupted(() => this.conclude(cell, outcome, expressions, result));
     if ("error" in outcome && outcome.interrupted) this.renew();
   }
 
-  private conclude(cell: CellRun, outcome: Outcome, expressions: Record<string, ExpressionResult>): void {
+  private conclude(
+    cell: CellRun,
+    outcome: Outcome,
+    expressions: Record<string, ExpressionResult>,
+    result: CellResult | undefined,
+  ): void {
     const { run } = cell.request;
     const error = "error" in outcome ? outcome.error : undefined;
     flush();
     const done = { type: "done" as const, run, expressions, payload: takePayload(run) };
     try {
-      send({ ...done, ...(error ? { error } : {}) });
+      sendTogether([...(result ? [result] : []), { ...done, ...(error ? { error } : {}) }]);
     } catch (unsendable) {
-      send({ ...done, expressions: {}, error: reportError(unsendable) });
+      sendTogether([{ ...done, expressions: {}, error: reportError(unsendable) }]);
     }
     cell.over = true;
     this.current = undefined;
@@ -124,22 +143,18 @@ class Evaluator {
     this.session = connected();
   }
 
-  private async evaluateAndShow(request: RunRequest): Promise<Outcome> {
+  private async evaluateAndRender(request: RunRequest): Promise<{ outcome: Outcome; result?: CellResult }> {
+    const { run } = request;
     const outcome = await this.evaluate(request.code, request.name);
-    await endMagics(request.run);
-    if ("error" in outcome) return outcome;
+    await endMagics(run);
+    if ("error" in outcome) return { outcome };
     try {
-      let bundle: MimeBundle | null = null;
-      if (request.hasResult && !request.silent && outcome.present)
-        bundle = await withRun(request.run, () => render(outcome.value));
-      if (hasPendingDisplays(request.run)) await displaysSettled(request.run);
-      if (bundle) {
-        flush();
-        send({ type: "result", run: request.run, data: bundle, metadata: {} });
-      }
-      return outcome;
+      const shown = request.hasResult && !request.silent && outcome.present;
+      const data = shown ? await withRun(run, () => render(outcome.value)) : null;
+      if (hasPendingDisplays(run)) await displaysSettled(run);
+      return data ? { outcome, result: { type: "result", run, data, metadata: {} } } : { outcome };
     } catch (error) {
-      return { error: reportError(error) };
+      return { outcome: { error: reportError(error) } };
     }
   }
 

@@ -12,10 +12,18 @@ import { divert, frontRun } from "./capture.js";
 export const FD = { fromHost: 3, toHost: 4, answers: 5 } as const;
 
 export function send(given: ToHost, buffers: readonly Uint8Array[] = []): void {
-  if (divert(given)) return;
-  const message = "run" in given ? { ...given, run: frontRun(given.run) } : given;
-  const frame = encodeFrame(message, buffers);
-  for (let at = 0; at < frame.length; ) at += writeSome(FD.toHost, frame, at);
+  if (!divert(given)) write(encodeFrame(fronted(given), buffers));
+}
+
+/** In one write, which wakes the host once. Not for what may be captured. */
+export function sendTogether(messages: readonly ToHost[]): void {
+  write(Buffer.concat(messages.map((message) => encodeFrame(fronted(message)))));
+}
+
+const fronted = (given: ToHost): ToHost => ("run" in given ? { ...given, run: frontRun(given.run) } : given);
+
+function write(bytes: Buffer): void {
+  for (let at = 0; at < bytes.length; ) at += writeSome(FD.toHost, bytes, at);
 }
 
 /** @param guard calls its argument so that a termination stops that alone; tells whether it ran to its end. */
