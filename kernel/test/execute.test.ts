@@ -125,6 +125,20 @@ describe("streams", () => {
     expect(outputs.length).toBeLessThan(count / 100);
   });
 
+  it("shows what was printed just before a long computation while it computes", async () => {
+    for (let round = 0; round < 5; round++) {
+      let shown = "";
+      const cell = run("console.log('one'); console.log('two'); console.error('three'); for (;;);", {
+        onOutput: ({ type, content }: { type: string; content: Record<string, unknown> }) => {
+          if (type === "stream") shown += content.text;
+        },
+      });
+      await until(() => shown === "one\ntwo\nthree\n");
+      await kernel.client.interrupt();
+      expect((await cell).reply.ename).toBe("Interrupted");
+    }
+  });
+
   it("shows output of child processes and native code", async () => {
     const { stdout } = await run(
       'import { execSync } from "node:child_process"; execSync("echo from a child", { stdio: "inherit" }); console.log("after")',

@@ -1,6 +1,5 @@
 /**
- * Runs the execute_requests of each shell one after the other: compile and check, hand to the worker, pass its output on,
- * reply. Owns the worker and replaces it when it dies; the kernel itself outlives every cell.
+ * Runs the execute_requests of each shell one after the other: compile and check, hand to the worker, reply. Owns the worker and replaces it when it dies; the kernel itself outlives every cell.
  */
 import { existsSync } from "node:fs";
 import {
@@ -23,6 +22,7 @@ import { booleanField, type Request, stringField } from "./context.js";
 import { exitReport, INTERRUPTED, STOPPED } from "./endings.js";
 import type { History } from "./history.js";
 import { isEmptyText, runHostMagics } from "./host-magics.js";
+import { Output, type RunningCell } from "./output.js";
 import { problemsReport, syntaxReport } from "./problems.js";
 import { type Shell, Shells } from "./shells.js";
 import { type InterruptOutcome, WorkerProcess } from "./worker-process.js";
@@ -39,21 +39,14 @@ export interface ExecutorHost {
 }
 
 /** A cell that was taken from its queue and is not over yet. */
-interface Running {
+interface Running extends RunningCell {
   run: number;
   shell: Shell;
   request: Request;
-  count: number;
-  /** The text of the cell's result, for the history. */
-  result?: string;
-  /** Set once the worker has the cell. */
-  finish?: (done: RunDone) => void;
   interrupted: boolean;
 }
 
 type Outcome = Pick<RunDone, "error" | "expressions" | "payload">;
-
-const KEPT_RUNS = 1_000;
 
 export class Executor {
   readonly shells = new Shells();
@@ -63,17 +56,12 @@ export class Executor {
   private worker: WorkerProcess;
   /** By run; at most one for each shell, the oldest first. */
   private readonly running = new Map<number, Running>();
-  private nextRun = 1;
-  /** Requests of recent runs: output that comes late still goes to its cell. */
-  private readonly requests = new Map<number, Request>();
-  /** Comm messages that the worker has not dealt with yet, by run. */
-  private readonly comming = new Map<number, { request: Request; finish(): void }>();
+  private readonly output: Output;
   /** Names of Node's globals that cells have declared as their own. */
   private readonly shadowed = new Set<string>();
   /** Names that cells have declared. */
   private readonly declared = new Set<string>();
   private settings: Settings | undefined;
-  private last: Request | undefined;
   private interruptedKill = false;
   private closing = false;
 
@@ -81,9 +69,17 @@ export class Executor {
     private readonly host: ExecutorHost,
     private readonly types: TypeService,
     private readonly history: History,
-    private readonly comms: Comms,
+    comms: Comms,
     worker?: (executor: Executor) => WorkerProcess,
   ) {
+    this.output = new Output(
+      {
+        running: (run) => this.running.get(run),
+        ask: (request, question) => void this.ask(request, question),
+        packagesChanged: () => types.packagesChanged(),
+      },
+      comms,
+    );
     this.worker = worker ? worker(this) : this.startWorker();
   }
 
@@ -139,9 +135,8 @@ export class Executor {
 
   /** Resolves when the listeners in the worker have run. */
   sendComm(kind: "open" | "msg" | "close", request: Request): Promise<void> {
-    const run = this.nextRun++;
     const { content, message } = request;
-    const done = new Promise<void>((finish) => this.comming.set(run, { request, finish }));
+    const { run, done } = this.output.trackComm(request);
     this.worker.send({ type: "comm", kind, content, metadata: message.metadata, run }, message.buffers);
     return done;
   }
@@ -154,8 +149,8 @@ export class Executor {
   private startWorker(): WorkerProcess {
     const worker = new WorkerProcess(
       {
-        message: (message, buffers) => this.receive(message, buffers),
-        raw: (name, text) => this.stream(this.current ?? this.last, name, text),
+        message: (message, buffers) => this.output.receive(message, buffers),
+        raw: (name, text) => this.output.stream(this.current, name, text),
         exit: (code, signal) => this.workerEnded(code, signal),
       },
       process.cwd(),
@@ -211,7 +206,7 @@ export class Executor {
     const count = shell.executionCount;
     if (!silent) request.publish("execute_input", { code, execution_count: count });
     if (stored && code.trim() !== "") this.history.add(count, code, shell.number);
-    const run = this.track(request);
+    const run = this.output.track(request);
     const place = shell.number === 0 ? `cell:${count}` : `cell:${count}@${shell.number}`;
     const name = stored ? place : `${place}.${run}`;
     const running: Running = { run, shell, request, count, interrupted: false };
@@ -249,7 +244,7 @@ export class Executor {
     await this.readSettings(running.request);
     let language: CellLanguage = "typescript";
     const magics = {
-      print: (printed: string) => this.stream(running.request, "stdout", printed),
+      print: (printed: string) => this.output.stream(running.request, "stdout", printed),
       reset: () => this.reset(),
       setTypeCheck: (on: boolean) => {
         this.typeCheck = on;
@@ -295,9 +290,7 @@ export class Executor {
     this.types.reset();
     this.shadowed.clear();
     this.declared.clear();
-    for (const { finish } of this.comming.values()) finish();
-    this.comming.clear();
-    for (const id of this.comms.clear()) this.last?.publish("comm_close", { comm_id: id, data: {} });
+    this.output.forget();
   }
 
   /** A `tsconfig.json` beside the notebook counts for running code too. It is read once, with the first cell. */
@@ -310,7 +303,7 @@ export class Executor {
     const { compilerOptions, problem } = this.settings;
     useCompilerOptions(compilerOptions);
     this.sendSettings();
-    if (problem) this.stream(request, "stderr", `tsconfig.json: ${problem}\n`);
+    if (problem) this.output.stream(request, "stderr", `tsconfig.json: ${problem}\n`);
   }
 
   private sendSettings(): void {
@@ -364,95 +357,10 @@ export class Executor {
     return { error, expressions: results, payload };
   }
 
-  private receive(message: ToHost, buffers: Buffer[]): void {
-    if (message.type === "comm-done") {
-      this.comming.get(message.message)?.finish();
-      this.comming.delete(message.message);
-      return;
-    }
-    const request = "run" in message ? this.requestOf(message.run) : this.last;
-    if (message.type === "done") {
-      this.running.get(message.run)?.finish?.(message);
-      return;
-    }
-    if (message.type === "packages") this.types.packagesChanged();
-    if (!request) return;
-    const silent = booleanField(request.content, "silent", false);
-    switch (message.type) {
-      case "stream":
-        if (!silent)
-          this.stream(request, message.name === "stderr" ? "stderr" : "stdout", String(message.text));
-        break;
-      case "display": {
-        const { data, metadata, transient } = message;
-        if (!silent)
-          request.publish(message.update ? "update_display_data" : "display_data", {
-            data,
-            metadata,
-            transient,
-          });
-        break;
-      }
-      case "clear":
-        if (!silent) request.publish("clear_output", { wait: message.wait });
-        break;
-      case "result": {
-        const { data, metadata } = message;
-        const running = this.running.get(message.run);
-        // A cell has one result, while it runs; only code that writes to the pipe by itself sends another.
-        if (silent || !running) break;
-        const { "text/plain": plain } = data;
-        if (typeof plain === "string") running.result = plain;
-        request.publish("execute_result", { execution_count: running.count, data, metadata });
-        break;
-      }
-      case "error":
-        request.publish("error", { ...message.error });
-        break;
-      case "input":
-        void this.ask(request, message);
-        break;
-      case "comm":
-        this.commFromWorker(request, message, buffers);
-        break;
-      case "comm-unknown":
-        this.comms.closed(message.commId);
-        request.publish("comm_close", { comm_id: message.commId, data: {} });
-        break;
-    }
-  }
-
-  private commFromWorker(
-    request: Request,
-    message: Extract<ToHost, { type: "comm" }>,
-    buffers: Buffer[],
-  ): void {
-    const id = stringField(message.content, "comm_id");
-    if (message.kind === "open") this.comms.opened(id, stringField(message.content, "target_name"));
-    if (message.kind === "close") this.comms.closed(id);
-    request.publish(`comm_${message.kind}`, message.content, { metadata: message.metadata, buffers });
-  }
-
   private async ask(request: Request, question: Extract<ToHost, { type: "input" }>): Promise<void> {
     const value = await this.host.ask(request, String(question.prompt), question.password === true);
     if (question.sync) this.worker.answer(question.token, value);
     else this.worker.send({ type: "input", token: question.token, value });
-  }
-
-  private stream(request: Request | undefined, name: "stdout" | "stderr", text: string): void {
-    request?.publish("stream", { name, text });
-  }
-
-  private requestOf(run: number): Request | undefined {
-    return this.requests.get(run) ?? this.comming.get(run)?.request ?? this.last;
-  }
-
-  private track(request: Request): number {
-    const run = this.nextRun++;
-    this.requests.set(run, request);
-    this.last = request;
-    if (this.requests.size > KEPT_RUNS) this.requests.delete(this.requests.keys().next().value!);
-    return run;
   }
 
   /** The worker is gone: a fresh one starts, and the reader is told what was lost. */
@@ -466,6 +374,6 @@ export class Executor {
     this.sendSettings();
     const lost = [...this.running.values()].filter(({ finish }) => finish);
     for (const { run, finish } of lost) finish?.({ type: "done", run, error: report, expressions: {} });
-    if (lost.length === 0) this.stream(this.last, "stderr", `${report.traceback.join("\n")}\n`);
+    if (lost.length === 0) this.output.stream(undefined, "stderr", `${report.traceback.join("\n")}\n`);
   }
 }

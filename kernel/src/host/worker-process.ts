@@ -43,6 +43,11 @@ const STOP = { expression: `${RUNTIME}.stop()`, silent: true };
 /** Takes it back. */
 const CALM = { expression: `${RUNTIME}.calm()`, silent: true };
 
+/** Sends what a cell has printed and the worker holds. */
+const FLUSH = { expression: `${RUNTIME}.flush()`, silent: true };
+/** How long after a piece of text a worker that goes on computing is asked for the next one. */
+const FLUSH_MS = 20;
+
 const MAIN = fileURLToPath(new URL("../worker/main.js", import.meta.url));
 
 export class WorkerProcess {
@@ -51,6 +56,7 @@ export class WorkerProcess {
   private readonly acknowledged = new Map<number, () => void>();
   private inspector: Promise<InspectorClient | undefined> | undefined;
   private token = 0;
+  private asking: NodeJS.Timeout | undefined;
   private interrupting: Promise<InterruptOutcome> | undefined;
   private exited = false;
   private retired = false;
@@ -219,7 +225,10 @@ export class WorkerProcess {
             if (message.type === "exit") this.exitCode = Number(message.code);
             else if (message.type === "ready") resolve(message.inspector);
             else if (message.type === "interrupted") this.acknowledge(message.token);
-            else events.message(message, buffers);
+            else {
+              this.askForText(message.type === "stream");
+              events.message(message, buffers);
+            }
           }
         } catch {
           // Only code that writes to the pipe by itself can put it out of step: nothing after it can be read.
@@ -258,6 +267,16 @@ export class WorkerProcess {
     (shell.stdin as unknown as Socket).unref();
     // The worker's id may be given to another process later: the shell must not outlive it.
     this.child.once("exit", () => shell.kill("SIGKILL"));
+  }
+
+  /** Text that comes right after a piece is held for a moment, and a computation that follows would hold it for long. */
+  private askForText(printed: boolean): void {
+    clearTimeout(this.asking);
+    if (!printed) return;
+    this.asking = setTimeout(async () => {
+      const inspector = await this.connectInspector();
+      await inspector?.post("Runtime.evaluate", FLUSH).catch(() => {}); // it may have ended meanwhile
+    }, FLUSH_MS);
   }
 
   private acknowledge(token: number): void {

@@ -13,13 +13,15 @@ export interface Frame<T> {
 export const MAX_FRAME = 1 << 30;
 
 export function encodeFrame(message: unknown, buffers: readonly Uint8Array[] = []): Buffer {
-  const json = Buffer.from(JSON.stringify(message));
+  const json = JSON.stringify(message);
+  const length = Buffer.byteLength(json);
   const tail = buffers.reduce((sum, buffer) => sum + 4 + buffer.byteLength, 0);
-  const frame = Buffer.allocUnsafe(8 + json.length + tail);
-  frame.writeUInt32LE(4 + json.length + tail, 0);
-  frame.writeUInt32LE(json.length, 4);
-  json.copy(frame, 8);
-  let at = 8 + json.length;
+  // Not from Node's pool: a frame may be made in the midst of code that is taking a buffer from it (`flushHeld`).
+  const frame = Buffer.allocUnsafeSlow(8 + length + tail);
+  frame.writeUInt32LE(4 + length + tail, 0);
+  frame.writeUInt32LE(length, 4);
+  frame.write(json, 8);
+  let at = 8 + length;
   for (const buffer of buffers) {
     frame.writeUInt32LE(buffer.byteLength, at);
     frame.set(buffer, at + 4);

@@ -13,7 +13,7 @@ import { inspection } from "./inspection.js";
 import { calm, stop, uninterrupted } from "./interrupts.js";
 import { magics, rememberGlobals } from "./magics.js";
 import { addPayload, PAYLOAD } from "./payload.js";
-import { flush } from "./streams.js";
+import { flush, flushHeld } from "./streams.js";
 import { tick } from "./timers.js";
 
 declare global {
@@ -60,6 +60,7 @@ export function installGlobals(): void {
     tick,
     stop,
     calm,
+    flush: flushHeld,
     take,
     hold,
     holdEach,

@@ -12,12 +12,31 @@ import { divert, frontRun } from "./capture.js";
 export const FD = { fromHost: 3, toHost: 4, answers: 5 } as const;
 
 export function send(given: ToHost, buffers: readonly Uint8Array[] = []): void {
-  if (!divert(given)) write(encodeFrame(fronted(given), buffers));
+  const before = sending;
+  sending = true;
+  try {
+    if (!divert(given)) write(encodeFrame(fronted(given), buffers));
+  } finally {
+    sending = before;
+  }
+}
+
+let sending = false;
+
+/** Whether a message is on its way right now: in the midst of it there is no place for another one. */
+export function isSending(): boolean {
+  return sending;
 }
 
 /** In one write, which wakes the host once. Not for what may be captured. */
 export function sendTogether(messages: readonly ToHost[]): void {
-  write(Buffer.concat(messages.map((message) => encodeFrame(fronted(message)))));
+  const before = sending;
+  sending = true;
+  try {
+    write(Buffer.concat(messages.map((message) => encodeFrame(fronted(message)))));
+  } finally {
+    sending = before;
+  }
 }
 
 const fronted = (given: ToHost): ToHost => ("run" in given ? { ...given, run: frontRun(given.run) } : given);
@@ -36,6 +55,7 @@ export function listen(
   const socket = new Socket({ fd: FD.fromHost, readable: true, writable: false });
   const waiting: Frame<ToWorker>[] = [];
   socket.on("data", (chunk: Buffer) => {
+    sending = false; // an interrupt may have ended the sending, and it skips every `finally`
     waiting.push(...reader.push(chunk));
     for (let frame = waiting[0]; frame; frame = waiting[0]) {
       const { message, buffers } = frame;

@@ -1,10 +1,11 @@
 /**
  * stdout and stderr of the reader's code: text is gathered and sent in pieces, at the latest after 10 ms,
- * at 64 KiB, and before anything else that the cell shows.
+ * at 64 KiB, and before anything else that the cell shows. Where a computation keeps the timer from firing, the host asks
+ * for what is held soon after the piece before.
  */
 import { Console } from "node:console";
 import { Writable } from "node:stream";
-import { send } from "./link.js";
+import { isSending, send } from "./link.js";
 import { currentRun } from "./runs.js";
 
 export type StreamName = "stdout" | "stderr";
@@ -35,11 +36,23 @@ export function write(name: StreamName, chunk: string): void {
 export function flush(): void {
   if (timer) clearTimeout(timer);
   timer = undefined;
+  sendPiece();
+}
+
+function sendPiece(): void {
   if (text === "") return;
   flushed = performance.now();
   const piece = text;
   text = "";
   send({ type: "stream", run, name: stream, text: piece });
+}
+
+/**
+ * Called by the host through the inspector, in the midst of whatever runs: in Node's own timers too, so the timer is left
+ * alone.
+ */
+export function flushHeld(): void {
+  if (!isSending()) sendPiece();
 }
 
 class CellStream extends Writable {
