@@ -24,8 +24,17 @@ process.on("message", (message: ToJudge) => {
 });
 // Ctrl-C reaches the whole group: the supervisor decides what it means, and ends this process by hanging up.
 process.on("SIGINT", () => {}).on("SIGTERM", () => {});
-process.on("disconnect", () => void shutdownAll().finally(() => process.exit(0)));
-setInterval(() => tell({ type: "beat" }), BEAT_MS);
+process.once("disconnect", leave);
+// The supervisor may have been killed before this process listened.
+setInterval(() => (process.connected ? tell({ type: "beat" }) : leave()), BEAT_MS);
+
+const LEAVE_MS = 10_000;
+
+/** Ends the boxes, and the process with them. */
+function leave(): void {
+  setTimeout(() => process.exit(1), LEAVE_MS);
+  void shutdownAll().finally(() => process.exit(0));
+}
 
 async function grade({ file, slug, finished }: Extract<ToJudge, { type: "grade" }>): Promise<void> {
   const report = await gradeFile(file, judges, {
