@@ -6,7 +6,7 @@ import { bytesPerElement } from "../../../core/dtype.js";
 import { sizeOf } from "../../../core/shape.js";
 import { allocate, memory, release } from "../../heap.js";
 import type { HostArray } from "../../host-array.js";
-import type { Kernel } from "../../kernels.js";
+import type { Kernel, PreparedKernel } from "../../kernels.js";
 import { launch, type PoolKernel } from "../../pool/pool.js";
 import { wasmFeatures } from "../features.js";
 import { compileKernels } from "../module.js";
@@ -18,6 +18,12 @@ import { RULES } from "./rules.js";
 export interface CompiledElementwise {
   /** `constants` replaces the program's own, in the order of `constantsOf`. */
   run(inputs: readonly HostArray[], outputs: readonly HostArray[], constants?: readonly number[]): void;
+  /** See `DeviceKernel.prepare`. */
+  prepare(
+    inputs: readonly HostArray[],
+    outputs: readonly HostArray[],
+    constants?: readonly number[],
+  ): PreparedKernel;
 }
 
 const WORTH_A_THREAD_NS = 50_000;
@@ -33,7 +39,10 @@ export { canCompile } from "./program.js";
 export function compileElementwise(program: ElementwiseProgram): CompiledElementwise {
   const variants = variantsOf(program);
   const own = constantsOf(program);
-  return { run: (inputs, outputs, constants = own) => variants.run(inputs, outputs, constants) };
+  return {
+    run: (inputs, outputs, constants = own) => variants.run(inputs, outputs, constants),
+    prepare: (inputs, outputs, constants = own) => variants.prepare(inputs, outputs, constants),
+  };
 }
 
 /** The same as a device kernel. */
@@ -64,15 +73,41 @@ class Variants {
   }
 
   run(inputs: readonly HostArray[], outputs: readonly HostArray[], constants: readonly number[]): void {
-    const size = sizeOf(outputs[0].shape);
-    if (size === 0) return;
-    const grain = Math.ceil(WORTH_A_THREAD_NS / this.cost);
-    const pointers = [...outputs, ...inputs].map((x) => x.ptr + x.offset * bytesPerElement(x.dtype));
-    const flat = flatPatterns(inputs, outputs[0], size);
-    if (flat) {
-      launch(this.kernelsFor(flat, 0).flat, [...pointers, ...constants], size, grain, 16);
+    const { workspace = 0, run } = this.prepare(inputs, outputs, constants);
+    if (workspace === 0) {
+      run(0);
       return;
     }
+    const table = allocate(workspace);
+    try {
+      run(table);
+    } finally {
+      release(table, workspace);
+    }
+  }
+
+  prepare(
+    inputs: readonly HostArray[],
+    outputs: readonly HostArray[],
+    constants: readonly number[],
+  ): PreparedKernel {
+    const size = sizeOf(outputs[0].shape);
+    if (size === 0) return { run: () => {} };
+    const grain = Math.ceil(WORTH_A_THREAD_NS / this.cost);
+    const arrays = [...outputs, ...inputs];
+    const bytes = arrays.map((x) => bytesPerElement(x.dtype));
+    const starts = arrays.map((x, i) => x.offset * bytes[i]);
+    /** One loop over all elements, with the operands' addresses in front of the rest. */
+    const one = (kernel: PoolKernel, items: number, rest: readonly number[]): PreparedKernel => {
+      const args = [...starts, ...rest];
+      const run = (): void => {
+        for (let i = 0; i < arrays.length; i++) args[i] = arrays[i].ptr + starts[i];
+        launch(kernel, args, items, grain, 16);
+      };
+      return { run };
+    };
+    const flat = flatPatterns(inputs, outputs[0], size);
+    if (flat) return one(this.kernelsFor(flat, 0).flat, size, constants);
     const loops = collapse(inputs, outputs[0]);
     const inner = loops.sizes.pop()!;
     const steps = loops.strides.map((s) => s.pop()!);
@@ -81,35 +116,29 @@ class Variants {
       const step = steps[i + 1];
       return step === 0 ? "same" : step === 1 ? "unit" : "strided";
     });
-    const bytes = [...outputs, ...inputs].map((x) => bytesPerElement(x.dtype));
     const stridedSteps = inputs.flatMap((_, i) =>
       patterns[i] === "strided" ? [steps[i + 1] * bytes[outputs.length + i]] : [],
     );
     const kernels = this.kernelsFor(patterns, rank);
-    if (rank === 0) {
-      launch(kernels.flat, [...pointers, ...stridedSteps, ...constants], inner, grain, 16);
-      return;
-    }
-    const operands = pointers.length;
-    const words = tableWords(operands, stridedSteps.length, rank);
-    const tableBytes = words * 4 + constants.length * 8;
-    const table = allocate(tableBytes);
-    const view = new Int32Array(memory.buffer, table, words);
-    let at = 0;
-    view[at++] = inner;
-    for (const dim of loops.sizes) view[at++] = dim;
-    for (let o = 0; o < operands; o++) {
-      view[at++] = pointers[o];
+    if (rank === 0) return one(kernels.flat, inner, [...stridedSteps, ...constants]);
+    const words = tableWords(arrays.length, stridedSteps.length, rank);
+    const table = [inner, ...loops.sizes];
+    const places: number[] = [];
+    for (let o = 0; o < arrays.length; o++) {
+      places.push(table.length);
       const strides = loops.strides[Math.max(0, o - outputs.length + 1)];
-      for (const stride of strides) view[at++] = stride * bytes[o];
+      table.push(0, ...strides.map((stride) => stride * bytes[o]));
     }
-    for (const step of stridedSteps) view[at++] = step;
-    new Float64Array(memory.buffer, table + words * 4, constants.length).set(constants);
-    try {
-      launch(kernels.rows, [table], size / inner, Math.max(1, Math.ceil(grain / inner)));
-    } finally {
-      release(table, tableBytes);
-    }
+    table.push(...stridedSteps);
+    const [rows, rowGrain] = [size / inner, Math.max(1, Math.ceil(grain / inner))];
+    const run = (at: number): void => {
+      for (let o = 0; o < arrays.length; o++) table[places[o]] = arrays[o].ptr + starts[o];
+      new Int32Array(memory.buffer, at, words).set(table);
+      if (constants.length > 0)
+        new Float64Array(memory.buffer, at + words * 4, constants.length).set(constants);
+      launch(kernels.rows, [at], rows, rowGrain);
+    };
+    return { workspace: words * 4 + constants.length * 8, run };
   }
 
   private kernelsFor(patterns: readonly Pattern[], rank: number): Record<"flat" | "rows", PoolKernel> {

@@ -31,33 +31,66 @@ export function gemm(
   count = 1,
   accumulate = false,
 ): void {
-  if (m === 0 || n === 0 || count === 0) return;
+  prepareGemm(type, [m, n, k], a, b, c, count, accumulate)?.launch(a.ptr, b.ptr, c.ptr);
+}
+
+/** A product whose blocks and arguments are decided: only the addresses may change. */
+export interface PreparedGemm {
+  launch(a: number, b: number, c: number): void;
+}
+
+/** `null` if the product has no elements. */
+export function prepareGemm(
+  type: GemmType,
+  [m, n, k]: readonly [number, number, number],
+  a: Matrix,
+  b: Matrix,
+  c: Matrix,
+  count = 1,
+  accumulate = false,
+): PreparedGemm | null {
+  if (m === 0 || n === 0 || count === 0) return null;
   const kernels = kernelsFor(type);
   const bytes = type === "float32" ? 4 : 8;
   const s = (stride: number) => stride * bytes;
   const flops = 2 * m * n * k;
   if (count === 1 && k > 0 && !accumulate) {
     if (m <= DIRECT_ROWS && a.columns === 1 && b.rows === 1 && b.columns !== 1) {
-      const args = [a.ptr, b.ptr, c.ptr, m, n, k, s(a.rows), s(b.columns), s(c.rows), bytes];
-      launch(kernels.dots, args, n, grainOf(flops, n), 4);
-      return;
+      return prepared(kernels.dots, [m, n, k, s(a.rows), s(b.columns), s(c.rows), bytes], n, grainOf(flops, n), 4);
     }
     if (n === 1 && a.columns === 1 && b.rows === 1) {
       // The transposed problem: one row b', columns of a' are the rows of a.
-      const args = [b.ptr, a.ptr, c.ptr, 1, m, k, 0, s(a.rows), bytes, s(c.rows)];
-      launch(kernels.dots, args, m, grainOf(flops, m), 4);
-      return;
+      const dots = prepared(kernels.dots, [1, m, k, 0, s(a.rows), bytes, s(c.rows)], m, grainOf(flops, m), 4);
+      return { launch: (p, q, r) => dots.launch(q, p, r) };
     }
   }
   const [rows, columns] = blocks(type, m, n, flops, count);
   const tiles = count * Math.ceil(m / rows) * Math.ceil(n / columns);
   const flags = (rows <= DIRECT_ROWS && b.columns === 1 ? 1 : 0) + (accumulate ? 2 : 0);
   const args = [
-    ...[a.ptr, b.ptr, c.ptr, m, n, k],
+    ...[m, n, k],
     ...[s(a.rows), s(a.columns), s(b.rows), s(b.columns), s(c.rows), s(a.batch), s(b.batch), s(c.batch)],
     ...[rows, columns, flags],
   ];
-  launch(kernels.gemm, args, tiles, grainOf(flops * count, tiles));
+  return prepared(kernels.gemm, args, tiles, grainOf(flops * count, tiles), 1);
+}
+
+function prepared(
+  kernel: PoolKernel,
+  rest: readonly number[],
+  items: number,
+  grain: number,
+  align: number,
+): PreparedGemm {
+  const args = [0, 0, 0, ...rest];
+  return {
+    launch(a, b, c) {
+      args[0] = a;
+      args[1] = b;
+      args[2] = c;
+      launch(kernel, args, items, grain, align);
+    },
+  };
 }
 
 /** How many items make a piece of work that is worth a thread. */

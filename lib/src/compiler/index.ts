@@ -1,0 +1,2 @@
+/** The compiler's back end: memory, kernels, measurement. */
+export * from "./memory/index.js";
