@@ -9,6 +9,7 @@ import type { Layout } from "../core/layout.js";
 import { sizeOf } from "../core/shape.js";
 import type { Graph, GraphNode, Value } from "../ir/graph.js";
 import { type DenseTensor, emptyDense, viewOf } from "../runtime/dense.js";
+import { sizeClass } from "../runtime/heap.js";
 import { commit, type HostArray } from "../runtime/host-array.js";
 import { findKernel, type PreparedKernel } from "../runtime/kernels.js";
 import { disposeEarly } from "../runtime/tidy.js";
@@ -31,6 +32,8 @@ export interface RunMemory {
   readonly arena: ArenaPlan;
   /** The most bytes of results, and of values that other ops than kernels read, which are allocated one by one. */
   readonly besideBytes: number;
+  /** What the heap gives for both, in its size classes: never less than what a run takes, if `complete`. */
+  readonly peakBytes: number;
   /** False if some node runs other graphs, whose memory is planned by themselves, or allocates as it runs. */
   readonly complete: boolean;
 }
@@ -92,14 +95,17 @@ export class BoundProgram {
     const last = lastUses(graph, (value) => this.roots.get(rootOf(value)), rootOf);
     const kernels = new Map<GraphNode, PreparedKernel | null>();
     for (const node of graph.nodes)
-      if (!composite(node) && !layouts.viewed.has(node.outputs[0])) kernels.set(node, this.prepareKernel(node));
+      if (!composite(node) && !layouts.viewed.has(node.outputs[0]))
+        kernels.set(node, this.prepareKernel(node));
     const made = new Set([...kernels.keys()].flatMap((node) => node.outputs));
     const arena = planArena(graph, {
       layouts,
       includes: (value) => made.has(value) && !this.tensors.has(value),
       workspace: (node) => kernels.get(node)?.workspace ?? 0,
     });
-    this.inArena = [...arena.offsets].map(([value, offset]) => [this.roots.get(value) as Root, offset] as const);
+    this.inArena = [...arena.offsets].map(
+      ([value, offset]) => [this.roots.get(value) as Root, offset] as const,
+    );
     this.params = graph.params.map((param) => this.roots.get(param) as Root);
     const kept = new Set([...graph.results, ...graph.params, ...graph.constants.map(({ value }) => value)]);
     this.steps = graph.nodes.map((node, i): BoundStep => {
@@ -107,14 +113,27 @@ export class BoundProgram {
       return {
         name: names.get(node) as string,
         timed: !layouts.viewed.has(node.outputs[0]),
-        run: this.stepFor(node, layouts.viewed, layouts.of, kernels.get(node) ?? null, arena.workspaces.get(node)),
+        run: this.stepFor(
+          node,
+          layouts.viewed,
+          layouts.of,
+          kernels.get(node) ?? null,
+          arena.workspaces.get(node),
+        ),
         last: ends.map((value) => slotOf.get(value) as number),
       };
     });
+    const plain = (value: Value): number => sizeOf(value.shape) * bytesPerElement(value.dtype);
+    const own = [...made].filter((value) => this.tensors.has(value));
+    const lasting = new Set(graph.results.map(rootOf));
+    const beside = (bytes: (value: Value) => number) => besidePeak(graph, own, lasting, last, bytes);
     this.memory = {
       arena,
-      besideBytes: besidePeak(graph, this.tensors, made, last),
-      complete: graph.nodes.every((node) => !composite(node) && (kernels.get(node) !== null)),
+      besideBytes: beside(plain),
+      peakBytes: (arena.bytes > 0 ? sizeClass(arena.bytes) : 0) + beside((value) => sizeClass(plain(value))),
+      complete: graph.nodes.every(
+        (node) => !composite(node) && (kernels.get(node) !== null || this.modest(node)),
+      ),
     };
   }
 
@@ -167,12 +186,23 @@ export class BoundProgram {
   private prepareKernel(node: GraphNode): PreparedKernel | null {
     const arrays = [...node.inputs, ...node.outputs].map((value) => this.arrayOf.get(value));
     if (arrays.some((array) => !array || encodingOf(array.dtype))) return null;
-    const [ins, outs] = [arrays.slice(0, node.inputs.length), arrays.slice(node.inputs.length)] as BoundArray[][];
+    const [ins, outs] = [
+      arrays.slice(0, node.inputs.length),
+      arrays.slice(node.inputs.length),
+    ] as BoundArray[][];
     const { fused } = this.stepOf(node);
     if (fused) return fused.prepare(ins, outs);
-    const kernel = this.prepared.device === "cpu" ? undefined : findKernel(this.prepared.device, node.op.name);
+    const kernel =
+      this.prepared.device === "cpu" ? undefined : findKernel(this.prepared.device, node.op.name);
     if (!kernel?.prepare || (kernel.supports && !kernel.supports(ins, outs, node.attrs))) return null;
     return kernel.prepare(ins, outs, node.attrs);
+  }
+
+  /** Its kernel is the reference, or another one that takes no tensor memory besides its outputs. */
+  private modest({ op }: GraphNode): boolean {
+    if (this.prepared.device === "cpu") return true;
+    const kernel = findKernel(this.prepared.device, op.name);
+    return kernel === undefined || kernel.allocates === false;
   }
 
   /** What a node does in a run; `null` for a view that only kernels read. */
@@ -190,7 +220,11 @@ export class BoundProgram {
     const base = viewed.get(output);
     if (base) {
       if (!this.tensors.has(output)) return null;
-      const [from, to, layout] = [slotOf.get(base) as number, slotOf.get(output) as number, layouts.get(output)];
+      const [from, to, layout] = [
+        slotOf.get(base) as number,
+        slotOf.get(output) as number,
+        layouts.get(output),
+      ];
       return () => {
         this.values[to] = viewOf(this.values[from] as DenseTensor, layout as Layout);
       };
@@ -227,7 +261,8 @@ export class BoundProgram {
     return () => {
       const [ins, outs] = [inputs.map((get) => get()), outputs.map((get) => get())];
       if (fused) fused.run(ins, outs);
-      else if (kernel && (!kernel.supports || kernel.supports(ins, outs, attrs))) kernel.run(ins, outs, attrs);
+      else if (kernel && (!kernel.supports || kernel.supports(ins, outs, attrs)))
+        kernel.run(ins, outs, attrs);
       else {
         op.reference(ins, outs, attrs as never);
         commit(outs);
@@ -284,23 +319,21 @@ function lastUses(
   return last;
 }
 
-/** The most bytes of kernels' outputs with tensors of their own that are alive at one step. */
+/** The most bytes of these values that are alive at one step; `lasting` ones stay to the end. */
 function besidePeak(
   graph: Graph,
-  tensors: ReadonlySet<Value>,
-  made: ReadonlySet<Value>,
+  values: readonly Value[],
+  lasting: ReadonlySet<Value>,
   last: ReadonlyMap<Value, number>,
+  bytesOf: (value: Value) => number,
 ): number {
-  const results = new Set(graph.results);
+  const counted = new Set(values);
   let alive = 0;
   let peak = 0;
   graph.nodes.forEach((node, i) => {
-    for (const value of node.outputs) if (tensors.has(value) && made.has(value)) alive += bytesOfValue(value);
+    for (const value of node.outputs) if (counted.has(value)) alive += bytesOf(value);
     peak = Math.max(peak, alive);
-    for (const value of tensors)
-      if (made.has(value) && last.get(value) === i && !results.has(value)) alive -= bytesOfValue(value);
+    for (const value of values) if (last.get(value) === i && !lasting.has(value)) alive -= bytesOf(value);
   });
   return peak;
 }
-
-const bytesOfValue = (value: Value): number => sizeOf(value.shape) * bytesPerElement(value.dtype);

@@ -79,7 +79,8 @@ export class Executable {
 
   /** The memory that a run with row-major arguments takes, as it was planned. */
   get memory(): RunMemory {
-    return this.programFor(this.plain, () => this.graph.params.map(({ shape }) => contiguousLayout(shape))).memory;
+    return this.programFor(this.plain, () => this.graph.params.map(({ shape }) => contiguousLayout(shape)))
+      .memory;
   }
 
   private execute(args: readonly Tensor[], spans: NodeSpan[] | null): DenseTensor[] {
@@ -121,7 +122,10 @@ export class Executable {
     return values;
   }
 
-  private inOrder(args: readonly DenseTensor[], spans: NodeSpan[] | null): readonly (DenseTensor | undefined)[] {
+  private inOrder(
+    args: readonly DenseTensor[],
+    spans: NodeSpan[] | null,
+  ): readonly (DenseTensor | undefined)[] {
     const programs = args.every(isPlain) ? this.plain : this.programsFor(args);
     const program = this.programFor(programs, () => args);
     running.add(program);

@@ -35,7 +35,8 @@ export function stepOf(
   device: string,
 ): PlanStep {
   const { op, attrs } = node;
-  const fused = device !== "cpu" && op.name === "fused" ? fusedKernel((attrs as { graph: Graph }).graph) : null;
+  const fused =
+    device !== "cpu" && op.name === "fused" ? fusedKernel((attrs as { graph: Graph }).graph) : null;
   const composite =
     !op.composite || fused
       ? null

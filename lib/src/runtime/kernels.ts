@@ -18,6 +18,8 @@ export interface DeviceKernel<A = never> {
   readonly run: Kernel<A>;
   /** It only launches compiled kernels and looks at no element itself: it may run on a stream. */
   readonly launches?: boolean;
+  /** False: `run` takes no tensor memory besides its outputs. Default true. */
+  readonly allocates?: boolean;
   /**
    * The same with everything decided that shapes, strides, offsets, dtypes and attributes decide. `null`: nothing can be
    * decided for these. Only for kernels whose `supports` looks at no element.

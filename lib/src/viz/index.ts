@@ -3,6 +3,7 @@ import "./explanation.js";
 
 export { type MimeBundle, publisher } from "./bundle.js";
 export { Drawing, type DrawOptions, drawGraph, drawTape } from "./graph.js";
+export { memoryMap } from "./memory-map.js";
 export {
   bar,
   Figure,

@@ -16,7 +16,11 @@ export interface Ancestors {
   has(later: number, earlier: number): boolean;
 }
 
-/** @throws ValueError if there is not one stream per node. */
+/**
+ * Which nodes end before which start, whatever order is taken.
+ * @throws ValueError if there is not one stream per node.
+ * @example compiler.ancestorsOf(capture((x: Tensor) => x.sin().cos(), ones([2])), "any").has(1, 0) // true
+ */
 export function ancestorsOf(graph: Graph, order: NodeOrder): Ancestors {
   if (order === "sequence") return { has: (later, earlier) => earlier < later };
   const count = graph.nodes.length;

@@ -114,7 +114,9 @@ export function buffersOf(graph: Graph, options: BufferOptions = {}): Buffer[] {
     if (buffer) buffer.result = true;
   }
   return all
-    .filter(({ kind, values }) => (kind === "weight" ? weights : kind === "workspace" || values.some(includes)))
+    .filter(({ kind, values }) =>
+      kind === "weight" ? weights : kind === "workspace" || values.some(includes),
+    )
     .map(({ name, kind, bytes, values, touchedBy, result }) => ({
       name,
       kind: result && kind === "activation" ? "result" : kind,
@@ -141,15 +143,21 @@ function overwritten(node: GraphNode, i: number, output: Value, about: InPlace):
   const bytes = sizeOf(output.shape) * bytesPerElement(output.dtype);
   for (const input of node.inputs) {
     const buffer = about.of.get(input);
-    if (!buffer || buffer.kind !== "activation" || buffer.bytes !== bytes || about.taken.has(buffer)) continue;
-    if (!sameShape(input.shape, output.shape) || bytesPerElement(input.dtype) !== bytesPerElement(output.dtype))
+    if (!buffer || buffer.kind !== "activation" || buffer.bytes !== bytes || about.taken.has(buffer))
+      continue;
+    if (
+      !sameShape(input.shape, output.shape) ||
+      bytesPerElement(input.dtype) !== bytesPerElement(output.dtype)
+    )
       continue;
     const layout = about.layouts.of.get(input);
-    if (!layout || !isContiguous(layout) || layout.offset !== 0 || !about.includes(buffer.values[0])) continue;
+    if (!layout || !isContiguous(layout) || layout.offset !== 0 || !about.includes(buffer.values[0]))
+      continue;
     const others = node.inputs.some((other) => other !== input && about.of.get(other) === buffer);
     if (others) continue; // the same memory seen otherwise: element i may be wanted again
     const over = buffer.values.every((value) => (about.lastRead.get(value) ?? -1) <= i);
-    const ordered = about.before === null || buffer.touchedBy.every((j) => j === i || about.before?.has(i, j));
+    const ordered =
+      about.before === null || buffer.touchedBy.every((j) => j === i || about.before?.has(i, j));
     if (over && ordered) return buffer;
   }
   return undefined;

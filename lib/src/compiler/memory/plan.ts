@@ -141,19 +141,34 @@ export function planBuffers(
     }
   });
   const { lowerBound } = problem;
-  return { allocator: allocator.name, alignment, offsets: places, groups: groupOf, peakBytes, lowerBound, attempts };
+  return {
+    allocator: allocator.name,
+    alignment,
+    offsets: places,
+    groups: groupOf,
+    peakBytes,
+    lowerBound,
+    attempts,
+  };
 }
 
 const aligned = (bytes: number, alignment: number): number => Math.ceil(bytes / alignment) * alignment;
 
 const meet = (a: Block, b: Block): boolean => a.first <= b.last && b.first <= a.last;
 
-function conflictsOf(packs: readonly (readonly number[])[], exclude: (a: number, b: number) => boolean): boolean[][] {
+function conflictsOf(
+  packs: readonly (readonly number[])[],
+  exclude: (a: number, b: number) => boolean,
+): boolean[][] {
   return packs.map((a) => packs.map((b) => a.some((i) => b.some((j) => exclude(i, j)))));
 }
 
 /** Buffers that must not overlap: neither is surely done before the other begins. */
-function exclusions(graph: Graph, buffers: readonly Buffer[], order: NodeOrder): (a: number, b: number) => boolean {
+function exclusions(
+  graph: Graph,
+  buffers: readonly Buffer[],
+  order: NodeOrder,
+): (a: number, b: number) => boolean {
   const ancestors = ancestorsOf(graph, order);
   const lasts = (b: Buffer): boolean => b.first < 0 || b.last >= graph.nodes.length;
   /** Everything that touches `a` has ended when the first node that touches `b` starts. */
@@ -193,8 +208,10 @@ function packed(buffers: readonly Buffer[], groups: readonly (readonly Value[])[
   const packs = groups.map((group, k) =>
     group.map((value) => {
       const i = at.get(value);
-      if (i === undefined) throw new ValueError(`planMemory: %${value.id} of group ${k} has no buffer in this plan`);
-      if (taken.has(i)) throw new ValueError(`planMemory: the buffer of %${value.id} stands in two places of groups`);
+      if (i === undefined)
+        throw new ValueError(`planMemory: %${value.id} of group ${k} has no buffer in this plan`);
+      if (taken.has(i))
+        throw new ValueError(`planMemory: the buffer of %${value.id} stands in two places of groups`);
       taken.add(i);
       return i;
     }),

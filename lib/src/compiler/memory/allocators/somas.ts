@@ -14,10 +14,13 @@ const SORTINGS: Readonly<Record<string, (p: AllocationProblem) => (a: number, b:
   area: (p) => (a, b) => areaOf(p, b) - areaOf(p, a) || a - b,
   lifetime: (p) => (a, b) => spanOf(p, b) - spanOf(p, a) || p.blocks[b].bytes - p.blocks[a].bytes || a - b,
   conflicts: (p) => {
-    const count = p.blocks.map((_, i) => p.blocks.reduce((n, _b, j) => n + Number(i !== j && p.conflict(i, j)), 0));
+    const count = p.blocks.map((_, i) =>
+      p.blocks.reduce((n, _b, j) => n + Number(i !== j && p.conflict(i, j)), 0),
+    );
     return (a, b) => count[b] - count[a] || p.blocks[b].bytes - p.blocks[a].bytes || a - b;
   },
-  start: (p) => (a, b) => p.blocks[a].first - p.blocks[b].first || p.blocks[b].bytes - p.blocks[a].bytes || a - b,
+  start: (p) => (a, b) =>
+    p.blocks[a].first - p.blocks[b].first || p.blocks[b].bytes - p.blocks[a].bytes || a - b,
 };
 
 /** Choosing the lowest of all blocks costs a pass over all pairs per block. */
@@ -41,7 +44,7 @@ export const somas: Allocator = {
       for (const fitting of ["best", "lowest"] as const)
         if (consider(`by ${sorting}, ${fitting} gap`, oneByOne(problem, order, fitting))) break search;
       if (problem.blocks.length <= LOWEST_FIRST_LIMIT && sorting !== "start")
-        if (consider(`lowest block first, by ${sorting}`, lowestFirst(problem, order))) break search;
+        if (consider(`lowest block first, by ${sorting}`, lowestFirst(problem, order))) break;
     }
     const { offsets, peakBytes } = best ?? { offsets: [], peakBytes: 0 };
     return { offsets, peakBytes, attempts };
@@ -57,7 +60,13 @@ function oneByOne(problem: AllocationProblem, order: readonly number[], fitting:
   const offsets = new Array<number>(blocks.length).fill(0);
   const placed: number[] = []; // by offset
   for (const i of order) {
-    offsets[i] = gapFor(blocks[i].bytes, placed.filter((j) => conflict(i, j)), problem, offsets, fitting);
+    offsets[i] = gapFor(
+      blocks[i].bytes,
+      placed.filter((j) => conflict(i, j)),
+      problem,
+      offsets,
+      fitting,
+    );
     let at = placed.length;
     while (at > 0 && offsets[placed[at - 1]] > offsets[i]) at--;
     placed.splice(at, 0, i);
@@ -105,7 +114,13 @@ function lowestFirst(problem: AllocationProblem, order: readonly number[]): numb
     placed.splice(at, 0, next);
     for (const i of waiting)
       if (conflict(i, next))
-        lowest[i] = gapFor(blocks[i].bytes, placed.filter((j) => conflict(i, j)), problem, offsets, "lowest");
+        lowest[i] = gapFor(
+          blocks[i].bytes,
+          placed.filter((j) => conflict(i, j)),
+          problem,
+          offsets,
+          "lowest",
+        );
   }
   return offsets;
 }

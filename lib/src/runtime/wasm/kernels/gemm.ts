@@ -56,7 +56,13 @@ export function prepareGemm(
   const flops = 2 * m * n * k;
   if (count === 1 && k > 0 && !accumulate) {
     if (m <= DIRECT_ROWS && a.columns === 1 && b.rows === 1 && b.columns !== 1) {
-      return prepared(kernels.dots, [m, n, k, s(a.rows), s(b.columns), s(c.rows), bytes], n, grainOf(flops, n), 4);
+      return prepared(
+        kernels.dots,
+        [m, n, k, s(a.rows), s(b.columns), s(c.rows), bytes],
+        n,
+        grainOf(flops, n),
+        4,
+      );
     }
     if (n === 1 && a.columns === 1 && b.rows === 1) {
       // The transposed problem: one row b', columns of a' are the rows of a.

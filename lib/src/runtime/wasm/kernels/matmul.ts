@@ -1,8 +1,8 @@
 /** matmul on the wasm device: batches are folded into one call where their strides allow it. */
 import { bytesPerElement } from "../../../core/dtype.js";
 import { broadcastLayout } from "../../../core/layout.js";
-import type { HostArray } from "../../host-array.js";
 import { sizeOf } from "../../../core/shape.js";
+import type { HostArray } from "../../host-array.js";
 import type { DeviceKernel } from "../../kernels.js";
 import { gemm, type Matrix, prepareGemm } from "./gemm.js";
 import type { GemmType } from "./gemm-code.js";

@@ -36,7 +36,9 @@ export const softmaxKernels: readonly DeviceKernel<SoftmaxAttrs>[] = (["softmax"
     op: name,
     supports: ([x]) => x.dtype === "float32" || x.dtype === "float64",
     prepare: ([x], [out], { axis }) =>
-      axis === x.shape.length - 1 && isContiguous(x) && sizeOf(x.shape) > 0 ? prepareRows(name, x, out) : null,
+      axis === x.shape.length - 1 && isContiguous(x) && sizeOf(x.shape) > 0
+        ? prepareRows(name, x, out)
+        : null,
     run([x], [out], { axis }) {
       if (sizeOf(x.shape) === 0) return;
       const last = x.shape.length - 1;
