@@ -4,10 +4,9 @@ import type { Tensor } from "../core/tensor.js";
 import type { Graph, GraphNode } from "../ir/graph.js";
 import { interpret } from "../ir/interpret.js";
 import { type DenseTensor, emptyDense, viewOf } from "../runtime/dense.js";
-import { commit } from "../runtime/host-array.js";
-import { findKernel } from "../runtime/kernels.js";
-import type { CompiledElementwise } from "../runtime/wasm/elementwise/compile.js";
-import { fusedKernel } from "./fused.js";
+import { commit, type HostArray } from "../runtime/host-array.js";
+import { findKernel, type PreparedKernel } from "../runtime/kernels.js";
+import { fusedKernel, fusedManyKernel, operandSets } from "./fused.js";
 
 /** What one node did in a run; times in milliseconds of the process's clock. */
 export interface NodeSpan {
@@ -22,10 +21,16 @@ export interface PlanStep {
   readonly node: GraphNode;
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
-  /** The kernel of a fused group. */
-  readonly fused: CompiledElementwise | null;
+  /** The kernel of a fused group, or of several. */
+  readonly fused: FusedStep | null;
   /** For ops that run other ops, instead of a kernel. */
   readonly composite: ((inputs: readonly DenseTensor[]) => readonly Tensor[]) | null;
+}
+
+/** A compiled group of ops. */
+export interface FusedStep {
+  readonly run: (inputs: readonly HostArray[], outputs: readonly HostArray[]) => void;
+  readonly prepare: (inputs: readonly HostArray[], outputs: readonly HostArray[]) => PreparedKernel | null;
 }
 
 /** How a node is to be run. */
@@ -35,8 +40,7 @@ export function stepOf(
   device: string,
 ): PlanStep {
   const { op, attrs } = node;
-  const fused =
-    device !== "cpu" && op.name === "fused" ? fusedKernel((attrs as { graph: Graph }).graph) : null;
+  const fused = device === "cpu" ? null : fusedStep(node);
   const composite =
     !op.composite || fused
       ? null
@@ -44,6 +48,19 @@ export function stepOf(
         ? (xs: readonly DenseTensor[]) => interpret((attrs as { graph: Graph }).graph, xs)
         : (xs: readonly DenseTensor[]) => op.composite?.(xs, attrs) ?? [];
   return { node, ...slots, fused, composite };
+}
+
+function fusedStep({ op, attrs }: GraphNode): FusedStep | null {
+  if (op.name === "fused") return fusedKernel((attrs as { graph: Graph }).graph);
+  if (op.name !== "fusedMany") return null;
+  const many = fusedManyKernel((attrs as { graphs: readonly Graph[] }).graphs);
+  if (!many) return null;
+  return {
+    run: (inputs, outputs) => {
+      for (const set of operandSets(many, inputs, outputs)) many.kernel.run(set.inputs, set.outputs);
+    },
+    prepare: (inputs, outputs) => many.kernel.prepareMany(operandSets(many, inputs, outputs)),
+  };
 }
 
 /** Runs the ops that an op is made of. */

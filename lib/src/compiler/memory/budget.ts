@@ -7,7 +7,7 @@ import { ValueError } from "../../core/errors.js";
 import { dagOf } from "../../graph/dag.js";
 import { layoutsOf } from "../../graph/layouts.js";
 import { workOf } from "../../graph/schedule.js";
-import { type Graph, type GraphNode, regionsOf, type Value } from "../../ir/graph.js";
+import { type Graph, type GraphNode, isFused, regionsOf, type Value } from "../../ir/graph.js";
 import type { OpDef } from "../../ops/registry.js";
 import { type Buffer, buffersOf } from "./buffers.js";
 import { newSlot, offloadOp, ownSlots, reloadOp } from "./offload.js";
@@ -211,8 +211,7 @@ function recompute(graph: Graph, resting: Resting): Step | null {
 
 /** Random numbers come from keys, so that they repeat; what runs other graphs, or moves data, is left alone. */
 const repeatable = (node: GraphNode): boolean =>
-  node.op.name === "fused" ||
-  (regionsOf(node.attrs).length === 0 && node.op !== OFFLOAD && node.op !== RELOAD);
+  isFused(node) || (regionsOf(node.attrs).length === 0 && node.op !== OFFLOAD && node.op !== RELOAD);
 
 const OFFLOAD = offloadOp as unknown as OpDef;
 const RELOAD = reloadOp as unknown as OpDef;

@@ -30,6 +30,10 @@ const KINDS = ["none", "bestFit", "doubleCursor", "somas"];
 const optimized = (graph: Graph): Graph => new PassManager({ level: "O2" }).run(graph).graph;
 const seeds = fc.integer({ min: 0, max: 1e6 });
 
+function same(found: readonly Tensor[], wanted: readonly Tensor[]): void {
+  for (const [i, y] of found.entries()) expect(y.toArray()).toEqual(wanted[i].toArray());
+}
+
 /** The most bytes of tensor memory that a run takes, as the heap counts. */
 function measuredPeak(executable: Executable, args: readonly Tensor[]): number {
   for (const y of executable.run(args)) y.dispose(); // tables and constants exist now
@@ -286,7 +290,7 @@ describe("fitMemory", () => {
     const [plain, small] = [graph, fitted.graph].map((g) => compile(g, { passes: [] }));
     expect(measuredPeak(small, args)).toBeLessThan(measuredPeak(plain, args));
     const [wanted, found] = [plain, small].map((executable) => executable.run(args));
-    found.forEach((y, i) => expect(y.toArray()).toEqual(wanted[i].toArray()));
+    same(found, wanted);
   });
 
   it("keeps the meaning of random programs as far down as it gets", () => {
@@ -298,7 +302,7 @@ describe("fitMemory", () => {
         checkPlan(small, plan);
         expect(plan.lowerBoundBytes).toBeLessThanOrEqual(planMemory(graph).lowerBoundBytes);
         const [wanted, found] = [graph, small].map((g) => compile(g, { passes: [] }).run(args));
-        found.forEach((y, i) => expect(y.toArray()).toEqual(wanted[i].toArray()));
+        same(found, wanted);
       }),
       { numRuns: 40 },
     );

@@ -8,9 +8,11 @@ import { cse } from "./cse.js";
 import { dce } from "./dce.js";
 import { fold } from "./fold.js";
 import { fuse } from "./fuse.js";
+import { fuseOutputsPass } from "./fuse-outputs.js";
 import { inline } from "./inline.js";
 import { layout } from "./layout.js";
 import { licm } from "./licm.js";
+import { multiTensor } from "./multi-tensor.js";
 import { DEFAULT_OPTIONS, type Pass, type PassOptions } from "./pass.js";
 import { propagate } from "./propagate.js";
 import { prune } from "./prune.js";
@@ -30,6 +32,8 @@ const TABLE: readonly Pass[] = [
   cse,
   dce,
   fuse,
+  fuseOutputsPass,
+  multiTensor,
 ];
 
 const registry = new Map(TABLE.map((pass) => [pass.name, pass]));

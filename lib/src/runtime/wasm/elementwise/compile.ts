@@ -10,7 +10,7 @@ import type { Kernel, PreparedKernel } from "../../kernels.js";
 import { launch, type PoolKernel } from "../../pool/pool.js";
 import { wasmFeatures } from "../features.js";
 import { compileKernels } from "../module.js";
-import { elementwiseModule, type Pattern, tableWords } from "./codegen.js";
+import { elementwiseModule, type Pattern, pieceWords, tableWords } from "./codegen.js";
 import { constantsOf, type ElementwiseProgram, signatureOf, valueTypes } from "./program.js";
 import { RULES } from "./rules.js";
 
@@ -24,6 +24,17 @@ export interface CompiledElementwise {
     outputs: readonly HostArray[],
     constants?: readonly number[],
   ): PreparedKernel;
+  /**
+   * One call for several sets of operands, each of shapes of its own: all in one job of the pool. `null` unless in every
+   * set each input has as many elements as the outputs, side by side, or one.
+   */
+  prepareMany(sets: readonly OperandSet[]): PreparedKernel | null;
+}
+
+/** Operands of one application of a program. */
+export interface OperandSet {
+  readonly inputs: readonly HostArray[];
+  readonly outputs: readonly HostArray[];
 }
 
 const WORTH_A_THREAD_NS = 50_000;
@@ -42,6 +53,7 @@ export function compileElementwise(program: ElementwiseProgram): CompiledElement
   return {
     run: (inputs, outputs, constants = own) => variants.run(inputs, outputs, constants),
     prepare: (inputs, outputs, constants = own) => variants.prepare(inputs, outputs, constants),
+    prepareMany: (sets) => variants.prepareMany(sets, own),
   };
 }
 
@@ -62,17 +74,31 @@ function variantsOf(program: ElementwiseProgram): Variants {
   return variants;
 }
 
+type Kernels = Record<"flat" | "rows", PoolKernel> & { readonly pieces?: PoolKernel };
+
 /** The layouts of one program that were met so far. */
 class Variants {
-  private readonly kernels = new Map<string, Record<"flat" | "rows", PoolKernel>>();
-  private readonly cost: number;
+  private readonly kernels = new Map<string, Kernels>();
+  /** Elements that are worth a thread. */
+  private readonly grain: number;
 
   constructor(private readonly program: ElementwiseProgram) {
     const rounds = program.nodes.reduce((sum, node) => sum + (RULES[node.op]?.cost ?? 0.2), 0);
-    this.cost = 0.3 * (program.inputs.length + program.outputs.length) + rounds;
+    const cost = 0.3 * (program.inputs.length + program.outputs.length) + rounds;
+    this.grain = Math.ceil(WORTH_A_THREAD_NS / cost);
   }
 
   run(inputs: readonly HostArray[], outputs: readonly HostArray[], constants: readonly number[]): void {
+    const size = sizeOf(outputs[0].shape);
+    const flat = size === 0 ? null : flatPatterns(inputs, outputs[0], size);
+    if (flat) {
+      const args: number[] = [];
+      for (const x of outputs) args.push(x.ptr + x.offset * bytesPerElement(x.dtype));
+      for (const x of inputs) args.push(x.ptr + x.offset * bytesPerElement(x.dtype));
+      args.push(...constants);
+      launch(this.kernelsFor(flat, 0).flat, args, size, this.grain, 16);
+      return;
+    }
     const { workspace = 0, run } = this.prepare(inputs, outputs, constants);
     if (workspace === 0) {
       run(0);
@@ -93,7 +119,7 @@ class Variants {
   ): PreparedKernel {
     const size = sizeOf(outputs[0].shape);
     if (size === 0) return { run: () => {} };
-    const grain = Math.ceil(WORTH_A_THREAD_NS / this.cost);
+    const { grain } = this;
     const arrays = [...outputs, ...inputs];
     const bytes = arrays.map((x) => bytesPerElement(x.dtype));
     const starts = arrays.map((x, i) => x.offset * bytes[i]);
@@ -141,12 +167,52 @@ class Variants {
     return { workspace: words * 4 + constants.length * 8, run };
   }
 
-  private kernelsFor(patterns: readonly Pattern[], rank: number): Record<"flat" | "rows", PoolKernel> {
+  prepareMany(sets: readonly OperandSet[], constants: readonly number[]): PreparedKernel | null {
+    const sizes = sets.map(({ outputs }) => sizeOf(outputs[0].shape));
+    const patterns = sets.map(({ inputs, outputs }, k) => flatPatterns(inputs, outputs[0], sizes[k]));
+    const [first] = patterns;
+    if (!first || sizes.some((size) => size < 2)) return null;
+    if (patterns.some((p) => p === null || p.some((pattern, i) => pattern !== first[i]))) return null;
+    const bytes = [...sets[0].outputs, ...sets[0].inputs].map((x) => bytesPerElement(x.dtype));
+    const steps = bytes.map((width, o) => (first[o - sets[0].outputs.length] === "same" ? 0 : width));
+    const words = pieceWords(bytes.length);
+    const grain = Math.ceil(this.grain / 16) * 16;
+    /** Set, first element and length of each piece. */
+    const pieces = sizes.flatMap((size, k) =>
+      Array.from(
+        { length: Math.ceil(size / grain) },
+        (_, i) => [k, i * grain, Math.min(grain, size - i * grain)] as const,
+      ),
+    );
+    const arrays = sets.map(({ inputs, outputs }) => [...outputs, ...inputs]);
+    const table = new Int32Array(pieces.length * words);
+    const numbersAt = Math.ceil((table.length * 4) / 8) * 8;
+    const { pieces: kernel } = this.kernelsFor(first, 0) as Record<"pieces", PoolKernel>;
+    const run = (at: number): void => {
+      let w = 0;
+      for (const [k, start, count] of pieces) {
+        table[w++] = count;
+        const mine = arrays[k];
+        for (let o = 0; o < mine.length; o++)
+          table[w++] = mine[o].ptr + mine[o].offset * bytes[o] + start * steps[o];
+      }
+      new Int32Array(memory.buffer, at, table.length).set(table);
+      if (constants.length > 0)
+        new Float64Array(memory.buffer, at + numbersAt, constants.length).set(constants);
+      launch(kernel, [at, at + numbersAt], pieces.length, 1);
+    };
+    return { workspace: numbersAt + constants.length * 8, run };
+  }
+
+  private kernelsFor(patterns: readonly Pattern[], rank: number): Kernels {
     const key = `${patterns.join()}/${rank}`;
     let kernels = this.kernels.get(key);
     if (!kernels) {
       const module = elementwiseModule(this.program, patterns, rank, wasmFeatures().relaxed);
-      kernels = compileKernels(module, ["flat", "rows"]);
+      const many = rank === 0 && !patterns.includes("strided");
+      kernels = many
+        ? compileKernels(module, ["flat", "rows", "pieces"])
+        : compileKernels(module, ["flat", "rows"]);
       this.kernels.set(key, kernels);
     }
     return kernels;
