@@ -2,6 +2,7 @@
 
 export * from "./autodiff/index.js";
 export * as compiler from "./compiler/index.js";
+export { profile } from "./compiler/profile/profile.js";
 export { DTYPES, type DType, promoteTypes } from "./core/dtype.js";
 export * from "./core/errors.js";
 export type { Shape, TensorType } from "./core/shape.js";

@@ -17,6 +17,7 @@ export {
   type Series,
   scatter,
 } from "./plot.js";
+export { roofline } from "./profile.js";
 export { ProgressBar, type ProgressOptions } from "./progress.js";
 export { SourceText, sourceOf } from "./source.js";
 export { gantt, type Span, utilization } from "./timeline.js";
