@@ -27,7 +27,7 @@ export function memoryMap(plan: MemoryPlan, options: FigureOptions = {}): Figure
       width: mine.map(({ first, last }) => last - first + 0.96),
       base: mine.map(({ offset }) => offset / scale),
       y: mine.map(({ bytes }) => bytes / scale),
-      text: mine.map(({ name }) => literal(name)),
+      text: mine.map((buffer) => (isLarge(buffer, plan) ? literal(buffer.name) : "")),
       textposition: "inside",
       insidetextanchor: "middle",
       textangle: 0,
@@ -63,6 +63,10 @@ export function memoryMap(plan: MemoryPlan, options: FigureOptions = {}): Figure
   const yaxis = { ...(layout.yaxis as object), range: [0, (peakBytes / scale) * 1.04] };
   return new Figure([...traces, bound], { ...layout, barmode: "overlay", xaxis, yaxis });
 }
+
+/** Large enough to be written into. */
+const isLarge = ({ bytes, first, last }: PlannedBuffer, { peakBytes, nodes }: MemoryPlan): boolean =>
+  bytes > 0.05 * peakBytes && last - first + 1 > 0.08 * nodes.length;
 
 function hover({ name, kind, bytes, offset, first, last }: PlannedBuffer, nodes: readonly string[]): string {
   const at = (i: number): string => (i < 0 ? "the start" : i >= nodes.length ? "the end" : literal(nodes[i]));
