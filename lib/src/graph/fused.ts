@@ -2,6 +2,7 @@
 
 import type { Graph, Value } from "../ir/graph.js";
 import type { HostArray } from "../runtime/host-array.js";
+import type { PreparedKernel } from "../runtime/kernels.js";
 import {
   type CompiledElementwise,
   canCompile,
@@ -9,6 +10,14 @@ import {
   type OperandSet,
 } from "../runtime/wasm/elementwise/compile.js";
 import type { ElementwiseNode } from "../runtime/wasm/elementwise/program.js";
+
+/** A compiled group of ops. */
+export interface FusedStep {
+  readonly run: (inputs: readonly HostArray[], outputs: readonly HostArray[]) => void;
+  readonly prepare: (inputs: readonly HostArray[], outputs: readonly HostArray[]) => PreparedKernel | null;
+  /** False if `run` looks at elements itself, so that it cannot go to a stream. Default: always true. */
+  readonly launches?: (inputs: readonly HostArray[], outputs: readonly HostArray[]) => boolean;
+}
 
 /** The region as one kernel; `null` if some op or dtype in it has no vector formula, or a constant is no scalar. */
 export function fusedKernel(region: Graph): CompiledElementwise | null {

@@ -1,12 +1,14 @@
 /** One step of a plan: from values in slots to values in slots, by the kernel of the device or the op's own. */
 
 import type { Tensor } from "../core/tensor.js";
+import type { ContractionAttrs } from "../ir/call.js";
 import type { Graph, GraphNode } from "../ir/graph.js";
 import { interpret } from "../ir/interpret.js";
 import { type DenseTensor, emptyDense, viewOf } from "../runtime/dense.js";
-import { commit, type HostArray } from "../runtime/host-array.js";
-import { findKernel, type PreparedKernel } from "../runtime/kernels.js";
-import { fusedKernel, fusedManyKernel, operandSets } from "./fused.js";
+import { commit } from "../runtime/host-array.js";
+import { findKernel } from "../runtime/kernels.js";
+import { contractionStep } from "./contraction.js";
+import { type FusedStep, fusedKernel, fusedManyKernel, operandSets } from "./fused.js";
 
 /** What one node did in a run; times in milliseconds of the process's clock. */
 export interface NodeSpan {
@@ -27,12 +29,6 @@ export interface PlanStep {
   readonly composite: ((inputs: readonly DenseTensor[]) => readonly Tensor[]) | null;
 }
 
-/** A compiled group of ops. */
-export interface FusedStep {
-  readonly run: (inputs: readonly HostArray[], outputs: readonly HostArray[]) => void;
-  readonly prepare: (inputs: readonly HostArray[], outputs: readonly HostArray[]) => PreparedKernel | null;
-}
-
 /** How a node is to be run. */
 export function stepOf(
   node: GraphNode,
@@ -40,7 +36,7 @@ export function stepOf(
   device: string,
 ): PlanStep {
   const { op, attrs } = node;
-  const fused = device === "cpu" ? null : fusedStep(node);
+  const fused = device === "cpu" ? null : fusedStep(node, device);
   const composite =
     !op.composite || fused
       ? null
@@ -50,8 +46,9 @@ export function stepOf(
   return { node, ...slots, fused, composite };
 }
 
-function fusedStep({ op, attrs }: GraphNode): FusedStep | null {
+function fusedStep({ op, attrs }: GraphNode, device: string): FusedStep | null {
   if (op.name === "fused") return fusedKernel((attrs as { graph: Graph }).graph);
+  if (op.name === "fusedContraction") return contractionStep(attrs as ContractionAttrs, device);
   if (op.name !== "fusedMany") return null;
   const many = fusedManyKernel((attrs as { graphs: readonly Graph[] }).graphs);
   if (!many) return null;
@@ -107,7 +104,7 @@ export function prepareStep(
     values[slot] = made[i];
   });
   const [ins, outs] = [given.map((x) => x.host()), made.map((x) => x.host())];
-  if (fused) return { run: () => fused.run(ins, outs), launches: true };
+  if (fused) return { run: () => fused.run(ins, outs), launches: fused.launches?.(ins, outs) ?? true };
   const kernel = device === "cpu" ? undefined : findKernel(device, op.name);
   if (kernel && (!kernel.supports || kernel.supports(ins, outs, attrs)))
     return { run: () => kernel.run(ins, outs, attrs), launches: kernel.launches ?? false };

@@ -5,7 +5,7 @@
 import { formatType, type TensorType } from "../core/shape.js";
 import type { Tensor } from "../core/tensor.js";
 import { bind } from "../ops/bind.js";
-import { type BatchRule, defineOp, type JvpRule, type OpDef } from "../ops/registry.js";
+import { type Attrs, type BatchRule, defineOp, getOp, type JvpRule, type OpDef } from "../ops/registry.js";
 import { tidy } from "../ops/tidy.js";
 import { GraphBuilder } from "./builder.js";
 import { batchedGraph, inFront, jvpGraph, maskOf, partition, vjpGraph, zerosOf } from "./derive.js";
@@ -156,6 +156,48 @@ export const fusedManyOp: OpDef<ManyAttrs> = defineOp<ManyAttrs>({
     bind(callOp, [...inputs, ...filled(gradients, outputTypes)], { graph: vjpGraph(sideBySide(attrs)) }),
   jvp: (primals, tangents, outputs, attrs) => jvp(primals, tangents, outputs, { graph: sideBySide(attrs) }),
   batch: (inputs, axes, attrs, size) => batch(inputs, axes, { graph: sideBySide(attrs) }, size),
+  samples: [],
+});
+
+export interface ContractionAttrs {
+  /** Name and attributes of the op that comes first. */
+  readonly op: "matmul" | "conv2d";
+  readonly attrs: Attrs;
+  /** What is done with its result, its first operand; the others come from outside. */
+  readonly graph: Graph;
+}
+
+/** The same as two ops. */
+export function apartOf({ op, attrs, graph }: ContractionAttrs, inputs: readonly TensorType[]): Graph {
+  const builder = new GraphBuilder("fusedContraction");
+  const values = inputs.map((type) => builder.param(typeOf(type)));
+  const product = builder.node(getOp(op), values.slice(0, 2), attrs);
+  return builder.finish(
+    builder.node(callOp as unknown as OpDef, [...product, ...values.slice(2)], { graph }),
+  );
+}
+
+/**
+ * A product or convolution with elementwise ops on its result (bias, activation, sum with another value), which are
+ * applied to each block of it while that is in the cache.
+ */
+export const fusedContractionOp: OpDef<ContractionAttrs> = defineOp<ContractionAttrs>({
+  name: "fusedContraction",
+  kind: "control",
+  type: (inputs, attrs) => apartOf(attrs, inputs).results.map(typeOf),
+  reference: noKernel("fusedContraction"),
+  composite: (inputs, attrs) => runner(apartOf(attrs, inputs), inputs),
+  saves: { inputs: "all" },
+  vjp: (gradients, { inputs, outputTypes, attrs }) =>
+    bind(callOp, [...inputs, ...filled(gradients, outputTypes)], { graph: vjpGraph(apartOf(attrs, inputs)) }),
+  jvp: (primals, tangents, outputs, attrs) =>
+    jvp(primals, tangents, outputs, { graph: apartOf(attrs, primals) }),
+  batch: (inputs, axes, attrs, size) => {
+    const one = inputs.map((x, i) =>
+      axes[i] === null ? x : { dtype: x.dtype, shape: x.shape.filter((_, d) => d !== axes[i]) },
+    );
+    return batch(inputs, axes, { graph: apartOf(attrs, one) }, size);
+  },
   samples: [],
 });
 

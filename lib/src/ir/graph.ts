@@ -121,7 +121,7 @@ export class Graph {
 
 /** True for nodes whose regions are kernels that passes leave as they are. */
 export function isFused({ op }: GraphNode): boolean {
-  return op.name === "fused" || op.name === "fusedMany";
+  return op.name === "fused" || op.name === "fusedMany" || op.name === "fusedContraction";
 }
 
 /**

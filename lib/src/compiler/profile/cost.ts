@@ -5,6 +5,7 @@
 import { bytesPerElement } from "../../core/dtype.js";
 import { type Shape, sizeOf } from "../../core/shape.js";
 import { layoutsOf } from "../../graph/layouts.js";
+import type { ContractionAttrs } from "../../ir/call.js";
 import { type Graph, type GraphNode, regionsOf, type Value } from "../../ir/graph.js";
 
 export interface NodeCost {
@@ -44,6 +45,12 @@ function flopsOf(node: GraphNode): number | null {
       inputs.map(({ shape }) => shape),
       outputs.map(({ shape }) => shape),
     );
+  if (op.name === "fusedContraction") {
+    const { op: first, graph } = attrs as ContractionAttrs;
+    const inner = graph.nodes.map(flopsOf);
+    const shapes = [inputs.map(({ shape }) => shape), [graph.params[0].shape]] as const;
+    return FLOPS[first](...shapes) + inner.reduce((sum: number, flops) => sum + (flops ?? 0), 0);
+  }
   const regions = regionsOf(attrs);
   if (regions.length > 0) {
     if (op.name !== "fused" && op.name !== "fusedMany" && op.name !== "call") return null;

@@ -130,20 +130,29 @@ function joinedNode(graph: Graph, cluster: readonly GraphNode[], wanted: readonl
   const scalars = new Map(graph.constants.filter(({ data }) => data.ndim === 0).map((c) => [c.value, c]));
   const constants = new Map<Value, Constant>();
   const nodes: GraphNode[] = [];
+  let nextId = 1 + Math.max(...graph.values().map(({ id }) => id));
   for (const node of cluster) {
     const region = regionOf(node);
     if (!region) {
       nodes.push(node);
       continue;
     }
-    for (const constant of region.constants) constants.set(constant.value, constant);
-    const outer = new Map(region.params.map((param, i) => [param, node.inputs[i]]));
+    const here = new Map(region.params.map((param, i) => [param, node.inputs[i]]));
     region.results.forEach((result, i) => {
-      outer.set(result, node.outputs[i]);
+      here.set(result, node.outputs[i]);
     });
-    const out = (value: Value): Value => outer.get(value) ?? value;
+    // regions number their values each for itself: what stays inside gets numbers that nobody has
+    const inside = (value: Value): Value => {
+      const known = here.get(value);
+      if (known) return known;
+      const own = { ...value, id: nextId++ };
+      here.set(value, own);
+      return own;
+    };
+    for (const { value, data } of region.constants)
+      constants.set(inside(value), { value: inside(value), data });
     for (const inner of region.nodes)
-      nodes.push({ ...inner, inputs: inner.inputs.map(out), outputs: inner.outputs.map(out) });
+      nodes.push({ ...inner, inputs: inner.inputs.map(inside), outputs: inner.outputs.map(inside) });
   }
   const made = new Set(nodes.flatMap((node) => node.outputs));
   const inputs: Value[] = [];

@@ -6,6 +6,7 @@ import { sameType, verify } from "../verify.js";
 import { branches } from "./branches.js";
 import { cse } from "./cse.js";
 import { dce } from "./dce.js";
+import { epilogue } from "./epilogue.js";
 import { fold } from "./fold.js";
 import { fuse } from "./fuse.js";
 import { fuseOutputsPass } from "./fuse-outputs.js";
@@ -34,6 +35,7 @@ const TABLE: readonly Pass[] = [
   fuse,
   fuseOutputsPass,
   multiTensor,
+  epilogue,
 ];
 
 const registry = new Map(TABLE.map((pass) => [pass.name, pass]));

@@ -35,6 +35,7 @@ export const LEVELS: Readonly<Record<OptimizationLevel, readonly PipelineStage[]
     "fuse",
     "fuse-outputs",
     "multi-tensor",
+    "epilogue",
   ],
 };
 

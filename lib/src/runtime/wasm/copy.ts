@@ -15,8 +15,8 @@ export function prepareCopy(from: HostArray, layout: Layout, to: HostArray): Pre
   return copyOf(from.dtype).prepare([under(from, layout)], [under(to, target)]);
 }
 
-/** The array under another layout, at whatever address it is. */
-function under(array: HostArray, { shape, strides, offset }: Layout): HostArray {
+/** The array under another layout, at whatever address it is when it is read. */
+export function under(array: HostArray, { shape, strides, offset }: Layout): HostArray {
   const dtype = carrierOf(array.dtype);
   return {
     shape,

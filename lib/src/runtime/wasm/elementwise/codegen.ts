@@ -45,14 +45,7 @@ export function elementwiseModule(
   const operands = program.outputs.length + program.inputs.length;
   const strided = patterns.filter((p) => p === "strided").length;
   const constants = program.nodes.reduce((n, node) => n + attributeNames(node).length, 0);
-  const params: ValueType[] = [
-    ...new Array<ValueType>(operands + strided).fill("i32"),
-    ...new Array<ValueType>(constants).fill("f64"),
-    "i32",
-    "i32",
-    "i32",
-  ];
-  const flat = module.func("flat", params, null, (f) => buildFlat(f, program, patterns, relaxed));
+  const flat = addFlat(module, program, patterns, relaxed);
   module.func("rows", ["i32", "i32", "i32", "i32"], null, (f) =>
     buildRows(f, flat, { operands, strided, constants, rank }),
   );
@@ -61,6 +54,26 @@ export function elementwiseModule(
       buildPieces(f, flat, operands, constants),
     );
   return module;
+}
+
+/** `flat` as a function of another module. */
+export function addFlat(
+  module: ModuleBuilder,
+  program: ElementwiseProgram,
+  patterns: readonly Pattern[],
+  relaxed: boolean,
+): Func {
+  const operands = program.outputs.length + program.inputs.length;
+  const strided = patterns.filter((p) => p === "strided").length;
+  const constants = program.nodes.reduce((n, node) => n + attributeNames(node).length, 0);
+  const params: ValueType[] = [
+    ...new Array<ValueType>(operands + strided).fill("i32"),
+    ...new Array<ValueType>(constants).fill("f64"),
+    "i32",
+    "i32",
+    "i32",
+  ];
+  return module.func("flat", params, null, (f) => buildFlat(f, program, patterns, relaxed));
 }
 
 /** Words of the table before the constants (an even number, so that those are aligned). */

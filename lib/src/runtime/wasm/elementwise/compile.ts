@@ -16,6 +16,7 @@ import { RULES } from "./rules.js";
 
 /** A compiled program: runs on inputs that broadcast to the shape of its (contiguous) outputs. */
 export interface CompiledElementwise {
+  readonly program: ElementwiseProgram;
   /** `constants` replaces the program's own, in the order of `constantsOf`. */
   run(inputs: readonly HostArray[], outputs: readonly HostArray[], constants?: readonly number[]): void;
   /** See `DeviceKernel.prepare`. */
@@ -51,6 +52,7 @@ export function compileElementwise(program: ElementwiseProgram): CompiledElement
   const variants = variantsOf(program);
   const own = constantsOf(program);
   return {
+    program,
     run: (inputs, outputs, constants = own) => variants.run(inputs, outputs, constants),
     prepare: (inputs, outputs, constants = own) => variants.prepare(inputs, outputs, constants),
     prepareMany: (sets) => variants.prepareMany(sets, own),

@@ -7,15 +7,15 @@ import { contiguousLayout, isContiguous } from "../../../core/layout.js";
 import { sizeOf } from "../../../core/shape.js";
 import { memory } from "../../heap.js";
 import { type HostArray, withLayoutOf } from "../../host-array.js";
-import type { DeviceKernel } from "../../kernels.js";
+import type { DeviceKernel, PreparedKernel } from "../../kernels.js";
 import { launch, type PoolKernel } from "../../pool/pool.js";
-import { copyElements, withContiguous, withTemporary } from "../copy.js";
+import { copyElements, under, withContiguous, withTemporary } from "../copy.js";
 import { compileKernels } from "../module.js";
 import { convModule } from "./conv-code.js";
 import { gemm, type Matrix } from "./gemm.js";
 import type { GemmType } from "./gemm-code.js";
 
-interface ConvAttrs {
+export interface ConvAttrs {
   readonly stride: readonly [number, number];
   readonly padding: readonly [readonly [number, number], readonly [number, number]];
   readonly dilation: readonly [number, number];
@@ -60,6 +60,40 @@ function convKernel(
   };
 }
 
+/**
+ * `y = epilogue(conv2d(x, w))`, the epilogue in place on the images of which the columns are at hand. `null` unless all
+ * lies row-major.
+ * @param epilogue in place on an array of images
+ * @param operands of the epilogue, which broadcast to y
+ */
+export function prepareConvThen(
+  [x, w]: readonly HostArray[],
+  y: HostArray,
+  attrs: ConvAttrs,
+  operands: readonly HostArray[],
+  epilogue: (inputs: readonly HostArray[], outputs: readonly HostArray[]) => PreparedKernel,
+): PreparedKernel | null {
+  if (!supports([x, w], [y]) || !isContiguous(x) || !isContiguous(w)) return null;
+  const s = sizes(x, w, y, attrs);
+  const batch = batchOf(s);
+  const parts = Array.from({ length: Math.ceil(s.images / batch) }, (_, i) => {
+    const [first, count] = [i * batch, Math.min(batch, s.images - i * batch)];
+    const part = imagesOf(y, first, count, y.shape.length);
+    return epilogue([part, ...operands.map((x) => imagesOf(x, first, count, y.shape.length))], [part]);
+  });
+  const columns = columnBytes(s);
+  const run = (workspace: number): void =>
+    forward(x, w, y, attrs, roomAt(workspace), (first) => parts[first / batch].run(workspace + columns));
+  return { workspace: columns + Math.max(0, ...parts.map((part) => part.workspace ?? 0)), run };
+}
+
+/** Some of the images, if the array has one element per image. */
+function imagesOf(x: HostArray, first: number, count: number, rank: number): HostArray {
+  const { shape, strides, offset } = x;
+  if (shape.length < rank || shape[0] === 1) return x;
+  return under(x, { shape: [count, ...shape.slice(1)], strides, offset: offset + first * strides[0] });
+}
+
 /** Pieces side by side from an address on. */
 function roomAt(start: number): Room {
   let at = start;
@@ -87,7 +121,14 @@ function both(a: HostArray, b: HostArray, body: (a: HostArray, b: HostArray) => 
 }
 
 /** y[n] = w · columns(x[n]), group by group. */
-function forward(x: HostArray, w: HostArray, y: HostArray, attrs: ConvAttrs, room: Room): void {
+function forward(
+  x: HostArray,
+  w: HostArray,
+  y: HostArray,
+  attrs: ConvAttrs,
+  room: Room,
+  then?: (first: number) => void,
+): void {
   const s = sizes(x, w, y, attrs);
   inBatches(s, x, room, (columns, first, count) => {
     s.move("toColumns", x, columns, first, count, s.outputs, s.taps * s.outputs);
@@ -97,6 +138,7 @@ function forward(x: HostArray, w: HostArray, y: HostArray, attrs: ConvAttrs, roo
       const c = s.planes(y, first, group);
       gemm(s.type, [s.perGroup.filters, s.outputs, s.perGroup.taps], a, b, c, count);
     });
+    then?.(first);
   });
 }
 

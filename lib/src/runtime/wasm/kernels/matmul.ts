@@ -34,7 +34,7 @@ export const matmulKernel: DeviceKernel<object> = {
   },
 };
 
-type Product = readonly [
+export type Product = readonly [
   size: readonly [m: number, n: number, k: number],
   a: Matrix,
   b: Matrix,
@@ -43,7 +43,7 @@ type Product = readonly [
 ];
 
 /** As few products of batches as the strides allow. */
-function products(a: HostArray, b: HostArray, out: HostArray): { calls: Product[]; type: GemmType } {
+export function products(a: HostArray, b: HostArray, out: HostArray): { calls: Product[]; type: GemmType } {
   const rank = out.shape.length;
   const [m, n] = [out.shape[rank - 2], out.shape[rank - 1]];
   const k = a.shape[a.shape.length - 1];
