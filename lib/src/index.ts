@@ -1,6 +1,8 @@
 /** mlsys: tensors, transformations, graphs and training, from which the chapters are built. */
 
 export * from "./autodiff/index.js";
+export * as compiler from "./compiler/index.js";
+export { profile } from "./compiler/profile/profile.js";
 export { DTYPES, type DType, promoteTypes } from "./core/dtype.js";
 export * from "./core/errors.js";
 export type { Shape, TensorType } from "./core/shape.js";

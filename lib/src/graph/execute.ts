@@ -3,20 +3,20 @@
  * when each value is last read), so that a run is a list of kernel calls. (Book, chapter 3: static graphs.)
  */
 import { Variable } from "../autodiff/variable.js";
-import { clock } from "../core/clock.js";
 import { TransformError } from "../core/errors.js";
+import { contiguousLayout, isContiguous, type Layout } from "../core/layout.js";
 import type { Tensor } from "../core/tensor.js";
+import { onInterrupted } from "../core/turn.js";
 import { setGraphRunner } from "../ir/call.js";
 import type { Graph, GraphNode, Value } from "../ir/graph.js";
 import { checkArguments } from "../ir/interpret.js";
 import { type OptimizationLevel, PassManager } from "../ir/passes/manager.js";
 import { DenseTensor, viewOf } from "../runtime/dense.js";
 import { getDevice } from "../runtime/devices.js";
-import type { Kernel } from "../runtime/kernels.js";
-import { closeScope, disposeEarly, openScope } from "../runtime/tidy.js";
+import { closeScope, openScope } from "../runtime/tidy.js";
+import { BoundProgram, type RunMemory } from "./bound.js";
 import { dagOf } from "./dag.js";
-import { fusedKernel } from "./fused.js";
-import { type NodeSpan, type PlanStep, runStep } from "./step.js";
+import { type NodeSpan, type PlanStep, stepOf } from "./step.js";
 import { type Placement, placeOnStreams, runOnStreams } from "./streams.js";
 
 export interface CompileOptions {
@@ -33,37 +33,32 @@ export class Executable {
   /** After the passes. */
   readonly graph: Graph;
   readonly streams: number;
-  private readonly slots: number;
   private readonly steps: readonly PlanStep[];
   private readonly fixed: readonly (DenseTensor | undefined)[];
+  private readonly slotOf = new Map<Value, number>();
   private readonly results: readonly number[];
   private readonly device = getDevice();
   private readonly placement: Placement | null;
+  private readonly names: ReadonlyMap<GraphNode, string>;
+  /** By the layouts of the arguments. */
+  private readonly programs = new Map<string, BoundProgram[]>();
+  /** Those of arguments that all lie row-major: what most calls want. */
+  private readonly plain: BoundProgram[] = [];
 
   constructor(graph: Graph, options: CompileOptions = {}) {
     const { passes: stages, level = "O1" } = options;
     this.graph = new PassManager({ stages, level }).run(graph).graph;
     this.streams = options.streams ?? 1;
-    const slotOf = new Map<Value, number>();
-    for (const value of this.graph.values()) slotOf.set(value, slotOf.size);
-    const at = (value: Value): number => slotOf.get(value) as number;
-    this.slots = slotOf.size;
+    for (const value of this.graph.values()) this.slotOf.set(value, this.slotOf.size);
+    const at = (value: Value): number => this.slotOf.get(value) as number;
     this.results = this.graph.results.map(at);
-    const fixed: (DenseTensor | undefined)[] = [];
+    const fixed = new Array<DenseTensor | undefined>(this.slotOf.size).fill(undefined);
     for (const { value, data } of this.graph.constants) fixed[at(value)] = data;
     this.fixed = fixed;
-    const lastReader = new Map<number, GraphNode>();
-    for (const node of this.graph.nodes) {
-      for (const value of [...node.outputs, ...node.inputs]) lastReader.set(at(value), node);
-    }
-    const kept = new Set([...this.results, ...this.graph.params.map(at), ...Object.keys(fixed).map(Number)]);
-    this.steps = this.graph.nodes.map((node) => {
-      const [inputs, outputs] = [node.inputs.map(at), node.outputs.map(at)];
-      const last = [...new Set([...inputs, ...outputs])].filter(
-        (slot) => lastReader.get(slot) === node && !kept.has(slot),
-      );
-      return { node, inputs, outputs, last, kernel: this.kernelOf(node) };
-    });
+    this.names = dagOf(this.graph).nameOf;
+    this.steps = this.graph.nodes.map((node) =>
+      stepOf(node, { inputs: node.inputs.map(at), outputs: node.outputs.map(at) }, this.device),
+    );
     this.placement = this.streams > 1 ? placeOnStreams(this.graph, this.streams) : null;
   }
 
@@ -82,16 +77,21 @@ export class Executable {
     return { results, spans };
   }
 
+  /** The memory that a run with row-major arguments takes, as it was planned. */
+  get memory(): RunMemory {
+    return this.programFor(this.plain, () => this.graph.params.map(({ shape }) => contiguousLayout(shape)))
+      .memory;
+  }
+
   private execute(args: readonly Tensor[], spans: NodeSpan[] | null): DenseTensor[] {
     checkArguments(this.graph, args);
-    const values: (DenseTensor | undefined)[] = this.fixed.slice();
-    values.length = this.slots;
-    for (let i = 0; i < args.length; i++) values[i] = this.argument(args[i]);
+    const given = args.map((arg) => this.argument(arg));
     const results: DenseTensor[] = [];
     openScope(); // so that an error or an interrupt gives back what was made so far
     try {
-      if (this.placement) runOnStreams(this.placement, this.steps, values, this.device, spans);
-      else this.runInOrder(values, spans);
+      const values = this.placement
+        ? this.onStreams(this.placement, given, spans)
+        : this.inOrder(given, spans);
       for (const [i, slot] of this.results.entries()) results.push(this.own(values, slot, i));
       return results;
     } finally {
@@ -100,26 +100,57 @@ export class Executable {
   }
 
   private argument(x: Tensor): DenseTensor {
-    if (x instanceof DenseTensor) return x;
-    if (x instanceof Variable) return x.value;
-    throw new TransformError(
-      `graph ${this.graph.name}: an argument belongs to ${(x.trace as { name?: string } | null)?.name ?? "a transformation"}; use call(graph, args), which transformations see through`,
-    );
+    const dense = x instanceof DenseTensor ? x : x instanceof Variable ? x.value : null;
+    if (dense === null)
+      throw new TransformError(
+        `graph ${this.graph.name}: an argument belongs to ${(x.trace as { name?: string } | null)?.name ?? "a transformation"}; use call(graph, args), which transformations see through`,
+      );
+    if (dense.isDisposed) dense.host(); // says so
+    return dense;
   }
 
-  private runInOrder(values: (DenseTensor | undefined)[], spans: NodeSpan[] | null): void {
-    const names = spans ? dagOf(this.graph).nameOf : null;
-    for (const step of this.steps) {
-      const start = spans ? clock() : 0;
-      runStep(step, values, this.device);
-      if (spans && names && step.node.op.kind !== "view")
-        spans.push({ node: names.get(step.node) as string, stream: 0, start, end: clock() });
-      for (const slot of step.last) {
-        const value = values[slot];
-        if (value) disposeEarly(value);
-        values[slot] = undefined;
-      }
+  private onStreams(
+    placement: Placement,
+    args: readonly DenseTensor[],
+    spans: NodeSpan[] | null,
+  ): (DenseTensor | undefined)[] {
+    const values = this.fixed.slice();
+    args.forEach((arg, i) => {
+      values[i] = arg;
+    });
+    runOnStreams(placement, this.steps, values, this.device, spans);
+    return values;
+  }
+
+  private inOrder(
+    args: readonly DenseTensor[],
+    spans: NodeSpan[] | null,
+  ): readonly (DenseTensor | undefined)[] {
+    const programs = args.every(isPlain) ? this.plain : this.programsFor(args);
+    const program = this.programFor(programs, () => args);
+    running.add(program);
+    program.busy = true;
+    try {
+      return program.run(args, spans);
+    } finally {
+      program.busy = false;
+      running.delete(program);
     }
+  }
+
+  private programsFor(args: readonly DenseTensor[]): BoundProgram[] {
+    const key = args.map(({ strides, offset }) => `${strides.join()}+${offset}`).join(";");
+    const programs = this.programs.get(key) ?? [];
+    this.programs.set(key, programs);
+    return programs;
+  }
+
+  private programFor(programs: BoundProgram[], layouts: () => readonly Layout[]): BoundProgram {
+    for (const program of programs) if (!program.busy) return program;
+    const { graph, steps, slotOf, fixed, device } = this;
+    const program = new BoundProgram({ graph, steps, slotOf, fixed, device }, layouts(), this.names);
+    programs.push(program);
+    return program;
   }
 
   /** The caller gets a handle of its own where the value is an argument, a constant or another result too. */
@@ -128,13 +159,16 @@ export class Executable {
     const foreign = slot < this.graph.params.length + this.graph.constants.length;
     return foreign || this.results.indexOf(slot) !== i ? viewOf(value, value) : value;
   }
-
-  private kernelOf({ op, attrs }: GraphNode): Kernel<unknown> | null {
-    if (this.device === "cpu" || op.name !== "fused") return null;
-    const kernel = fusedKernel((attrs as { graph: Graph }).graph);
-    return kernel ? (inputs, outputs) => kernel.run(inputs, outputs) : null;
-  }
 }
+
+const isPlain = (x: DenseTensor): boolean => x.offset === 0 && isContiguous(x);
+
+/** Programs that an interrupt found running are free again. */
+const running = new Set<BoundProgram>();
+onInterrupted(() => {
+  for (const program of running) program.busy = false;
+  running.clear();
+});
 
 const executables = new WeakMap<Graph, Map<string, Executable>>();
 

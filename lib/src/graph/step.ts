@@ -1,10 +1,14 @@
 /** One step of a plan: from values in slots to values in slots, by the kernel of the device or the op's own. */
 
+import type { Tensor } from "../core/tensor.js";
+import type { ContractionAttrs } from "../ir/call.js";
 import type { Graph, GraphNode } from "../ir/graph.js";
 import { interpret } from "../ir/interpret.js";
 import { type DenseTensor, emptyDense, viewOf } from "../runtime/dense.js";
 import { commit } from "../runtime/host-array.js";
-import { findKernel, type Kernel } from "../runtime/kernels.js";
+import { findKernel } from "../runtime/kernels.js";
+import { contractionStep } from "./contraction.js";
+import { type FusedStep, fusedKernel, fusedManyKernel, operandSets } from "./fused.js";
 
 /** What one node did in a run; times in milliseconds of the process's clock. */
 export interface NodeSpan {
@@ -19,10 +23,53 @@ export interface PlanStep {
   readonly node: GraphNode;
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
-  /** Slots that nobody reads after this step. */
-  readonly last: readonly number[];
-  /** For ops made of other ops, and where no kernel is known before the run. */
-  readonly kernel: Kernel<unknown> | null;
+  /** The kernel of a fused group, or of several. */
+  readonly fused: FusedStep | null;
+  /** For ops that run other ops, instead of a kernel. */
+  readonly composite: ((inputs: readonly DenseTensor[]) => readonly Tensor[]) | null;
+}
+
+/** How a node is to be run. */
+export function stepOf(
+  node: GraphNode,
+  slots: Pick<PlanStep, "inputs" | "outputs">,
+  device: string,
+): PlanStep {
+  const { op, attrs } = node;
+  const fused = device === "cpu" ? null : fusedStep(node, device);
+  const composite =
+    !op.composite || fused
+      ? null
+      : op.name === "fused"
+        ? (xs: readonly DenseTensor[]) => interpret((attrs as { graph: Graph }).graph, xs)
+        : (xs: readonly DenseTensor[]) => op.composite?.(xs, attrs) ?? [];
+  return { node, ...slots, fused, composite };
+}
+
+function fusedStep({ op, attrs }: GraphNode, device: string): FusedStep | null {
+  if (op.name === "fused") return fusedKernel((attrs as { graph: Graph }).graph);
+  if (op.name === "fusedContraction") return contractionStep(attrs as ContractionAttrs, device);
+  if (op.name !== "fusedMany") return null;
+  const many = fusedManyKernel((attrs as { graphs: readonly Graph[] }).graphs);
+  if (!many) return null;
+  return {
+    run: (inputs, outputs) => {
+      for (const set of operandSets(many, inputs, outputs)) many.kernel.run(set.inputs, set.outputs);
+    },
+    prepare: (inputs, outputs) => many.kernel.prepareMany(operandSets(many, inputs, outputs)),
+  };
+}
+
+/** Runs the ops that an op is made of. */
+export function runComposite(
+  { inputs, outputs, composite }: PlanStep,
+  values: (DenseTensor | undefined)[],
+): void {
+  const given = inputs.map((slot) => values[slot] as DenseTensor);
+  const made = composite?.(given) as readonly DenseTensor[];
+  outputs.forEach((slot, i) => {
+    values[slot] = given.includes(made[i]) ? viewOf(made[i], made[i]) : made[i];
+  });
 }
 
 /** A step whose outputs are allocated, and which only has to be run. */
@@ -39,25 +86,14 @@ export function runStep(step: PlanStep, values: (DenseTensor | undefined)[], dev
 
 /** Allocates the outputs of a step; `null` if it is a view, which is done with that. */
 export function prepareStep(
-  { node, inputs, outputs, kernel: own }: PlanStep,
+  step: PlanStep,
   values: (DenseTensor | undefined)[],
   device: string,
 ): ReadyStep | null {
+  if (step.composite) return { run: () => runComposite(step, values), launches: false };
+  const { node, inputs, outputs, fused } = step;
   const given = inputs.map((slot) => values[slot] as DenseTensor);
   const { op, attrs } = node;
-  if (op.composite && !own) {
-    const composite =
-      op.name === "fused"
-        ? (xs: DenseTensor[]) => interpret((attrs as { graph: Graph }).graph, xs)
-        : (xs: DenseTensor[]) => op.composite?.(xs, attrs);
-    const run = (): void => {
-      const made = composite(given) as readonly DenseTensor[];
-      outputs.forEach((slot, i) => {
-        values[slot] = given.includes(made[i]) ? viewOf(made[i], made[i]) : made[i];
-      });
-    };
-    return { run, launches: false };
-  }
   const layout = op.view?.(given[0], attrs);
   if (layout) {
     values[outputs[0]] = viewOf(given[0], layout);
@@ -68,7 +104,7 @@ export function prepareStep(
     values[slot] = made[i];
   });
   const [ins, outs] = [given.map((x) => x.host()), made.map((x) => x.host())];
-  if (own) return { run: () => own(ins, outs, attrs), launches: true };
+  if (fused) return { run: () => fused.run(ins, outs), launches: fused.launches?.(ins, outs) ?? true };
   const kernel = device === "cpu" ? undefined : findKernel(device, op.name);
   if (kernel && (!kernel.supports || kernel.supports(ins, outs, attrs)))
     return { run: () => kernel.run(ins, outs, attrs), launches: kernel.launches ?? false };

@@ -5,8 +5,9 @@
 import { formatType, type TensorType } from "../core/shape.js";
 import type { Tensor } from "../core/tensor.js";
 import { bind } from "../ops/bind.js";
-import { type BatchRule, defineOp, type JvpRule, type OpDef } from "../ops/registry.js";
+import { type Attrs, type BatchRule, defineOp, getOp, type JvpRule, type OpDef } from "../ops/registry.js";
 import { tidy } from "../ops/tidy.js";
+import { GraphBuilder } from "./builder.js";
 import { batchedGraph, inFront, jvpGraph, maskOf, partition, vjpGraph, zerosOf } from "./derive.js";
 import { type Graph, IRError, typeOf } from "./graph.js";
 import { interpret } from "./interpret.js";
@@ -108,7 +109,7 @@ export const callOp: OpDef<CallAttrs> = defineOp<CallAttrs>({
   samples: [],
 });
 
-/** A region of elementwise ops with one result: executors run it as one kernel where they can. */
+/** A region of elementwise ops over one shape: executors run it as one kernel where they can. */
 export const fusedOp: OpDef<CallAttrs> = defineOp<CallAttrs>({
   name: "fused",
   kind: "control",
@@ -122,6 +123,93 @@ export const fusedOp: OpDef<CallAttrs> = defineOp<CallAttrs>({
   batch,
   samples: [],
 });
+
+export interface ManyAttrs {
+  /** Regions of the same ops and constants, each for operands of its own. */
+  readonly graphs: readonly Graph[];
+}
+
+/** A graph that does what each region does, one after the other. */
+export function sideBySide({ graphs }: ManyAttrs): Graph {
+  const builder = new GraphBuilder("fusedMany");
+  const inputs = graphs.map((graph) => graph.params.map((param) => builder.param(param, param.name)));
+  const results = graphs.flatMap((graph, k) =>
+    builder.node(callOp as unknown as OpDef, inputs[k], { graph }),
+  );
+  return builder.finish(results);
+}
+
+/**
+ * Several fused groups of one program, on operands of other shapes: executors run them as one job (multi-tensor apply).
+ * Operands and results stand region by region.
+ */
+export const fusedManyOp: OpDef<ManyAttrs> = defineOp<ManyAttrs>({
+  name: "fusedMany",
+  kind: "control",
+  type: (inputs, { graphs }) =>
+    eachRegion(graphs, inputs).flatMap(([graph, own]) => regionTypes(graph, own, "fusedMany")),
+  reference: noKernel("fusedMany"),
+  composite: (inputs, { graphs }) =>
+    eachRegion(graphs, inputs).flatMap(([graph, own]) => [...runner(graph, own)]),
+  saves: { inputs: "all" },
+  vjp: (gradients, { inputs, outputTypes, attrs }) =>
+    bind(callOp, [...inputs, ...filled(gradients, outputTypes)], { graph: vjpGraph(sideBySide(attrs)) }),
+  jvp: (primals, tangents, outputs, attrs) => jvp(primals, tangents, outputs, { graph: sideBySide(attrs) }),
+  batch: (inputs, axes, attrs, size) => batch(inputs, axes, { graph: sideBySide(attrs) }, size),
+  samples: [],
+});
+
+export interface ContractionAttrs {
+  /** Name and attributes of the op that comes first. */
+  readonly op: "matmul" | "conv2d";
+  readonly attrs: Attrs;
+  /** What is done with its result, its first operand; the others come from outside. */
+  readonly graph: Graph;
+}
+
+/** The same as two ops. */
+export function apartOf({ op, attrs, graph }: ContractionAttrs, inputs: readonly TensorType[]): Graph {
+  const builder = new GraphBuilder("fusedContraction");
+  const values = inputs.map((type) => builder.param(typeOf(type)));
+  const product = builder.node(getOp(op), values.slice(0, 2), attrs);
+  return builder.finish(
+    builder.node(callOp as unknown as OpDef, [...product, ...values.slice(2)], { graph }),
+  );
+}
+
+/**
+ * A product or convolution with elementwise ops on its result (bias, activation, sum with another value), which are
+ * applied to each block of it while that is in the cache.
+ */
+export const fusedContractionOp: OpDef<ContractionAttrs> = defineOp<ContractionAttrs>({
+  name: "fusedContraction",
+  kind: "control",
+  type: (inputs, attrs) => apartOf(attrs, inputs).results.map(typeOf),
+  reference: noKernel("fusedContraction"),
+  composite: (inputs, attrs) => runner(apartOf(attrs, inputs), inputs),
+  saves: { inputs: "all" },
+  vjp: (gradients, { inputs, outputTypes, attrs }) =>
+    bind(callOp, [...inputs, ...filled(gradients, outputTypes)], { graph: vjpGraph(apartOf(attrs, inputs)) }),
+  jvp: (primals, tangents, outputs, attrs) =>
+    jvp(primals, tangents, outputs, { graph: apartOf(attrs, primals) }),
+  batch: (inputs, axes, attrs, size) => {
+    const one = inputs.map((x, i) =>
+      axes[i] === null ? x : { dtype: x.dtype, shape: x.shape.filter((_, d) => d !== axes[i]) },
+    );
+    return batch(inputs, axes, { graph: apartOf(attrs, one) }, size);
+  },
+  samples: [],
+});
+
+/** The regions with the operands of each. */
+export function eachRegion<T>(graphs: readonly Graph[], inputs: readonly T[]): [Graph, T[]][] {
+  let at = 0;
+  return graphs.map((graph) => {
+    const own = inputs.slice(at, at + graph.params.length);
+    at += graph.params.length;
+    return [graph, own];
+  });
+}
 
 /**
  * Runs a graph as one op: on tensors, and under any transformation.

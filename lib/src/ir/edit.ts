@@ -8,6 +8,7 @@ import {
   type Graph,
   type GraphNode,
   IRError,
+  isFused,
   mapRegions,
   regionsOf,
   type Value,
@@ -163,7 +164,7 @@ export function editNodes(graph: Graph, visit: (node: GraphNode, editor: GraphEd
 
 /** The node with its regions replaced; the node itself if none changes. Fused nodes are kernels, and stay as they are. */
 export function editRegions(node: GraphNode, f: (region: Graph) => Graph): GraphNode {
-  const regions = node.op.name === "fused" ? [] : regionsOf(node.attrs);
+  const regions = isFused(node) ? [] : regionsOf(node.attrs);
   if (regions.length === 0) return node;
   const found = new Map(regions.map(([, region]) => [region, f(region)]));
   const same = regions.every(([, region]) => found.get(region) === region);

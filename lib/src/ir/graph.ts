@@ -119,6 +119,11 @@ export class Graph {
   }
 }
 
+/** True for nodes whose regions are kernels that passes leave as they are. */
+export function isFused({ op }: GraphNode): boolean {
+  return op.name === "fused" || op.name === "fusedMany" || op.name === "fusedContraction";
+}
+
 /**
  * The graphs among a node's attributes, with where they stand: `then`, `branches.0`.
  * @example graph.regionsOf({}).length // 0

@@ -166,13 +166,13 @@ describe("passes", () => {
     });
     expect(passes().map((pass) => pass.name)).toEqual([
       ...["inline", "propagate", "fold", "branches", "simplify", "strength", "layout", "licm", "prune"],
-      ...["cse", "dce", "fuse", "drop"],
+      ...["cse", "dce", "fuse", "fuse-outputs", "multi-tensor", "epilogue", "drop"],
     ]);
     expect(() => runPasses(small(), ["dce", "drop"])).toThrow(
       /after pass drop: graph model is not well formed/,
     );
     expect(() => runPasses(small(), ["nothing"])).toThrow(
-      /unknown pass "nothing"; there are inline, propagate, .*cse, dce, fuse, drop/,
+      /unknown pass "nothing"; there are inline, propagate, .*cse, dce, fuse, fuse-outputs, multi-tensor, epilogue, drop/,
     );
   });
 });

@@ -18,6 +18,21 @@ export interface DeviceKernel<A = never> {
   readonly run: Kernel<A>;
   /** It only launches compiled kernels and looks at no element itself: it may run on a stream. */
   readonly launches?: boolean;
+  /** False: `run` takes no tensor memory besides its outputs. Default true. */
+  readonly allocates?: boolean;
+  /**
+   * The same with everything decided that shapes, strides, offsets, dtypes and attributes decide. `null`: nothing can be
+   * decided for these. Only for kernels whose `supports` looks at no element.
+   */
+  prepare?(inputs: readonly HostArray[], outputs: readonly HostArray[], attrs: A): PreparedKernel | null;
+}
+
+/** A kernel on certain arrays: called again and again while only their `ptr` and `data` change. */
+export interface PreparedKernel {
+  /** Bytes that it needs besides while it runs. Default 0. */
+  readonly workspace?: number;
+  /** @param workspace address of these bytes, at a multiple of 8 */
+  run(workspace: number): void;
 }
 
 const byDevice = new Map<string, Map<string, DeviceKernel>>();

@@ -3,7 +3,7 @@ import { tapeOf } from "../autodiff/inspect.js";
 import { formatType } from "../core/shape.js";
 import type { Tensor } from "../core/tensor.js";
 import type { Dag } from "../graph/dag.js";
-import { Graph, type GraphNode, regionsOf, type Value } from "../ir/graph.js";
+import { Graph, type GraphNode, isFused, regionsOf, type Value } from "../ir/graph.js";
 import { getOp } from "../ops/registry.js";
 import { displaySymbol, type MimeBundle } from "./bundle.js";
 import { PALETTE } from "./plot.js";
@@ -165,7 +165,7 @@ function graphBody(graph: Graph, options: DrawOptions, prefix = `g${nextRegion++
     const count = (counts.get(node.op.name) ?? 0) + 1;
     counts.set(node.op.name, count);
     const inner = options.regions === false ? [] : regionsOf(node.attrs);
-    const name = node.op.name === "fused" ? fusedName(node) : node.op.name;
+    const name = isFused(node) ? fusedName(node) : node.op.name;
     const fill =
       coloured(`${node.op.name}${count}`, options) ||
       `, fillcolor=${quote(FILLS[node.op.kind ?? ""] ?? "#ffffff")}`;
@@ -176,7 +176,7 @@ function graphBody(graph: Graph, options: DrawOptions, prefix = `g${nextRegion++
         `  ${from ? nodeId(from) : id(input)} -> ${nodeId(node)} [label=${quote(from ? formatType(input) : "")}];`,
       );
     }
-    if (node.op.name === "fused") continue;
+    if (isFused(node)) continue;
     for (const [path, region] of inner) {
       const sub = `${prefix}_${node.outputs[0].id}_${path.replace(/\W/g, "_")}`;
       lines.push(
@@ -202,8 +202,9 @@ function graphBody(graph: Graph, options: DrawOptions, prefix = `g${nextRegion++
 
 /** A fused node shows the ops that it took in. */
 function fusedName(node: GraphNode): string {
-  const [[, region]] = regionsOf(node.attrs);
-  return `fused\n${region.nodes.map(({ op }) => op.name).join(" · ")}`;
+  const [[, region], ...others] = regionsOf(node.attrs);
+  const times = others.length > 0 ? ` × ${others.length + 1}` : "";
+  return `fused${times}\n${region.nodes.map(({ op }) => op.name).join(" · ")}`;
 }
 
 declare module "../ir/graph.js" {

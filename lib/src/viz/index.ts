@@ -3,6 +3,7 @@ import "./explanation.js";
 
 export { type MimeBundle, publisher } from "./bundle.js";
 export { Drawing, type DrawOptions, drawGraph, drawTape } from "./graph.js";
+export { memoryMap } from "./memory-map.js";
 export {
   bar,
   Figure,
@@ -16,6 +17,7 @@ export {
   type Series,
   scatter,
 } from "./plot.js";
+export { roofline } from "./profile.js";
 export { ProgressBar, type ProgressOptions } from "./progress.js";
 export { SourceText, sourceOf } from "./source.js";
 export { gantt, type Span, utilization } from "./timeline.js";

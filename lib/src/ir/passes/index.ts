@@ -6,11 +6,14 @@ import { sameType, verify } from "../verify.js";
 import { branches } from "./branches.js";
 import { cse } from "./cse.js";
 import { dce } from "./dce.js";
+import { epilogue } from "./epilogue.js";
 import { fold } from "./fold.js";
 import { fuse } from "./fuse.js";
+import { fuseOutputsPass } from "./fuse-outputs.js";
 import { inline } from "./inline.js";
 import { layout } from "./layout.js";
 import { licm } from "./licm.js";
+import { multiTensor } from "./multi-tensor.js";
 import { DEFAULT_OPTIONS, type Pass, type PassOptions } from "./pass.js";
 import { propagate } from "./propagate.js";
 import { prune } from "./prune.js";
@@ -30,6 +33,9 @@ const TABLE: readonly Pass[] = [
   cse,
   dce,
   fuse,
+  fuseOutputsPass,
+  multiTensor,
+  epilogue,
 ];
 
 const registry = new Map(TABLE.map((pass) => [pass.name, pass]));

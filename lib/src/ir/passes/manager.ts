@@ -18,10 +18,12 @@ export type OptimizationLevel = "O0" | "O1" | "O2" | "O3";
 /** What each level runs. */
 export const LEVELS: Readonly<Record<OptimizationLevel, readonly PipelineStage[]>> = {
   O0: [],
-  O1: ["cse", "dce", "fuse"],
+  O1: ["cse", "dce", "fuse", "fuse-outputs", "multi-tensor"],
   O2: [
     { fixpoint: ["inline", "propagate", "fold", "branches", "simplify", "strength", "layout", "cse", "dce"] },
     "fuse",
+    "fuse-outputs",
+    "multi-tensor",
   ],
   O3: [
     {
@@ -31,6 +33,9 @@ export const LEVELS: Readonly<Record<OptimizationLevel, readonly PipelineStage[]
       ],
     },
     "fuse",
+    "fuse-outputs",
+    "multi-tensor",
+    "epilogue",
   ],
 };
 

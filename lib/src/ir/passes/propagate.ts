@@ -4,7 +4,7 @@
  */
 import type { DenseTensor } from "../../runtime/dense.js";
 import { editRegions, GraphEditor } from "../edit.js";
-import { type Graph, type GraphNode, mapRegions, regionsOf, type Value } from "../graph.js";
+import { type Graph, type GraphNode, isFused, mapRegions, regionsOf, type Value } from "../graph.js";
 import { operandsOfRegion } from "../region-rules.js";
 import { equalData, invariantState, loopOf } from "./loops.js";
 import type { Pass } from "./pass.js";
@@ -23,7 +23,7 @@ export function propagateConstants(graph: Graph): Graph {
 
 /** The node whose regions know the constants among its operands, and which operands are the same value. */
 function specialized(node: GraphNode, editor: GraphEditor): GraphNode {
-  if (node.op.name === "fused") return node;
+  if (isFused(node)) return node;
   const fixed = invariantState(node, (value) => editor.constantData(value));
   const found = new Map<Graph, Graph>();
   for (const [path, region] of regionsOf(node.attrs)) {

@@ -4,19 +4,47 @@ import { contiguousLayout, isContiguous, type Layout } from "../../core/layout.j
 import { sizeOf } from "../../core/shape.js";
 import { allocate, memory, release } from "../heap.js";
 import { type HostArray, withLayoutOf } from "../host-array.js";
+import type { PreparedKernel } from "../kernels.js";
 import { type CompiledElementwise, compileElementwise } from "./elementwise/compile.js";
 
 const copies = new Map<DType, CompiledElementwise>();
 
+/** `copyElements` with everything but the addresses decided: those of `from` and `to` are read at each run. */
+export function prepareCopy(from: HostArray, layout: Layout, to: HostArray): PreparedKernel {
+  const target = { ...contiguousLayout(layout.shape), offset: to.offset };
+  return copyOf(from.dtype).prepare([under(from, layout)], [under(to, target)]);
+}
+
+/** The array under another layout, at whatever address it is when it is read. */
+export function under(array: HostArray, { shape, strides, offset }: Layout): HostArray {
+  const dtype = carrierOf(array.dtype);
+  return {
+    shape,
+    strides,
+    offset,
+    dtype,
+    get ptr() {
+      return array.ptr;
+    },
+    get data() {
+      return array.data;
+    },
+  };
+}
+
 /** Copies elements in row-major order; `to` is contiguous, of the shape of `from` or of as many elements. */
 export function copyElements(from: HostArray, to: HostArray): void {
-  const dtype = carrierOf(from.dtype);
+  copyOf(from.dtype).run([from], [withLayoutOf(to, { ...contiguousLayout(from.shape), offset: to.offset })]);
+}
+
+function copyOf(type: DType): CompiledElementwise {
+  const dtype = carrierOf(type);
   let copy = copies.get(dtype);
   if (!copy) {
     copy = compileElementwise({ inputs: [dtype], nodes: [], outputs: [0] });
     copies.set(dtype, copy);
   }
-  copy.run([from], [withLayoutOf(to, { ...contiguousLayout(from.shape), offset: to.offset })]);
+  return copy;
 }
 
 /** Runs `body` on `x` if it lies row-major, else on a copy that lives as long as the call. */

@@ -3,6 +3,7 @@ import { registerDevice, setDevice } from "../devices.js";
 import { type DeviceKernel, registerKernel } from "../kernels.js";
 import { getNumThreads } from "../pool/pool.js";
 import { wasmFeatures } from "./features.js";
+import { alongAxisKernels } from "./kernels/along-axis.js";
 import { convKernels } from "./kernels/conv.js";
 import { elementwiseKernels } from "./kernels/elementwise.js";
 import { layoutKernels } from "./kernels/layout.js";
@@ -11,6 +12,7 @@ import { reduceKernels } from "./kernels/reduce.js";
 import { softmaxKernels } from "./kernels/softmax.js";
 
 const KERNELS: readonly DeviceKernel<never>[] = [
+  ...alongAxisKernels,
   ...convKernels,
   ...elementwiseKernels,
   ...layoutKernels,

@@ -31,7 +31,9 @@ const FOUR = 4;
  * A module with the kernels
  * `flat(outputs…, inputs…, strides of strided inputs…, constants… | from, to, scratch)`, items: elements;
  * `rows(table | from, to, scratch)`, items: runs of the inner loop. Table (32-bit words): inner length, `rank` sizes of
- * the outer axes, then per operand address and `rank` strides, then the inner strides; then constants (64 bits).
+ * the outer axes, then per operand address and `rank` strides, then the inner strides; then constants (64 bits);
+ * `pieces(table, constants | from, to, scratch)` (rank 0, nothing strided), items: pieces of `flat` work. Table: per piece
+ * the number of its elements, then the operands' addresses.
  */
 export function elementwiseModule(
   program: ElementwiseProgram,
@@ -43,6 +45,27 @@ export function elementwiseModule(
   const operands = program.outputs.length + program.inputs.length;
   const strided = patterns.filter((p) => p === "strided").length;
   const constants = program.nodes.reduce((n, node) => n + attributeNames(node).length, 0);
+  const flat = addFlat(module, program, patterns, relaxed);
+  module.func("rows", ["i32", "i32", "i32", "i32"], null, (f) =>
+    buildRows(f, flat, { operands, strided, constants, rank }),
+  );
+  if (rank === 0 && strided === 0)
+    module.func("pieces", ["i32", "i32", "i32", "i32", "i32"], null, (f) =>
+      buildPieces(f, flat, operands, constants),
+    );
+  return module;
+}
+
+/** `flat` as a function of another module. */
+export function addFlat(
+  module: ModuleBuilder,
+  program: ElementwiseProgram,
+  patterns: readonly Pattern[],
+  relaxed: boolean,
+): Func {
+  const operands = program.outputs.length + program.inputs.length;
+  const strided = patterns.filter((p) => p === "strided").length;
+  const constants = program.nodes.reduce((n, node) => n + attributeNames(node).length, 0);
   const params: ValueType[] = [
     ...new Array<ValueType>(operands + strided).fill("i32"),
     ...new Array<ValueType>(constants).fill("f64"),
@@ -50,11 +73,7 @@ export function elementwiseModule(
     "i32",
     "i32",
   ];
-  const flat = module.func("flat", params, null, (f) => buildFlat(f, program, patterns, relaxed));
-  module.func("rows", ["i32", "i32", "i32", "i32"], null, (f) =>
-    buildRows(f, flat, { operands, strided, constants, rank }),
-  );
-  return module;
+  return module.func("flat", params, null, (f) => buildFlat(f, program, patterns, relaxed));
 }
 
 /** Words of the table before the constants (an even number, so that those are aligned). */
@@ -98,6 +117,24 @@ function buildRows(f: Func, flat: Func, { operands, strided, constants, rank }: 
     const numbers = Array.from({ length: constants }, (_, i) => load("f64.load", table, at + i * 8));
     f.call(flat, ...places, ...steps, ...numbers, i32(0), inner, scratch);
   });
+}
+
+function buildPieces(f: Func, flat: Func, operands: number, constants: number): void {
+  const [table, numbers, from, to, scratch] = [0, 1, 2, 3, 4].map((i) => f.param<"i32">(i));
+  const bytes = pieceWords(operands) * 4;
+  const piece = f.let(from);
+  const at = f.let(op("i32.add", table, op("i32.mul", from, i32(bytes))));
+  f.for(piece, to, 1, () => {
+    const places = Array.from({ length: operands }, (_, o) => load("i32.load", at, 4 + o * 4));
+    const values = Array.from({ length: constants }, (_, i) => load("f64.load", numbers, i * 8));
+    f.call(flat, ...places, ...values, i32(0), load("i32.load", at), scratch);
+    f.set(at, op("i32.add", at, i32(bytes)));
+  });
+}
+
+/** Words of a piece's row in the table of `pieces`. */
+export function pieceWords(operands: number): number {
+  return 1 + operands;
 }
 
 function buildFlat(

@@ -6,18 +6,36 @@ import { bytesPerElement } from "../../../core/dtype.js";
 import { sizeOf } from "../../../core/shape.js";
 import { allocate, memory, release } from "../../heap.js";
 import type { HostArray } from "../../host-array.js";
-import type { Kernel } from "../../kernels.js";
+import type { Kernel, PreparedKernel } from "../../kernels.js";
 import { launch, type PoolKernel } from "../../pool/pool.js";
 import { wasmFeatures } from "../features.js";
 import { compileKernels } from "../module.js";
-import { elementwiseModule, type Pattern, tableWords } from "./codegen.js";
+import { elementwiseModule, type Pattern, pieceWords, tableWords } from "./codegen.js";
 import { constantsOf, type ElementwiseProgram, signatureOf, valueTypes } from "./program.js";
 import { RULES } from "./rules.js";
 
 /** A compiled program: runs on inputs that broadcast to the shape of its (contiguous) outputs. */
 export interface CompiledElementwise {
+  readonly program: ElementwiseProgram;
   /** `constants` replaces the program's own, in the order of `constantsOf`. */
   run(inputs: readonly HostArray[], outputs: readonly HostArray[], constants?: readonly number[]): void;
+  /** See `DeviceKernel.prepare`. */
+  prepare(
+    inputs: readonly HostArray[],
+    outputs: readonly HostArray[],
+    constants?: readonly number[],
+  ): PreparedKernel;
+  /**
+   * One call for several sets of operands, each of shapes of its own: all in one job of the pool. `null` unless in every
+   * set each input has as many elements as the outputs, side by side, or one.
+   */
+  prepareMany(sets: readonly OperandSet[]): PreparedKernel | null;
+}
+
+/** Operands of one application of a program. */
+export interface OperandSet {
+  readonly inputs: readonly HostArray[];
+  readonly outputs: readonly HostArray[];
 }
 
 const WORTH_A_THREAD_NS = 50_000;
@@ -33,7 +51,12 @@ export { canCompile } from "./program.js";
 export function compileElementwise(program: ElementwiseProgram): CompiledElementwise {
   const variants = variantsOf(program);
   const own = constantsOf(program);
-  return { run: (inputs, outputs, constants = own) => variants.run(inputs, outputs, constants) };
+  return {
+    program,
+    run: (inputs, outputs, constants = own) => variants.run(inputs, outputs, constants),
+    prepare: (inputs, outputs, constants = own) => variants.prepare(inputs, outputs, constants),
+    prepareMany: (sets) => variants.prepareMany(sets, own),
+  };
 }
 
 /** The same as a device kernel. */
@@ -53,26 +76,66 @@ function variantsOf(program: ElementwiseProgram): Variants {
   return variants;
 }
 
+type Kernels = Record<"flat" | "rows", PoolKernel> & { readonly pieces?: PoolKernel };
+
 /** The layouts of one program that were met so far. */
 class Variants {
-  private readonly kernels = new Map<string, Record<"flat" | "rows", PoolKernel>>();
-  private readonly cost: number;
+  private readonly kernels = new Map<string, Kernels>();
+  /** Elements that are worth a thread. */
+  private readonly grain: number;
 
   constructor(private readonly program: ElementwiseProgram) {
     const rounds = program.nodes.reduce((sum, node) => sum + (RULES[node.op]?.cost ?? 0.2), 0);
-    this.cost = 0.3 * (program.inputs.length + program.outputs.length) + rounds;
+    const cost = 0.3 * (program.inputs.length + program.outputs.length) + rounds;
+    this.grain = Math.ceil(WORTH_A_THREAD_NS / cost);
   }
 
   run(inputs: readonly HostArray[], outputs: readonly HostArray[], constants: readonly number[]): void {
     const size = sizeOf(outputs[0].shape);
-    if (size === 0) return;
-    const grain = Math.ceil(WORTH_A_THREAD_NS / this.cost);
-    const pointers = [...outputs, ...inputs].map((x) => x.ptr + x.offset * bytesPerElement(x.dtype));
-    const flat = flatPatterns(inputs, outputs[0], size);
+    const flat = size === 0 ? null : flatPatterns(inputs, outputs[0], size);
     if (flat) {
-      launch(this.kernelsFor(flat, 0).flat, [...pointers, ...constants], size, grain, 16);
+      const args: number[] = [];
+      for (const x of outputs) args.push(x.ptr + x.offset * bytesPerElement(x.dtype));
+      for (const x of inputs) args.push(x.ptr + x.offset * bytesPerElement(x.dtype));
+      args.push(...constants);
+      launch(this.kernelsFor(flat, 0).flat, args, size, this.grain, 16);
       return;
     }
+    const { workspace = 0, run } = this.prepare(inputs, outputs, constants);
+    if (workspace === 0) {
+      run(0);
+      return;
+    }
+    const table = allocate(workspace);
+    try {
+      run(table);
+    } finally {
+      release(table, workspace);
+    }
+  }
+
+  prepare(
+    inputs: readonly HostArray[],
+    outputs: readonly HostArray[],
+    constants: readonly number[],
+  ): PreparedKernel {
+    const size = sizeOf(outputs[0].shape);
+    if (size === 0) return { run: () => {} };
+    const { grain } = this;
+    const arrays = [...outputs, ...inputs];
+    const bytes = arrays.map((x) => bytesPerElement(x.dtype));
+    const starts = arrays.map((x, i) => x.offset * bytes[i]);
+    /** One loop over all elements, with the operands' addresses in front of the rest. */
+    const one = (kernel: PoolKernel, items: number, rest: readonly number[]): PreparedKernel => {
+      const args = [...starts, ...rest];
+      const run = (): void => {
+        for (let i = 0; i < arrays.length; i++) args[i] = arrays[i].ptr + starts[i];
+        launch(kernel, args, items, grain, 16);
+      };
+      return { run };
+    };
+    const flat = flatPatterns(inputs, outputs[0], size);
+    if (flat) return one(this.kernelsFor(flat, 0).flat, size, constants);
     const loops = collapse(inputs, outputs[0]);
     const inner = loops.sizes.pop()!;
     const steps = loops.strides.map((s) => s.pop()!);
@@ -81,43 +144,77 @@ class Variants {
       const step = steps[i + 1];
       return step === 0 ? "same" : step === 1 ? "unit" : "strided";
     });
-    const bytes = [...outputs, ...inputs].map((x) => bytesPerElement(x.dtype));
     const stridedSteps = inputs.flatMap((_, i) =>
       patterns[i] === "strided" ? [steps[i + 1] * bytes[outputs.length + i]] : [],
     );
     const kernels = this.kernelsFor(patterns, rank);
-    if (rank === 0) {
-      launch(kernels.flat, [...pointers, ...stridedSteps, ...constants], inner, grain, 16);
-      return;
-    }
-    const operands = pointers.length;
-    const words = tableWords(operands, stridedSteps.length, rank);
-    const tableBytes = words * 4 + constants.length * 8;
-    const table = allocate(tableBytes);
-    const view = new Int32Array(memory.buffer, table, words);
-    let at = 0;
-    view[at++] = inner;
-    for (const dim of loops.sizes) view[at++] = dim;
-    for (let o = 0; o < operands; o++) {
-      view[at++] = pointers[o];
+    if (rank === 0) return one(kernels.flat, inner, [...stridedSteps, ...constants]);
+    const words = tableWords(arrays.length, stridedSteps.length, rank);
+    const table = [inner, ...loops.sizes];
+    const places: number[] = [];
+    for (let o = 0; o < arrays.length; o++) {
+      places.push(table.length);
       const strides = loops.strides[Math.max(0, o - outputs.length + 1)];
-      for (const stride of strides) view[at++] = stride * bytes[o];
+      table.push(0, ...strides.map((stride) => stride * bytes[o]));
     }
-    for (const step of stridedSteps) view[at++] = step;
-    new Float64Array(memory.buffer, table + words * 4, constants.length).set(constants);
-    try {
-      launch(kernels.rows, [table], size / inner, Math.max(1, Math.ceil(grain / inner)));
-    } finally {
-      release(table, tableBytes);
-    }
+    table.push(...stridedSteps);
+    const [rows, rowGrain] = [size / inner, Math.max(1, Math.ceil(grain / inner))];
+    const run = (at: number): void => {
+      for (let o = 0; o < arrays.length; o++) table[places[o]] = arrays[o].ptr + starts[o];
+      new Int32Array(memory.buffer, at, words).set(table);
+      if (constants.length > 0)
+        new Float64Array(memory.buffer, at + words * 4, constants.length).set(constants);
+      launch(kernels.rows, [at], rows, rowGrain);
+    };
+    return { workspace: words * 4 + constants.length * 8, run };
   }
 
-  private kernelsFor(patterns: readonly Pattern[], rank: number): Record<"flat" | "rows", PoolKernel> {
+  prepareMany(sets: readonly OperandSet[], constants: readonly number[]): PreparedKernel | null {
+    const sizes = sets.map(({ outputs }) => sizeOf(outputs[0].shape));
+    const patterns = sets.map(({ inputs, outputs }, k) => flatPatterns(inputs, outputs[0], sizes[k]));
+    const [first] = patterns;
+    if (!first || sizes.some((size) => size < 2)) return null;
+    if (patterns.some((p) => p === null || p.some((pattern, i) => pattern !== first[i]))) return null;
+    const bytes = [...sets[0].outputs, ...sets[0].inputs].map((x) => bytesPerElement(x.dtype));
+    const steps = bytes.map((width, o) => (first[o - sets[0].outputs.length] === "same" ? 0 : width));
+    const words = pieceWords(bytes.length);
+    const grain = Math.ceil(this.grain / 16) * 16;
+    /** Set, first element and length of each piece. */
+    const pieces = sizes.flatMap((size, k) =>
+      Array.from(
+        { length: Math.ceil(size / grain) },
+        (_, i) => [k, i * grain, Math.min(grain, size - i * grain)] as const,
+      ),
+    );
+    const arrays = sets.map(({ inputs, outputs }) => [...outputs, ...inputs]);
+    const table = new Int32Array(pieces.length * words);
+    const numbersAt = Math.ceil((table.length * 4) / 8) * 8;
+    const { pieces: kernel } = this.kernelsFor(first, 0) as Record<"pieces", PoolKernel>;
+    const run = (at: number): void => {
+      let w = 0;
+      for (const [k, start, count] of pieces) {
+        table[w++] = count;
+        const mine = arrays[k];
+        for (let o = 0; o < mine.length; o++)
+          table[w++] = mine[o].ptr + mine[o].offset * bytes[o] + start * steps[o];
+      }
+      new Int32Array(memory.buffer, at, table.length).set(table);
+      if (constants.length > 0)
+        new Float64Array(memory.buffer, at + numbersAt, constants.length).set(constants);
+      launch(kernel, [at, at + numbersAt], pieces.length, 1);
+    };
+    return { workspace: numbersAt + constants.length * 8, run };
+  }
+
+  private kernelsFor(patterns: readonly Pattern[], rank: number): Kernels {
     const key = `${patterns.join()}/${rank}`;
     let kernels = this.kernels.get(key);
     if (!kernels) {
       const module = elementwiseModule(this.program, patterns, rank, wasmFeatures().relaxed);
-      kernels = compileKernels(module, ["flat", "rows"]);
+      const many = rank === 0 && !patterns.includes("strided");
+      kernels = many
+        ? compileKernels(module, ["flat", "rows", "pieces"])
+        : compileKernels(module, ["flat", "rows"]);
       this.kernels.set(key, kernels);
     }
     return kernels;

@@ -2,17 +2,20 @@
  * Convolution and its two gradients on the wasm device: pixels are laid out as columns (im2col, Chellapilla et al. 2006),
  * then it is a matrix product. As many images at once as keep the columns in the cache.
  */
+import { bytesPerElement, hostView } from "../../../core/dtype.js";
+import { contiguousLayout, isContiguous } from "../../../core/layout.js";
 import { sizeOf } from "../../../core/shape.js";
-import type { HostArray } from "../../host-array.js";
-import type { DeviceKernel } from "../../kernels.js";
+import { memory } from "../../heap.js";
+import { type HostArray, withLayoutOf } from "../../host-array.js";
+import type { DeviceKernel, PreparedKernel } from "../../kernels.js";
 import { launch, type PoolKernel } from "../../pool/pool.js";
-import { copyElements, withContiguous, withTemporary } from "../copy.js";
+import { copyElements, under, withContiguous, withTemporary } from "../copy.js";
 import { compileKernels } from "../module.js";
 import { convModule } from "./conv-code.js";
 import { gemm, type Matrix } from "./gemm.js";
 import type { GemmType } from "./gemm-code.js";
 
-interface ConvAttrs {
+export interface ConvAttrs {
   readonly stride: readonly [number, number];
   readonly padding: readonly [readonly [number, number], readonly [number, number]];
   readonly dilation: readonly [number, number];
@@ -26,28 +29,108 @@ const compiled = new Map<number, Record<"toColumns" | "fromColumns", PoolKernel>
 const supports = ([a, b]: readonly HostArray[], [out]: readonly HostArray[]): boolean =>
   (a.dtype === "float32" || a.dtype === "float64") && a.dtype === b.dtype && sizeOf(out.shape) > 0;
 
+type Work = (a: HostArray, b: HostArray, out: HostArray, attrs: ConvAttrs, room: Room) => void;
+
+/** Memory for columns and the like: of the heap, or a piece that was planned. */
+type Room = (x: HostArray, shape: readonly number[], body: (array: HostArray) => void) => void;
+
 export const convKernels: readonly DeviceKernel<ConvAttrs>[] = [
-  { op: "conv2d", supports, run: ([x, w], [y], attrs) => both(x, w, (p, q) => forward(p, q, y, attrs)) },
-  {
-    op: "conv2dInputGrad",
-    supports,
-    run: ([g, w], [x], attrs) => both(g, w, (p, q) => inputGradient(p, q, x, attrs)),
-  },
-  {
-    op: "conv2dWeightGrad",
-    supports,
-    run: ([x, g], [w], attrs) => both(x, g, (p, q) => weightGradient(p, q, w, attrs)),
-  },
+  convKernel("conv2d", forward, ([x, w], y, attrs) => columnBytes(sizes(x, w, y, attrs))),
+  convKernel("conv2dInputGrad", inputGradient, ([g, w], x, attrs) => columnBytes(sizes(x, w, g, attrs))),
+  convKernel("conv2dWeightGrad", weightGradient, ([x, g], w, attrs) => {
+    const s = sizes(x, w, g, attrs);
+    return columnBytes(s) + padded(batchOf(s) * s.filterCount * s.outputs * s.bytes);
+  }),
 ];
+
+function convKernel(
+  op: string,
+  work: Work,
+  bytes: (inputs: readonly HostArray[], out: HostArray, attrs: ConvAttrs) => number,
+): DeviceKernel<ConvAttrs> {
+  return {
+    op,
+    supports,
+    run: ([a, b], [out], attrs) => both(a, b, (p, q) => work(p, q, out, attrs, withTemporary)),
+    prepare([a, b], [out], attrs) {
+      if (!isContiguous(a) || !isContiguous(b)) return null; // copies of them would need room too
+      const run = (workspace: number): void => work(a, b, out, attrs, roomAt(workspace));
+      return { workspace: bytes([a, b], out, attrs), run };
+    },
+  };
+}
+
+/**
+ * `y = epilogue(conv2d(x, w))`, the epilogue in place on the images of which the columns are at hand. `null` unless all
+ * lies row-major.
+ * @param epilogue in place on an array of images
+ * @param operands of the epilogue, which broadcast to y
+ */
+export function prepareConvThen(
+  [x, w]: readonly HostArray[],
+  y: HostArray,
+  attrs: ConvAttrs,
+  operands: readonly HostArray[],
+  epilogue: (inputs: readonly HostArray[], outputs: readonly HostArray[]) => PreparedKernel,
+): PreparedKernel | null {
+  if (!supports([x, w], [y]) || !isContiguous(x) || !isContiguous(w)) return null;
+  const s = sizes(x, w, y, attrs);
+  const batch = batchOf(s);
+  const parts = Array.from({ length: Math.ceil(s.images / batch) }, (_, i) => {
+    const [first, count] = [i * batch, Math.min(batch, s.images - i * batch)];
+    const part = imagesOf(y, first, count, y.shape.length);
+    return epilogue([part, ...operands.map((x) => imagesOf(x, first, count, y.shape.length))], [part]);
+  });
+  const columns = columnBytes(s);
+  const run = (workspace: number): void =>
+    forward(x, w, y, attrs, roomAt(workspace), (first) => parts[first / batch].run(workspace + columns));
+  return { workspace: columns + Math.max(0, ...parts.map((part) => part.workspace ?? 0)), run };
+}
+
+/** Some of the images, if the array has one element per image. */
+function imagesOf(x: HostArray, first: number, count: number, rank: number): HostArray {
+  const { shape, strides, offset } = x;
+  if (shape.length < rank || shape[0] === 1) return x;
+  return under(x, { shape: [count, ...shape.slice(1)], strides, offset: offset + first * strides[0] });
+}
+
+/** Pieces side by side from an address on. */
+function roomAt(start: number): Room {
+  let at = start;
+  return (x, shape, body) => {
+    const ptr = at;
+    const length = sizeOf(shape);
+    at += padded(length * bytesPerElement(x.dtype));
+    try {
+      body({
+        ...contiguousLayout(shape),
+        dtype: x.dtype,
+        data: hostView(x.dtype, memory.buffer, ptr, length),
+        ptr,
+      });
+    } finally {
+      at = ptr;
+    }
+  };
+}
+
+const padded = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 
 function both(a: HostArray, b: HostArray, body: (a: HostArray, b: HostArray) => void): void {
   withContiguous(a, (p) => withContiguous(b, (q) => body(p, q)));
 }
 
 /** y[n] = w · columns(x[n]), group by group. */
-function forward(x: HostArray, w: HostArray, y: HostArray, attrs: ConvAttrs): void {
+function forward(
+  x: HostArray,
+  w: HostArray,
+  y: HostArray,
+  attrs: ConvAttrs,
+  room: Room,
+  then?: (first: number) => void,
+): void {
   const s = sizes(x, w, y, attrs);
-  inBatches(s, x, (columns, first, count) => {
+  inBatches(s, x, room, (columns, first, count) => {
     s.move("toColumns", x, columns, first, count, s.outputs, s.taps * s.outputs);
     eachGroup(s, (group) => {
       const a = s.filters(w, group);
@@ -55,13 +138,14 @@ function forward(x: HostArray, w: HostArray, y: HostArray, attrs: ConvAttrs): vo
       const c = s.planes(y, first, group);
       gemm(s.type, [s.perGroup.filters, s.outputs, s.perGroup.taps], a, b, c, count);
     });
+    then?.(first);
   });
 }
 
 /** columns = wᵀ · g[n], then added back to the pixels they came from. */
-function inputGradient(g: HostArray, w: HostArray, x: HostArray, attrs: ConvAttrs): void {
+function inputGradient(g: HostArray, w: HostArray, x: HostArray, attrs: ConvAttrs, room: Room): void {
   const s = sizes(x, w, g, attrs);
-  inBatches(s, x, (columns, first, count) => {
+  inBatches(s, x, room, (columns, first, count) => {
     eachGroup(s, (group) => {
       const a = transposed(s.filters(w, group));
       const c = s.matrix(columns.ptr, group * s.perGroup.taps * s.outputs, s.outputs, 1, s.taps * s.outputs);
@@ -73,16 +157,16 @@ function inputGradient(g: HostArray, w: HostArray, x: HostArray, attrs: ConvAttr
 }
 
 /** w = Σ g[n] · columns(x[n])ᵀ: one product over all positions of the images at hand. */
-function weightGradient(x: HostArray, g: HostArray, w: HostArray, attrs: ConvAttrs): void {
+function weightGradient(x: HostArray, g: HostArray, w: HostArray, attrs: ConvAttrs, room: Room): void {
   const s = sizes(x, w, g, attrs);
   let adds = false;
-  inBatches(s, x, (columns, first, count) => {
+  inBatches(s, x, room, (columns, first, count) => {
     const run = count * s.outputs;
     s.move("toColumns", x, columns, first, count, run, s.outputs);
-    withTemporary(g, [s.filterCount, count, s.outputs], (rows) => {
+    room(g, [s.filterCount, count, s.outputs], (rows) => {
       const [image, plane] = [s.filterCount * s.outputs, s.outputs];
       copyElements(
-        { ...g, shape: rows.shape, strides: [plane, image, 1], offset: g.offset + first * image },
+        withLayoutOf(g, { shape: rows.shape, strides: [plane, image, 1], offset: g.offset + first * image }),
         rows,
       );
       eachGroup(s, (group) => {
@@ -146,15 +230,23 @@ function sizes(x: HostArray, w: HostArray, y: HostArray, attrs: ConvAttrs) {
 function inBatches(
   s: Sizes,
   x: HostArray,
+  room: Room,
   body: (columns: HostArray, first: number, count: number) => void,
 ): void {
-  const perImage = Math.max(1, s.taps * s.outputs * s.bytes);
-  const batch = Math.max(1, Math.min(s.images, Math.floor(COLUMN_BYTES / perImage)));
-  withTemporary(x, [batch, s.taps, s.outputs], (columns) => {
+  const batch = batchOf(s);
+  room(x, [batch, s.taps, s.outputs], (columns) => {
     for (let first = 0; first < s.images; first += batch)
       body(columns, first, Math.min(batch, s.images - first));
   });
 }
+
+/** How many images' columns fit the budget. */
+function batchOf(s: Sizes): number {
+  const perImage = Math.max(1, s.taps * s.outputs * s.bytes);
+  return Math.max(1, Math.min(s.images, Math.floor(COLUMN_BYTES / perImage)));
+}
+
+const columnBytes = (s: Sizes): number => padded(batchOf(s) * s.taps * s.outputs * s.bytes);
 
 function eachGroup(s: Sizes, body: (group: number) => void): void {
   for (let group = 0; group < s.groups; group++) body(group);

@@ -22,6 +22,12 @@ export const elementwiseKernels: readonly DeviceKernel<Attrs>[] = OPS.map((op) =
       const constants = names.map((name) => Number(attrs[name]));
       kernelOf(op, inputs, outputs, attrs)!.run(inputs, outputs, constants);
     },
+    prepare: (inputs, outputs, attrs) =>
+      kernelOf(op, inputs, outputs, attrs)!.prepare(
+        inputs,
+        outputs,
+        names.map((name) => Number(attrs[name])),
+      ),
   };
 });
 

@@ -55,16 +55,76 @@ interface Element {
  * are columns of the result.
  */
 export function gemmModule(type: GemmType, relaxed: boolean): ModuleBuilder {
-  const e = element(type, relaxed);
   const module = new ModuleBuilder();
+  const e = element(type, relaxed);
+  addGemm(module, e);
+  buildDots(module, e);
+  return module;
+}
+
+/** Where an operand of an epilogue lies: side by side along a row of C, or one element for the row. */
+export type EpiloguePattern = "unit" | "same";
+
+/**
+ * A module with `gemmThen(gemm's arguments, table | from, to, scratch)`: as `gemm`, and then, while a block of C is in the
+ * cache, `apply(c, c, operands…, constants… | 0, columns, scratch)` on each of its rows. Table (32-bit words): per operand
+ * address, bytes from row to row, bytes from column to column; then constants (64 bits).
+ */
+export function gemmThenModule(
+  type: GemmType,
+  relaxed: boolean,
+  operands: number,
+  constants: number,
+  addApply: (module: ModuleBuilder) => Func,
+): ModuleBuilder {
+  const module = new ModuleBuilder();
+  const e = element(type, relaxed);
+  const gemm = addGemm(module, e);
+  const apply = addApply(module);
+  const params = new Array<ValueType>(21).fill("i32");
+  module.func("gemmThen", params, null, (f) => {
+    const all = params.map((_, i) => f.param<"i32">(i));
+    const [, , c, m, n, , , , , , rsc] = all;
+    const [rows, columns, , table, from, to, scratch] = all.slice(14);
+    const across = f.let(op("i32.div_s", add(n, sub(columns, i32(1))), columns));
+    const t = f.let(from);
+    const row = f.local("i32");
+    f.for(t, to, 1, () => {
+      f.call(gemm, ...all.slice(0, 17), t, add(t, 1), scratch);
+      const i0 = f.let(mul(op("i32.div_s", t, across), rows));
+      const j0 = f.let(mul(op("i32.rem_s", t, across), columns));
+      const end = f.let(add(i0, least(f, rows, sub(m, i0))));
+      const breadth = least(f, columns, sub(n, j0));
+      f.set(row, i0);
+      f.for(row, end, 1, () => {
+        const at = f.let(add(add(c, mul(row, rsc)), mul(j0, e.bytes)));
+        const word = (index: number) => load("i32.load", table, index * 4);
+        const places = Array.from({ length: operands }, (_, o) =>
+          add(add(word(o * 3), mul(row, word(o * 3 + 1))), mul(j0, word(o * 3 + 2))),
+        );
+        const numbers = Array.from({ length: constants }, (_, i) =>
+          load("f64.load", table, epilogueWords(operands) * 4 + i * 8),
+        );
+        f.call(apply, at, at, ...places, ...numbers, i32(0), breadth, scratch);
+      });
+    });
+  });
+  return module;
+}
+
+/** Words of the table before the constants (an even number). */
+export function epilogueWords(operands: number): number {
+  return operands * 3 + ((operands * 3) & 1);
+}
+
+/** The functions of `gemm`; returns it. */
+function addGemm(module: ModuleBuilder, e: Element): Func {
   const packB = buildPackB(module, e);
   const packA = buildPackA(module, e);
   const micro = [1, 2].map((rows) => buildMicro(module, e, rows, true));
   const microDirect = [1, 2].map((rows) => buildMicro(module, e, rows, false));
   const spill = buildSpill(module, e);
-  buildGemm(module, e, { packA, packB, micro, microDirect, spill });
-  buildDots(module, e);
-  return module;
+  return buildGemm(module, e, { packA, packB, micro, microDirect, spill });
 }
 
 function element(type: GemmType, relaxed: boolean): Element {
@@ -263,9 +323,9 @@ interface Parts {
   readonly spill: Func;
 }
 
-function buildGemm(module: ModuleBuilder, e: Element, parts: Parts): void {
+function buildGemm(module: ModuleBuilder, e: Element, parts: Parts): Func {
   const params = new Array<ValueType>(20).fill("i32");
-  module.func("gemm", params, null, (f) => {
+  return module.func("gemm", params, null, (f) => {
     const all = params.map((_, i) => f.param<"i32">(i));
     const [a, b, c, m, n, k, rsa, csa, rsb, csb, rsc, batchA, batchB, batchC] = all;
     const [rows, columns, flags, from, to, scratch] = all.slice(14);

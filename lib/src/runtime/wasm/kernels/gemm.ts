@@ -31,33 +31,86 @@ export function gemm(
   count = 1,
   accumulate = false,
 ): void {
-  if (m === 0 || n === 0 || count === 0) return;
-  const kernels = kernelsFor(type);
+  prepareGemm(type, [m, n, k], a, b, c, count, accumulate)?.launch(a.ptr, b.ptr, c.ptr);
+}
+
+/** A product whose blocks and arguments are decided: only the addresses may change. */
+export interface PreparedGemm {
+  launch(a: number, b: number, c: number): void;
+}
+
+/** `null` if the product has no elements. */
+export function prepareGemm(
+  type: GemmType,
+  size: readonly [number, number, number],
+  a: Matrix,
+  b: Matrix,
+  c: Matrix,
+  count = 1,
+  accumulate = false,
+): PreparedGemm | null {
+  const plan = planGemm(type, size, a, b, c, count, accumulate);
+  if (!plan) return null;
+  const { rest, items, grain, align, swapped } = plan;
+  const kernel = kernelsFor(type)[plan.kernel];
+  const args = [0, 0, 0, ...rest];
+  return {
+    launch(a, b, c) {
+      args[0] = swapped ? b : a;
+      args[1] = swapped ? a : b;
+      args[2] = c;
+      launch(kernel, args, items, grain, align);
+    },
+  };
+}
+
+/** How a product is to be launched. */
+export interface GemmPlan {
+  readonly kernel: keyof Kernels;
+  /** Arguments behind the three addresses. */
+  readonly rest: readonly number[];
+  readonly items: number;
+  readonly grain: number;
+  readonly align: number;
+  /** The transposed problem is computed: a and b change places. */
+  readonly swapped: boolean;
+}
+
+/** Which kernel, which blocks, how many threads; `null` if the product has no elements. */
+export function planGemm(
+  type: GemmType,
+  [m, n, k]: readonly [number, number, number],
+  a: Matrix,
+  b: Matrix,
+  c: Matrix,
+  count: number,
+  accumulate: boolean,
+): GemmPlan | null {
+  if (m === 0 || n === 0 || count === 0) return null;
   const bytes = type === "float32" ? 4 : 8;
   const s = (stride: number) => stride * bytes;
   const flops = 2 * m * n * k;
   if (count === 1 && k > 0 && !accumulate) {
     if (m <= DIRECT_ROWS && a.columns === 1 && b.rows === 1 && b.columns !== 1) {
-      const args = [a.ptr, b.ptr, c.ptr, m, n, k, s(a.rows), s(b.columns), s(c.rows), bytes];
-      launch(kernels.dots, args, n, grainOf(flops, n), 4);
-      return;
+      const rest = [m, n, k, s(a.rows), s(b.columns), s(c.rows), bytes];
+      return { kernel: "dots", rest, items: n, grain: grainOf(flops, n), align: 4, swapped: false };
     }
     if (n === 1 && a.columns === 1 && b.rows === 1) {
       // The transposed problem: one row b', columns of a' are the rows of a.
-      const args = [b.ptr, a.ptr, c.ptr, 1, m, k, 0, s(a.rows), bytes, s(c.rows)];
-      launch(kernels.dots, args, m, grainOf(flops, m), 4);
-      return;
+      const rest = [1, m, k, 0, s(a.rows), bytes, s(c.rows)];
+      return { kernel: "dots", rest, items: m, grain: grainOf(flops, m), align: 4, swapped: true };
     }
   }
   const [rows, columns] = blocks(type, m, n, flops, count);
   const tiles = count * Math.ceil(m / rows) * Math.ceil(n / columns);
   const flags = (rows <= DIRECT_ROWS && b.columns === 1 ? 1 : 0) + (accumulate ? 2 : 0);
-  const args = [
-    ...[a.ptr, b.ptr, c.ptr, m, n, k],
+  const rest = [
+    ...[m, n, k],
     ...[s(a.rows), s(a.columns), s(b.rows), s(b.columns), s(c.rows), s(a.batch), s(b.batch), s(c.batch)],
     ...[rows, columns, flags],
   ];
-  launch(kernels.gemm, args, tiles, grainOf(flops * count, tiles));
+  const grain = grainOf(flops * count, tiles);
+  return { kernel: "gemm", rest, items: tiles, grain, align: 1, swapped: false };
 }
 
 /** How many items make a piece of work that is worth a thread. */

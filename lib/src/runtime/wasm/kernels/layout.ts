@@ -11,7 +11,7 @@ import {
 import { type Shape, sizeOf } from "../../../core/shape.js";
 import { type HostArray, withLayoutOf } from "../../host-array.js";
 import type { DeviceKernel } from "../../kernels.js";
-import { copyElements } from "../copy.js";
+import { copyElements, prepareCopy } from "../copy.js";
 
 interface SliceAttrs {
   readonly starts: readonly number[];
@@ -22,6 +22,7 @@ interface SliceAttrs {
 const copyKernel = <A>(op: string, view: (x: Layout, attrs: A) => Layout): DeviceKernel<A> => ({
   op,
   run: ([x], [out], attrs) => copyElements(withLayoutOf(x, view(x, attrs)), out),
+  prepare: ([x], [out], attrs) => prepareCopy(x, view(x, attrs), out),
 });
 
 export const layoutKernels: readonly DeviceKernel<never>[] = [
@@ -38,6 +39,7 @@ export const layoutKernels: readonly DeviceKernel<never>[] = [
 function takeRows(): DeviceKernel<{ readonly axis: number }> {
   return {
     op: "take",
+    allocates: false,
     supports: ([x, index], _out, { axis }) =>
       axis === 0 && !encodingOf(x.dtype) && rowsContiguous(x) && isContiguous(index) && inRange(index, x),
     run([x, index], [out]) {

@@ -1,9 +1,9 @@
 /** Reductions on the wasm device, over any axes of any layout. */
-import type { DType } from "../../../core/dtype.js";
+import { bytesPerElement, type DType } from "../../../core/dtype.js";
 import { permuteLayout } from "../../../core/layout.js";
 import { sizeOf } from "../../../core/shape.js";
 import type { HostArray } from "../../host-array.js";
-import type { DeviceKernel } from "../../kernels.js";
+import type { DeviceKernel, PreparedKernel } from "../../kernels.js";
 import { launch, type PoolKernel } from "../../pool/pool.js";
 import { withLayout } from "../copy.js";
 import { compileKernels } from "../module.js";
@@ -24,30 +24,53 @@ const compiled = new Map<string, Record<"along" | "across", PoolKernel>>();
 
 export const reduceKernels: readonly DeviceKernel<ReduceAttrs>[] = NAMES.map((name) => ({
   op: name,
-  supports: ([x], [out]) => canReduce(name, x.dtype, out.dtype) && x.data.length > 0 && out.data.length > 0,
+  supports: ([x], [out]) =>
+    canReduce(name, x.dtype, out.dtype) && sizeOf(x.shape) > 0 && sizeOf(out.shape) > 0,
   run: ([x], [out], { axes }) => reduce(name, x, out, axes),
+  prepare: ([x], [out], { axes }) => prepareReduce(name, x, out, axes),
 }));
 
 /** Reduces `axes` of `x` into the contiguous `out`. */
 export function reduce(name: Reduction, x: HostArray, out: HostArray, axes: readonly number[]): void {
+  const prepared = prepareReduce(name, x, out, axes);
+  if (prepared) {
+    prepared.run(0);
+    return;
+  }
+  const kept = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
+  withLayout(x, permuteLayout(x, [...kept, ...axes]), (packed) => {
+    reduce(
+      name,
+      packed,
+      out,
+      axes.map((_, i) => kept.length + i),
+    );
+  });
+}
+
+/** `null` if the axes lie so that a copy is needed first. */
+function prepareReduce(
+  name: Reduction,
+  x: HostArray,
+  out: HostArray,
+  axes: readonly number[],
+): PreparedKernel | null {
   const kept = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
   const keptLoops = merge(kept, x);
   const reducedLoops = merge(axes, x);
-  if (keptLoops.sizes.length > 4 || reducedLoops.sizes.length > 2) {
-    const order = [...kept, ...axes];
-    withLayout(x, permuteLayout(x, order), (packed) => {
-      reduce(
-        name,
-        packed,
-        out,
-        axes.map((_, i) => kept.length + i),
-      );
-    });
-    return;
-  }
-  const bytes = x.data.BYTES_PER_ELEMENT;
-  const source = x.ptr + x.offset * bytes;
-  const target = out.ptr + out.offset * out.data.BYTES_PER_ELEMENT;
+  if (keptLoops.sizes.length > 4 || reducedLoops.sizes.length > 2) return null;
+  const bytes = bytesPerElement(x.dtype);
+  const source = x.offset * bytes;
+  const target = out.offset * bytesPerElement(out.dtype);
+  const work = (kernel: PoolKernel, rest: readonly number[], items: number, grain: number) => {
+    const args = [0, 0, ...rest];
+    const run = (): void => {
+      args[0] = x.ptr + source;
+      args[1] = out.ptr + target;
+      launch(kernel, args, items, grain);
+    };
+    return { run };
+  };
   const perResult = sizeOf(reducedLoops.sizes);
   const results = sizeOf(keptLoops.sizes);
   const kernels = kernelsFor(name, x.dtype, out.dtype);
@@ -60,12 +83,11 @@ export function reduce(name: Reduction, x: HostArray, out: HostArray, axes: read
     const [k, s] = padded(rest, 3, bytes);
     const blocks = (results / n) * Math.ceil(n / BLOCK);
     const grain = Math.max(1, Math.ceil(WORTH_A_THREAD / (perResult * Math.min(n, BLOCK))));
-    launch(kernels.across, [source, target, n, k[1], k[2], ...s, ...r, ...t], blocks, grain);
-    return;
+    return work(kernels.across, [n, k[1], k[2], ...s, ...r, ...t], blocks, grain);
   }
   const [k, s] = padded(keptLoops, 4, bytes);
   const grain = Math.max(1, Math.ceil(WORTH_A_THREAD / perResult));
-  launch(kernels.along, [source, target, k[1], k[2], k[3], ...s, ...r, ...t], results, grain);
+  return work(kernels.along, [k[1], k[2], k[3], ...s, ...r, ...t], results, grain);
 }
 
 function kernelsFor(name: Reduction, input: DType, output: DType): Record<"along" | "across", PoolKernel> {

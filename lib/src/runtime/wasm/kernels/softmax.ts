@@ -1,9 +1,9 @@
 /** softmax and logSoftmax on the wasm device: one pass for the largest element, one for the sum, one for the results. */
 import type { DType } from "../../../core/dtype.js";
-import { permuteLayout } from "../../../core/layout.js";
+import { isContiguous, permuteLayout } from "../../../core/layout.js";
 import { sizeOf } from "../../../core/shape.js";
 import type { HostArray } from "../../host-array.js";
-import type { DeviceKernel } from "../../kernels.js";
+import type { DeviceKernel, PreparedKernel } from "../../kernels.js";
 import { launch, type PoolKernel } from "../../pool/pool.js";
 import {
   type Expr,
@@ -35,6 +35,10 @@ export const softmaxKernels: readonly DeviceKernel<SoftmaxAttrs>[] = (["softmax"
   (name) => ({
     op: name,
     supports: ([x]) => x.dtype === "float32" || x.dtype === "float64",
+    prepare: ([x], [out], { axis }) =>
+      axis === x.shape.length - 1 && isContiguous(x) && sizeOf(x.shape) > 0
+        ? prepareRows(name, x, out)
+        : null,
     run([x], [out], { axis }) {
       if (sizeOf(x.shape) === 0) return;
       const last = x.shape.length - 1;
@@ -55,10 +59,17 @@ export const softmaxKernels: readonly DeviceKernel<SoftmaxAttrs>[] = (["softmax"
 );
 
 function runRows(name: Name, x: HostArray, out: HostArray): void {
+  prepareRows(name, x, out).run(0);
+}
+
+function prepareRows(name: Name, x: HostArray, out: HostArray): PreparedKernel {
   const n = x.shape[x.shape.length - 1];
   const bytes = x.dtype === "float32" ? 4 : 8;
-  const args = [x.ptr + x.offset * bytes, out.ptr + out.offset * bytes, n];
-  launch(kernelFor(name, x.dtype), args, sizeOf(x.shape) / n, Math.max(1, Math.ceil(WORTH_A_THREAD / n)));
+  const kernel = kernelFor(name, x.dtype);
+  const [rows, grain] = [sizeOf(x.shape) / n, Math.max(1, Math.ceil(WORTH_A_THREAD / n))];
+  const run = (): void =>
+    launch(kernel, [x.ptr + x.offset * bytes, out.ptr + out.offset * bytes, n], rows, grain);
+  return { run };
 }
 
 function kernelFor(name: Name, dtype: DType): PoolKernel {
