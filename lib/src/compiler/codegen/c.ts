@@ -1,0 +1,147 @@
+/** Loop IR to C, compiled by the system's compiler and called on the shared memory. */
+import { existsSync } from "node:fs";
+import { DeviceError } from "../../core/errors.js";
+import { loadKernel, type NativeRun, nativeSupport } from "../../runtime/native/library.js";
+import {
+  buildLibrary,
+  buildLibrarySync,
+  libraryPath,
+  type Toolchain,
+} from "../../runtime/native/toolchain.js";
+import { LoopError, type LoopKernel } from "../loop/ir.js";
+import { definitionsOf, PRELUDE, SCALAR_TYPES } from "./c-prelude.js";
+import { CTarget } from "./c-target.js";
+import { Frame, type LoopProgram } from "./program.js";
+import { Walker } from "./walker.js";
+import { compileWasm } from "./wasm.js";
+
+/**
+ * The kernel as C: a function for each phase, and `mls_run` that runs them on the pool's threads.
+ * @param vectorBytes bytes of the processor's vector registers (16, 32 or 64).
+ * @example cSource(matmul(4, 4, 4), 16).includes("static void phase0") // true
+ */
+export function cSource(kernel: LoopKernel, vectorBytes = 16): string {
+  const frame = new Frame(kernel);
+  const helpers = new Set<string>();
+  const buffers = new Map([...kernel.params, ...frame.temporaryBuffers].map((b) => [b.name, b]));
+  let functions = "";
+  const calls: string[] = [];
+  frame.phases.forEach(({ phase }, k) => {
+    const target = new CTarget(vectorBytes);
+    const [outer, inner] = phase.loops;
+    if (phase.loops.length > 2)
+      throw new LoopError(
+        `${kernel.name}: ${phase.loops.length} parallel loops inside each other; two are the most`,
+      );
+    const start = frame.names.map((name, i) => {
+      const buffer = buffers.get(name);
+      if (!buffer) return `  const int64_t ${name} = args[${i}];`;
+      const type = SCALAR_TYPES[buffer.dtype];
+      return `  ${buffer.scope === "param" && !buffer.output ? "const " : ""}${type} *restrict ${name} = (${type} *)(base + (uint32_t)args[${i}]);`;
+    });
+    const walker = new Walker(kernel, target);
+    if (!outer) walker.block(phase.body);
+    else {
+      target.line("for (int64_t item = from; item < to; item++) {");
+      if (!inner) target.line(`const int64_t ${outer.variable} = ${target.integer(outer.from)} + item;`);
+      else {
+        target.line(`const int64_t extent = ${target.integer(inner.to.minus(inner.from))};`);
+        target.line(`const int64_t ${outer.variable} = ${target.integer(outer.from)} + item / extent;`);
+        target.line(`const int64_t ${inner.variable} = ${target.integer(inner.from)} + item % extent;`);
+      }
+      walker.block(phase.body);
+      target.line("}");
+    }
+    for (const h of target.helpers) helpers.add(h);
+    const declarations = target.declarations.map((d) => `  ${d}`);
+    functions += `\nstatic void phase${k}(uint8_t *base, const int32_t *args, int64_t from, int64_t to, uint8_t *scratch) {\n${[...start, ...declarations, ...target.lines].join("\n")}\n}\n`;
+    const at = frame.names.length + 2 * k;
+    calls.push(
+      `  launch(phase${k}, base, args, args[${at}], args[${at + 1}], ${target.scratchBytes}, threads);`,
+    );
+  });
+  return `${PRELUDE}${definitionsOf(helpers)}${functions}
+typedef void (*phase_fn)(uint8_t *, const int32_t *, int64_t, int64_t, uint8_t *);
+typedef void (*launch_fn)(phase_fn, uint8_t *, const int32_t *, int64_t, int64_t, int64_t, int);
+
+void mls_run(uint8_t *base, const int32_t *args, launch_fn launch, int threads) {
+${calls.join("\n")}
+}
+`;
+}
+
+/**
+ * True where native kernels can be compiled and loaded.
+ * @example typeof nativeAvailable() // "boolean"
+ */
+export function nativeAvailable(): boolean {
+  return typeof nativeSupport() !== "string";
+}
+
+function support(): Toolchain {
+  const tools = nativeSupport();
+  if (typeof tools === "string") throw new DeviceError(`native kernels: ${tools}`);
+  return tools;
+}
+
+/**
+ * Compiles a kernel by the C compiler and waits for it.
+ * @throws DeviceError saying what is missing, or with the compiler's message.
+ * @example nativeAvailable() ? compileC(matmul(4, 4, 4)).target : "c" // "c"
+ */
+export function compileC(kernel: LoopKernel): LoopProgram {
+  const tools = support();
+  const source = cSource(kernel, tools.vectorBytes);
+  return programOf(kernel, source, loadKernel(buildLibrarySync(source, tools)));
+}
+
+/**
+ * A program that runs at once: from the cache, or as WebAssembly (`spare`) while the C compiler works in the background.
+ * Where native kernels are not available, or the compiler fails, it stays WebAssembly.
+ * @example nativeProgram(matmul(4, 4, 4)).kernel.name // "matmul"
+ */
+export function nativeProgram(
+  kernel: LoopKernel,
+  spare: LoopKernel = kernel,
+): LoopProgram & { readonly ready: Promise<void> } {
+  const tools = nativeSupport();
+  if (typeof tools === "string") return { ...compileWasm(spare), ready: Promise.resolve() };
+  const source = cSource(kernel, tools.vectorBytes);
+  if (existsSync(libraryPath(source, tools))) return { ...compileC(kernel), ready: Promise.resolve() };
+  let current = compileWasm(spare);
+  const ready = buildLibrary(source, tools).then(
+    (path) => {
+      current = programOf(kernel, source, loadKernel(path));
+    },
+    (error: Error) => process.emitWarning(`${error.message}; ${kernel.name} stays WebAssembly`),
+  );
+  return {
+    kernel,
+    ready,
+    get target() {
+      return current.target;
+    },
+    get code() {
+      return current.code;
+    },
+    run: (addresses, sizes) => current.run(addresses, sizes),
+  };
+}
+
+function programOf(kernel: LoopKernel, code: string, run: NativeRun): LoopProgram {
+  const frame = new Frame(kernel);
+  return {
+    kernel,
+    target: "c",
+    code,
+    run(addresses, sizes = []) {
+      frame.call(addresses, sizes, (args) => {
+        for (const plan of frame.phases) {
+          const { items, grain } = frame.items(plan, sizes);
+          args.push(items, Math.min(grain, 2 ** 31 - 1));
+        }
+        run(args);
+      });
+    },
+  };
+}
