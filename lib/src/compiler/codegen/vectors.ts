@@ -40,6 +40,7 @@ export function planVectors(kernel: LoopKernel, target: Target<unknown>): Vector
   walk(kernel.body, (s, around) => {
     if (s.kind !== "for" || s.loop !== "vectorized") return;
     if (around.some((a) => a.kind === "for" && a.loop === "vectorized")) return; // the outer one is the vector
+    if (!(s.from.isConstant && s.from.constant === 0)) return;
     const body = inspect(s);
     loops.push({ loop: s, body });
     const widest = Math.max(

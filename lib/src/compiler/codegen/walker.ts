@@ -115,7 +115,13 @@ export class Walker<E> {
             lanes: this.plan.registers.get(s.buffer.name) ?? 1,
             cells: new Map(),
           });
-        else if (s.buffer.scope === "local") target.local(s.buffer);
+        else if (s.buffer.scope === "local") {
+          if (!s.buffer.shape.every((d) => d.isConstant))
+            throw new LoopError(
+              `${this.kernel.name}: the local buffer "${s.buffer.name}" has the shape [${s.buffer.shape.join(", ")}]; a thread's memory needs a constant one`,
+            );
+          target.local(s.buffer);
+        }
         break;
       case "store":
         this.write(s.buffer, s.indices.map(at), this.value(s.value, context), context);
@@ -150,8 +156,7 @@ export class Walker<E> {
       this.unrolled(s, from, to, 0, context);
     else {
       const body = (): void => this.statements(s.body, context);
-      const registers =
-        s.body.some((x) => x.kind === "alloc" && x.buffer.scope === "register") && context.names.size === 0;
+      const registers = context.names.size === 0 && context.lanes === null && ownsRegisters(s.body);
       this.forget(s.body);
       this.apart(() =>
         this.target.loop(s.variable, from, to, registers ? () => this.target.outline(body) : body),
@@ -416,6 +421,22 @@ export class Walker<E> {
       throw new LoopError(`${this.kernel.name}: "${buffer.name}" is not kept in vectors of ${lanes.count}`);
     return { cell, lane: along ? null : file.lanes === 1 ? 0 : offset % file.lanes, width: file.lanes };
   }
+}
+
+/** True if statements declare register buffers, and use no others. */
+function ownsRegisters(body: readonly Stmt[]): boolean {
+  const own = new Set<string>();
+  let foreign = false;
+  const use = (b: Buffer): void => {
+    if (b.scope === "register" && !own.has(b.name)) foreign = true;
+  };
+  walk(body, (s) => {
+    if (s.kind === "alloc" && s.buffer.scope === "register") own.add(s.buffer.name);
+    if (s.kind === "store" || s.kind === "reduce") use(s.buffer);
+    const value = statementValue(s);
+    if (value) walkExpr(value, (e) => e.kind === "load" && use(e.buffer));
+  });
+  return !foreign && body.some((s) => s.kind === "alloc" && s.buffer.scope === "register");
 }
 
 /** a · b + c, if the sum is one. */

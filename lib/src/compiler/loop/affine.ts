@@ -264,6 +264,14 @@ function merge(terms: readonly Term[], value: number): Affine {
     sums.set(term.key, before ? { ...term, coefficient: before.coefficient + term.coefficient } : term);
   }
   const kept = [...sums.values()].filter((t) => t.coefficient !== 0);
+  for (const { atom, coefficient, key } of kept) {
+    if (atom.kind !== "mod") continue;
+    // by · (x div by) + x mod by = x
+    const quotient = sums.get(`floordiv(${atom.of}, ${atom.by})`);
+    if (quotient?.coefficient !== coefficient * atom.by) continue;
+    const rest = kept.filter((t) => t.key !== key && t !== quotient);
+    return new Affine(rest, value).plus(atom.of.times(coefficient));
+  }
   kept.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
   return new Affine(kept, value + 0);
 }

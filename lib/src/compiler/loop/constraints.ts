@@ -2,7 +2,7 @@
  * Integer constraints: is there a point with all e ≥ 0? Fourier–Motzkin elimination over the rationals, with constants
  * rounded to whole numbers in each step (Pugh 1991, "The Omega test", real shadow). "No" is certain; "yes" may be wrong.
  */
-import { Affine, affine, partsOf, type Term } from "./affine.js";
+import { Affine, type Atom, affine, partsOf, type Term } from "./affine.js";
 import { LoopError } from "./ir.js";
 
 interface Row {
@@ -23,7 +23,10 @@ export function feasible(nonnegative: readonly Affine[], zeros: readonly Affine[
  * @throws LoopError if the system grows too large.
  */
 export function project(nonnegative: readonly Affine[], without: readonly string[]): Affine[] | null {
-  const rest = eliminate(nonnegative, [], new Set(without));
+  const gone = new Set(without);
+  const depends = ({ key, atom }: Term): boolean =>
+    gone.has(key) || partsOf(atom).some((part) => [...part.variables()].some((v) => gone.has(v)));
+  const rest = eliminate(nonnegative, [], depends);
   if (rest === "too large")
     throw new LoopError("the bounds of these loops are too complicated to be exchanged");
   return rest;
@@ -33,7 +36,7 @@ export function project(nonnegative: readonly Affine[], without: readonly string
 function eliminate(
   nonnegative: readonly Affine[],
   zeros: readonly Affine[],
-  only?: ReadonlySet<string>,
+  only?: (term: Term) => boolean,
 ): Affine[] | "too large" | null {
   const rows = new Map<string, Row>();
   const atoms = new Map<string, Term>();
@@ -58,6 +61,7 @@ function eliminate(
   const define = ({ key, atom }: Term): void => {
     if (atom.kind === "var" || defined.has(key)) return;
     defined.add(key);
+    atoms.set(key, { key, atom, coefficient: 1 });
     const self = new Affine([{ key, atom, coefficient: 1 }], 0);
     if (atom.kind === "min") for (const part of partsOf(atom)) add(part.minus(self));
     else if (atom.kind === "max") for (const part of partsOf(atom)) add(self.minus(part));
@@ -71,12 +75,22 @@ function eliminate(
       );
     } else {
       // of = by · quotient + remainder
-      const quotient = affine(`quotient ${key}`);
-      const rest = self.plus(quotient.times(atom.by)).minus(atom.of);
+      const quotientAtom: Atom = { kind: "floordiv", of: atom.of, by: atom.by };
+      const quotientTerm = { key: `floordiv(${atom.of}, ${atom.by})`, atom: quotientAtom, coefficient: 1 };
+      define(quotientTerm);
       add(self);
       add(self.times(-1).plus(atom.by - 1));
-      add(rest);
-      add(rest.times(-1));
+      // Row by row: as an expression, the two atoms would be written as `of` again.
+      for (const sign of [1, -1]) {
+        const row = new Map(atom.of.terms.map((t) => [t.key, -sign * t.coefficient]));
+        row.set(key, sign);
+        row.set(quotientTerm.key, sign * atom.by);
+        put(row, -sign * atom.of.constant);
+      }
+      for (const term of atom.of.terms) {
+        atoms.set(term.key, term);
+        define(term);
+      }
     }
   };
   for (const e of nonnegative) add(e);
@@ -89,7 +103,7 @@ function eliminate(
   }
   while (!contradiction && rows.size > 0) {
     if (rows.size > MAX_ROWS) return "too large";
-    const variable = cheapest(rows.values(), only);
+    const variable = cheapest(rows.values(), only && ((key) => only(atoms.get(key) as Term)));
     if (variable === null) break;
     const [lower, upper]: [Row[], Row[]] = [[], []];
     for (const [key, row] of [...rows]) {
@@ -147,11 +161,11 @@ function tighten(coefficients: Map<string, number>, value: number): Row | null {
 }
 
 /** The variable whose elimination makes the fewest new rows. */
-function cheapest(rows: Iterable<Row>, only?: ReadonlySet<string>): string | null {
+function cheapest(rows: Iterable<Row>, only?: (key: string) => boolean): string | null {
   const counts = new Map<string, [number, number]>();
   for (const { coefficients } of rows) {
     for (const [v, c] of coefficients) {
-      if (only && !only.has(v)) continue;
+      if (only && !only(v)) continue;
       const count = counts.get(v) ?? [0, 0];
       count[c > 0 ? 0 : 1]++;
       counts.set(v, count);

@@ -2,7 +2,17 @@
  * Primitives that keep part of a buffer nearer: cacheRead copies (and packs) what a loop reads, cacheWrite accumulates
  * in registers, computeAt makes a stage's values where they are needed, rfactor splits an accumulator into several.
  */
-import { Affine, affine, ceildiv, floordiv, maximum, minimum, mod, type Ranges } from "../loop/affine.js";
+import {
+  Affine,
+  affine,
+  ceildiv,
+  floordiv,
+  maximum,
+  minimum,
+  mod,
+  type Ranges,
+  rangeOf,
+} from "../loop/affine.js";
 import { implied } from "../loop/constraints.js";
 import {
   type Buffer,
@@ -20,6 +30,7 @@ import {
   walk,
   walkExpr,
 } from "../loop/ir.js";
+import { distance, pairsOf } from "./dependence.js";
 import {
   boundsOf,
   capOf,
@@ -96,7 +107,9 @@ export function cacheWrite(
   const targets: (readonly Affine[])[] = [];
   let op: Reduction | null = null;
   let target: Buffer | null = null;
-  walk(loop.body, (s) => {
+  walk(loop.body, (s, inside) => {
+    if (writesHere(s, buffer) && inside.some((x) => x.kind === "if"))
+      throw new LoopError(`${where}: what is written there depends on a condition`);
     if (s.kind === "store" && s.buffer.name === buffer)
       throw new LoopError(`${where}: it is stored to, not accumulated`);
     const value = statementValue(s);
@@ -139,12 +152,8 @@ export function cacheWrite(
     value: zero,
   }));
   const body = loop.body.map((s) => redirectReductions(kernel, s, loop.body, buffer, accumulator, region));
-  const whole = holdsReduction(
-    kernel,
-    buffer,
-    [...around.flatMap((s) => (s.kind === "for" ? [s.variable] : [])), at],
-    targets,
-  );
+  checkInside(kernel, [...around, loop], target, region, bounds, where);
+  const whole = holdsReduction(kernel, buffer, [...around, loop], loop.body);
   const out = nest(names("out"), bounds, (v) => {
     const indices = v.map((x, d) => region.base[d].plus(x));
     const value: Expr = { kind: "load", buffer: accumulator, indices: v };
@@ -339,14 +348,18 @@ function regionOf(kernel: LoopKernel, accesses: readonly Access[], where: string
       throw new LoopError(`${where}: the accesses along axis ${d} do not lie in one box`);
     const from = minimum(...lows);
     base.push(from);
-    extent.push(
-      simplifyIndex(
-        maximum(...highs)
-          .minus(from)
-          .plus(1),
-        ranges,
-      ),
+    const size = simplifyIndex(
+      maximum(...highs)
+        .minus(from)
+        .plus(1),
+      ranges,
     );
+    // A buffer's shape knows sizes only.
+    const fixed = [...size.variables()].every((v) => kernel.sizes.includes(v));
+    const [, most] = rangeOf(size, ranges);
+    if (!fixed && !Number.isFinite(most))
+      throw new LoopError(`${where}: the part of axis ${d}, ${size} elements, changes from round to round`);
+    extent.push(fixed ? size : affine(Math.max(0, most)));
   }
   const variables = [...base, ...extent].flatMap((e) => [...e.variables()]);
   if (variables.some((v) => inner.has(v)))
@@ -524,19 +537,46 @@ function exactBounds(
   });
 }
 
-/** True if no loop around `inside` adds to the same elements again, and the buffer is set to the identity before. */
+/** What goes back must lie inside the buffer, also in rounds whose loops would have been empty. */
+function checkInside(
+  kernel: LoopKernel,
+  around: readonly Stmt[],
+  target: Buffer,
+  region: Region,
+  bounds: readonly Affine[],
+  where: string,
+): void {
+  const facts = [
+    ...kernel.sizes.map((name) => affine(name)),
+    ...around.flatMap((s) =>
+      s.kind === "for" ? [affine(s.variable).minus(s.from), s.to.minus(s.variable).minus(1)] : [],
+    ),
+    ...bounds.flatMap((b, d) => [affine(`axis ${d}`), b.minus(`axis ${d}`).minus(1)]),
+  ];
+  region.base.forEach((base, d) => {
+    const index = base.plus(`axis ${d}`);
+    if (!implied(index, facts) || !implied(target.shape[d].minus(index).minus(1), facts))
+      throw new LoopError(`${where}: what goes back along axis ${d} may leave the buffer`);
+  });
+}
+
+/** True if each element is accumulated in one round of the loops around only, and the buffer is set to the identity before. */
 function holdsReduction(
   kernel: LoopKernel,
   buffer: string,
-  around: readonly string[],
-  targets: readonly (readonly Affine[])[],
+  around: readonly Stmt[],
+  body: readonly Stmt[],
 ): boolean {
   if (!kernel.body.some((s) => s.kind === "for" && initOf(s)?.buffer.name === buffer)) return false;
-  const used = new Set(targets.flatMap((t) => t.flatMap((i) => [...i.variables()])));
-  if (targets.length !== 1 || !around.every((v) => used.has(v))) return false;
   let others = 0;
   for (const s of kernel.body) if (writes(s, buffer)) others++;
-  return others === 2;
+  const loops = around.filter((s): s is For => s.kind === "for");
+  if (others !== 2 || loops.length !== around.length) return false;
+  const pairs = pairsOf(kernel, loops, [], body, false).filter((p) => p.earlier.buffer.name === buffer);
+  return loops.every((loop, l) => {
+    const before = loops.slice(0, l).map((x) => distance(x.variable));
+    return !pairs.some((p) => p.meets([distance(loop.variable).minus(1)], before));
+  });
 }
 
 /** The store inside a nest that sets every element of a buffer. */

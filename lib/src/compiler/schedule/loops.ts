@@ -128,9 +128,12 @@ function rebound(kernel: LoopKernel, loops: readonly For[], body: readonly Stmt[
     for (const e of rest) {
       const c = e.coefficient(loop.variable);
       const others = e.minus(affine(loop.variable).times(c));
-      if (c > 0) lows.push(ceildiv(others.times(-1), c));
+      if (others.variables().has(loop.variable)) conditions.push({ left: affine(-1), right: e });
+      else if (c > 0) lows.push(ceildiv(others.times(-1), c));
       else if (c < 0) highs.push(floordiv(others, -c).plus(1));
     }
+    if (lows.length === 0 || highs.length === 0)
+      throw new LoopError(`reorder: no bounds were found for "${loop.variable}" in the new order`);
     return { ...loop, from: maximum(...lows), to: minimum(...highs) };
   });
   return wrap(rebuilt, conditions.length > 0 ? [{ kind: "if", conditions, body }] : body);
@@ -198,7 +201,8 @@ export function skew(
   const where = `skew ${inner} by ${outer}`;
   checkFree(kernel, [name], where);
   if (!Number.isInteger(factor)) throw new LoopError(`${where}: the factor ${factor} is not a whole number`);
-  const { around } = findLoop(kernel, inner);
+  const { loop: skewed, around } = findLoop(kernel, inner);
+  if (skewed.loop !== "serial") throw new LoopError(`${where}: "${inner}" is ${skewed.loop}`);
   if (!around.some((s) => s.kind === "for" && s.variable === outer))
     throw new LoopError(`${where}: "${inner}" is not inside "${outer}"`);
   const shift = affine(outer).times(factor);

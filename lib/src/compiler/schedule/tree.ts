@@ -134,8 +134,11 @@ export function simplifyIndex(e: Affine, ranges: Ranges): Affine {
   let sum = affine(e.constant);
   for (const { atom, coefficient, key } of e.terms) {
     let value: Affine;
-    if (atom.kind === "var") value = new Affine([{ atom, key, coefficient: 1 }], 0);
-    else if (atom.kind === "floordiv") value = floordiv(simplifyIndex(atom.of, ranges), atom.by, ranges);
+    if (atom.kind === "var") {
+      const range = ranges.get(atom.name);
+      const only = range && range[0] === range[1] ? range[0] : null; // a loop of one iteration
+      value = only === null ? new Affine([{ atom, key, coefficient: 1 }], 0) : affine(only);
+    } else if (atom.kind === "floordiv") value = floordiv(simplifyIndex(atom.of, ranges), atom.by, ranges);
     else if (atom.kind === "mod") value = mod(simplifyIndex(atom.of, ranges), atom.by, ranges);
     else {
       const parts = atom.of.map((p) => simplifyIndex(p, ranges));
