@@ -173,16 +173,23 @@ export class WasmTarget implements Target<Expr> {
     const held = f.let(value as V);
     if (count || place.lie !== "unit") {
       const existing = count ? f.let(this.number(count)) : null;
-      const step = existing || place.lie === "strided" ? this.step(place) : null;
+      const size = bytesPerElement(dtype);
+      const fixed = (place.step.number ?? -1) >= 0 ? place.step.number : null; // known steps are offsets of the instruction
+      const step = fixed === null ? this.step(place) : null;
       const at = f.let(base);
-      const lane = (i: number): void => scalarStore(f, dtype, at, offset, this.lane(held, i, dtype, lanes));
+      const lane = (i: number): void => {
+        const where = offset + (fixed ?? 0) * size * i;
+        if (size === 4) f.store("v128.store32_lane", at, held, where, i);
+        else if (size === 8) f.store("v128.store64_lane", at, held, where, i);
+        else scalarStore(f, dtype, at, where, this.lane(held, i, dtype, lanes));
+      };
       const whole = place.lie === "unit" && existing;
       const pieces = (): void => {
         lane(0);
         const next = (i: number): void => {
           if (i === lanes) return;
           const go = (): void => {
-            f.set(at, op("i32.add", at, step as I));
+            if (step) f.set(at, op("i32.add", at, step));
             lane(i);
             next(i + 1);
           };
@@ -444,10 +451,24 @@ export class WasmTarget implements Target<Expr> {
       this.variables = new Map([...variables.keys()].map((key) => [key, params.get(key)!]));
       this.scratch = g.param(keys.length);
       this.moving = [];
-      body();
+      this.once(body);
     });
     Object.assign(this, { f, names, scratch, variables, moving });
     f.call(inner, ...values, scratch);
+  }
+
+  /** Straight code: its addresses are computed once, before it. */
+  once(body: () => void): void {
+    const { f } = this;
+    const outer = f.code.splice(0);
+    const all: Moving = { variable: " once", from: affine(0), pointers: new Map() };
+    this.moving.push(all);
+    body();
+    this.moving.pop();
+    const inside = f.code.splice(0);
+    for (const byte of outer) f.code.push(byte);
+    for (const { local, start } of all.pointers.values()) f.set(local, this.pointer(start));
+    for (const byte of inside) f.code.push(byte);
   }
 
   local(buffer: Buffer): void {

@@ -34,7 +34,7 @@ export function wasmModule(kernel: LoopKernel, options: WasmOptions = {}): Modul
         throw new LoopError(
           `${kernel.name}: ${phase.loops.length} parallel loops inside each other; two are the most`,
         );
-      if (!outer) walker.block(phase.body);
+      if (!outer) target.once(() => walker.block(phase.body));
       else {
         const item = f.let(from);
         f.for(item, to, 1, () => {
@@ -48,7 +48,7 @@ export function wasmModule(kernel: LoopKernel, options: WasmOptions = {}): Modul
               f.let(op("i32.add", target.integer(inner.from), op("i32.rem_s", item, extent))),
             );
           }
-          walker.block(phase.body);
+          target.once(() => walker.block(phase.body));
         });
       }
       if (target.scratchBytes > SCRATCH_BYTES)

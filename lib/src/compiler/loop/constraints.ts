@@ -101,6 +101,7 @@ function eliminate(
     add(e);
     add(e.times(-1));
   }
+  for (const [variable, sign, bound] of wholeBounds([...rows.values()])) put(new Map([[variable, sign]]), -sign * bound);
   while (!contradiction && rows.size > 0) {
     if (rows.size > MAX_ROWS) return "too large";
     const variable = cheapest(rows.values(), only && ((key) => only(atoms.get(key) as Term)));
@@ -147,6 +148,52 @@ export function implied(e: Affine, known: readonly Affine[]): boolean {
     }
   }
   return !feasible([...known, e.times(-1).minus(1)]);
+}
+
+/**
+ * Constant bounds of single variables, rounded to whole numbers from row to row: what elimination in another order would
+ * lose. Each is (variable, 1: from below or −1: from above, bound).
+ */
+function wholeBounds(rows: readonly Row[]): [string, 1 | -1, number][] {
+  const low = new Map<string, number>();
+  const high = new Map<string, number>();
+  for (let round = 0, changed = true; changed && round < 4; round++) {
+    changed = false;
+    for (const { coefficients, constant } of rows) {
+      // Σ c·v + constant ≥ 0: each term is at least −(the most that the others can be).
+      let most = constant;
+      let open = 0;
+      let last = "";
+      for (const [v, c] of coefficients) {
+        const end = c > 0 ? high.get(v) : low.get(v);
+        if (end === undefined) [open, last] = [open + 1, v];
+        else most += c * end;
+      }
+      if (open > 1) continue;
+      for (const [v, c] of coefficients) {
+        if (open === 1 && v !== last) continue;
+        const end = c > 0 ? high.get(v) : low.get(v);
+        const others = end === undefined ? most : most - c * end;
+        if (c > 0) {
+          const bound = Math.ceil(-others / c);
+          if (bound > (low.get(v) ?? Number.NEGATIVE_INFINITY)) {
+            low.set(v, bound);
+            changed = true;
+          }
+        } else {
+          const bound = Math.floor(others / -c);
+          if (bound < (high.get(v) ?? Number.POSITIVE_INFINITY)) {
+            high.set(v, bound);
+            changed = true;
+          }
+        }
+      }
+    }
+  }
+  return [
+    ...[...low].map(([v, b]): [string, 1, number] => [v, 1, b]),
+    ...[...high].map(([v, b]): [string, -1, number] => [v, -1, b]),
+  ];
 }
 
 function tighten(coefficients: Map<string, number>, value: number): Row | null {
