@@ -28,11 +28,6 @@ export function cSource(kernel: LoopKernel, vectorBytes = 16): string {
   const calls: string[] = [];
   frame.phases.forEach(({ phase }, k) => {
     const target = new CTarget(vectorBytes);
-    const [outer, inner] = phase.loops;
-    if (phase.loops.length > 2)
-      throw new LoopError(
-        `${kernel.name}: ${phase.loops.length} parallel loops inside each other; two are the most`,
-      );
     const start = frame.names.map((name, i) => {
       const buffer = buffers.get(name);
       if (!buffer) return `  const int64_t ${name} = args[${i}];`;
@@ -40,14 +35,18 @@ export function cSource(kernel: LoopKernel, vectorBytes = 16): string {
       return `  ${buffer.scope === "param" && !buffer.output ? "const " : ""}${type} *restrict ${name} = (${type} *)(base + (uint32_t)args[${i}]);`;
     });
     const walker = new Walker(kernel, target);
-    if (!outer) walker.block(phase.body);
+    if (phase.loops.length === 0) walker.block(phase.body);
     else {
       target.line("for (int64_t item = from; item < to; item++) {");
-      if (!inner) target.line(`const int64_t ${outer.variable} = ${target.integer(outer.from)} + item;`);
-      else {
-        target.line(`const int64_t extent = ${target.integer(inner.to.minus(inner.from))};`);
-        target.line(`const int64_t ${outer.variable} = ${target.integer(outer.from)} + item / extent;`);
-        target.line(`const int64_t ${inner.variable} = ${target.integer(inner.from)} + item % extent;`);
+      target.line("int64_t rest = item;");
+      // The innermost loop changes fastest.
+      for (const [i, loop] of [...phase.loops.entries()].reverse()) {
+        const { variable: v } = loop;
+        const extent = target.integer(loop.to.minus(loop.from));
+        const place = i === 0 ? "rest" : `rest % ${v}_extent`;
+        if (i > 0) target.line(`const int64_t ${v}_extent = ${extent};`);
+        target.line(`const int64_t ${v} = ${target.integer(loop.from)} + ${place};`);
+        if (i > 0) target.line(`rest /= ${v}_extent;`);
       }
       walker.block(phase.body);
       target.line("}");

@@ -29,24 +29,21 @@ export function wasmModule(kernel: LoopKernel, options: WasmOptions = {}): Modul
       const [from, to, scratch] = [0, 1, 2].map((i) => f.param<"i32">(frame.names.length + i));
       const target = new WasmTarget(module, f, names, scratch, relaxed);
       const walker = new Walker(kernel, target);
-      const [outer, inner] = phase.loops;
-      if (phase.loops.length > 2)
-        throw new LoopError(
-          `${kernel.name}: ${phase.loops.length} parallel loops inside each other; two are the most`,
-        );
-      if (!outer) target.once(() => walker.block(phase.body));
+      if (phase.loops.length === 0) target.once(() => walker.block(phase.body));
       else {
         const item = f.let(from);
+        const rest = f.local("i32");
         f.for(item, to, 1, () => {
-          const base = f.let(target.integer(outer.from));
-          if (!inner) target.bind(outer.variable, f.let(op("i32.add", base, item)));
-          else {
-            const extent = f.let(target.integer(inner.to.minus(inner.from)));
-            target.bind(outer.variable, f.let(op("i32.add", base, op("i32.div_s", item, extent))));
-            target.bind(
-              inner.variable,
-              f.let(op("i32.add", target.integer(inner.from), op("i32.rem_s", item, extent))),
-            );
+          f.set(rest, item);
+          // The innermost loop changes fastest.
+          for (const [i, loop] of [...phase.loops.entries()].reverse()) {
+            const start = target.integer(loop.from);
+            if (i === 0) target.bind(loop.variable, f.let(op("i32.add", start, rest)));
+            else {
+              const extent = f.let(target.integer(loop.to.minus(loop.from)));
+              target.bind(loop.variable, f.let(op("i32.add", start, op("i32.rem_s", rest, extent))));
+              f.set(rest, op("i32.div_s", rest, extent));
+            }
           }
           target.once(() => walker.block(phase.body));
         });

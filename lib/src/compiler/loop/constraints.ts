@@ -101,7 +101,8 @@ function eliminate(
     add(e);
     add(e.times(-1));
   }
-  for (const [variable, sign, bound] of wholeBounds([...rows.values()])) put(new Map([[variable, sign]]), -sign * bound);
+  for (const [variable, sign, bound] of wholeBounds([...rows.values()]))
+    put(new Map([[variable, sign]]), -sign * bound);
   while (!contradiction && rows.size > 0) {
     if (rows.size > MAX_ROWS) return "too large";
     const variable = cheapest(rows.values(), only && ((key) => only(atoms.get(key) as Term)));

@@ -47,6 +47,8 @@ import {
 interface Region {
   readonly base: readonly Affine[];
   readonly extent: readonly Affine[];
+  /** Elements that are really reached, where the loops inside say so: in a shorter last round fewer than `extent`. */
+  readonly reach: readonly (Affine | null)[];
 }
 
 export interface Packing {
@@ -76,7 +78,7 @@ export function cacheRead(
   const where = `cacheRead ${buffer}${at === null ? "" : ` at "${at}"`}`;
   const body = at === null ? kernel.body : findLoop(kernel, at).loop.body;
   const { source, accesses } = loadsOf(body, buffer, where);
-  const region = regionOf(kernel, accesses, where);
+  const region = regionOf(kernel, accesses, where, at === null);
   const scope = options.scope ?? (at === null ? "shared" : "local");
   const copy = makeCopy(kernel, source, region, { ...options, scope }, at, where);
   const replaced = redirectLoads(kernel, body, source, copy, region, options.pack);
@@ -314,9 +316,28 @@ function loadsOf(
 }
 
 /** The box around all accesses: the same base up to constants, and extents from the bounds of the loops inside. */
-function regionOf(kernel: LoopKernel, accesses: readonly Access[], where: string): Region {
+/** One more than the greatest value of an index, by the loops' own bounds, the innermost first. */
+function reachOf(index: Affine, loops: readonly For[]): Affine {
+  let high = index;
+  for (const loop of [...loops].reverse()) {
+    const c = high.coefficient(loop.variable);
+    if (c === 0) continue;
+    const parts = boundsOf(loop.to, "min");
+    const last = (parts.find((p) => !p.isConstant) ?? parts[0]).minus(1);
+    high = high.substitute(new Map([[loop.variable, c > 0 ? last : loop.from]]));
+  }
+  return high.plus(1);
+}
+
+function regionOf(
+  kernel: LoopKernel,
+  accesses: readonly Access[],
+  where: string,
+  wholeKernel = false,
+): Region {
   const base: Affine[] = [];
   const extent: Affine[] = [];
+  const reach: (Affine | null)[] = [];
   const inner = new Map(accesses.flatMap((a) => loopsInside(a.inside)).map((l) => [l.variable, l]));
   const ranges = rangesOf(kernel, inner.values());
   for (let d = 0; d < accesses[0].indices.length; d++) {
@@ -359,12 +380,16 @@ function regionOf(kernel: LoopKernel, accesses: readonly Access[], where: string
     const [, most] = rangeOf(size, ranges);
     if (!fixed && !Number.isFinite(most))
       throw new LoopError(`${where}: the part of axis ${d}, ${size} elements, changes from round to round`);
-    extent.push(fixed ? size : affine(Math.max(0, most)));
+    const reached = reachOf(accesses[0].indices[d].minus(from), [...inner.values()]);
+    const exact = accesses.length === 1 && [...reached.variables()].every((v) => !inner.has(v)) ? reached : null;
+    const known = wholeKernel && exact && [...exact.variables()].every((v) => kernel.sizes.includes(v));
+    extent.push(known ? exact : fixed ? size : affine(Math.max(0, most)));
+    reach.push(exact);
   }
   const variables = [...base, ...extent].flatMap((e) => [...e.variables()]);
   if (variables.some((v) => inner.has(v)))
     throw new LoopError(`${where}: the bounds of the loops inside depend on each other`);
-  return { base, extent };
+  return { base, extent, reach };
 }
 
 function rangesOf(kernel: LoopKernel, loops: Iterable<For>): Ranges {
@@ -441,7 +466,15 @@ function copyLoops(
   at: string | null,
 ): Stmt[] {
   const names = copy.shape.map((_, d) => `${copy.name}_axis${d}`);
-  return nest(names, copy.shape, (v) => {
+  // What is never read need not be copied; only pieces are filled to their end.
+  const bounds = copy.shape.map((whole, d) => {
+    const axis = pack ? (d === 0 ? pack.axis : d <= pack.axis ? d - 1 : d) : d;
+    const reached = pack && d === copy.shape.length - 1 ? null : region.reach[axis];
+    if (!reached) return whole;
+    const parts = boundsOf(pack && d === 0 ? ceildiv(reached, pack.by) : reached, "min");
+    return minimum(whole, ...parts);
+  });
+  return nest(names, bounds, (v) => {
     const offset: Affine[] = pack
       ? region.extent.map((_, d) =>
           d === pack.axis ? v[0].times(pack.by).plus(v[v.length - 1]) : v[1 + (d < pack.axis ? d : d - 1)],
