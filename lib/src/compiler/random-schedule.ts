@@ -1,5 +1,5 @@
 /** Random kernels and random legal schedules, for the tests: every step that a primitive refuses is left out. */
-import type { ElementArray } from "./codegen/typescript.js";
+import type { ElementArray } from "./codegen/typescript/source.js";
 import { lit, op } from "./loop/compute.js";
 import {
   conv2d,

@@ -8,12 +8,12 @@ import { parseKernel } from "../loop/parse.js";
 import { printKernel } from "../loop/print.js";
 import { problemsOf } from "../loop/verify.js";
 import { Dice, type Instance, randomBuffers, randomKernel, randomSchedule } from "../random-schedule.js";
-import { compileC } from "./c.js";
+import { compileC } from "./c/compile.js";
 import type { LoopProgram } from "./program.js";
-import { type ElementArray, typescriptFunction } from "./typescript.js";
-import { compileWasm } from "./wasm.js";
+import { type ElementArray, typescriptFunction } from "./typescript/source.js";
+import { compileWasm } from "./wasm/compile.js";
 
-const RUNS = Number(process.env.R ?? 120);
+const RUNS = process.env.MLSYS_TEST_ALL === "1" ? 1500 : 120;
 
 type Buffers = Record<string, ElementArray>;
 const copyOf = (b: Buffers): Buffers =>
@@ -23,9 +23,9 @@ const copyOf = (b: Buffers): Buffers =>
 function runProgram(program: LoopProgram, { kernel, sizes }: Instance, buffers: Buffers): Buffers {
   const pointers = kernel.params.map((b) => allocate(Math.max(1, buffers[b.name].byteLength)));
   const views = kernel.params.map((b, i) => {
-    const { constructor, length } = buffers[b.name];
-    const view = new (constructor as Float32ArrayConstructor)(memory.buffer, pointers[i], length);
-    view.set(buffers[b.name]);
+    const from = buffers[b.name];
+    const view = new (from.constructor as Float32ArrayConstructor)(memory.buffer, pointers[i], from.length);
+    view.set(from);
     return view;
   });
   program.run(
@@ -93,7 +93,7 @@ describe("random schedules of random kernels", () => {
       fc.property(fc.integer(), (seed) => check(seed, null)),
       { numRuns: RUNS },
     );
-  });
+  }, 120_000);
 
   it("agree with the oracle as WebAssembly, with and without fused multiply-add", () => {
     fc.assert(
@@ -102,7 +102,7 @@ describe("random schedules of random kernels", () => {
       ),
       { numRuns: RUNS },
     );
-  });
+  }, 120_000);
 
   it.skipIf(typeof nativeSupport() === "string")(
     "agree with the oracle as C (needs a C compiler and koffi)",

@@ -16,25 +16,14 @@ import {
   walk,
   walkExpr,
 } from "../loop/ir.js";
-import { operator } from "../loop/operators.js";
 import { typeOf } from "../loop/types.js";
 import { capOf } from "../schedule/tree.js";
-import { offsetOf, Polynomial } from "./address.js";
-import type { Cell, Place, Target } from "./target.js";
+import { offsetOf } from "./address.js";
+import { fusable, type Lanes, ownsRegisters, placeOf } from "./places.js";
+import type { Cell, Target } from "./target.js";
 import { planVectors, type VectorPlan } from "./vectors.js";
 
 const MAX_UNROLLED = 20_000; // statements: a schedule beyond that is a mistake
-
-/** The lanes that are being written: `variable` is first + lane. */
-interface Lanes {
-  readonly variable: string;
-  readonly first: number;
-  readonly count: number;
-  /** Lanes that exist, if not all. */
-  readonly existing: Affine | null;
-  /** Conditions known to hold in all lanes. */
-  readonly assumed: ReadonlySet<string>;
-}
 
 interface Registers<E> {
   readonly lanes: number;
@@ -422,52 +411,3 @@ export class Walker<E> {
     return { cell, lane: along ? null : file.lanes === 1 ? 0 : offset % file.lanes, width: file.lanes };
   }
 }
-
-/** True if statements declare register buffers, and use no others. */
-function ownsRegisters(body: readonly Stmt[]): boolean {
-  const own = new Set<string>();
-  let foreign = false;
-  const use = (b: Buffer): void => {
-    if (b.scope === "register" && !own.has(b.name)) foreign = true;
-  };
-  walk(body, (s) => {
-    if (s.kind === "alloc" && s.buffer.scope === "register") own.add(s.buffer.name);
-    if (s.kind === "store" || s.kind === "reduce") use(s.buffer);
-    const value = statementValue(s);
-    if (value) walkExpr(value, (e) => e.kind === "load" && use(e.buffer));
-  });
-  return !foreign && body.some((s) => s.kind === "alloc" && s.buffer.scope === "register");
-}
-
-/** a · b + c, if the sum is one. */
-function fusable(
-  e: Extract<Expr, { kind: "op" }>,
-  type: LoopType,
-): { args: readonly Expr[]; addend: Expr } | null {
-  if (e.op !== "add" || (type !== "float32" && type !== "float64")) return null;
-  for (const [i, x] of e.args.entries())
-    if (x.kind === "op" && x.op === "mul") return { args: x.args, addend: e.args[1 - i] };
-  return null;
-}
-
-function placeOf(buffer: Buffer, indices: readonly Affine[], lanes: Lanes | null): Place {
-  const offset = offsetOf(buffer, indices);
-  const none = Polynomial.of(affine(0));
-  if (!lanes) return { buffer, offset, step: none, lie: "same" };
-  const step = offset.slope(lanes.variable);
-  if (step === null)
-    throw new LoopError(
-      `the index [${indices.join(", ")}] of "${buffer.name}" is not affine in "${lanes.variable}"`,
-    );
-  const number = step.number;
-  return {
-    buffer,
-    offset: offset.substitute(lanes.variable, affine(lanes.first)),
-    step,
-    lie: number === 0 ? "same" : number === 1 ? "unit" : "strided",
-  };
-}
-
-/** True for operators that compare. */
-export const isComparison = (name: Parameters<typeof operator>[0]): boolean =>
-  operator(name).result === "bool";

@@ -6,7 +6,9 @@
 import type { LoopKernel, LoopKind, Scope } from "../loop/ir.js";
 import { loopNames } from "../loop/ir.js";
 import { printKernel } from "../loop/print.js";
-import { type CacheOptions, cacheRead, cacheWrite, computeAt, rfactor } from "./cache.js";
+import { type CacheOptions, cacheRead } from "./cache-read.js";
+import { cacheWrite, rfactor } from "./cache-write.js";
+import { computeAt } from "./compute-at.js";
 import { fuse, pad, reorder, setKind, skew, split } from "./loops.js";
 
 /** One primitive with its arguments. */

@@ -1,4 +1,5 @@
 /** Matrix products of strided operands: which kernel, which blocks, how many threads. matmul and the convolutions call this. */
+import { getDevice } from "../../devices.js";
 import { getNumThreads, launch, type PoolKernel } from "../../pool/pool.js";
 import { wasmFeatures } from "../features.js";
 import { compileKernels } from "../module.js";
@@ -18,6 +19,24 @@ const WORTH_A_THREAD = 2e6; // floating-point operations: some 50 µs
 const DIRECT_ROWS = 4; // with so few rows, packing B costs more than it saves
 const compiled = new Map<GemmType, Kernels>();
 
+/** A device's own matrix product; returns false if it does not take these operands. */
+export type Product = (
+  type: GemmType,
+  sizes: readonly [m: number, n: number, k: number],
+  a: Matrix,
+  b: Matrix,
+  c: Matrix,
+  count: number,
+  accumulate: boolean,
+) => boolean;
+
+const products = new Map<string, Product>();
+
+/** On this device matmul and the convolutions use another product than the one here. */
+export function registerProduct(device: string, product: Product): void {
+  products.set(device, product);
+}
+
 /**
  * c = a · b for a batch of `count` products: a is m × k, b k × n, c m × n with contiguous rows (`c.columns` is 1).
  * c must not overlap a or b. `accumulate` adds to what c holds.
@@ -32,6 +51,7 @@ export function gemm(
   accumulate = false,
 ): void {
   if (m === 0 || n === 0 || count === 0) return;
+  if (products.get(getDevice())?.(type, [m, n, k], a, b, c, count, accumulate)) return;
   const kernels = kernelsFor(type);
   const bytes = type === "float32" ? 4 : 8;
   const s = (stride: number) => stride * bytes;

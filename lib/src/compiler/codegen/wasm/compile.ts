@@ -1,12 +1,12 @@
 /** Loop IR to WebAssembly SIMD, run on the pool's threads over the shared memory. */
-import { launch, SCRATCH_BYTES } from "../../runtime/pool/pool.js";
-import { i32, type Local, ModuleBuilder, op, type ValueType } from "../../runtime/wasm/assembler.js";
-import { wasmFeatures } from "../../runtime/wasm/features.js";
-import { compileKernels } from "../../runtime/wasm/module.js";
-import { LoopError, type LoopKernel } from "../loop/ir.js";
-import { Frame, type LoopProgram } from "./program.js";
-import { Walker } from "./walker.js";
-import { WasmTarget } from "./wasm-target.js";
+import { launch, SCRATCH_BYTES } from "../../../runtime/pool/pool.js";
+import { i32, type Local, ModuleBuilder, op, type ValueType } from "../../../runtime/wasm/assembler.js";
+import { wasmFeatures } from "../../../runtime/wasm/features.js";
+import { compileKernels } from "../../../runtime/wasm/module.js";
+import { LoopError, type LoopKernel } from "../../loop/ir.js";
+import { Frame, type LoopProgram } from "../program.js";
+import { Walker } from "../walker.js";
+import { WasmTarget } from "./target.js";
 
 export interface WasmOptions {
   /** Fused multiply-add; default: where the engine has it. */

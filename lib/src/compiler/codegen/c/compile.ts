@@ -1,19 +1,19 @@
 /** Loop IR to C, compiled by the system's compiler and called on the shared memory. */
 import { existsSync } from "node:fs";
-import { DeviceError } from "../../core/errors.js";
-import { loadKernel, type NativeRun, nativeSupport } from "../../runtime/native/library.js";
+import { DeviceError } from "../../../core/errors.js";
+import { loadKernel, type NativeRun, nativeSupport } from "../../../runtime/native/library.js";
 import {
   buildLibrary,
   buildLibrarySync,
   libraryPath,
   type Toolchain,
-} from "../../runtime/native/toolchain.js";
-import { LoopError, type LoopKernel } from "../loop/ir.js";
-import { definitionsOf, PRELUDE, SCALAR_TYPES } from "./c-prelude.js";
-import { CTarget } from "./c-target.js";
-import { Frame, type LoopProgram } from "./program.js";
-import { Walker } from "./walker.js";
-import { compileWasm } from "./wasm.js";
+} from "../../../runtime/native/toolchain.js";
+import type { LoopKernel } from "../../loop/ir.js";
+import { Frame, type LoopProgram } from "../program.js";
+import { Walker } from "../walker.js";
+import { compileWasm } from "../wasm/compile.js";
+import { definitionsOf, PRELUDE, SCALAR_TYPES } from "./prelude.js";
+import { CTarget } from "./target.js";
 
 /**
  * The kernel as C: a function for each phase, and `mls_run` that runs them on the pool's threads.
@@ -94,36 +94,67 @@ export function compileC(kernel: LoopKernel): LoopProgram {
   return programOf(kernel, source, loadKernel(buildLibrarySync(source, tools)));
 }
 
+/** A kernel on its way to being native. */
+export interface NativeProgram {
+  /** The compiled kernel; null while the compiler works, or if it failed. */
+  current(): LoopProgram | null;
+  /** Settles when the compiler is done. */
+  readonly ready: Promise<void>;
+}
+
 /**
- * A program that runs at once: from the cache, or as WebAssembly (`spare`) while the C compiler works in the background.
- * Where native kernels are not available, or the compiler fails, it stays WebAssembly.
+ * Compiles in the background: the calling thread makes the C source (milliseconds), the compiler runs as a process of
+ * its own. From the cache the kernel is there at once. A failure is a warning, once; `current` stays null.
+ * @example typeof compileInBackground(() => matmul(4, 4, 4)).current // "function"
+ */
+export function compileInBackground(make: () => LoopKernel): NativeProgram {
+  const tools = nativeSupport();
+  if (typeof tools === "string") return { current: () => null, ready: Promise.resolve() };
+  const kernel = make();
+  const source = cSource(kernel, tools.vectorBytes);
+  let current: LoopProgram | null = null;
+  const load = (path: string): void => {
+    current = programOf(kernel, source, loadKernel(path));
+  };
+  const warn = (error: Error): void =>
+    process.emitWarning(`${kernel.name} stays WebAssembly: ${error.message}`);
+  if (existsSync(libraryPath(source, tools))) {
+    try {
+      load(libraryPath(source, tools));
+    } catch (error) {
+      warn(error as Error);
+    }
+    return { current: () => current, ready: Promise.resolve() };
+  }
+  return { current: () => current, ready: buildLibrary(source, tools).then(load, warn) };
+}
+
+/**
+ * A program that runs at once: natively where that is compiled, as WebAssembly until then and where it can't be.
  * @example nativeProgram(matmul(4, 4, 4)).kernel.name // "matmul"
  */
 export function nativeProgram(
   kernel: LoopKernel,
   spare: LoopKernel = kernel,
 ): LoopProgram & { readonly ready: Promise<void> } {
-  const tools = nativeSupport();
-  if (typeof tools === "string") return { ...compileWasm(spare), ready: Promise.resolve() };
-  const source = cSource(kernel, tools.vectorBytes);
-  if (existsSync(libraryPath(source, tools))) return { ...compileC(kernel), ready: Promise.resolve() };
-  let current = compileWasm(spare);
-  const ready = buildLibrary(source, tools).then(
-    (path) => {
-      current = programOf(kernel, source, loadKernel(path));
-    },
-    (error: Error) => process.emitWarning(`${error.message}; ${kernel.name} stays WebAssembly`),
-  );
+  const native = compileInBackground(() => kernel);
+  let wasm: LoopProgram | undefined;
+  const current = (): LoopProgram => {
+    const compiled = native.current();
+    if (compiled) return compiled;
+    wasm ??= compileWasm(spare);
+    return wasm;
+  };
   return {
     kernel,
-    ready,
+    ready: native.ready,
     get target() {
-      return current.target;
+      return current().target;
     },
     get code() {
-      return current.code;
+      return current().code;
     },
-    run: (addresses, sizes) => current.run(addresses, sizes),
+    run: (addresses, sizes) => current().run(addresses, sizes),
   };
 }
 

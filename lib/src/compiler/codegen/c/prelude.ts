@@ -1,5 +1,5 @@
 /** C definitions that emitted kernels use: vector types, loads and stores of parts, and elementary functions on vectors. */
-import type { LoopType } from "../loop/ir.js";
+import type { LoopType } from "../../loop/ir.js";
 
 export const SCALAR_TYPES: Record<LoopType, string> = {
   float32: "float",

@@ -2,13 +2,13 @@
  * The C target: GNU C with vector types (gcc and clang), as wide as the processor's registers. The compiler does the rest
  * (address arithmetic, register allocation, fused multiply-add).
  */
-import { bytesPerElement } from "../../core/dtype.js";
-import type { Affine, Atom } from "../loop/affine.js";
-import type { Buffer, Condition, LoopType } from "../loop/ir.js";
-import { operator, type ScalarOp } from "../loop/operators.js";
-import { Polynomial } from "./address.js";
-import { helper, SCALAR_TYPES, shortName, vectorType } from "./c-prelude.js";
-import type { Cell, Place, Target } from "./target.js";
+import { bytesPerElement } from "../../../core/dtype.js";
+import type { Affine, Atom } from "../../loop/affine.js";
+import type { Buffer, Condition, LoopType } from "../../loop/ir.js";
+import { operator, type ScalarOp } from "../../loop/operators.js";
+import { Polynomial } from "../address.js";
+import type { Cell, Place, Target } from "../target.js";
+import { helper, SCALAR_TYPES, shortName, vectorType } from "./prelude.js";
 
 export class CTarget implements Target<string> {
   readonly keepsLoads = false;

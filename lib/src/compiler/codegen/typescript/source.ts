@@ -2,7 +2,7 @@
  * Loop IR as scalar TypeScript: one statement a line, no vectors, no threads. What it computes is the oracle for the
  * other targets, and what a reader follows in a debugger.
  */
-import type { Affine, Atom } from "../loop/affine.js";
+import type { Affine, Atom } from "../../loop/affine.js";
 import {
   type Buffer,
   type Condition,
@@ -11,9 +11,9 @@ import {
   type LoopKernel,
   type LoopType,
   type Stmt,
-} from "../loop/ir.js";
-import { operator } from "../loop/operators.js";
-import { typeOf } from "../loop/types.js";
+} from "../../loop/ir.js";
+import { operator } from "../../loop/operators.js";
+import { typeOf } from "../../loop/types.js";
 
 /** How elements of each type lie in memory. bfloat16: the upper half of a float32. */
 const ARRAYS: Record<LoopType, string> = {
