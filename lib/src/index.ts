@@ -1,6 +1,7 @@
 /** mlsys: tensors, transformations, graphs and training, from which the chapters are built. */
 
 export * from "./autodiff/index.js";
+export * as compiler from "./compiler/index.js";
 export { DTYPES, type DType, promoteTypes } from "./core/dtype.js";
 export * from "./core/errors.js";
 export type { Shape, TensorType } from "./core/shape.js";
@@ -21,6 +22,7 @@ export { devices, getDevice, setDevice } from "./runtime/devices.js";
 export { heapStats, resetPeak } from "./runtime/heap.js";
 export { getNumThreads, setNumThreads } from "./runtime/pool/pool.js";
 
+import "./compiler/native/index.js";
 import "./runtime/wasm/index.js";
 
 export { fit } from "./train/fit.js";

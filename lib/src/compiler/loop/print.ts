@@ -13,7 +13,7 @@ const SUFFIX: Record<string, string> = {
 
 /**
  * The text form of a kernel.
- * @example printKernel(matmul(4, 4, 4)).split("\n")[1] // "  for i in 0..4 {"
+ * @example printKernel(matmul(4, 4, 4)).split("\n")[1] // "  for i_0 in 0..4 {"
  */
 export function printKernel(kernel: LoopKernel): string {
   const sizes = kernel.sizes.length > 0 ? `${kernel.sizes.join(", ")}; ` : "";

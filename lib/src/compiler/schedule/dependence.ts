@@ -201,7 +201,7 @@ export function reversed(
 /**
  * Dependences between iterations of the perfect nest that begins at a loop, as direction and distance vectors.
  * @throws LoopError if there is no such loop.
- * @example dependences(stencil(4, 6), "i")[0].distances // [1, -1]
+ * @example dependences(loop.stencil(4, 6), "i")[0].distances // [1, -1]
  */
 export function dependences(kernel: LoopKernel, variable: string): Dependence[] {
   let found: { loops: For[]; around: readonly Stmt[] } | undefined;

@@ -77,9 +77,9 @@ export function applyStep(kernel: LoopKernel, step: Step): LoopKernel {
 /**
  * A kernel being scheduled. Methods return the schedule itself or the names of the new loops.
  * @example
- * const s = new Schedule(matmul(64, 64, 64));
- * const [outer, inner] = s.split("i", 8);
- * s.reorder(outer, "j", inner).loops.slice(2, 5) // ["i_o", "j", "i_i"]
+ * const s = new Schedule(loop.matmul(64, 64, 64));
+ * const [o, i] = s.split("i", 8);
+ * s.reorder(o, "j", i).loops.slice(2, 5) // ["i_o", "j", "i_i"]
  */
 export class Schedule {
   private current: LoopKernel;
@@ -178,7 +178,7 @@ export class Schedule {
 
 /**
  * The kernel after these steps, one after the other.
- * @example scheduled(matmul(8, 8, 8), [{ do: "split", loop: "i", factor: 4, names: ["a", "b"] }]).name // "matmul"
+ * @example scheduled(loop.matmul(8, 8, 8), [{ do: "split", loop: "i", factor: 4, names: ["a", "b"] }]).name // "matmul"
  */
 export function scheduled(kernel: LoopKernel, steps: readonly Step[]): LoopKernel {
   return steps.reduce(applyStep, kernel);

@@ -3,6 +3,7 @@ import { bytesPerElement } from "../../core/dtype.js";
 import { type For, type LoopKernel, statementValue, walk, walkExpr } from "../loop/ir.js";
 import { extentBound } from "../schedule/tree.js";
 
+/** Names of the features, in order. @example FEATURES.length // 12 */
 export const FEATURES = [
   "operations",
   "bytes loaded",
@@ -20,7 +21,7 @@ export const FEATURES = [
 
 /**
  * The features of a kernel, each on a logarithmic scale; symbolic sizes count as 256.
- * @example featuresOf(matmul(8, 8, 8)).length // 12
+ * @example featuresOf(loop.matmul(8, 8, 8)).length // 12
  */
 export function featuresOf(kernel: LoopKernel): number[] {
   const sizes = new Map(kernel.sizes.map((name) => [name, 256]));

@@ -17,7 +17,7 @@ export interface MeasureOptions {
 
 /**
  * Seconds of one run: the best of several, after a warm-up. Buffers hold small numbers.
- * @example measureProgram(compileWasm(matmul(4, 4, 4)), { repeats: 1, warmUp: 0 }) > 0 // true
+ * @example measureProgram(codegen.compileWasm(loop.matmul(4, 4, 4)), { repeats: 1, warmUp: 0 }) > 0 // true
  */
 export function measureProgram(program: LoopProgram, options: MeasureOptions = {}): number {
   const { sizes = {}, repeats = 7, warmUp = 20 } = options;

@@ -25,7 +25,7 @@ const DEPTHS = [16, 32, 64, 128, 256, 512];
 
 /**
  * The sketches of a kernel: at least one.
- * @example sketchesOf(matmul(64, 64, 64)).map((s) => s.name) // ["tiled", "packed"]
+ * @example sketchesOf(loop.matmul(64, 64, 64)).map((s) => s.name) // ["tiled", "packed"]
  */
 export function sketchesOf(kernel: LoopKernel): Sketch[] {
   const nests = kernel.body.flatMap((s) => nestOf(s) ?? []);

@@ -71,7 +71,7 @@ const EXPLORE = 0.2;
 /**
  * The fastest schedule found.
  * @throws ValueError if no schedule of the kernel's sketches applies.
- * @example (await tune(matmul(16, 16, 16), { trials: 2, repeats: 1, warmUp: 0, cache: false })).history.length // 2
+ * @example (await tune(loop.matmul(16, 16, 16), { trials: 2, repeats: 1, warmUp: 0, cache: false })).history.length // 2
  */
 export async function tune(kernel: LoopKernel, options: TuneOptions = {}): Promise<Tuned> {
   const { target = "wasm", trials = 64, seed = 0, signal, onProgress, cache = true } = options;

@@ -17,6 +17,8 @@ interface Koffi {
 }
 
 const MAX_WORDS = 256;
+/** Libraries stay loaded: a handle that is garbage unloads its library, under functions that are still called. */
+const loaded: unknown[] = [];
 let ffi: Koffi | string | undefined;
 let base = 0;
 let words = 0;
@@ -55,7 +57,7 @@ export function loadKernel(path: string): NativeRun {
     base = Number(loader.address(new Uint8Array(memory.buffer, 0, 1))); // a shared memory never moves
     words = reserve(MAX_WORDS * 4);
   }
-  const run = loader.load(path).func("mls_run", "void", ["uintptr_t", "uintptr_t", "uintptr_t", "int"]);
+  const run = open(loader, path).func("mls_run", "void", ["uintptr_t", "uintptr_t", "uintptr_t", "int"]);
   const view = new Int32Array(memory.buffer, words, MAX_WORDS);
   return (args) => {
     for (let i = 0; i < args.length; i++) view[i] = args[i];
@@ -63,9 +65,15 @@ export function loadKernel(path: string): NativeRun {
   };
 }
 
+function open(loader: Koffi, path: string): ReturnType<Koffi["load"]> {
+  const library = loader.load(path);
+  loaded.push(library);
+  return library;
+}
+
 /** Address of the pool's launch function. */
 function launcher(loader: Koffi, tools: Toolchain): bigint {
   const source = `${POOL_SOURCE}\nuintptr_t mls_launch_address(void) { return (uintptr_t)&mls_launch; }\n`;
-  const get = loader.load(buildLibrarySync(source, tools)).func("mls_launch_address", "uintptr_t", []);
+  const get = open(loader, buildLibrarySync(source, tools)).func("mls_launch_address", "uintptr_t", []);
   return BigInt(get() as number | bigint);
 }

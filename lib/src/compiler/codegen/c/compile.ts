@@ -18,7 +18,7 @@ import { CTarget } from "./target.js";
 /**
  * The kernel as C: a function for each phase, and `mls_run` that runs them on the pool's threads.
  * @param vectorBytes bytes of the processor's vector registers (16, 32 or 64).
- * @example cSource(matmul(4, 4, 4), 16).includes("static void phase0") // true
+ * @example cSource(loop.matmul(4, 4, 4), 16).includes("static void phase0") // true
  */
 export function cSource(kernel: LoopKernel, vectorBytes = 16): string {
   const frame = new Frame(kernel);
@@ -86,7 +86,7 @@ function support(): Toolchain {
 /**
  * Compiles a kernel by the C compiler and waits for it.
  * @throws DeviceError saying what is missing, or with the compiler's message.
- * @example nativeAvailable() ? compileC(matmul(4, 4, 4)).target : "c" // "c"
+ * @example nativeAvailable() ? compileC(loop.matmul(4, 4, 4)).target : "c" // "c"
  */
 export function compileC(kernel: LoopKernel): LoopProgram {
   const tools = support();
@@ -105,7 +105,7 @@ export interface NativeProgram {
 /**
  * Compiles in the background: the calling thread makes the C source (milliseconds), the compiler runs as a process of
  * its own. From the cache the kernel is there at once. A failure is a warning, once; `current` stays null.
- * @example typeof compileInBackground(() => matmul(4, 4, 4)).current // "function"
+ * @example typeof compileInBackground(() => loop.matmul(4, 4, 4)).current // "function"
  */
 export function compileInBackground(make: () => LoopKernel): NativeProgram {
   const tools = nativeSupport();
@@ -131,7 +131,7 @@ export function compileInBackground(make: () => LoopKernel): NativeProgram {
 
 /**
  * A program that runs at once: natively where that is compiled, as WebAssembly until then and where it can't be.
- * @example nativeProgram(matmul(4, 4, 4)).kernel.name // "matmul"
+ * @example nativeProgram(loop.matmul(4, 4, 4)).kernel.name // "matmul"
  */
 export function nativeProgram(
   kernel: LoopKernel,

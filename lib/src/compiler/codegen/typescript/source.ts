@@ -43,7 +43,7 @@ function toBfloat16(x) {
 
 /**
  * The kernel as a TypeScript function of its buffers (typed arrays) and sizes.
- * @example typescriptSource(matmul(2, 2, 2)).startsWith("function matmul(A: Float32Array") // true
+ * @example typescriptSource(loop.matmul(2, 2, 2)).startsWith("function matmul(A: Float32Array") // true
  */
 export function typescriptSource(kernel: LoopKernel): string {
   return source(kernel, true);
@@ -62,7 +62,7 @@ function source(kernel: LoopKernel, types: boolean): string {
  * @throws LoopError naming a buffer or a size that is missing.
  * @example
  * const [a, b, c] = [new Float32Array([2]), new Float32Array([3]), new Float32Array(1)];
- * typescriptFunction(matmul(1, 1, 1))({ A: a, B: b, C: c });
+ * typescriptFunction(loop.matmul(1, 1, 1))({ A: a, B: b, C: c });
  * c[0] // 6
  */
 export function typescriptFunction(

@@ -60,7 +60,7 @@ export function wasmModule(kernel: LoopKernel, options: WasmOptions = {}): Modul
 
 /**
  * Compiles a kernel to WebAssembly.
- * @example compileWasm(matmul(4, 4, 4)).target // "wasm"
+ * @example compileWasm(loop.matmul(4, 4, 4)).target // "wasm"
  */
 export function compileWasm(kernel: LoopKernel, options: WasmOptions = {}): LoopProgram {
   const frame = new Frame(kernel);
