@@ -7,7 +7,9 @@ export function typeOf(e: Expr): LoopType {
   switch (e.kind) {
     case "constant":
     case "name":
+      return e.dtype;
     case "cast":
+      typeOf(e.of); // its operands must fit too
       return e.dtype;
     case "load":
       return e.buffer.dtype;
