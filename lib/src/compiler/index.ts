@@ -1,3 +1,7 @@
-/** The compiler's back end: memory, kernels, measurement. */
+/** The compiler's back end, stage by stage: memory, fusion, measurement; loop IR, schedules, code generation, search. */
+export * as codegen from "./codegen/index.js";
+export * as loop from "./loop/index.js";
 export * from "./memory/index.js";
 export * from "./profile/index.js";
+export * as schedule from "./schedule/index.js";
+export * as search from "./tune/index.js";

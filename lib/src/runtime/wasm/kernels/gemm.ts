@@ -1,4 +1,5 @@
 /** Matrix products of strided operands: which kernel, which blocks, how many threads. matmul and the convolutions call this. */
+import { getDevice } from "../../devices.js";
 import { getNumThreads, launch, type PoolKernel } from "../../pool/pool.js";
 import { wasmFeatures } from "../features.js";
 import { compileKernels } from "../module.js";
@@ -17,6 +18,24 @@ type Kernels = Record<"gemm" | "dots", PoolKernel>;
 const WORTH_A_THREAD = 2e6; // floating-point operations: some 50 µs
 const DIRECT_ROWS = 4; // with so few rows, packing B costs more than it saves
 const compiled = new Map<GemmType, Kernels>();
+
+/** A device's own matrix product; returns false if it does not take these operands. */
+export type Product = (
+  type: GemmType,
+  sizes: readonly [m: number, n: number, k: number],
+  a: Matrix,
+  b: Matrix,
+  c: Matrix,
+  count: number,
+  accumulate: boolean,
+) => boolean;
+
+const products = new Map<string, Product>();
+
+/** On this device matmul and the convolutions use another product than the one here. */
+export function registerProduct(device: string, product: Product): void {
+  products.set(device, product);
+}
 
 /**
  * c = a · b for a batch of `count` products: a is m × k, b k × n, c m × n with contiguous rows (`c.columns` is 1).
@@ -52,13 +71,16 @@ export function prepareGemm(
   const plan = planGemm(type, size, a, b, c, count, accumulate);
   if (!plan) return null;
   const { rest, items, grain, align, swapped } = plan;
+  const own = products.get(getDevice());
   const kernel = kernelsFor(type)[plan.kernel];
   const args = [0, 0, 0, ...rest];
   return {
-    launch(a, b, c) {
-      args[0] = swapped ? b : a;
-      args[1] = swapped ? a : b;
-      args[2] = c;
+    launch(x, y, z) {
+      const at = (matrix: Matrix, ptr: number): Matrix => ({ ...matrix, ptr });
+      if (own?.(type, size, at(a, x), at(b, y), at(c, z), count, accumulate)) return;
+      args[0] = swapped ? y : x;
+      args[1] = swapped ? x : y;
+      args[2] = z;
       launch(kernel, args, items, grain, align);
     },
   };

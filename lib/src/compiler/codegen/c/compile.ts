@@ -1,0 +1,177 @@
+/** Loop IR to C, compiled by the system's compiler and called on the shared memory. */
+import { existsSync } from "node:fs";
+import { DeviceError } from "../../../core/errors.js";
+import { loadKernel, type NativeRun, nativeSupport } from "../../../runtime/native/library.js";
+import {
+  buildLibrary,
+  buildLibrarySync,
+  libraryPath,
+  type Toolchain,
+} from "../../../runtime/native/toolchain.js";
+import type { LoopKernel } from "../../loop/ir.js";
+import { Frame, type LoopProgram } from "../program.js";
+import { Walker } from "../walker.js";
+import { compileWasm } from "../wasm/compile.js";
+import { definitionsOf, PRELUDE, SCALAR_TYPES } from "./prelude.js";
+import { CTarget } from "./target.js";
+
+/**
+ * The kernel as C: a function for each phase, and `mls_run` that runs them on the pool's threads.
+ * @param vectorBytes bytes of the processor's vector registers (16, 32 or 64).
+ * @example cSource(loop.matmul(4, 4, 4), 16).includes("static void phase0") // true
+ */
+export function cSource(kernel: LoopKernel, vectorBytes = 16): string {
+  const frame = new Frame(kernel);
+  const helpers = new Set<string>();
+  const buffers = new Map([...kernel.params, ...frame.temporaryBuffers].map((b) => [b.name, b]));
+  let functions = "";
+  const calls: string[] = [];
+  frame.phases.forEach(({ phase }, k) => {
+    const target = new CTarget(vectorBytes);
+    const start = frame.names.map((name, i) => {
+      const buffer = buffers.get(name);
+      if (!buffer) return `  const int64_t ${name} = args[${i}];`;
+      const type = SCALAR_TYPES[buffer.dtype];
+      return `  ${buffer.scope === "param" && !buffer.output ? "const " : ""}${type} *restrict ${name} = (${type} *)(base + (uint32_t)args[${i}]);`;
+    });
+    const walker = new Walker(kernel, target);
+    if (phase.loops.length === 0) walker.block(phase.body);
+    else {
+      target.line("for (int64_t item = from; item < to; item++) {");
+      target.line("int64_t rest = item;");
+      // The innermost loop changes fastest.
+      for (const [i, loop] of [...phase.loops.entries()].reverse()) {
+        const { variable: v } = loop;
+        const extent = target.integer(loop.to.minus(loop.from));
+        const place = i === 0 ? "rest" : `rest % ${v}_extent`;
+        if (i > 0) target.line(`const int64_t ${v}_extent = ${extent};`);
+        target.line(`const int64_t ${v} = ${target.integer(loop.from)} + ${place};`);
+        if (i > 0) target.line(`rest /= ${v}_extent;`);
+      }
+      walker.block(phase.body);
+      target.line("}");
+    }
+    for (const h of target.helpers) helpers.add(h);
+    const declarations = target.declarations.map((d) => `  ${d}`);
+    functions += `\nstatic void phase${k}(uint8_t *base, const int32_t *args, int64_t from, int64_t to, uint8_t *scratch) {\n${[...start, ...declarations, ...target.lines].join("\n")}\n}\n`;
+    const at = frame.names.length + 2 * k;
+    calls.push(
+      `  launch(phase${k}, base, args, args[${at}], args[${at + 1}], ${target.scratchBytes}, threads);`,
+    );
+  });
+  return `${PRELUDE}${definitionsOf(helpers)}${functions}
+typedef void (*phase_fn)(uint8_t *, const int32_t *, int64_t, int64_t, uint8_t *);
+typedef void (*launch_fn)(phase_fn, uint8_t *, const int32_t *, int64_t, int64_t, int64_t, int);
+
+void mls_run(uint8_t *base, const int32_t *args, launch_fn launch, int threads) {
+${calls.join("\n")}
+}
+`;
+}
+
+/**
+ * True where native kernels can be compiled and loaded.
+ * @example typeof nativeAvailable() // "boolean"
+ */
+export function nativeAvailable(): boolean {
+  return typeof nativeSupport() !== "string";
+}
+
+function support(): Toolchain {
+  const tools = nativeSupport();
+  if (typeof tools === "string") throw new DeviceError(`native kernels: ${tools}`);
+  return tools;
+}
+
+/**
+ * Compiles a kernel by the C compiler and waits for it.
+ * @throws DeviceError saying what is missing, or with the compiler's message.
+ * @example nativeAvailable() ? compileC(loop.matmul(4, 4, 4)).target : "c" // "c"
+ */
+export function compileC(kernel: LoopKernel): LoopProgram {
+  const tools = support();
+  const source = cSource(kernel, tools.vectorBytes);
+  return programOf(kernel, source, loadKernel(buildLibrarySync(source, tools)));
+}
+
+/** A kernel on its way to being native. */
+export interface NativeProgram {
+  /** The compiled kernel; null while the compiler works, or if it failed. */
+  current(): LoopProgram | null;
+  /** Settles when the compiler is done. */
+  readonly ready: Promise<void>;
+}
+
+/**
+ * Compiles in the background: the calling thread makes the C source (milliseconds), the compiler runs as a process of
+ * its own. From the cache the kernel is there at once. A failure is a warning, once; `current` stays null.
+ * @example typeof compileInBackground(() => loop.matmul(4, 4, 4)).current // "function"
+ */
+export function compileInBackground(make: () => LoopKernel): NativeProgram {
+  const tools = nativeSupport();
+  if (typeof tools === "string") return { current: () => null, ready: Promise.resolve() };
+  const kernel = make();
+  const source = cSource(kernel, tools.vectorBytes);
+  let current: LoopProgram | null = null;
+  const load = (path: string): void => {
+    current = programOf(kernel, source, loadKernel(path));
+  };
+  const warn = (error: Error): void =>
+    process.emitWarning(`${kernel.name} stays WebAssembly: ${error.message}`);
+  if (existsSync(libraryPath(source, tools))) {
+    try {
+      load(libraryPath(source, tools));
+    } catch (error) {
+      warn(error as Error);
+    }
+    return { current: () => current, ready: Promise.resolve() };
+  }
+  return { current: () => current, ready: buildLibrary(source, tools).then(load, warn) };
+}
+
+/**
+ * A program that runs at once: natively where that is compiled, as WebAssembly until then and where it can't be.
+ * @example nativeProgram(loop.matmul(4, 4, 4)).kernel.name // "matmul"
+ */
+export function nativeProgram(
+  kernel: LoopKernel,
+  spare: LoopKernel = kernel,
+): LoopProgram & { readonly ready: Promise<void> } {
+  const native = compileInBackground(() => kernel);
+  let wasm: LoopProgram | undefined;
+  const current = (): LoopProgram => {
+    const compiled = native.current();
+    if (compiled) return compiled;
+    wasm ??= compileWasm(spare);
+    return wasm;
+  };
+  return {
+    kernel,
+    ready: native.ready,
+    get target() {
+      return current().target;
+    },
+    get code() {
+      return current().code;
+    },
+    run: (addresses, sizes) => current().run(addresses, sizes),
+  };
+}
+
+function programOf(kernel: LoopKernel, code: string, run: NativeRun): LoopProgram {
+  const frame = new Frame(kernel);
+  return {
+    kernel,
+    target: "c",
+    code,
+    run(addresses, sizes = []) {
+      frame.call(addresses, sizes, (args) => {
+        for (const plan of frame.phases) {
+          const { items, grain } = frame.items(plan, sizes);
+          args.push(items, Math.min(grain, 2 ** 31 - 1));
+        }
+        run(args);
+      });
+    },
+  };
+}

@@ -1,0 +1,70 @@
+/** What the walker asks of statements: where elements lie, lane by lane, and which shapes of expression it knows. */
+import { type Affine, affine } from "../loop/affine.js";
+import {
+  type Buffer,
+  type Expr,
+  LoopError,
+  type LoopType,
+  type Stmt,
+  statementValue,
+  walk,
+  walkExpr,
+} from "../loop/ir.js";
+import { offsetOf, Polynomial } from "./address.js";
+import type { Place } from "./target.js";
+
+/** The lanes that are being written: `variable` is first + lane. */
+export interface Lanes {
+  readonly variable: string;
+  readonly first: number;
+  readonly count: number;
+  /** Lanes that exist, if not all. */
+  readonly existing: Affine | null;
+  /** Conditions known to hold in all lanes. */
+  readonly assumed: ReadonlySet<string>;
+}
+
+/** True if statements declare register buffers, and use no others. */
+export function ownsRegisters(body: readonly Stmt[]): boolean {
+  const own = new Set<string>();
+  let foreign = false;
+  const use = (b: Buffer): void => {
+    if (b.scope === "register" && !own.has(b.name)) foreign = true;
+  };
+  walk(body, (s) => {
+    if (s.kind === "alloc" && s.buffer.scope === "register") own.add(s.buffer.name);
+    if (s.kind === "store" || s.kind === "reduce") use(s.buffer);
+    const value = statementValue(s);
+    if (value) walkExpr(value, (e) => e.kind === "load" && use(e.buffer));
+  });
+  return !foreign && body.some((s) => s.kind === "alloc" && s.buffer.scope === "register");
+}
+
+/** a · b + c, if the sum is one. */
+export function fusable(
+  e: Extract<Expr, { kind: "op" }>,
+  type: LoopType,
+): { args: readonly Expr[]; addend: Expr } | null {
+  if (e.op !== "add" || (type !== "float32" && type !== "float64")) return null;
+  for (const [i, x] of e.args.entries())
+    if (x.kind === "op" && x.op === "mul") return { args: x.args, addend: e.args[1 - i] };
+  return null;
+}
+
+export function placeOf(buffer: Buffer, indices: readonly Affine[], lanes: Lanes | null): Place {
+  const offset = offsetOf(buffer, indices);
+  const none = Polynomial.of(affine(0));
+  if (!lanes) return { buffer, offset, step: none, lie: "same" };
+  const step = offset.slope(lanes.variable);
+  if (step === null)
+    throw new LoopError(
+      `the index [${indices.join(", ")}] of "${buffer.name}" is not affine in "${lanes.variable}"`,
+    );
+  const number = step.number;
+  return {
+    buffer,
+    offset: offset.substitute(lanes.variable, affine(lanes.first)),
+    step,
+    lie: number === 0 ? "same" : number === 1 ? "unit" : "strided",
+  };
+}

@@ -1,0 +1,135 @@
+/** Which vectorized loops become vectors of how many lanes, and which register buffers are kept as vectors. */
+
+import { bytesPerElement } from "../../core/dtype.js";
+import type { Affine } from "../loop/affine.js";
+import {
+  type Buffer,
+  type For,
+  type LoopKernel,
+  type LoopType,
+  type Stmt,
+  statementValue,
+  walk,
+  walkExpr,
+} from "../loop/ir.js";
+import type { ScalarOp } from "../loop/operators.js";
+import { isStored, typeOf } from "../loop/types.js";
+import { capOf } from "../schedule/tree.js";
+import type { Target } from "./target.js";
+
+export interface VectorPlan {
+  /** Lanes of each vectorized loop that becomes vectors. */
+  readonly lanes: ReadonlyMap<string, number>;
+  /** Lanes of each register buffer that is kept in vectors along its last axis. */
+  readonly registers: ReadonlyMap<string, number>;
+}
+
+interface Body {
+  readonly types: Set<LoopType>;
+  readonly ops: Set<ScalarOp>;
+  /** Register buffers that are indexed by the loop's variable, and how. */
+  readonly registers: { readonly buffer: Buffer; readonly indices: readonly Affine[] }[];
+  /** Something in it cannot be a vector. */
+  readonly blocked: boolean;
+  readonly conditional: boolean;
+}
+
+export function planVectors(kernel: LoopKernel, target: Target<unknown>): VectorPlan {
+  const lanes = new Map<string, number>();
+  const loops: { readonly loop: For; readonly body: Body }[] = [];
+  walk(kernel.body, (s, around) => {
+    if (s.kind !== "for" || s.loop !== "vectorized") return;
+    if (around.some((a) => a.kind === "for" && a.loop === "vectorized")) return; // the outer one is the vector
+    if (!(s.from.isConstant && s.from.constant === 0)) return;
+    const body = inspect(s);
+    loops.push({ loop: s, body });
+    const widest = Math.max(
+      4,
+      ...[...body.types].map((t) => (isStored(t) || t === "bool" ? 1 : bytesPerElement(t))),
+    );
+    const count = target.vectorBytes / widest;
+    const cap = capOf(s) ?? 0;
+    const masked = body.registers.length > 0 && body.conditional;
+    // Register vectors are whole: the loop must fill them.
+    const whole = body.registers.length === 0 || cap % count === 0;
+    if (cap >= count && !body.blocked && !masked && whole && target.supports(count, body.types, body.ops))
+      lanes.set(s.variable, count);
+  });
+  const registers = new Map<string, number>();
+  for (let changed = true; changed; ) {
+    changed = false;
+    registers.clear();
+    const refused = new Set<string>();
+    for (const { loop, body } of loops) {
+      const count = lanes.get(loop.variable) ?? 1;
+      for (const { buffer, indices } of body.registers) {
+        const along = indices.every((index, d) =>
+          d === indices.length - 1
+            ? index.coefficient(loop.variable) === 1
+            : index.coefficient(loop.variable) === 0,
+        );
+        const last = buffer.shape[buffer.shape.length - 1];
+        const before = registers.get(buffer.name);
+        if (
+          !along ||
+          count === 1 ||
+          last.constant % count !== 0 ||
+          (before !== undefined && before !== count)
+        )
+          refused.add(buffer.name);
+        else registers.set(buffer.name, count);
+      }
+    }
+    for (const name of refused) registers.delete(name);
+    for (const { loop, body } of loops) {
+      if (lanes.has(loop.variable) && body.registers.some(({ buffer }) => refused.has(buffer.name))) {
+        lanes.delete(loop.variable);
+        changed = true;
+      }
+    }
+  }
+  return { lanes, registers };
+}
+
+function inspect(loop: For): Body {
+  const types = new Set<LoopType>();
+  const ops = new Set<ScalarOp>();
+  const registers: Body["registers"] = [];
+  let blocked = false;
+  let conditional = false;
+  const v = loop.variable;
+  const touch = (buffer: Buffer, indices: readonly Affine[]): void => {
+    types.add(buffer.dtype);
+    if (indices.some((i) => !i.isAffineIn(v))) blocked = true;
+    if (buffer.scope === "register" && indices.some((i) => i.variables().has(v)))
+      registers.push({ buffer, indices });
+  };
+  const own = new Set<string>();
+  walk(loop.body, (s: Stmt) => {
+    if (s.kind === "alloc") blocked = true;
+    if (s.kind === "for" && [...s.from.variables(), ...s.to.variables()].includes(v)) blocked = true;
+    if (s.kind === "if" && s.conditions.some((c) => c.left.minus(c.right).variables().has(v))) blocked = true;
+    if (s.kind === "let") own.add(s.name);
+    if (s.kind === "store" || s.kind === "reduce") {
+      touch(s.buffer, s.indices);
+      if (!s.indices.some((i) => i.variables().has(v))) blocked = true;
+    }
+    if (s.kind === "reduce") ops.add(s.op);
+    const value = statementValue(s);
+    if (!value) return;
+    walkExpr(value, (e) => {
+      types.add(typeOf(e));
+      if (e.kind === "load") touch(e.buffer, e.indices);
+      else if (e.kind === "op") ops.add(e.op);
+      else if (e.kind === "index" && !e.of.isAffineIn(v)) blocked = true;
+      else if (e.kind === "when") {
+        for (const c of e.conditions) {
+          const gap = c.right.minus(c.left);
+          if (!gap.isAffineIn(v)) blocked = true;
+          else if (gap.coefficient(v) !== 0) conditional = true;
+        }
+      }
+    });
+  });
+  return { types, ops, registers, blocked, conditional };
+}

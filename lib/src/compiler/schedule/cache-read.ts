@@ -1,0 +1,156 @@
+/** cacheRead: copies, and packs, what a loop reads of a buffer. */
+import { type Affine, affine, ceildiv, floordiv, minimum, mod, type Ranges } from "../loop/affine.js";
+import { implied } from "../loop/constraints.js";
+import {
+  type Buffer,
+  type Condition,
+  type Expr,
+  findLoop,
+  LoopError,
+  type LoopKernel,
+  mapStmt,
+  type Scope,
+  type Stmt,
+} from "../loop/ir.js";
+import { loadsIn, loadsOf, nest, type Region, rangesOf, regionOf } from "./region.js";
+import { boundsOf, checkFree, loopsInside, replaceLoop, simplify } from "./tree.js";
+
+export interface Packing {
+  /** This axis is cut into pieces of `by` elements, which become the innermost axis; the pieces the outermost. */
+  readonly axis: number;
+  readonly by: number;
+}
+
+export interface CacheOptions {
+  /** Name of the copy. */
+  readonly name: string;
+  readonly scope?: Scope;
+  readonly pack?: Packing;
+}
+
+/**
+ * Copies what the loop `at` (`null`: the whole kernel) reads of a buffer into a buffer of its own at the loop's beginning.
+ * Elements beyond the buffer's end are zeros. The copying loops are `name_axis0` … (packed: the piece first, its inside last).
+ * @throws LoopError if nothing there reads it, something there writes it, or accesses do not lie in one box.
+ */
+export function cacheRead(
+  kernel: LoopKernel,
+  buffer: string,
+  at: string | null,
+  options: CacheOptions,
+): LoopKernel {
+  const where = `cacheRead ${buffer}${at === null ? "" : ` at "${at}"`}`;
+  const body = at === null ? kernel.body : findLoop(kernel, at).loop.body;
+  const { source, accesses } = loadsOf(body, buffer, where);
+  const region = regionOf(kernel, accesses, where, at === null);
+  const scope = options.scope ?? (at === null ? "shared" : "local");
+  const copy = makeCopy(kernel, source, region, { ...options, scope }, at, where);
+  const replaced = redirectLoads(kernel, body, source, copy, region, options.pack);
+  const filled: Stmt[] = [
+    { kind: "alloc", buffer: copy },
+    ...copyLoops(kernel, source, copy, region, options.pack, at),
+  ];
+  if (at !== null)
+    return simplify(replaceLoop(kernel, at, (loop) => [{ ...loop, body: [...filled, ...replaced] }]));
+  const first = kernel.body.findIndex((s, i) => s !== replaced[i] && loadsIn(s, buffer));
+  return simplify({ ...kernel, body: [...replaced.slice(0, first), ...filled, ...replaced.slice(first)] });
+}
+
+function makeCopy(
+  kernel: LoopKernel,
+  source: Buffer,
+  region: Region,
+  options: CacheOptions & { readonly scope: Scope },
+  at: string | null,
+  where: string,
+): Buffer {
+  const { name, pack, scope } = options;
+  checkFree(kernel, [name], where);
+  if (at === null && scope !== "shared")
+    throw new LoopError(`${where}: a copy for the whole kernel is shared`);
+  if (at !== null && scope === "shared") throw new LoopError(`${where}: a copy inside a loop is not shared`);
+  let shape = region.extent;
+  if (pack) {
+    if (!(pack.axis in shape) || !Number.isInteger(pack.by) || pack.by < 1)
+      throw new LoopError(`${where}: no pieces of ${pack.by} along axis ${pack.axis} of ${shape.length}`);
+    shape = [ceildiv(shape[pack.axis], pack.by), ...shape.filter((_, d) => d !== pack.axis), affine(pack.by)];
+  }
+  return { name, dtype: source.dtype, shape, strides: null, scope, output: false };
+}
+
+/** Position in the copy of an element at `offset` from the region's base. */
+function packedIndices(offset: readonly Affine[], ranges: Ranges, pack?: Packing): Affine[] {
+  if (!pack) return [...offset];
+  const along = offset[pack.axis];
+  return [
+    floordiv(along, pack.by, ranges),
+    ...offset.filter((_, d) => d !== pack.axis),
+    mod(along, pack.by, ranges),
+  ];
+}
+
+export function redirectLoads(
+  kernel: LoopKernel,
+  body: readonly Stmt[],
+  source: Buffer,
+  copy: Buffer,
+  region: Region,
+  pack?: Packing,
+): Stmt[] {
+  const ranges = rangesOf(kernel, loopsInside(body));
+  const expr = (e: Expr): Expr => {
+    if (e.kind !== "load" || e.buffer.name !== source.name) return e;
+    const offset = e.indices.map((index, d) => index.minus(region.base[d]));
+    return { ...e, buffer: copy, indices: packedIndices(offset, ranges, pack) };
+  };
+  return body.map((s) => mapStmt(s, { expr }));
+}
+
+function copyLoops(
+  kernel: LoopKernel,
+  source: Buffer,
+  copy: Buffer,
+  region: Region,
+  pack: Packing | undefined,
+  at: string | null,
+): Stmt[] {
+  const names = copy.shape.map((_, d) => `${copy.name}_axis${d}`);
+  // What is never read need not be copied; only pieces are filled to their end.
+  const bounds = copy.shape.map((whole, d) => {
+    const axis = pack ? (d === 0 ? pack.axis : d <= pack.axis ? d - 1 : d) : d;
+    const reached = pack && d === copy.shape.length - 1 ? null : region.reach[axis];
+    if (!reached) return whole;
+    const parts = boundsOf(pack && d === 0 ? ceildiv(reached, pack.by) : reached, "min");
+    return minimum(whole, ...parts);
+  });
+  return nest(names, bounds, (v) => {
+    const offset: Affine[] = pack
+      ? region.extent.map((_, d) =>
+          d === pack.axis ? v[0].times(pack.by).plus(v[v.length - 1]) : v[1 + (d < pack.axis ? d : d - 1)],
+        )
+      : [...v];
+    const indices = offset.map((x, d) => region.base[d].plus(x));
+    const around = at === null ? [] : [...findLoop(kernel, at).around, findLoop(kernel, at).loop];
+    const facts = [
+      ...kernel.sizes.map((name) => affine(name)),
+      ...around.flatMap((s) =>
+        s.kind === "for" ? [affine(s.variable).minus(s.from), s.to.minus(s.variable).minus(1)] : [],
+      ),
+      ...names.flatMap((name, d) => [affine(name), copy.shape[d].minus(name).minus(1)]),
+    ];
+    const conditions = indices.flatMap((index, d): Condition[] => [
+      ...(implied(index, facts) ? [] : [{ left: affine(-1), right: index }]),
+      ...(implied(source.shape[d].minus(index).minus(1), facts)
+        ? []
+        : [{ left: index, right: source.shape[d] }]),
+    ]);
+    const load: Expr = { kind: "load", buffer: source, indices };
+    const none: Expr = { kind: "constant", dtype: source.dtype, value: 0 };
+    return {
+      kind: "store",
+      buffer: copy,
+      indices: v,
+      value: conditions.length > 0 ? { kind: "when", conditions, yes: load, no: none } : load,
+    };
+  });
+}

@@ -1,0 +1,4 @@
+/** Schedules: primitives with their checks, and the dependences that the checks look at. */
+export type { CacheOptions, Packing } from "./cache-read.js";
+export { type Dependence, type Direction, dependences } from "./dependence.js";
+export { Schedule, type Step, scheduled } from "./schedule.js";

@@ -1,0 +1,309 @@
+/** Primitives that change loops: split, reorder, fuse, skew, pad, and the kinds (unroll, vectorize, parallel). */
+import { type Affine, affine, ceildiv, floordiv, maximum, minimum, mod } from "../loop/affine.js";
+import { implied, project } from "../loop/constraints.js";
+import {
+  type Condition,
+  type For,
+  findLoop,
+  LoopError,
+  type LoopKernel,
+  type LoopKind,
+  type Stmt,
+  walk,
+} from "../loop/ir.js";
+import { known } from "../loop/verify.js";
+import { carried, Pair, reversed, touchesOf } from "./dependence.js";
+import { boundsOf, capOf, checkFree, replaceLoop, simplify, substituteAll } from "./tree.js";
+
+/**
+ * v in from..to becomes outer × inner, `factor` iterations inside. Where the factor does not divide the iterations, the
+ * inner loop ends early in the last round.
+ * @throws LoopError if there is no such loop, the factor is not a whole number from 1, or a name is taken.
+ */
+export function split(
+  kernel: LoopKernel,
+  variable: string,
+  factor: number,
+  names: readonly [string, string],
+): LoopKernel {
+  if (!Number.isInteger(factor) || factor < 1)
+    throw new LoopError(`split "${variable}": the factor ${factor} is not a whole number from 1`);
+  checkFree(kernel, names, `split "${variable}"`);
+  const [outer, inner] = names;
+  return simplify(
+    replaceLoop(kernel, variable, (loop) => {
+      const extent = loop.to.minus(loop.from);
+      const divides =
+        extent.constant % factor === 0 && extent.terms.every((t) => t.coefficient % factor === 0);
+      const value = loop.from.plus(affine(outer).times(factor)).plus(inner);
+      const parts = boundsOf(extent, "min").map((part) => part.minus(affine(outer).times(factor)));
+      const to = divides ? affine(factor) : minimum(factor, ...parts);
+      const body = substituteAll(loop.body, new Map([[variable, value]]));
+      const inside: For = { kind: "for", variable: inner, from: affine(0), to, loop: "serial", body };
+      return [
+        {
+          kind: "for",
+          variable: outer,
+          from: affine(0),
+          to: ceildiv(extent, factor),
+          loop: loop.loop,
+          body: [inside],
+        },
+      ];
+    }),
+  );
+}
+
+/**
+ * Puts the loops of a perfect nest into this order; loops between them that are not named stay where they are.
+ * @throws LoopError if they are not one perfect nest, or a dependence forbids the order (it names the statement).
+ */
+export function reorder(kernel: LoopKernel, variables: readonly string[]): LoopKernel {
+  const where = `reorder ${variables.join(", ")}`;
+  if (new Set(variables).size !== variables.length) throw new LoopError(`${where}: a loop is named twice`);
+  const found = variables.map((v) => findLoop(kernel, v));
+  const outermost = found.reduce((a, b) => (a.around.length <= b.around.length ? a : b));
+  const chain: For[] = [outermost.loop];
+  const wanted = new Set(variables);
+  wanted.delete(outermost.loop.variable);
+  while (wanted.size > 0) {
+    const { body } = chain[chain.length - 1];
+    const [only] = body;
+    if (body.length !== 1 || only.kind !== "for")
+      throw new LoopError(
+        `${where}: the loops are not one perfect nest: inside "${chain[chain.length - 1].variable}" is more than a loop`,
+      );
+    chain.push(only);
+    wanted.delete(only.variable);
+  }
+  const listed = new Set(variables);
+  let next = 0;
+  const byName = new Map(chain.map((loop) => [loop.variable, loop]));
+  const after = chain.map((loop) => (listed.has(loop.variable) ? byName.get(variables[next++])! : loop));
+  const body = chain[chain.length - 1].body;
+  const conflict = reversed(kernel, chain, after, outermost.around, body);
+  if (conflict) throw new LoopError(`${where}: ${conflict}`);
+  const nest = dependsInward(after) ? rebound(kernel, after, body) : wrap(after, body);
+  return simplify(replaceLoop(kernel, outermost.loop.variable, () => nest));
+}
+
+/** True if a loop's bounds read a variable of a loop inside it. */
+function dependsInward(loops: readonly For[]): boolean {
+  return loops.some((loop, i) => {
+    const inside = new Set(loops.slice(i).map((l) => l.variable));
+    return [...loop.from.variables(), ...loop.to.variables()].some((v) => inside.has(v));
+  });
+}
+
+function wrap(loops: readonly For[], body: readonly Stmt[]): Stmt[] {
+  return loops.reduceRight<readonly Stmt[]>((inner, loop) => [{ ...loop, body: inner }], body) as Stmt[];
+}
+
+/** The nest in its new order with bounds found anew: constant bounds become conditions inside; the others come from projecting the iteration space. */
+function rebound(kernel: LoopKernel, loops: readonly For[], body: readonly Stmt[]): Stmt[] {
+  const space = loops.flatMap((l) => [
+    affine(l.variable).minus(l.from),
+    l.to.minus(affine(l.variable)).minus(1),
+  ]);
+  const sizes = kernel.sizes.map((name) => affine(name));
+  const conditions: Condition[] = [];
+  let projected = false; // from there on, the loops inside must hold the bounds that were projected away
+  const rebuilt = loops.map((loop, i): For => {
+    const inside = new Set(loops.slice(i).map((l) => l.variable));
+    const free = (e: Affine): boolean => ![...e.variables()].some((v) => inside.has(v));
+    if (!projected && free(loop.from) && free(loop.to)) return loop;
+    const uppers = boundsOf(loop.to, "min").filter(free);
+    if (!projected && free(loop.from) && uppers.some((u) => u.minus(loop.from).isConstant)) {
+      conditions.push({ left: affine(loop.variable), right: loop.to });
+      return { ...loop, to: minimum(...uppers) };
+    }
+    projected = true;
+    const rest = project(
+      [...sizes, ...expandExtrema(space)],
+      loops.slice(i + 1).map((l) => l.variable),
+    );
+    if (rest === null) return { ...loop, from: affine(0), to: affine(0) };
+    const lows: Affine[] = [];
+    const highs: Affine[] = [];
+    for (const e of rest) {
+      const c = e.coefficient(loop.variable);
+      const others = e.minus(affine(loop.variable).times(c));
+      if (others.variables().has(loop.variable)) conditions.push({ left: affine(-1), right: e });
+      else if (c > 0) lows.push(ceildiv(others.times(-1), c));
+      else if (c < 0) highs.push(floordiv(others, -c).plus(1));
+    }
+    if (lows.length === 0 || highs.length === 0)
+      throw new LoopError(`reorder: no bounds were found for "${loop.variable}" in the new order`);
+    return { ...loop, from: maximum(...lows), to: minimum(...highs) };
+  });
+  return wrap(rebuilt, conditions.length > 0 ? [{ kind: "if", conditions, body }] : body);
+}
+
+/** Constraints with a top-level min or max written as several. */
+function expandExtrema(constraints: readonly Affine[]): Affine[] {
+  return constraints.flatMap((e) => {
+    const parts = boundsOf(e, "min");
+    return parts.length > 1
+      ? expandExtrema(parts)
+      : [...boundsOf(e.times(-1), "max")].map((p) => p.times(-1));
+  });
+}
+
+/**
+ * One loop in place of two, of which the second is all that is inside the first.
+ * @throws LoopError if they are not nested so, or the inner loop's iterations are not a constant number.
+ */
+export function fuse(kernel: LoopKernel, outer: string, inner: string, name: string): LoopKernel {
+  const where = `fuse ${outer}, ${inner}`;
+  checkFree(kernel, [name], where);
+  return simplify(
+    replaceLoop(kernel, outer, (loop) => {
+      const [only] = loop.body;
+      if (loop.body.length !== 1 || only.kind !== "for" || only.variable !== inner)
+        throw new LoopError(`${where}: "${inner}" is not all that is inside "${outer}"`);
+      const extent = only.to.minus(only.from);
+      if (!extent.isConstant || extent.constant < 1)
+        throw new LoopError(`${where}: "${inner}" runs ${extent} times; a constant number is needed`);
+      if (only.loop !== loop.loop)
+        throw new LoopError(`${where}: one is ${loop.loop}, the other ${only.loop}`);
+      const by = extent.constant;
+      const first = loop.from.plus(floordiv(name, by));
+      const second = only.from.substitute(new Map([[outer, first]])).plus(mod(name, by));
+      const values = new Map([
+        [outer, first],
+        [inner, second],
+      ]);
+      return [
+        {
+          ...loop,
+          variable: name,
+          from: affine(0),
+          to: loop.to.minus(loop.from).times(by),
+          body: substituteAll(only.body, values),
+        },
+      ];
+    }),
+  );
+}
+
+/**
+ * inner' = inner + factor · outer: iterations keep their order, but dependences get other directions, after which the
+ * loops may be exchanged (wavefronts).
+ * @throws LoopError if `inner` is not inside `outer`.
+ */
+export function skew(
+  kernel: LoopKernel,
+  outer: string,
+  inner: string,
+  factor: number,
+  name: string,
+): LoopKernel {
+  const where = `skew ${inner} by ${outer}`;
+  checkFree(kernel, [name], where);
+  if (!Number.isInteger(factor)) throw new LoopError(`${where}: the factor ${factor} is not a whole number`);
+  const { loop: skewed, around } = findLoop(kernel, inner);
+  if (skewed.loop !== "serial") throw new LoopError(`${where}: "${inner}" is ${skewed.loop}`);
+  if (!around.some((s) => s.kind === "for" && s.variable === outer))
+    throw new LoopError(`${where}: "${inner}" is not inside "${outer}"`);
+  const shift = affine(outer).times(factor);
+  return simplify(
+    replaceLoop(kernel, inner, (loop) => [
+      {
+        ...loop,
+        variable: name,
+        from: loop.from.plus(shift),
+        to: loop.to.plus(shift),
+        body: substituteAll(loop.body, new Map([[inner, affine(name).minus(shift)]])),
+      },
+    ]),
+  );
+}
+
+/**
+ * Lets the last round of a split run to its full length, on padding: legal where the further iterations write only
+ * elements of local buffers that nothing else touches, and read inside their buffers.
+ * @throws LoopError saying which access forbids it.
+ */
+export function pad(kernel: LoopKernel, variable: string): LoopKernel {
+  const { loop, around } = findLoop(kernel, variable);
+  const cap = capOf(loop);
+  const where = `pad "${variable}"`;
+  if (cap === null) throw new LoopError(`${where}: it has no constant bound to be padded to`);
+  const full: For = { ...loop, to: loop.from.plus(cap) };
+  if (full.to.equals(loop.to)) return kernel;
+  const v = affine(variable);
+  const outside = [
+    ...kernel.sizes.map((name) => affine(name)),
+    ...around.flatMap((s) =>
+      s.kind === "for"
+        ? [affine(s.variable).minus(s.from), s.to.minus(s.variable).minus(1)]
+        : s.kind === "if"
+          ? s.conditions.map(known)
+          : [],
+    ),
+  ];
+  const beyond = [v.minus(loop.from), v.minus(loop.to), full.to.minus(v).minus(1), ...outside];
+  const inside = touchesOf(loop.body, beyond);
+  for (const t of inside) {
+    const name = t.buffer.name;
+    if (t.writes && t.buffer.scope !== "local" && t.buffer.scope !== "register")
+      throw new LoopError(`${where}: "${name}" is written there, and is not a local buffer`);
+    t.indices.forEach((index, axis) => {
+      if (!implied(index, t.when) || !implied(t.buffer.shape[axis].minus(index).minus(1), t.when))
+        throw new LoopError(
+          `${where}: index ${axis} of "${name}", ${index}, would leave its size ${t.buffer.shape[axis]}`,
+        );
+    });
+  }
+  // Elements that the further iterations write must be read by nothing else in the buffer's life.
+  const written = new Map(inside.filter((t) => t.writes).map((t) => [t.buffer.name, t]));
+  walk(kernel.body, (s, above) => {
+    if (s.kind !== "alloc" || !written.has(s.buffer.name)) return;
+    const shared = new Set([
+      ...kernel.sizes,
+      ...above.flatMap((a) => (a.kind === "for" ? [a.variable] : [])),
+    ]);
+    const life = above.length > 0 ? (above[above.length - 1] as For).body : kernel.body;
+    const others = touchesOf(life, outside.slice(0, kernel.sizes.length), true).filter(
+      (t) => t.buffer.name === s.buffer.name && (!t.writes || t.reduction !== null), // what only sets an element does not see it
+    );
+    for (const mine of inside.filter((t) => t.writes && t.buffer.name === s.buffer.name)) {
+      for (const other of others) {
+        if (new Pair(mine, other, shared, []).meets([]))
+          throw new LoopError(
+            `${where}: an iteration beyond the end would write elements of "${s.buffer.name}" that are used`,
+          );
+      }
+    }
+  });
+  return simplify(replaceLoop(kernel, variable, () => [full]));
+}
+
+/**
+ * Makes a loop unrolled, vectorized or parallel (or serial again).
+ * @throws LoopError if an iteration depends on another (vectorized, parallel), the number of iterations has no constant
+ * bound (vectorized, unrolled), or the loop is not outermost (parallel).
+ */
+export function setKind(kernel: LoopKernel, variable: string, kind: LoopKind): LoopKernel {
+  const { loop, around } = findLoop(kernel, variable);
+  const where = `${kind} "${variable}"`;
+  if ((kind === "unrolled" || kind === "vectorized") && capOf(loop) === null)
+    throw new LoopError(`${where}: ${loop.to.minus(loop.from)} iterations; a constant bound is needed`);
+  if (kind === "vectorized" && !(loop.from.isConstant && loop.from.constant === 0))
+    throw new LoopError(`${where}: it begins at ${loop.from}, not at 0`);
+  if (kind === "parallel") {
+    const bad = around.find((s) => s.kind !== "for" || s.loop !== "parallel" || s.body.length !== 1);
+    if (bad)
+      throw new LoopError(
+        `${where}: it is inside ${bad.kind === "for" ? `"${bad.variable}"` : "a condition"}; only outermost loops are parallel`,
+      );
+    const outer = around.flatMap((s) => (s.kind === "for" ? [s.variable] : []));
+    if ([...loop.from.variables(), ...loop.to.variables()].some((v) => outer.includes(v)))
+      throw new LoopError(`${where}: its bounds depend on the parallel loop around it`);
+  }
+  if (kind === "vectorized" || kind === "parallel") {
+    const conflict = carried(kernel, loop, around);
+    if (conflict) throw new LoopError(`${where}: ${conflict}`);
+  }
+  return replaceLoop(kernel, variable, () => [{ ...loop, loop: kind }]);
+}

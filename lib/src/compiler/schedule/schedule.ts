@@ -1,0 +1,185 @@
+/**
+ * Schedules: how a kernel runs, apart from what it computes. Each primitive checks that the meaning stays, rewrites the
+ * loop IR and is noted as a step; steps are plain data, so that a schedule can be stored, printed and applied again.
+ * (Book, chapter 5: separation of compute and schedule; Halide, TVM.)
+ */
+import type { LoopKernel, LoopKind, Scope } from "../loop/ir.js";
+import { loopNames } from "../loop/ir.js";
+import { printKernel } from "../loop/print.js";
+import { type CacheOptions, cacheRead } from "./cache-read.js";
+import { cacheWrite, rfactor } from "./cache-write.js";
+import { computeAt } from "./compute-at.js";
+import { fuse, pad, reorder, setKind, skew, split } from "./loops.js";
+
+/** One primitive with its arguments. */
+export type Step =
+  | {
+      readonly do: "split";
+      readonly loop: string;
+      readonly factor: number;
+      readonly names: readonly [string, string];
+    }
+  | { readonly do: "reorder"; readonly loops: readonly string[] }
+  | { readonly do: "fuse"; readonly loops: readonly [string, string]; readonly name: string }
+  | {
+      readonly do: "skew";
+      readonly loops: readonly [outer: string, inner: string];
+      readonly factor: number;
+      readonly name: string;
+    }
+  | { readonly do: "pad"; readonly loop: string }
+  | { readonly do: "kind"; readonly loop: string; readonly kind: LoopKind }
+  | {
+      readonly do: "cacheRead";
+      readonly buffer: string;
+      readonly at: string | null;
+      readonly options: CacheOptions;
+    }
+  | {
+      readonly do: "cacheWrite";
+      readonly buffer: string;
+      readonly at: string;
+      readonly options: CacheOptions;
+    }
+  | { readonly do: "computeAt"; readonly buffer: string; readonly at: string; readonly scope: Scope }
+  | {
+      readonly do: "rfactor";
+      readonly loops: readonly [inner: string, outer: string];
+      readonly name: string;
+    };
+
+/** The kernel after one step. @throws LoopError if the step does not apply or would change the meaning. */
+export function applyStep(kernel: LoopKernel, step: Step): LoopKernel {
+  switch (step.do) {
+    case "split":
+      return split(kernel, step.loop, step.factor, step.names);
+    case "reorder":
+      return reorder(kernel, step.loops);
+    case "fuse":
+      return fuse(kernel, step.loops[0], step.loops[1], step.name);
+    case "skew":
+      return skew(kernel, step.loops[0], step.loops[1], step.factor, step.name);
+    case "pad":
+      return pad(kernel, step.loop);
+    case "kind":
+      return setKind(kernel, step.loop, step.kind);
+    case "cacheRead":
+      return cacheRead(kernel, step.buffer, step.at, step.options);
+    case "cacheWrite":
+      return cacheWrite(kernel, step.buffer, step.at, step.options);
+    case "computeAt":
+      return computeAt(kernel, step.buffer, step.at, step.scope);
+    case "rfactor":
+      return rfactor(kernel, step.loops[0], step.loops[1], step.name);
+  }
+}
+
+/**
+ * A kernel being scheduled. Methods return the schedule itself or the names of the new loops.
+ * @example
+ * const s = new Schedule(loop.matmul(64, 64, 64));
+ * const [o, i] = s.split("i", 8);
+ * s.reorder(o, "j", i).loops.slice(2, 5) // ["i_o", "j", "i_i"]
+ */
+export class Schedule {
+  private current: LoopKernel;
+  readonly steps: Step[] = [];
+
+  constructor(readonly source: LoopKernel) {
+    this.current = source;
+  }
+
+  /** The kernel as scheduled so far. */
+  get kernel(): LoopKernel {
+    return this.current;
+  }
+
+  /** Its loops, in the order of the text. */
+  get loops(): string[] {
+    return loopNames(this.current);
+  }
+
+  /** Cuts a loop in two; the names are `v_o` and `v_i` unless given. */
+  split(
+    loop: string,
+    factor: number,
+    names: readonly [string, string] = [`${loop}_o`, `${loop}_i`],
+  ): [outer: string, inner: string] {
+    this.apply({ do: "split", loop, factor, names });
+    return [names[0], names[1]];
+  }
+
+  /** Splits two loops and puts the inner ones inside both outer ones: blocks. */
+  tile(a: string, b: string, factors: readonly [number, number]): [string, string, string, string] {
+    const [ao, ai] = this.split(a, factors[0]);
+    const [bo, bi] = this.split(b, factors[1]);
+    this.reorder(ao, bo, ai, bi);
+    return [ao, bo, ai, bi];
+  }
+
+  reorder(...loops: string[]): this {
+    return this.apply({ do: "reorder", loops });
+  }
+
+  fuse(outer: string, inner: string, name = `${outer}_${inner}`): string {
+    this.apply({ do: "fuse", loops: [outer, inner], name });
+    return name;
+  }
+
+  skew(outer: string, inner: string, factor = 1, name = `${inner}_s`): string {
+    this.apply({ do: "skew", loops: [outer, inner], factor, name });
+    return name;
+  }
+
+  pad(loop: string): this {
+    return this.apply({ do: "pad", loop });
+  }
+
+  unroll(loop: string): this {
+    return this.apply({ do: "kind", loop, kind: "unrolled" });
+  }
+
+  vectorize(loop: string): this {
+    return this.apply({ do: "kind", loop, kind: "vectorized" });
+  }
+
+  parallel(loop: string): this {
+    return this.apply({ do: "kind", loop, kind: "parallel" });
+  }
+
+  cacheRead(buffer: string, at: string | null, options: CacheOptions): this {
+    return this.apply({ do: "cacheRead", buffer, at, options });
+  }
+
+  cacheWrite(buffer: string, at: string, options: CacheOptions): this {
+    return this.apply({ do: "cacheWrite", buffer, at, options });
+  }
+
+  computeAt(buffer: string, at: string, scope: Scope = "local"): this {
+    return this.apply({ do: "computeAt", buffer, at, scope });
+  }
+
+  rfactor(inner: string, outer: string, name: string): this {
+    return this.apply({ do: "rfactor", loops: [inner, outer], name });
+  }
+
+  /** Applies a step that was stored as data. */
+  apply(step: Step): this {
+    this.current = applyStep(this.current, step);
+    this.steps.push(step);
+    return this;
+  }
+
+  /** The scheduled loop IR as text. */
+  toString(): string {
+    return printKernel(this.current);
+  }
+}
+
+/**
+ * The kernel after these steps, one after the other.
+ * @example scheduled(loop.matmul(8, 8, 8), [{ do: "split", loop: "i", factor: 4, names: ["a", "b"] }]).name // "matmul"
+ */
+export function scheduled(kernel: LoopKernel, steps: readonly Step[]): LoopKernel {
+  return steps.reduce(applyStep, kernel);
+}

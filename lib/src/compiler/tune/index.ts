@@ -1,0 +1,8 @@
+/** Schedule search and measurement; schedules of the matrix product. */
+export { type GemmLayout, type GemmTiles, gemmDefinition, gemmSchedule } from "../kernels/gemm.js";
+export { rowsSchedule } from "../kernels/gemv.js";
+export { BoostedTrees, type BoostingOptions } from "./boosting.js";
+export { FEATURES, featuresOf } from "./features.js";
+export { type MeasureOptions, measureProgram } from "./measure.js";
+export { type Sketch, sketchesOf } from "./sketch.js";
+export { type Tuned, type TuneOptions, type TuneProgress, tune } from "./tune.js";

@@ -1,0 +1,79 @@
+/** Compiled kernels in shared libraries, called by FFI (koffi) on the shared linear memory. */
+import { createRequire } from "node:module";
+import { DeviceError } from "../../core/errors.js";
+import { memory, reserve } from "../heap.js";
+import { getNumThreads } from "../pool/pool.js";
+import { POOL_SOURCE } from "./pool-source.js";
+import { buildLibrarySync, type Toolchain, toolchain } from "./toolchain.js";
+
+/** Calls all phases of a kernel. Arguments: 32-bit words; then items and grain of each phase. */
+export type NativeRun = (args: readonly number[]) => void;
+
+interface Koffi {
+  load(path: string): {
+    func(name: string, result: string, args: readonly string[]): (...x: unknown[]) => unknown;
+  };
+  address(value: unknown): bigint;
+}
+
+const MAX_WORDS = 256;
+/** Libraries stay loaded: a handle that is garbage unloads its library, under functions that are still called. */
+const loaded: unknown[] = [];
+let ffi: Koffi | string | undefined;
+let base = 0;
+let words = 0;
+let launchAddress: bigint | undefined;
+
+/** The FFI, or why there is none. */
+function koffi(): Koffi | string {
+  if (ffi !== undefined) return ffi;
+  try {
+    ffi = createRequire(import.meta.url)("koffi") as Koffi;
+  } catch (error) {
+    ffi = `the npm package koffi is missing (${(error as Error).message.split("\n")[0]})`;
+  }
+  return ffi;
+}
+
+/** What native kernels need, or which part of it is missing. */
+export function nativeSupport(): Toolchain | string {
+  const tools = toolchain();
+  if (typeof tools === "string") return tools;
+  const loader = koffi();
+  return typeof loader === "string" ? loader : tools;
+}
+
+/**
+ * Loads a library made from a kernel's C source.
+ * @throws DeviceError if it cannot be loaded.
+ */
+export function loadKernel(path: string): NativeRun {
+  const loader = koffi();
+  const tools = toolchain();
+  if (typeof loader === "string") throw new DeviceError(loader);
+  if (typeof tools === "string") throw new DeviceError(tools);
+  launchAddress ??= launcher(loader, tools);
+  if (base === 0) {
+    base = Number(loader.address(new Uint8Array(memory.buffer, 0, 1))); // a shared memory never moves
+    words = reserve(MAX_WORDS * 4);
+  }
+  const run = open(loader, path).func("mls_run", "void", ["uintptr_t", "uintptr_t", "uintptr_t", "int"]);
+  const view = new Int32Array(memory.buffer, words, MAX_WORDS);
+  return (args) => {
+    for (let i = 0; i < args.length; i++) view[i] = args[i];
+    run(base, base + words, launchAddress, getNumThreads());
+  };
+}
+
+function open(loader: Koffi, path: string): ReturnType<Koffi["load"]> {
+  const library = loader.load(path);
+  loaded.push(library);
+  return library;
+}
+
+/** Address of the pool's launch function. */
+function launcher(loader: Koffi, tools: Toolchain): bigint {
+  const source = `${POOL_SOURCE}\nuintptr_t mls_launch_address(void) { return (uintptr_t)&mls_launch; }\n`;
+  const get = open(loader, buildLibrarySync(source, tools)).func("mls_launch_address", "uintptr_t", []);
+  return BigInt(get() as number | bigint);
+}

@@ -1,0 +1,159 @@
+/** The native device: the WebAssembly device's kernels, with products compiled by the C compiler, against the references. */
+import { describe, expect, it } from "vitest";
+import "../src/index.js";
+import { nativeProducts } from "../src/compiler/native/product.js";
+import { contiguousLayout } from "../src/core/layout.js";
+import { sizeOf } from "../src/core/shape.js";
+import { getOp } from "../src/ops/index.js";
+import { DenseTensor } from "../src/runtime/dense.js";
+import { getDevice, setDevice } from "../src/runtime/devices.js";
+import type { HostArray } from "../src/runtime/host-array.js";
+import { findKernel, kernelOps } from "../src/runtime/kernels.js";
+import { nativeSupport } from "../src/runtime/native/library.js";
+import { Storage } from "../src/runtime/storage.js";
+
+const missing = nativeSupport();
+
+const random = (() => {
+  let state = 1;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 31 - 1;
+  };
+})();
+
+function array(shape: readonly number[], dtype: "float32" | "float64", transposed = false): HostArray {
+  const storage = new Storage(dtype, sizeOf(shape));
+  for (let i = 0; i < storage.length; i++) storage.data[i] = random();
+  const { strides } = contiguousLayout(
+    transposed ? [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!] : shape,
+  );
+  const layout = transposed ? [...strides.slice(0, -2), strides.at(-1)!, strides.at(-2)!] : strides;
+  return new DenseTensor(storage, { shape, strides: layout, offset: 0 }, "native", false).host();
+}
+
+function agree(name: string, inputs: readonly HostArray[], attrs: object, terms: number): void {
+  const op = getOp(name);
+  const kernel = findKernel("native", name)!;
+  const outputs = [0, 1].map(() =>
+    op.type(inputs, attrs).map(({ shape, dtype }) => {
+      const storage = new Storage(dtype, sizeOf(shape));
+      storage.data.fill(Number.NaN);
+      return new DenseTensor(storage, contiguousLayout(shape), "native", false).host();
+    }),
+  );
+  expect(kernel.supports?.(inputs, outputs[0], attrs as never) ?? true).toBe(true);
+  kernel.run(inputs, outputs[0], attrs as never);
+  op.reference(inputs, outputs[1], attrs as never);
+  const eps = inputs[0].dtype === "float32" ? 2 ** -23 : 2 ** -52;
+  outputs[0][0].data.forEach((x, i) => {
+    const wanted = outputs[1][0].data[i];
+    expect(
+      Math.abs(x - wanted),
+      `${name} [${inputs.map((a) => a.shape.join("×"))}] element ${i}`,
+    ).toBeLessThanOrEqual(4 * eps * Math.sqrt(terms) * Math.max(8, Math.abs(wanted)));
+  });
+}
+
+const SIZES: readonly (readonly [number[], number[]])[] = [
+  [
+    [1, 1],
+    [1, 1],
+  ],
+  [
+    [3, 5],
+    [5, 2],
+  ],
+  [
+    [1, 70],
+    [70, 33],
+  ],
+  [
+    [4, 300],
+    [300, 65],
+  ],
+  [
+    [33, 70],
+    [70, 1],
+  ],
+  [
+    [13, 257],
+    [257, 47],
+  ],
+  [
+    [130, 70],
+    [70, 130],
+  ],
+  [
+    [97, 513],
+    [513, 600],
+  ],
+  [
+    [3, 17, 9],
+    [3, 9, 21],
+  ],
+  [
+    [2, 1, 40, 30],
+    [3, 30, 50],
+  ],
+  [
+    [5, 0],
+    [0, 4],
+  ],
+  [
+    [0, 5],
+    [5, 4],
+  ],
+];
+
+describe.skipIf(typeof missing === "string")("the native device (needs a C compiler and koffi)", () => {
+  it("has the kernels of the WebAssembly device", () => {
+    expect(kernelOps("native")).toEqual(kernelOps("wasm"));
+  });
+
+  it.each(["float32", "float64"] as const)(
+    "multiplies %s matrices of all layouts",
+    async (dtype) => {
+      const before = getDevice();
+      setDevice("native");
+      try {
+        for (const round of [0, 1]) {
+          for (const [left, right] of SIZES)
+            for (const [ta, tb] of [
+              [false, false],
+              [false, true],
+              [true, false],
+              [true, true],
+            ])
+              agree("matmul", [array(left, dtype, ta), array(right, dtype, tb)], {}, 600);
+          if (round === 0) {
+            // The first round began with WebAssembly, and had all kernels compiled.
+            await nativeProducts().ready;
+            expect(nativeProducts().count).toBeGreaterThanOrEqual(7);
+            expect(nativeProducts().compiled).toBe(nativeProducts().count);
+          }
+        }
+      } finally {
+        setDevice(before);
+      }
+    },
+    240_000,
+  );
+
+  it("runs the samples of the convolutions", async () => {
+    const before = getDevice();
+    setDevice("native");
+    try {
+      for (const name of kernelOps("native").filter((op) => op.startsWith("conv"))) {
+        for (const sample of getOp(name).samples) {
+          const inputs = sample.shapes.map((shape) => array(shape, "float32"));
+          agree(name, inputs, sample.attrs ?? {}, 100);
+          await nativeProducts().ready;
+          agree(name, inputs, sample.attrs ?? {}, 100);
+        }
+      }
+    } finally {
+      setDevice(before);
+    }
+  }, 240_000);
+});
