@@ -18,3 +18,4 @@ export {
   rewrite,
   rules,
 } from "./rewrite/rewrite.js";
+export * as symbolic from "./symbolic/index.js";
