@@ -14,7 +14,7 @@ const FUNCTIONS: readonly SymbolicOp[] = ["sqrt", "exp", "log", "sin", "cos", "t
 export function format(e: Expression, limit = Number.POSITIVE_INFINITY): string {
   let [text, cut] = ["", false];
   const put = (part: string): void => {
-    if (text.length + part.length > limit) cut = true;
+    if (cut || text.length + part.length > limit) cut = true;
     else text += part;
   };
   const inside = (part: Expression, binding: number): void => {
