@@ -165,7 +165,18 @@ describe("passes", () => {
       run: (g) => g.with({ nodes: g.nodes.slice(1) }),
     });
     expect(passes().map((pass) => pass.name)).toEqual([
-      ...["inline", "propagate", "fold", "branches", "simplify", "strength", "layout", "licm", "prune"],
+      ...[
+        "inline",
+        "propagate",
+        "fold",
+        "branches",
+        "simplify",
+        "strength",
+        "layout",
+        "licm",
+        "effects",
+        "prune",
+      ],
       ...["cse", "dce", "fuse", "drop"],
     ]);
     expect(() => runPasses(small(), ["dce", "drop"])).toThrow(

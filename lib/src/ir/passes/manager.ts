@@ -20,14 +20,27 @@ export const LEVELS: Readonly<Record<OptimizationLevel, readonly PipelineStage[]
   O0: [],
   O1: ["cse", "dce", "fuse"],
   O2: [
-    { fixpoint: ["inline", "propagate", "fold", "branches", "simplify", "strength", "layout", "cse", "dce"] },
+    {
+      fixpoint: [
+        "inline",
+        "propagate",
+        "fold",
+        "branches",
+        "simplify",
+        "strength",
+        "layout",
+        "effects",
+        "cse",
+        "dce",
+      ],
+    },
     "fuse",
   ],
   O3: [
     {
       fixpoint: [
         ...["inline", "propagate", "fold", "branches", "simplify", "strength", "layout"],
-        ...["licm", "prune", "cse", "dce"],
+        ...["licm", "effects", "prune", "cse", "dce"],
       ],
     },
     "fuse",
