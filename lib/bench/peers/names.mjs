@@ -266,6 +266,8 @@ linearize | – | = | =
 vmap | – | = | =
 jacobian | – | = | func.jacrev
 hessian | – | = | =
+numericGrad | – | – | –
+gradCheck | – | – | –
 checkpoint | – | – | utils.checkpoint
 customVjp | customGrad | – | autograd.Function
 stopGradient | – | = | Tensor.detach

@@ -7,6 +7,13 @@ export { jvp, linearize } from "./forward.js";
 export { type Gradient, type GradOptions, grad, valueAndGrad } from "./grad.js";
 export { type SavedTensor, type TapeEntry, type TapeMemory, tapeMemory, tapeOf } from "./inspect.js";
 export { hessian, type JacobianOptions, jacobian } from "./jacobian.js";
+export {
+  type DifferenceScheme,
+  type GradCheck,
+  gradCheck,
+  type NumericGradOptions,
+  numericGrad,
+} from "./numeric.js";
 export { type Pullback, vjp } from "./reverse.js";
 export { noGrad, TapeTensor } from "./tape-mode.js";
 export { Variable, type VariableOptions, variable } from "./variable.js";

@@ -74,6 +74,32 @@ export function normalizeAxis(axis: number, rank: number, where: string): number
   return at;
 }
 
+/**
+ * An attribute `axis` of an op: counted from the front, since a batching rule adds axes in front of it.
+ * @throws ShapeError outside [0, rank).
+ */
+export function checkAxis(axis: number, rank: number, where: string): number {
+  if (!Number.isInteger(axis) || axis < 0 || axis >= rank)
+    throw new ShapeError(
+      `${where}: the attribute axis is ${axis}; an axis of a tensor with ${rank} axes, counted from the front, was expected`,
+    );
+  return axis;
+}
+
+/** The type of what an op computes along an axis, element by element. */
+export function typeAlong(type: TensorType, axis: number, where: string): TensorType {
+  checkAxis(axis, type.shape.length, where);
+  return type;
+}
+
+/** An attribute `axes`: different ones, as `checkAxis`. */
+export function checkAxes(axes: readonly number[], rank: number, where: string): readonly number[] {
+  for (const axis of axes) checkAxis(axis, rank, where);
+  if (new Set(axes).size !== axes.length)
+    throw new ShapeError(`${where}: repeated axis in [${axes.join(", ")}]`);
+  return axes;
+}
+
 /** Axes counted from the front, ascending; `undefined` or `null` means all. */
 export function normalizeAxes(
   axes: number | readonly number[] | null | undefined,

@@ -1,4 +1,5 @@
 /** What a reader of the compiler's front end takes apart: rewriting, functional form, types, renderings. (Book, chapter 4.) */
+export * as effects from "./effects/index.js";
 export * as functional from "./functional/index.js";
 export * as hindleyMilner from "./hindley-milner/index.js";
 export { LAYOUT } from "./passes/layout.js";
@@ -18,3 +19,4 @@ export {
   rewrite,
   rules,
 } from "./rewrite/rewrite.js";
+export * as symbolic from "./symbolic/index.js";

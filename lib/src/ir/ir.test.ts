@@ -165,8 +165,8 @@ describe("passes", () => {
       run: (g) => g.with({ nodes: g.nodes.slice(1) }),
     });
     expect(passes().map((pass) => pass.name)).toEqual([
-      ...["inline", "propagate", "fold", "branches", "simplify", "strength", "layout", "licm", "prune"],
-      ...["cse", "dce", "fuse", "fuse-outputs", "multi-tensor", "epilogue", "drop"],
+      ...["inline", "propagate", "fold", "branches", "simplify", "strength", "layout", "licm"],
+      ...["effects", "prune", "cse", "dce", "fuse", "fuse-outputs", "multi-tensor", "epilogue", "drop"],
     ]);
     expect(() => runPasses(small(), ["dce", "drop"])).toThrow(
       /after pass drop: graph model is not well formed/,

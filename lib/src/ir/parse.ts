@@ -5,6 +5,7 @@ import { sizeOf, type TensorType } from "../core/shape.js";
 import { getOp } from "../ops/registry.js";
 import type { DenseTensor } from "../runtime/dense.js";
 import { constantOf, decodeElements } from "./data.js";
+import { TOKEN } from "./effects/ops.js";
 import { type Constant, Graph, type GraphNode, type Value } from "./graph.js";
 import { syntaxError, type Token, tokenize } from "./lexer.js";
 import { verify } from "./verify.js";
@@ -196,6 +197,7 @@ class Parser {
 
   private type(): TensorType {
     const dtype = this.name();
+    if (dtype === "token") return TOKEN;
     if (!isDType(dtype)) return this.fail(`"${dtype}" is no dtype`, -1);
     const shape: number[] = [];
     this.symbol("(");

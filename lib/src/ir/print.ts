@@ -13,6 +13,7 @@
 import { formatType } from "../core/shape.js";
 import type { Attrs } from "../ops/registry.js";
 import { encodeElements, formatElement } from "./data.js";
+import { EFFECTS } from "./effects/ops.js";
 import { type Constant, Graph, type GraphNode, type Value } from "./graph.js";
 
 export interface PrintOptions {
@@ -67,7 +68,9 @@ function printConstant({ value, data }: Constant, { constants }: Required<PrintO
 function printNode(node: GraphNode, indent: string, options: Required<PrintOptions>): string {
   const { op, inputs, outputs, loc } = node;
   const attrs = printAttrs(node.attrs, indent, options);
-  const types = outputs.map(formatType).join(", ");
+  const types = outputs
+    .map((output, i) => (i === 0 && EFFECTS.has(op.name) ? "token" : formatType(output)))
+    .join(", ");
   const where = options.locations && loc ? ` loc(${JSON.stringify(loc)})` : "";
   const left = outputs.length > 0 ? `${outputs.map(definition).join(", ")} = ` : "";
   return `${left}${op.name}(${inputs.map(use).join(", ")})${attrs}${types ? ` : ${types}` : ""}${where}`;

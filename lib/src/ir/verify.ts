@@ -1,5 +1,6 @@
 /** The rules that every graph obeys, checked after each pass: a table of checks, each a line of its report. */
 import { formatType, sameShape, type TensorType } from "../core/shape.js";
+import { tokenProblems } from "./effects/order.js";
 import { type Graph, type GraphNode, IRError, regionsOf, type Value } from "./graph.js";
 
 /**
@@ -21,7 +22,7 @@ export function verify(graph: Graph): Graph {
  * What is wrong with a graph, a line each.
  * @example graph.problems(capture((x: Tensor) => x.sin(), tensor([1]))).length // 0
  */
-export function problems(graph: Graph): string[] {
+export function problems(graph: Graph, inRegion = false): string[] {
   const found: string[] = [];
   const ids = new Set<number>();
   const defined = new Set<Value>();
@@ -43,12 +44,13 @@ export function problems(graph: Graph): string[] {
     });
     found.push(...typeProblems(node, where));
     for (const [path, region] of regionsOf(node.attrs))
-      found.push(...problems(region).map((line) => `${where}, region ${path}: ${line}`));
+      found.push(...problems(region, true).map((line) => `${where}, region ${path}: ${line}`));
     for (const output of node.outputs) define(output, where);
   }
   graph.results.forEach((result, i) => {
     if (!defined.has(result)) found.push(`result ${i}, %${result.id}, is not defined`);
   });
+  found.push(...tokenProblems(graph, inRegion));
   return found;
 }
 

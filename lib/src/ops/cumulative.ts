@@ -1,6 +1,6 @@
 /** Running results along an axis: sums, products, largest and smallest elements. */
 import { permuteLayout } from "../core/layout.js";
-import { normalizeAxis } from "../core/shape.js";
+import { normalizeAxis, typeAlong } from "../core/shape.js";
 import { Tensor } from "../core/tensor.js";
 import { elementPositions, type HostArray } from "../runtime/host-array.js";
 import { apply, bind } from "./bind.js";
@@ -38,7 +38,7 @@ function walk(
 
 const cumsumOp: OpDef<AxisAttrs> = defineOp<AxisAttrs>({
   name: "cumsum",
-  type: ([x]) => [x],
+  type: ([x], { axis }) => [typeAlong(x, axis, "cumsum")],
   reference: ([x], [out], { axis }) => {
     let running = 0;
     walk(x, out, axis, (from, to, first) => {
@@ -65,7 +65,7 @@ export function cumsum(x: TensorLike, axis = -1): Tensor {
 
 const cumprodOp: OpDef<AxisAttrs> = defineOp<AxisAttrs>({
   name: "cumprod",
-  type: ([x]) => [x],
+  type: ([x], { axis }) => [typeAlong(x, axis, "cumprod")],
   reference: ([x], [out], { axis }) => {
     let running = 1;
     walk(x, out, axis, (from, to, first) => {
@@ -100,7 +100,7 @@ export function cumprod(x: TensorLike, axis = -1): Tensor {
 function extremeOp(name: "cummax" | "cummin", beats: (x: number, held: number) => boolean): OpDef<AxisAttrs> {
   const def: OpDef<AxisAttrs> = defineOp<AxisAttrs>({
     name,
-    type: ([x]) => [x, { shape: x.shape, dtype: "int32" }],
+    type: ([x], { axis }) => [typeAlong(x, axis, name), { shape: x.shape, dtype: "int32" }],
     reference: ([x], [values, indices], { axis }) => {
       let [held, place, next] = [0, 0, 0];
       walk(x, values, axis, (from, to, first) => {

@@ -116,3 +116,17 @@ describe("functions of gamma far from 0", () => {
     }
   });
 });
+
+describe("-0", () => {
+  const names = "sin tan asin atan sinh tanh asinh atanh erf expm1 log1p sqrt softsign sign rint".split(" ");
+  it.each(names.filter((name) => name in M))("%s of -0 is -0 on every device", (name) => {
+    const before = getDevice();
+    for (const device of devices().filter(({ available }) => available)) {
+      setDevice(device.name);
+      for (const dtype of ["float32", "float64"] as const)
+        for (const y of numbers(named[name](tensor(new Array(9).fill(-0), { dtype }))))
+          expect(Object.is(y, -0), `${device.name} ${dtype}: ${y}`).toBe(true);
+    }
+    setDevice(before);
+  });
+});

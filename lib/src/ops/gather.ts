@@ -1,7 +1,7 @@
 /** Ops that move elements by index: take and its transpose scatterAdd, takeAlongAxis, oneHot, triangles. */
 import { DEFAULT_FLOAT, type DType } from "../core/dtype.js";
 import { ShapeError, ValueError } from "../core/errors.js";
-import { formatShape, normalizeAxis, type Shape, sizeOf } from "../core/shape.js";
+import { checkAxis, formatShape, normalizeAxis, type Shape, sizeOf } from "../core/shape.js";
 import { Tensor } from "../core/tensor.js";
 import { elementPositions } from "../runtime/host-array.js";
 import { apply } from "./bind.js";
@@ -24,9 +24,10 @@ function checkedIndex(index: number, size: number, where: string): number {
 
 const takeOp: OpDef<AxisAttrs> = defineOp<AxisAttrs>({
   name: "take",
-  type: ([x, i], { axis }) => [
-    { shape: [...x.shape.slice(0, axis), ...i.shape, ...x.shape.slice(axis + 1)], dtype: x.dtype },
-  ],
+  type: ([x, i], { axis }) => {
+    checkAxis(axis, x.shape.length, "take");
+    return [{ shape: [...x.shape.slice(0, axis), ...i.shape, ...x.shape.slice(axis + 1)], dtype: x.dtype }];
+  },
   reference: ([x, index], [out], { axis }) => {
     const from = elementPositions(x);
     const at = elementPositions(index);
@@ -99,7 +100,7 @@ const scatterAddOp: OpDef<ScatterAttrs> = defineOp<ScatterAttrs>({
   name: "scatterAdd",
   type: ([index, x], { axis, size, rank }) => {
     const where = x.shape.slice(axis, axis + rank);
-    if (where.join() !== index.shape.join()) {
+    if (!Number.isInteger(axis) || where.join() !== index.shape.join()) {
       throw new ShapeError(
         `scatterAdd: indices ${formatShape(index.shape)} do not match axes ${axis}… of the values ${formatShape(x.shape)}`,
       );
@@ -190,6 +191,7 @@ export function checkAlong(x: Shape, index: Shape, axis: number, where: string):
 const takeAlongOp: OpDef<AxisAttrs> = defineOp<AxisAttrs>({
   name: "takeAlongAxis",
   type: ([x, index], { axis }) => {
+    checkAxis(axis, x.shape.length, "takeAlongAxis");
     checkAlong(x.shape, index.shape, axis, "takeAlongAxis");
     return [{ shape: index.shape, dtype: x.dtype }];
   },
@@ -244,6 +246,7 @@ interface AlongAttrs extends AxisAttrs {
 export const scatterAlongOp: OpDef<AlongAttrs> = defineOp<AlongAttrs>({
   name: "scatterAddAlongAxis",
   type: ([index, x], { axis, size }) => {
+    checkAxis(axis, x.shape.length, "scatterAddAlongAxis");
     checkAlong(x.shape, index.shape, axis, "scatterAddAlongAxis");
     return [{ shape: x.shape.map((dim, i) => (i === axis ? size : dim)), dtype: x.dtype }];
   },

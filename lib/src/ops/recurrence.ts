@@ -1,7 +1,7 @@
 /** First-order linear recurrences: what running products, discounted sums and state-space layers have at their core. */
 import { ShapeError } from "../core/errors.js";
 import { permuteLayout } from "../core/layout.js";
-import { formatShape, normalizeAxis, sameShape } from "../core/shape.js";
+import { formatShape, normalizeAxis, sameShape, typeAlong } from "../core/shape.js";
 import type { Tensor } from "../core/tensor.js";
 import { elementPositions } from "../runtime/host-array.js";
 import { broadcastTensors } from "./arrange.js";
@@ -19,12 +19,12 @@ interface RecurrenceAttrs {
 
 const recurrenceOp: OpDef<RecurrenceAttrs> = defineOp<RecurrenceAttrs>({
   name: "linearRecurrence",
-  type: ([a, b]) => {
+  type: ([a, b], { axis }) => {
     if (!sameShape(a.shape, b.shape))
       throw new ShapeError(
         `linearRecurrence: factors ${formatShape(a.shape)} and terms ${formatShape(b.shape)} differ`,
       );
-    return [b];
+    return [typeAlong(b, axis, "linearRecurrence")];
   },
   reference: ([a, b], [out], { axis, reverse }) => {
     const order = [...b.shape.map((_, i) => i).filter((i) => i !== axis), axis];

@@ -2,6 +2,8 @@
 import { ShapeError } from "../core/errors.js";
 import { permuteLayout } from "../core/layout.js";
 import {
+  checkAxes,
+  checkAxis,
   formatShape,
   normalizeAxes,
   normalizeAxis,
@@ -136,6 +138,7 @@ for (const [key, value] of Object.entries(ROWS)) {
     name,
     kind: "reduction",
     type: ([x], { axes, keepDims }) => {
+      checkAxes(axes, x.shape.length, name);
       if (row.nonEmpty && axes.some((a) => x.shape[a] === 0)) {
         throw new ShapeError(
           `${name}: cannot reduce an empty axis of ${formatShape(x.shape)}; ${name} has no identity`,
@@ -294,6 +297,7 @@ function defineArg(name: "argmax" | "argmin", better: (x: number, best: number) 
     name,
     kind: "reduction",
     type: ([x], { axis }) => {
+      checkAxis(axis, x.shape.length, name);
       if (x.shape[axis] === 0)
         throw new ShapeError(`${name}: axis ${axis} of ${formatShape(x.shape)} is empty`);
       return [{ shape: reducedShape(x.shape, [axis], false), dtype: "int32" }];

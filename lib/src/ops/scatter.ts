@@ -1,7 +1,7 @@
 /** Gathering and scattering by whole positions, and scattering that multiplies or keeps extremes. */
 import { bytesPerElement, dtypeKind, isFloat } from "../core/dtype.js";
 import { ShapeError } from "../core/errors.js";
-import { checkShape, formatShape, normalizeAxis, type Shape, sizeOf } from "../core/shape.js";
+import { checkAxis, checkShape, formatShape, normalizeAxis, type Shape, sizeOf } from "../core/shape.js";
 import type { Tensor } from "../core/tensor.js";
 import { elementPositions } from "../runtime/host-array.js";
 import { apply } from "./bind.js";
@@ -79,6 +79,7 @@ interface ScatterReduceAttrs {
 const scatterReduceOp: OpDef<ScatterReduceAttrs> = defineOp<ScatterReduceAttrs>({
   name: "scatterReduce",
   type: ([x, index, values], { axis }) => {
+    checkAxis(axis, x.shape.length, "scatterReduce");
     checkAlong(x.shape, index.shape, axis, "scatterReduce");
     checkAlong(index.shape, values.shape, -1, "scatterReduce");
     return [x];

@@ -7,7 +7,15 @@ import {
   reshapeLayout,
   sliceLayout,
 } from "../core/layout.js";
-import { checkShape, formatShape, normalizeAxes, normalizeAxis, type Shape, sizeOf } from "../core/shape.js";
+import {
+  checkAxes,
+  checkShape,
+  formatShape,
+  normalizeAxes,
+  normalizeAxis,
+  type Shape,
+  sizeOf,
+} from "../core/shape.js";
 import { Tensor } from "../core/tensor.js";
 import { elementPositions } from "../runtime/host-array.js";
 import type { Kernel } from "../runtime/kernels.js";
@@ -84,7 +92,13 @@ const inverse = (axes: readonly number[]): number[] => axes.map((_, i) => axes.i
 const transposeOp: OpDef<TransposeAttrs> = defineOp<TransposeAttrs>({
   name: "transpose",
   kind: "view",
-  type: ([x], { axes }) => [{ shape: axes.map((a) => x.shape[a]), dtype: x.dtype }],
+  type: ([x], { axes }) => {
+    if (axes.length !== x.shape.length)
+      throw new ShapeError(
+        `transpose: [${axes.join(", ")}] is not an order of the ${x.shape.length} axes of ${formatShape(x.shape)}`,
+      );
+    return [{ shape: checkAxes(axes, axes.length, "transpose").map((a) => x.shape[a]), dtype: x.dtype }];
+  },
   view: (x, { axes }) => permuteLayout(x, axes),
   reference: ([x], [out], { axes }) =>
     copyReference([{ ...x, ...permuteLayout(x, axes) }], [out], undefined as never),

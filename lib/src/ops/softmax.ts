@@ -1,6 +1,6 @@
 /** softmax and logSoftmax along an axis, without overflow; cross entropy from integer labels. */
 import { permuteLayout } from "../core/layout.js";
-import { normalizeAxis } from "../core/shape.js";
+import { normalizeAxis, typeAlong } from "../core/shape.js";
 import { Tensor } from "../core/tensor.js";
 import { elementPositions } from "../runtime/host-array.js";
 import type { Kernel } from "../runtime/kernels.js";
@@ -33,7 +33,7 @@ const shift = ({ axis }: SoftmaxAttrs): SoftmaxAttrs => ({ axis: axis + 1 });
 
 const softmaxOp: OpDef<SoftmaxAttrs> = defineOp<SoftmaxAttrs>({
   name: "softmax",
-  type: ([x]) => [x],
+  type: ([x], { axis }) => [typeAlong(x, axis, "softmax")],
   reference: softmaxReference((shifted, sum) => Math.exp(shifted) / sum),
   saves: { outputs: true },
   vjp: ([g], { outputs: [y], attrs: { axis } }) => [g && y.mul(g.sub(g.mul(y).sum(axis, true)))],
@@ -50,7 +50,7 @@ const softmaxOp: OpDef<SoftmaxAttrs> = defineOp<SoftmaxAttrs>({
 
 const logSoftmaxOp: OpDef<SoftmaxAttrs> = defineOp<SoftmaxAttrs>({
   name: "logSoftmax",
-  type: ([x]) => [x],
+  type: ([x], { axis }) => [typeAlong(x, axis, "logSoftmax")],
   reference: softmaxReference((shifted, sum) => shifted - Math.log(sum)),
   saves: { outputs: true },
   vjp: ([g], { outputs: [y], attrs: { axis } }) => [g && g.sub(y.exp().mul(g.sum(axis, true)))],

@@ -1,7 +1,7 @@
 /** Order: sort, argsort, topk, quantiles, searchsorted, counting. NaN counts as larger than every number, as in NumPy. */
 import { ShapeError, ValueError } from "../core/errors.js";
 import { permuteLayout } from "../core/layout.js";
-import { formatShape, normalizeAxis } from "../core/shape.js";
+import { formatShape, normalizeAxis, typeAlong } from "../core/shape.js";
 import { Tensor } from "../core/tensor.js";
 import { elementPositions } from "../runtime/host-array.js";
 import { apply, bind } from "./bind.js";
@@ -23,7 +23,7 @@ const ascending = (a: number, b: number): number =>
 /** sort(x) → values, and the positions (int32) where they stood. Equal elements keep their order. */
 const sortOp: OpDef<SortAttrs> = defineOp<SortAttrs>({
   name: "sort",
-  type: ([x]) => [x, { shape: x.shape, dtype: "int32" }],
+  type: ([x], { axis }) => [typeAlong(x, axis, "sort"), { shape: x.shape, dtype: "int32" }],
   reference: ([x], [values, indices], { axis, descending }) => {
     const order = [...x.shape.map((_, i) => i).filter((i) => i !== axis), axis];
     const from = elementPositions(permuteLayout(x, order));

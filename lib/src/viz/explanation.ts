@@ -14,7 +14,8 @@ const SIGNS: Readonly<Record<DiffLine["kind"], string>> = { same: " ", removed: 
 const section = (title: string, body: string, open: boolean): string =>
   `<details${open ? " open" : ""}><summary>${escapeHtml(title)}</summary>${body}</details>`;
 
-const diffHtml = (lines: readonly DiffLine[]): string =>
+/** A difference with colours. */
+export const diffHtml = (lines: readonly DiffLine[]): string =>
   `<pre style="line-height: 1.3">${lines
     .map(({ kind, text }) => `<div style="${COLOURS[kind]}">${SIGNS[kind]} ${escapeHtml(text)}</div>`)
     .join("")}</pre>`;

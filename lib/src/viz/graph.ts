@@ -3,6 +3,7 @@ import { tapeOf } from "../autodiff/inspect.js";
 import { formatType } from "../core/shape.js";
 import type { Tensor } from "../core/tensor.js";
 import type { Dag } from "../graph/dag.js";
+import { EFFECTS } from "../ir/effects/ops.js";
 import { Graph, type GraphNode, isFused, regionsOf, type Value } from "../ir/graph.js";
 import { getOp } from "../ops/registry.js";
 import { displaySymbol, type MimeBundle } from "./bundle.js";
@@ -173,7 +174,7 @@ function graphBody(graph: Graph, options: DrawOptions, prefix = `g${nextRegion++
     for (const input of node.inputs) {
       const from = graph.producer(input);
       lines.push(
-        `  ${from ? nodeId(from) : id(input)} -> ${nodeId(node)} [label=${quote(from ? formatType(input) : "")}];`,
+        `  ${from ? nodeId(from) : id(input)} -> ${nodeId(node)} [label=${quote(from ? edgeText(from, input) : "")}];`,
       );
     }
     if (isFused(node)) continue;
@@ -194,11 +195,15 @@ function graphBody(graph: Graph, options: DrawOptions, prefix = `g${nextRegion++
     const from = graph.producer(result);
     lines.push(
       `  ${end} [label="${graph.results.length > 1 ? `result ${i}` : "result"}", shape=plaintext, style="", height=0.2];`,
-      `  ${from ? nodeId(from) : id(result)} -> ${end} [label=${quote(formatType(result))}];`,
+      `  ${from ? nodeId(from) : id(result)} -> ${end} [label=${quote(from ? edgeText(from, result) : formatType(result))}];`,
     );
   });
   return lines;
 }
+
+/** What goes along an edge: a type, or the order of effects. */
+const edgeText = (from: GraphNode, value: Value): string =>
+  EFFECTS.has(from.op.name) && value === from.outputs[0] ? "token" : formatType(value);
 
 /** A fused node shows the ops that it took in. */
 function fusedName(node: GraphNode): string {

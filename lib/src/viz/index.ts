@@ -2,6 +2,7 @@
 import "./explanation.js";
 
 export { type MimeBundle, publisher } from "./bundle.js";
+export { type ExplorerStep, exploreIr, IrExplorer } from "./explorer.js";
 export { Drawing, type DrawOptions, drawGraph, drawTape } from "./graph.js";
 export { memoryMap } from "./memory-map.js";
 export {

@@ -79,7 +79,7 @@ describe("reverse mode by closures", () => {
         const tape = grad(loss, { argnums: [0, 1] as const })(args[0], args[1]);
         expectClose(numbers(evaluate(gradient(fromGraph(graph)), args)), numbers(tape), 1e-7);
       }),
-      { numRuns: 10 },
+      { numRuns: 10, examples: [[10747], [666303]] },
     );
   });
 
@@ -112,6 +112,32 @@ describe("reverse mode by closures", () => {
     const [, bprop] = functionsOf(k).filter(({ name }) => name === "◀relu" || name === "▶relu");
     expect(bprop.name).toBe("◀relu");
     expect(freeVariables(bprop).length).toBe(2);
+  });
+
+  it("what only a branch reads of a loop's body is a free variable of the body", () => {
+    const f = (y: Tensor): Tensor =>
+      whileLoop(
+        (k: Tensor) => k.less(3),
+        (k: Tensor, s: Tensor) => {
+          const t = s.mul(1.1);
+          return [
+            k.add(1),
+            cond(
+              y.greater(100),
+              () => y,
+              () => t.sin(),
+            ),
+          ];
+        },
+        [tensor(0, { dtype: "int32" }), y] as [Tensor, Tensor],
+      )[1];
+    const graph = fromGraph(capture(f, f64(2)));
+    expect(freeVariables(functionsOf(graph)[2]).map((node) => node.owner.name)).toEqual([
+      "loop",
+      "f",
+      "loop",
+    ]);
+    expectClose(numbers(evaluate(gradient(graph), [f64(2)])), numbers(grad(f)(f64(2))));
   });
 
   it("differentiates loops and branches by the path that was taken", () => {

@@ -82,26 +82,39 @@ export class FuncGraph {
   }
 }
 
-/** What a function's own calls read: its calls in an order in which they can run, functions, values of functions around. */
-interface Body {
-  readonly functions: ReadonlySet<FuncGraph>;
-  readonly outside: ReadonlySet<ParameterNode | CNode>;
+/** What a function's own calls read: functions, and values of functions around it. */
+class Body {
+  readonly functions = new Set<FuncGraph>();
+  readonly outside = new Set<ParameterNode | CNode>();
+  private readonly seen = new Set<ANode>();
+
+  constructor(private readonly graph: FuncGraph) {
+    this.visit(graph.output);
+  }
+
+  visit(node: ANode): void {
+    if (this.seen.has(node)) return;
+    this.seen.add(node);
+    if (node.kind === "value") {
+      if (node.value instanceof FuncGraph) this.functions.add(node.value);
+    } else if (node.owner !== this.graph) this.outside.add(node);
+    else if (node.kind === "call") for (const input of node.inputs) this.visit(input);
+  }
 }
 
-function bodyOf(graph: FuncGraph): Body {
-  const functions = new Set<FuncGraph>();
-  const outside = new Set<ParameterNode | CNode>();
-  const seen = new Set<ANode>();
-  const visit = (node: ANode): void => {
-    if (seen.has(node)) return;
-    seen.add(node);
-    if (node.kind === "value") {
-      if (node.value instanceof FuncGraph) functions.add(node.value);
-    } else if (node.owner !== graph) outside.add(node);
-    else if (node.kind === "call") node.inputs.forEach(visit);
-  };
-  visit(graph.output);
-  return { functions, outside };
+/** The bodies of a function and of those in it. A call may stand in a body only because a function inside reads it. */
+function bodiesOf(graph: FuncGraph): Map<FuncGraph, Body> {
+  const bodies = new Map([[graph, new Body(graph)]]);
+  const size = (): number =>
+    [...bodies.values()].reduce((sum, { functions, outside }) => sum + functions.size + outside.size, 0);
+  for (let before = -1; before !== size(); ) {
+    before = size();
+    for (const { functions, outside } of bodies.values()) {
+      for (const inner of functions) if (!bodies.has(inner)) bodies.set(inner, new Body(inner));
+      for (const node of outside) bodies.get(node.owner)?.visit(node);
+    }
+  }
+  return bodies;
 }
 
 /**
@@ -109,9 +122,7 @@ function bodyOf(graph: FuncGraph): Body {
  * @example ir.functional.functionsOf(ir.functional.fromGraph(capture((x: Tensor) => x.sin(), tensor([1])))).length // 1
  */
 export function functionsOf(graph: FuncGraph): FuncGraph[] {
-  const found = new Set<FuncGraph>([graph]);
-  for (const g of found) for (const inner of bodyOf(g).functions) found.add(inner); // grows while it is gone through
-  return [...found];
+  return [...bodiesOf(graph).keys()];
 }
 
 const known = new WeakMap<FuncGraph, readonly (ParameterNode | CNode)[]>();
@@ -124,9 +135,8 @@ const known = new WeakMap<FuncGraph, readonly (ParameterNode | CNode)[]>();
 export function freeVariables(graph: FuncGraph): readonly (ParameterNode | CNode)[] {
   const found = known.get(graph);
   if (found) return found;
-  const all = functionsOf(graph);
-  const bodies = new Map(all.map((g) => [g, bodyOf(g)]));
-  const free = new Map(all.map((g) => [g, new Set(bodies.get(g)?.outside)]));
+  const bodies = bodiesOf(graph);
+  const free = new Map([...bodies].map(([g, { outside }]) => [g, new Set(outside)]));
   for (let changed = true; changed; ) {
     changed = false;
     for (const [g, set] of free) {

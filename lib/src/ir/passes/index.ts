@@ -1,6 +1,7 @@
 /** The passes there are, and how one is run: by name, its result verified. */
 import { ValueError } from "../../core/errors.js";
 import { formatType } from "../../core/shape.js";
+import { effects } from "../effects/forward.js";
 import { type Graph, IRError } from "../graph.js";
 import { sameType, verify } from "../verify.js";
 import { branches } from "./branches.js";
@@ -29,6 +30,7 @@ const TABLE: readonly Pass[] = [
   strength,
   layout,
   licm,
+  effects,
   prune,
   cse,
   dce,

@@ -20,7 +20,20 @@ export const LEVELS: Readonly<Record<OptimizationLevel, readonly PipelineStage[]
   O0: [],
   O1: ["cse", "dce", "fuse", "fuse-outputs", "multi-tensor"],
   O2: [
-    { fixpoint: ["inline", "propagate", "fold", "branches", "simplify", "strength", "layout", "cse", "dce"] },
+    {
+      fixpoint: [
+        "inline",
+        "propagate",
+        "fold",
+        "branches",
+        "simplify",
+        "strength",
+        "layout",
+        "effects",
+        "cse",
+        "dce",
+      ],
+    },
     "fuse",
     "fuse-outputs",
     "multi-tensor",
@@ -29,7 +42,7 @@ export const LEVELS: Readonly<Record<OptimizationLevel, readonly PipelineStage[]
     {
       fixpoint: [
         ...["inline", "propagate", "fold", "branches", "simplify", "strength", "layout"],
-        ...["licm", "prune", "cse", "dce"],
+        ...["licm", "effects", "prune", "cse", "dce"],
       ],
     },
     "fuse",

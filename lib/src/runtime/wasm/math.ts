@@ -134,10 +134,10 @@ export function tanh(k: Lanes, x: V): V {
     return k.withSign(k.bin("div", y, k.bin("add", y, k.splat(2))), k.signOf(x));
   }
   const z = k.hold(k.bin("mul", x, x));
-  const near = k.madd(k.bin("mul", z, k.polynomial(z, TANH32)), x, x);
+  const near = k.madd(k.bin("mul", z, k.polynomial(z, TANH32)), t, t); // of |x|: a sum loses the sign of -0
   const e = exp(k, k.hold(k.bin("add", t, t)));
   const far = k.bin("sub", k.splat(1), k.bin("div", k.splat(2), k.bin("add", e, k.splat(1))));
-  return k.select(k.bin("lt", t, k.splat(0.625)), near, k.withSign(far, k.signOf(x)));
+  return k.withSign(k.select(k.bin("lt", t, k.splat(0.625)), near, far), k.signOf(x));
 }
 
 /** 1/(1 + e⁻ˣ), by e^−|x| so that neither tail loses digits. */
