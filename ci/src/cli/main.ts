@@ -15,11 +15,12 @@ import type { Report } from "../judge/report.js";
 import { proofsAsText, reportsAsText } from "../report/terminal.js";
 import { writeHtml, writeJson } from "../report/write.js";
 import { LEVELS, type Level } from "../sandbox/command.js";
-import { chooseIsolation } from "../sandbox/ladder.js";
+import { chooseIsolation, NO_ISOLATION } from "../sandbox/ladder.js";
 import { sweep } from "../sandbox/process.js";
-import { boxes } from "../session/open.js";
+import { boxes, onJupyter } from "../session/open.js";
 import { shutdownAll } from "../session/running.js";
 import { startProgress } from "./progress.js";
+import { jupyterPlace, type SessionFlags, sessioned } from "./session.js";
 
 /** Processor time that a call or a cell may take beside its time on the clock: code may run on several processors. */
 const CPU_SHARE = 1.5;
@@ -102,19 +103,20 @@ function createProgram(signal: AbortSignal, finish: (code: number) => void): Com
     .description("prove that solution, untouched release and variants get what they should")
     .action(async (slugs: string[], flags: CourseFlags) => finish(await prove(slugs, flags, signal)));
 
-  limited(program.command("check <file...>"))
+  sessioned(limited(program.command("check <file...>")))
     .description("run the visible tests of an exercise, as a learner does")
-    .action(async (files: string[], flags: GradeFlags) => {
-      finish(
-        await gradeAll(files, flags, signal, "checking", (file, options) => checkFile(file, options), 100),
-      );
+    .action(async (files: string[], flags: GradeFlags & SessionFlags) => {
+      const server = await jupyterPlace(flags);
+      const place = server && { isolation: NO_ISOLATION, open: onJupyter(server) };
+      const check: GradeOne = (file, options) => checkFile(file, { ...options, place });
+      finish(await gradeAll(files, flags, signal, "checking", check, 100));
     });
 
-  boxed(limited(course(program.command("grade <file...>"))))
+  sessioned(boxed(limited(course(program.command("grade <file...>")))))
     .description("grade submissions with all tests")
     .option("--assignment <slug>", "assignment of all files; default: what each says")
     .option("--threshold <percent>", "exit 1 if a file gets less", percentage, 0)
-    .action(async (files: string[], flags: GradeFlags & BoxFlags) => {
+    .action(async (files: string[], flags: GradeFlags & BoxFlags & SessionFlags) => {
       const course = findCourse(process.cwd(), flags);
       if (flags.assignment !== undefined) await new Judges(course).get(flags.assignment);
       finish(await gradeSubmissions(files, flags, course, signal));
@@ -151,11 +153,16 @@ function boxed(command: Command): Command {
 /** Each file in a judge's process, some at once. @throws GraderError when no isolation works */
 async function gradeSubmissions(
   files: string[],
-  flags: GradeFlags & BoxFlags,
+  flags: GradeFlags & BoxFlags & SessionFlags,
   course: Course,
   signal: AbortSignal,
 ): Promise<number> {
-  const isolation = await chooseIsolation(flags.isolation, { unsafe: flags.unsafe });
+  if (flags.session === "jupyter" && !flags.unsafe)
+    throw new GraderError(
+      "--session jupyter: submissions run unfenced, as whoever runs the server; add --unsafe if that is what you want",
+    );
+  const server = await jupyterPlace(flags);
+  const isolation = server ? NO_ISOLATION : await chooseIsolation(flags.isolation, { unsafe: flags.unsafe });
   if (isolation.level === "uid")
     process.stderr.write(
       `${colors.yellow("isolation uid:")} submissions can read what every user of this machine can, and use the network; keep solutions/ private (chmod 700), or apt install bubblewrap\n`,
@@ -169,6 +176,7 @@ async function gradeSubmissions(
     limits,
     warm: files.length > jobs ? 1 : 0,
     readable: flags.readable ?? [],
+    server,
   };
   await sweep();
   const idle = Array.from({ length: jobs }, () => new Supervisor(setup));
@@ -177,7 +185,9 @@ async function gradeSubmissions(
   const grade = async (file: string) => {
     const supervisor = idle.pop() as Supervisor;
     try {
-      return await supervisor.grade(file, flags.assignment);
+      const report = await supervisor.grade(file, flags.assignment);
+      // What runs beside a server's other kernels, with the rights of all of them, proves nothing.
+      return server ? { ...report, trust: "in-kernel" as const } : report;
     } finally {
       idle.push(supervisor);
     }
