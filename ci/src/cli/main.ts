@@ -18,6 +18,7 @@ import { chooseIsolation, NO_ISOLATION } from "../sandbox/ladder.js";
 import { sweep } from "../sandbox/process.js";
 import { boxes, onJupyter } from "../session/open.js";
 import { shutdownAll } from "../session/running.js";
+import { SubmitError } from "../submit/client.js";
 import {
   type BoxFlags,
   boxed,
@@ -31,6 +32,7 @@ import {
 import { startProgress } from "./progress.js";
 import { addServiceCommands } from "./service.js";
 import { jupyterPlace, type SessionFlags, sessioned } from "./session.js";
+import { addSubmitCommands } from "./submit.js";
 
 const EXIT = { ok: 0, below: 1, broken: 2 } as const;
 
@@ -57,7 +59,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     await program.parseAsync([...argv]);
   } catch (error) {
     const known =
-      error instanceof InputError || error instanceof AuthoringError || error instanceof GraderError;
+      error instanceof InputError ||
+      error instanceof AuthoringError ||
+      error instanceof GraderError ||
+      error instanceof SubmitError;
     process.stderr.write(
       `${colors.red("mlsys-grade:")} ${known ? messageOf(error) : ((error as Error).stack ?? String(error))}\n`,
     );
@@ -107,6 +112,7 @@ function createProgram(signal: AbortSignal, finish: (code: number) => void): Com
       finish(await gradeSubmissions(files, flags, course, signal));
     });
   addServiceCommands(program, signal);
+  addSubmitCommands(program, signal);
   return program;
 }
 

@@ -41,7 +41,10 @@ export interface Tried {
   enrol(id: string, person?: Partial<Person>): string;
 }
 
-export async function tryService(folder: string, options: Partial<ServeOptions> = {}): Promise<Tried> {
+export async function tryService(
+  folder: string,
+  { port = 0, ...options }: Partial<ServeOptions> & { port?: number } = {},
+): Promise<Tried> {
   const grader = new ToldGrader();
   const running = await RunningService.open({
     folder,
@@ -55,7 +58,7 @@ export async function tryService(folder: string, options: Partial<ServeOptions> 
     makeQueue: (submissions, board) => new LocalQueue(submissions, board, grader, 2),
     ...options,
   });
-  const address = await running.listen("127.0.0.1", 0);
+  const address = await running.listen("127.0.0.1", port);
   return {
     running,
     grader,
