@@ -3,55 +3,13 @@ import formbody from "@fastify/formbody";
 import multipart from "@fastify/multipart";
 import rateLimit from "@fastify/rate-limit";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import type { Catalog } from "./catalog.js";
-import type { Keep } from "./gradebook.js";
+import { type Service, type ServiceOptions, wantsJson } from "./context.js";
 import { problemPage } from "./pages/problem.js";
-import type { People, Person } from "./people.js";
-import { notFound, Refusal, refusalOf, signInFirst } from "./problems.js";
-import type { ProgressBoard } from "./progress.js";
-import type { WorkQueue } from "./queue.js";
+import { notFound, Refusal, refusalOf } from "./problems.js";
 import { assetRoutes } from "./routes/assets.js";
 import { entranceRoutes, sessionSecretOf } from "./routes/entrance.js";
 import { instructorRoutes } from "./routes/instructor.js";
 import { submissionRoutes } from "./routes/submissions.js";
-import type { Shelf } from "./shelf.js";
-import type { Submissions } from "./submissions.js";
-
-export interface ServiceOptions {
-  /** Shown on every page. */
-  courseName: string;
-  maxBytes: number;
-  /** Submissions of a person for an assignment. */
-  perHour: number;
-  /** Requests of a person, or of an address that nobody has signed in from. */
-  perMinute: number;
-  /** Attempts to sign in from one address. */
-  signInsPerMinute: number;
-  keep: Keep;
-  /** The address that people type, behind a proxy; with https, cookies travel over it alone. */
-  publicUrl?: string;
-}
-
-/** What the routes work with. */
-export interface Service {
-  options: ServiceOptions;
-  catalog: Catalog;
-  people: People;
-  submissions: Submissions;
-  board: ProgressBoard;
-  queue: WorkQueue;
-  shelf?: Shelf;
-  /** Told what happened to requests that failed through the service's own fault. */
-  log(message: string): void;
-}
-
-declare module "fastify" {
-  interface FastifyRequest {
-    person: Person | undefined;
-    /** Signed in by a browser's cookie, which the browser also sends when another site makes it ask. */
-    byCookie: boolean;
-  }
-}
 
 const FORM_BYTES = 10_000;
 const REQUEST_MS = 60_000;
@@ -79,7 +37,6 @@ export async function createApp(service: Service): Promise<FastifyInstance> {
     },
   });
   app.decorateRequest("person", undefined);
-  app.decorateRequest("byCookie", false);
 
   app.addHook("onRequest", async (request, reply) => {
     setHeaders(reply, options);
@@ -96,8 +53,7 @@ export async function createApp(service: Service): Promise<FastifyInstance> {
     }
     const secret = sessionSecretOf(request);
     request.person = secret === undefined ? undefined : people.bySession(secret);
-    request.byCookie = request.person !== undefined;
-    if (request.method !== "GET" && request.method !== "HEAD") refuseOtherSites(request);
+    if (request.method !== "GET" && request.method !== "HEAD") refuseOtherSites(request, options.publicUrl);
   });
   await app.register(rateLimit, {
     max: options.perMinute,
@@ -120,18 +76,6 @@ export async function createApp(service: Service): Promise<FastifyInstance> {
   return app;
 }
 
-/** @throws Refusal */
-export function personOf(request: FastifyRequest): Person {
-  if (!request.person) throw signInFirst();
-  return request.person;
-}
-
-/** A program, not a browser: it gets JSON. */
-export function wantsJson(request: FastifyRequest): boolean {
-  const { accept = "", authorization } = request.headers;
-  return authorization !== undefined || /application\/json/.test(accept);
-}
-
 function setHeaders(reply: FastifyReply, { publicUrl }: ServiceOptions): void {
   void reply.headers({
     "content-security-policy": POLICY,
@@ -144,20 +88,17 @@ function setHeaders(reply: FastifyReply, { publicUrl }: ServiceOptions): void {
 }
 
 /** What another site makes a browser send is not what its owner sends. */
-function refuseOtherSites(request: FastifyRequest): void {
+function refuseOtherSites(request: FastifyRequest, publicUrl?: string): void {
   const { origin, host } = request.headers;
   const site = request.headers["sec-fetch-site"];
+  const own = [host, publicUrl && hostOf(publicUrl)];
   const other =
-    site !== undefined ? site !== "same-origin" : origin !== undefined && !sameHost(origin, host ?? "");
+    site !== undefined ? site !== "same-origin" : origin !== undefined && !own.includes(hostOf(origin));
   if (other) throw new Refusal(403, "other-site", "This request was made by another site.");
 }
 
-function sameHost(origin: string, host: string): boolean {
-  try {
-    return new URL(origin).host === host;
-  } catch {
-    return false;
-  }
+function hostOf(address: string): string {
+  return URL.canParse(address) ? new URL(address).host : "nobody's";
 }
 
 async function answerProblem(

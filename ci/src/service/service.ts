@@ -1,7 +1,8 @@
 /** The service put together: opens its folder, takes up what an earlier one left, listens, and ends in order. */
 import type { FastifyInstance } from "fastify";
-import { createApp, type Service, type ServiceOptions } from "./app.js";
+import { createApp } from "./app.js";
 import type { Catalog } from "./catalog.js";
+import type { Service, ServiceOptions } from "./context.js";
 import { Database, lockFolder } from "./database.js";
 import { People } from "./people.js";
 import { ProgressBoard } from "./progress.js";

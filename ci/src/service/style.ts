@@ -24,6 +24,7 @@ fieldset { border: 0; padding: 0; margin: 0; }
 input[type="password"], input[type="text"], input[type="file"], select { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--soft); border-radius: .35rem; padding: .5rem .6rem; width: 100%; max-width: 32rem; }
 button { font: inherit; font-weight: 600; color: var(--on-accent); background: var(--accent); border: 1px solid transparent; border-radius: .35rem; padding: .5rem 1.1rem; margin-top: 1rem; cursor: pointer; min-height: 2.5rem; }
 button.plain { color: var(--accent); background: none; border-color: var(--line); margin: 0; padding: .2rem .7rem; min-height: 2rem; }
+form.card > button { display: block; }
 form.inline { display: inline; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }

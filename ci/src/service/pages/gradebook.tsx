@@ -35,9 +35,7 @@ export function gradebookPage(props: GradebookProps): string {
         )}
         <div class="scroll">
           <table>
-            <caption>
-              {people.length} people, {offers.length} assignments
-            </caption>
+            <caption>Points; a link leads to the submission that counts</caption>
             <thead>
               <tr>
                 <th scope="col">Person</th>

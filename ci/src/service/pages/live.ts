@@ -13,11 +13,26 @@ declare const document: Element;
 declare const location: { reload(): void };
 declare const EventSource: new (
   url: string,
-) => { close(): void; onmessage: (event: { data: string }) => void };
+) => {
+  readyState: number;
+  close(): void;
+  onmessage: (event: { data: string }) => void;
+  onerror: () => void;
+};
+declare const setTimeout: (work: () => void, ms: number) => void;
+
+const CLOSED = 2;
+const AGAIN_MS = 3_000;
 
 const section = document.querySelector("[data-live]");
-if (section) {
+if (section) listen(section);
+
+function listen(section: Element): void {
   const source = new EventSource(section.dataset.live);
+  // It tries again by itself when the line breaks, but not when a proxy answers that the service is away.
+  source.onerror = () => {
+    if (source.readyState === CLOSED) setTimeout(() => listen(section), AGAIN_MS);
+  };
   source.onmessage = ({ data }) => {
     const { progress, words } = JSON.parse(data) as { progress: Progress; words: string };
     if (progress.state === "done") {

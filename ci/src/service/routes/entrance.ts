@@ -1,7 +1,7 @@
 /** Coming in by course token, and going out. */
 import { parse, serialize } from "cookie";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { Service } from "../app.js";
+import type { Service } from "../context.js";
 import { signInPage } from "../pages/sign-in.js";
 
 const COOKIE = "mlsys_session";

@@ -1,6 +1,6 @@
 /** What only instructors see and do. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { personOf, type Service } from "../app.js";
+import { personOf, type Service } from "../context.js";
 import { gradebook, gradebookCsv, gradebookJson } from "../gradebook.js";
 import { gradebookPage, personPage } from "../pages/gradebook.js";
 import type { Person } from "../people.js";

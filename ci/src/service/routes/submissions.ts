@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { reportAsHtml } from "../../report/html.js";
 import { REQUEST_HEADER } from "../../submit/protocol.js";
-import { personOf, type Service, wantsJson } from "../app.js";
+import { personOf, type Service, wantsJson } from "../context.js";
 import { homePage } from "../pages/home.js";
 import { sayProgress, submissionPage } from "../pages/submission.js";
 import { notFound, Refusal } from "../problems.js";
