@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { acceptedSchema, meSchema, problemSchema } from "../src/submit/protocol.js";
 import { scratchFolder } from "./support/course.js";
-import { call, formOf, notebookText, type Tried, tryService } from "./support/service.js";
+import { call, formOf, notebookText, ToldGrader, type Tried, tryService } from "./support/service.js";
 
 const folder = scratchFolder(afterAll);
 const shelves = join(folder, "shelves");
@@ -155,6 +155,26 @@ describe("handing in", () => {
     expect(refusal(await send(ann, formOf(notebook), { "idempotency-key": "../x" }))).toMatch(
       /^400 request-name/,
     );
+  });
+
+  it("ends a stream of progress with the result, whatever else is said about it", async () => {
+    const { board, submissions } = tried.running.service;
+    let open = () => {};
+    tried.grader.hold = new Promise((resolve) => {
+      open = resolve;
+    });
+    const token = tried.enrol("gus");
+    const { id } = (await submit(token)).receipt;
+    const headers = { authorization: `Bearer ${token}` };
+    const stream = await fetch(`${tried.address}/submissions/${id}/events`, { headers });
+    const told = new ToldGrader();
+    submissions.record(id, await told.grade({ id, file: "mini.ipynb", assignment: "mini" }));
+    board.drop(id);
+    board.drop(id); // as when two who look at a fleet see the same end
+    open();
+    tried.grader.hold = undefined;
+    expect((await stream.text()).match(/"state":"done"/g)).toHaveLength(1);
+    expect(await done(id, token)).toMatchObject({ state: "done", score: 7 });
   });
 
   it("tells at once what is wrong with a file", async () => {

@@ -12,10 +12,12 @@ import { chooseIsolation } from "../sandbox/ladder.js";
 import { sweep } from "../sandbox/process.js";
 import { Catalog } from "../service/catalog.js";
 import { Database } from "../service/database.js";
+import { FleetWorker } from "../service/fleet-worker.js";
 import type { Keep } from "../service/gradebook.js";
 import { BoxGrader } from "../service/grader.js";
 import { People, type Person } from "../service/people.js";
 import { LocalQueue } from "../service/queue.js";
+import { RedisQueue } from "../service/redis-queue.js";
 import { readRoster } from "../service/roster.js";
 import { RunningService } from "../service/service.js";
 import {
@@ -42,6 +44,10 @@ interface ServeFlags extends CourseFlags, LimitFlags, BoxFlags {
   perHour: number;
   keep: Keep;
   pick?: string;
+  redis?: string;
+}
+interface WorkerFlags extends CourseFlags, LimitFlags, BoxFlags {
+  redis: string;
 }
 
 export function addServiceCommands(program: Command, signal: AbortSignal): void {
@@ -67,7 +73,13 @@ export function addServiceCommands(program: Command, signal: AbortSignal): void 
       "--pick <folder>",
       "holds a folder of notebooks for each person, to pick from instead of uploading",
     )
+    .option("--redis <url>", "have workers on other machines grade (mlsys-grade worker), through this Redis")
     .action((flags: ServeFlags) => serve(flags, signal));
+
+  boxed(limited(ofCourse(program.command("worker"))))
+    .description("grade for a service on another machine")
+    .requiredOption("--redis <url>", "the service's Redis: redis://:password@host:6379")
+    .action((flags: WorkerFlags) => work(flags, signal));
 
   const people = program.command("people").description("who may hand in to the service, and their tokens");
   data(people.command("add <id>"))
@@ -120,7 +132,9 @@ interface PersonFlags extends Pick<Person, "email"> {
 async function serve(flags: ServeFlags, signal: AbortSignal): Promise<void> {
   const course = findCourse(process.cwd(), flags);
   const catalog = await Catalog.read(course);
-  const setup = await judgeSetup(flags, course);
+  const { redis } = flags;
+  const log = (message: string) => void process.stderr.write(`${printable(message)}\n`);
+  const setup = redis === undefined ? await judgeSetup(flags, course) : undefined;
   const { jobs, maxUpload: maxBytes, perHour, keep, publicUrl, name, pick } = flags;
   if (publicUrl !== undefined && !URL.canParse(publicUrl))
     throw new GraderError(`--public-url ${publicUrl}: expected an address like https://grade.example.org`);
@@ -136,29 +150,56 @@ async function serve(flags: ServeFlags, signal: AbortSignal): Promise<void> {
     publicUrl,
     shelf: pick === undefined ? undefined : resolve(pick),
     makeQueue: (submissions, board) =>
-      new LocalQueue(submissions, board, new BoxGrader(setup, catalog), jobs),
-    log: (message) => process.stderr.write(`${message}\n`),
+      setup
+        ? new LocalQueue(submissions, board, new BoxGrader(setup, catalog), jobs)
+        : new RedisQueue(submissions, board, catalog, { url: redisUrl(redis) }, log),
+    log,
   });
   try {
     const address = await running.listen(flags.host, flags.port);
     console.log(`serving ${catalog.offers().length} assignments at ${publicUrl ?? address}`);
-    console.log(
-      `isolation: ${setup.isolation.level}; Ctrl-C ends it, and another start goes on where it was`,
-    );
-    await new Promise<void>((done) => {
-      if (signal.aborted) done();
-      signal.addEventListener("abort", () => done(), { once: true });
-    });
+    const where = setup ? `isolation: ${setup.isolation.level}` : "workers grade";
+    console.log(`${where}; Ctrl-C ends it, and another start goes on where it was`);
+    await aborted(signal);
   } finally {
     await running.close();
   }
 }
 
+/** Grades until it is told to end; what it grades then, it grades to the end. */
+async function work(flags: WorkerFlags, signal: AbortSignal): Promise<void> {
+  const url = redisUrl(flags.redis);
+  const course = findCourse(process.cwd(), flags);
+  const catalog = await Catalog.read(course);
+  const setup = await judgeSetup(flags, course);
+  const worker = new FleetWorker({
+    url,
+    grader: new BoxGrader(setup, catalog),
+    digest: (slug) => catalog.digest(slug),
+    jobs: flags.jobs,
+    log: (message) => console.log(printable(message)),
+  });
+  console.log(`grading for ${new URL(url).host}, isolation: ${setup.isolation.level}`);
+  await aborted(signal);
+  await worker.close();
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((done) => {
+    if (signal.aborted) done();
+    signal.addEventListener("abort", () => done(), { once: true });
+  });
+}
+
+/** @throws GraderError */
+function redisUrl(text = ""): string {
+  if (!URL.canParse(text) || !/^rediss?:$/.test(new URL(text).protocol))
+    throw new GraderError(`--redis ${text}: expected redis://[:password@]host[:port], or rediss:// for TLS`);
+  return text;
+}
+
 /** @throws GraderError when no isolation works */
-export async function judgeSetup(
-  flags: LimitFlags & BoxFlags,
-  course: JudgeSetup["course"],
-): Promise<JudgeSetup> {
+async function judgeSetup(flags: LimitFlags & BoxFlags, course: JudgeSetup["course"]): Promise<JudgeSetup> {
   const isolation = await chooseIsolation(flags.isolation, { unsafe: flags.unsafe });
   const { memory: memoryBytes, processes, cpus, readable = [] } = flags;
   const limits = { ...limitsOf(flags), box: { ...DEFAULT_LIMITS.box, memoryBytes, processes, cpus } };

@@ -1,10 +1,11 @@
 /** The course's assignments as the service offers them, and whether a file can be one of them. */
+import { createHash } from "node:crypto";
 import type { Assignment } from "../assignment/assignment.js";
 import { type Course, readSource, slugsOf } from "../batch/course.js";
 import { InputError } from "../errors.js";
 import type { TestKey } from "../judge/grade.js";
 import { claimedAssignment, submissionOf } from "../judge/submission.js";
-import { parseNotebook } from "../notebook/format.js";
+import { formatNotebook, parseNotebook } from "../notebook/format.js";
 
 export interface Offer {
   slug: string;
@@ -34,6 +35,13 @@ export class Catalog {
 
   title(slug: string): string {
     return this.assignments.get(slug)?.title ?? slug;
+  }
+
+  /** SHA-256 of an assignment's source; of one that is not there, that of nothing. */
+  digest(slug: string): string {
+    const assignment = this.assignments.get(slug);
+    const text = assignment ? formatNotebook(assignment.notebook) : "";
+    return createHash("sha256").update(text).digest("hex");
   }
 
   /**

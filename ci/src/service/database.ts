@@ -23,7 +23,8 @@ CREATE TABLE IF NOT EXISTS submission(
   request TEXT NOT NULL, UNIQUE (person, request));
 CREATE INDEX IF NOT EXISTS submission_by_person ON submission(person, assignment, accepted);
 CREATE TABLE IF NOT EXISTS work(
-  submission TEXT PRIMARY KEY REFERENCES submission, owner TEXT, attempts INTEGER NOT NULL DEFAULT 0);
+  submission TEXT PRIMARY KEY REFERENCES submission, ticket TEXT NOT NULL, owner TEXT,
+  attempts INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS grade(
   submission TEXT PRIMARY KEY REFERENCES submission, status TEXT NOT NULL, score REAL NOT NULL, points REAL NOT NULL,
   report TEXT NOT NULL, graded INTEGER NOT NULL, attempts INTEGER NOT NULL);

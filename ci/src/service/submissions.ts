@@ -96,7 +96,7 @@ export class Submissions {
         "INSERT INTO submission(id, person, assignment, file, sha256, bytes, accepted, request) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         ...[id, person, assignment, file, sha256, bytes, now, request],
       );
-      database.run("INSERT INTO work(submission) VALUES (?)", id);
+      database.run("INSERT INTO work(submission, ticket) VALUES (?, ?)", id, newTicket());
       return { receipt: this.receipt(id) };
     });
   }
@@ -162,6 +162,11 @@ export class Submissions {
     return row && { ...row, bytes: Buffer.from(row.bytes) };
   }
 
+  /** Names this grading of a submission, apart from an earlier one that failed; `undefined` when it is graded. */
+  ticket(id: string): string | undefined {
+    return this.database.get<{ ticket: string }>("SELECT ticket FROM work WHERE submission = ?", id)?.ticket;
+  }
+
   /** Gives work back: all of an owner's, or, when a service begins, everyone's. */
   release(owner?: string): void {
     if (owner === undefined) this.database.run("UPDATE work SET owner = NULL");
@@ -199,10 +204,14 @@ export class Submissions {
     return database.transaction(() => {
       if (database.run("DELETE FROM grade WHERE submission = ? AND status = 'grader'", id) === 0)
         return false;
-      database.run("INSERT INTO work(submission) VALUES (?)", id);
+      database.run("INSERT INTO work(submission, ticket) VALUES (?, ?)", id, newTicket());
       return true;
     });
   }
+}
+
+function newTicket(): string {
+  return randomBytes(6).toString("hex");
 }
 
 function submissionOf({ status, score, points, graded, ...row }: Row): Submission {

@@ -1,11 +1,18 @@
-// A service as a process of its own that a test can kill: real but for its grader, which takes a moment and gives a
-// score by chance, so that a second grading of the same submission would show. argv: data folder, course folder.
+// A service, or a worker of a fleet, as a process of its own that a test can kill: real but for its grader, which takes
+// a moment and gives a score by chance, so that a second grading of the same submission would show.
+// argv: "service" DATA COURSE [REDIS], or "worker" COURSE REDIS
 import { join } from "node:path";
 import { Catalog } from "../../dist/service/catalog.js";
+import { FleetWorker } from "../../dist/service/fleet-worker.js";
 import { LocalQueue } from "../../dist/service/queue.js";
+import { RedisQueue } from "../../dist/service/redis-queue.js";
 import { RunningService } from "../../dist/service/service.js";
 
-const [folder, course] = process.argv.slice(2);
+const LOST_MS = 1_000;
+const SWEEP_MS = 500;
+
+const [what, ...rest] = process.argv.slice(2);
+const [folder, course, redis] = what === "service" ? rest : [undefined, ...rest];
 const catalog = await Catalog.read({
   solutions: join(course, "solutions"),
   exercises: join(course, "exercises"),
@@ -20,7 +27,8 @@ const isolation = {
   cpu: "no",
 };
 const grader = {
-  async grade({ file, assignment }) {
+  async grade({ file, assignment }, onProgress) {
+    onProgress({ state: "running", task: 1, tasks: 1, tests: 0 });
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 40));
     return {
       version: 1,
@@ -39,15 +47,30 @@ const grader = {
   },
   async close() {},
 };
-const running = await RunningService.open({
-  folder,
-  catalog,
-  courseName: "Killed",
-  maxBytes: 1024 * 1024,
-  perHour: 1e6,
-  perMinute: 1e6,
-  signInsPerMinute: 10,
-  keep: "best",
-  makeQueue: (submissions, board) => new LocalQueue(submissions, board, grader, 2),
-});
-console.log(await running.listen("127.0.0.1", 0));
+if (what === "service") {
+  const running = await RunningService.open({
+    folder,
+    catalog,
+    courseName: "Killed",
+    maxBytes: 1024 * 1024,
+    perHour: 1e6,
+    perMinute: 1e6,
+    signInsPerMinute: 10,
+    keep: "best",
+    makeQueue: (submissions, board) =>
+      redis
+        ? new RedisQueue(submissions, board, catalog, { url: redis }, () => {}, SWEEP_MS)
+        : new LocalQueue(submissions, board, grader, 2),
+  });
+  console.log(await running.listen("127.0.0.1", 0));
+} else {
+  new FleetWorker({
+    url: redis,
+    lostMs: LOST_MS,
+    grader,
+    digest: (slug) => catalog.digest(slug),
+    jobs: 2,
+    log: () => {},
+  });
+  console.log("ready");
+}

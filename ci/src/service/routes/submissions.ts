@@ -108,6 +108,8 @@ export function submissionRoutes(app: FastifyInstance, service: Service): void {
     });
     const beat = setInterval(() => raw.write(": still here\n\n"), HEARTBEAT_MS);
     let stop = () => {};
+    let over = false;
+    raw.on("error", () => {}); // the reader went away: "close" follows
     raw.once("close", () => {
       clearInterval(beat);
       stop();
@@ -116,8 +118,10 @@ export function submissionRoutes(app: FastifyInstance, service: Service): void {
       else following.delete(person);
     });
     stop = board.listen(id, (progress) => {
+      if (over) return;
       raw.write(`data: ${JSON.stringify({ progress, words: sayProgress(progress) })}\n\n`);
-      if (progress.state === "done") raw.end();
+      over = progress.state === "done";
+      if (over) raw.end();
     });
   });
 
