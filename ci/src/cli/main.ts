@@ -97,7 +97,7 @@ function createProgram(signal: AbortSignal, finish: (code: number) => void): Com
     .description("run the visible tests of an exercise, as a learner does")
     .action(async (files: string[], flags: GradeFlags & SessionFlags) => {
       const server = await jupyterPlace(flags);
-      const place = server && { isolation: NO_ISOLATION, open: onJupyter(server) };
+      const place = server && { isolation: NO_ISOLATION, open: await onJupyter(server) };
       const check: GradeOne = (file, options) => checkFile(file, { ...options, place });
       finish(await gradeAll(files, flags, signal, "checking", check, 100));
     });

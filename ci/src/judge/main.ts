@@ -11,7 +11,7 @@ import { BEAT_MS, type FromJudge, type JudgeSetup, type ToJudge } from "./messag
 
 let setup: JudgeSetup;
 let judges: Judges;
-let place: Place;
+let place: Promise<Place>;
 
 process.on("message", (message: ToJudge) => {
   if (message.type === "setup") {
@@ -19,8 +19,9 @@ process.on("message", (message: ToJudge) => {
     const { course, isolation, limits, warm, readable, server } = setup;
     judges = new Judges(course);
     const full = { ...isolation, spec: specOf(isolation.level) };
-    const open = server ? onJupyter(server) : boxes({ isolation: full, limits: limits.box, warm, readable });
-    place = { isolation: full, open };
+    const open = async () =>
+      server ? onJupyter(server) : boxes({ isolation: full, limits: limits.box, warm, readable });
+    place = open().then((open) => ({ isolation: full, open }));
   } else void grade(message);
 });
 // Ctrl-C reaches the whole group: the supervisor decides what it means, and ends this process by hanging up.
@@ -30,7 +31,7 @@ setInterval(() => tell({ type: "beat" }), BEAT_MS);
 
 async function grade({ file, slug, finished }: Extract<ToJudge, { type: "grade" }>): Promise<void> {
   const report = await gradeFile(file, judges, {
-    place,
+    place: await place,
     slug,
     limits: setup.limits,
     finished: new Map(finished),

@@ -7,7 +7,6 @@ import { GraderError } from "../errors.js";
 import type { Isolation } from "../sandbox/ladder.js";
 import type { BoxLimits } from "../sandbox/limits.js";
 import { viewFor } from "../sandbox/view.js";
-import { JupyterSession } from "./jupyter.js";
 import type { ServerAddress } from "./jupyter-server.js";
 import { BoxPool } from "./pool.js";
 import { BoxedKernel, SandboxedSession } from "./sandboxed.js";
@@ -58,8 +57,9 @@ export interface JupyterPlace extends ServerAddress {
   folder?: string;
 }
 
-/** Unfenced, as whoever runs the server. */
-export function onJupyter({ url, token, kernelName, folder }: JupyterPlace): OpenBox {
+/** Unfenced, as whoever runs the server. Its client is loaded only when it is asked for. */
+export async function onJupyter({ url, token, kernelName, folder }: JupyterPlace): Promise<OpenBox> {
+  const { JupyterSession } = await import("./jupyter.js");
   return (cwd) => {
     const path = folder ?? relative(parse(cwd).root, cwd).replaceAll("\\", "/");
     return () => new JupyterSession({ server: { url, token }, kernelName, path });

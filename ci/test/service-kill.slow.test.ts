@@ -4,7 +4,7 @@ import { afterAll, describe, it } from "vitest";
 import { COURSE, scratchFolder } from "./support/course.js";
 import { endure, killAll, killed, startQuick } from "./support/killing.js";
 
-const KILLS = process.env.MLSYS_TEST_ALL === "1" ? 15 : 5;
+const KILLS = 12;
 const folder = scratchFolder(afterAll);
 afterAll(killAll);
 

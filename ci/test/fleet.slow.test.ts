@@ -12,8 +12,7 @@ import { COURSE, scratchFolder } from "./support/course.js";
 import { endure, killAll, killed, pause, startProgram, startQuick } from "./support/killing.js";
 import { call, course, formOf, notebookText, ToldGrader, type Tried, tryService } from "./support/service.js";
 
-const ALL = process.env.MLSYS_TEST_ALL === "1";
-const KILLS = ALL ? 12 : 4;
+const KILLS = 8;
 
 /** Debian's package, where it may be installed. */
 function redisServer(): string | undefined {
@@ -156,45 +155,41 @@ describe.skipIf(missing)(`a fleet${missing ? ` (skipped: ${missing})` : ""}`, ()
     }, 60_000);
   });
 
-  it.runIf(ALL)(
-    "is graded by the real command on another machine's copy of the course",
-    async () => {
-      const copy = join(folder, "copy");
-      mkdirSync(copy);
-      cpSync(COURSE, copy, { recursive: true });
-      const data = join(folder, "real");
-      const own = await freePort();
-      const env = { ...process.env, NO_COLOR: "1" };
-      const started = (args: string[], cwd: string) =>
-        new Promise<ReturnType<typeof spawn>>((resolve, reject) => {
-          const child = spawn(process.execPath, [BIN, ...args], {
-            cwd,
-            env,
-            stdio: ["ignore", "pipe", "inherit"],
-          });
-          child.stdout?.once("data", () => resolve(child));
-          child.once("exit", (code) => reject(new Error(`ended with ${code}`)));
+  it("is graded by the real command on another machine's copy of the course", async () => {
+    const copy = join(folder, "copy");
+    mkdirSync(copy);
+    cpSync(COURSE, copy, { recursive: true });
+    const data = join(folder, "real");
+    const own = await freePort();
+    const env = { ...process.env, NO_COLOR: "1" };
+    const started = (args: string[], cwd: string) =>
+      new Promise<ReturnType<typeof spawn>>((resolve, reject) => {
+        const child = spawn(process.execPath, [BIN, ...args], {
+          cwd,
+          env,
+          stdio: ["ignore", "pipe", "inherit"],
         });
-      const file = join(folder, "mini.ipynb");
-      writeFileSync(file, await notebookText());
-      const token = execFileSync(process.execPath, [BIN, "people", "add", "ann", "--data", data], {
-        encoding: "utf8",
-      }).trim();
-      const service = await started(["serve", "--data", data, "--port", String(own), "--redis", url], COURSE);
-      const worker = await started(["worker", "--redis", url, "--unsafe"], COURSE);
-      const submitted = execFileSync(
-        process.execPath,
-        [BIN, "submit", file, "--server", `http://127.0.0.1:${own}`, "--token", token, "--yes", "--no-check"],
-        { encoding: "utf8", env },
-      );
-      expect(submitted).toMatch(/12 of 12 points\n$/);
-      for (const child of [service, worker]) {
-        const ended = new Promise((resolve) => child.once("exit", resolve));
-        child.kill("SIGINT");
-        await ended;
-      }
-      expect(readFileSync(file, "utf8")).toBe(await notebookText());
-    },
-    120_000,
-  );
+        child.stdout?.once("data", () => resolve(child));
+        child.once("exit", (code) => reject(new Error(`ended with ${code}`)));
+      });
+    const file = join(folder, "mini.ipynb");
+    writeFileSync(file, await notebookText());
+    const token = execFileSync(process.execPath, [BIN, "people", "add", "ann", "--data", data], {
+      encoding: "utf8",
+    }).trim();
+    const service = await started(["serve", "--data", data, "--port", String(own), "--redis", url], COURSE);
+    const worker = await started(["worker", "--redis", url, "--unsafe"], COURSE);
+    const submitted = execFileSync(
+      process.execPath,
+      [BIN, "submit", file, "--server", `http://127.0.0.1:${own}`, "--token", token, "--yes", "--no-check"],
+      { encoding: "utf8", env },
+    );
+    expect(submitted).toMatch(/12 of 12 points\n$/);
+    for (const child of [service, worker]) {
+      const ended = new Promise((resolve) => child.once("exit", resolve));
+      child.kill("SIGINT");
+      await ended;
+    }
+    expect(readFileSync(file, "utf8")).toBe(await notebookText());
+  }, 120_000);
 });
