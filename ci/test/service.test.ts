@@ -1,11 +1,12 @@
 /** The service over HTTP: who gets in, what it takes, what it refuses and in which words, and what it promises. */
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { type IncomingMessage, request } from "node:http";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { acceptedSchema, meSchema, problemSchema } from "../src/submit/protocol.js";
 import { scratchFolder } from "./support/course.js";
+import { pause } from "./support/killing.js";
 import { call, formOf, notebookText, ToldGrader, type Tried, tryService } from "./support/service.js";
 
 const folder = scratchFolder(afterAll);
@@ -46,6 +47,15 @@ async function done(id: string, token: string): Promise<unknown> {
   const { text } = await ask(`/submissions/${id}/events`, token);
   const last = text.trim().split("\n\n").at(-1) ?? "";
   return JSON.parse(last.replace(/^data: /, "")).progress;
+}
+
+/** A sender who does not come to the end. */
+function beginUpload(token: string): Socket {
+  const socket = connect(Number(new URL(tried.address).port), "127.0.0.1").on("error", () => {});
+  socket.write(
+    `POST /submissions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: 9999\r\n\r\n--b\r\ncontent-disposition: form-data; name="file"; filename="a.ipynb"\r\n\r\n{`,
+  );
+  return socket;
 }
 
 describe("coming in", () => {
@@ -216,13 +226,11 @@ describe("handing in", () => {
     );
     // A sender who vanishes in the middle takes no place from the next.
     for (let i = 0; i < 20; i++) {
-      const socket = connect(Number(new URL(tried.address).port), "127.0.0.1");
-      socket.write(
-        `POST /submissions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${ann}\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: 9999\r\n\r\n--b\r\ncontent-disposition: form-data; name="file"; filename="a.ipynb"\r\n\r\n{`,
-      );
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      const socket = beginUpload(ann);
+      await pause(5);
       socket.destroy();
     }
+    await pause(50);
     await submit(ann);
   });
 
@@ -313,6 +321,44 @@ describe("fairness", () => {
     );
     expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(3_500);
     await second.running.close();
+  });
+
+  it("keeps one person's files from filling the disk", async () => {
+    const { running, address, enrol } = await tryService(join(folder, "full"), {
+      bytesPerPerson: 2.5 * notebook.length,
+    });
+    const token = enrol("hal");
+    const hand = () => call(address, "/submissions", token, { method: "POST", body: formOf(notebook) });
+    expect([(await hand()).status, (await hand()).status]).toEqual([201, 201]);
+    expect(refusal(await hand())).toMatch(/^413 full: .*no room for more/);
+    await running.close();
+  });
+
+  it("lets nobody send or follow more than a share at once", async () => {
+    const token = tried.enrol("ida");
+    const sockets = Array.from({ length: 8 }, () => beginUpload(token));
+    await pause(100);
+    expect(refusal(await send(token, formOf(notebook)))).toMatch(
+      /^429 too-many: You are sending so many files/,
+    );
+    for (const socket of sockets) socket.destroy();
+    await pause(100);
+    const { id } = (await submit(token)).receipt;
+    await done(id, token);
+
+    let open = () => {};
+    tried.grader.hold = new Promise((resolve) => {
+      open = resolve;
+    });
+    const waiting = (await submit(token)).receipt.id;
+    const headers = { authorization: `Bearer ${token}` };
+    const follow = () => fetch(`${tried.address}/submissions/${waiting}/events`, { headers });
+    const streams = await Promise.all(Array.from({ length: 20 }, follow));
+    expect((await follow()).status).toBe(429);
+    open();
+    tried.grader.hold = undefined;
+    for (const stream of streams) expect(await stream.text()).toMatch(/"state":"done"/);
+    expect(await done(waiting, token)).toMatchObject({ state: "done" });
   });
 
   it("accepts 200 uploads at once, each with its receipt, and grades each once", async () => {

@@ -1,5 +1,7 @@
 /** `serve` and `worker` at work. Loaded only for them: a web server is a lot to load for a command line. */
-import { resolve } from "node:path";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { findCourse } from "../batch/course.js";
 import { isolationOf } from "../batch/grade-file.js";
 import { GraderError } from "../errors.js";
@@ -25,6 +27,7 @@ export interface ServeFlags extends CourseFlags, LimitFlags, BoxFlags {
   name: string;
   maxUpload: number;
   perHour: number;
+  perPerson: number;
   keep: Keep;
   pick?: string;
   redis?: string;
@@ -40,15 +43,28 @@ export async function serve(flags: ServeFlags, signal: AbortSignal): Promise<voi
   const { redis } = flags;
   const log = (message: string) => void process.stderr.write(`${printable(message)}\n`);
   const setup = redis === undefined ? await judgeSetup(flags, course) : undefined;
-  const { jobs, maxUpload: maxBytes, perHour, keep, publicUrl, name, pick } = flags;
+  const {
+    jobs,
+    maxUpload: maxBytes,
+    perPerson: bytesPerPerson,
+    perHour,
+    keep,
+    publicUrl,
+    name,
+    pick,
+  } = flags;
   if (publicUrl !== undefined && !URL.canParse(publicUrl))
     throw new GraderError(`--public-url ${publicUrl}: expected an address like https://grade.example.org`);
+  // What a service that was killed left there is in the database as well.
+  const files = join(resolve(flags.data), "grading");
+  await rm(files, { recursive: true, force: true });
   const running = await RunningService.open({
     folder: resolve(flags.data),
     catalog,
     courseName: name,
     maxBytes,
     perHour,
+    bytesPerPerson,
     perMinute: 300,
     signInsPerMinute: 20,
     keep,
@@ -56,7 +72,7 @@ export async function serve(flags: ServeFlags, signal: AbortSignal): Promise<voi
     shelf: pick === undefined ? undefined : resolve(pick),
     makeQueue: (submissions, board) =>
       setup
-        ? new LocalQueue(submissions, board, new BoxGrader(setup, catalog), jobs)
+        ? new LocalQueue(submissions, board, new BoxGrader(setup, catalog, files), jobs)
         : new RedisQueue(submissions, board, catalog, { url: redisUrl(redis) }, log),
     log,
   });
@@ -77,9 +93,10 @@ export async function work(flags: WorkerFlags, signal: AbortSignal): Promise<voi
   const course = findCourse(process.cwd(), flags);
   const catalog = await Catalog.read(course);
   const setup = await judgeSetup(flags, course);
+  const files = await mkdtemp(join(tmpdir(), "mlsys-worker-"));
   const worker = new FleetWorker({
     url,
-    grader: new BoxGrader(setup, catalog),
+    grader: new BoxGrader(setup, catalog, files),
     digest: (slug) => catalog.digest(slug),
     jobs: flags.jobs,
     log: (message) => console.log(printable(message)),
@@ -87,6 +104,7 @@ export async function work(flags: WorkerFlags, signal: AbortSignal): Promise<voi
   console.log(`grading for ${new URL(url).host}, isolation: ${setup.isolation.level}`);
   await aborted(signal);
   await worker.close();
+  await rm(files, { recursive: true, force: true });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

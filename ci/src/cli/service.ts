@@ -21,6 +21,7 @@ export function addServiceCommands(program: Command, signal: AbortSignal): void 
     .option("--public-url <url>", "the address that learners type, if a proxy stands before the service")
     .option("--name <course>", "shown on every page", "Course")
     .option("--max-upload <MiB>", "size of a notebook", megabytes, 8 * 1024 * 1024)
+    .option("--per-person <MiB>", "size of all that one person has handed in", megabytes, 256 * 1024 * 1024)
     .option("--per-hour <n>", "submissions of one person for one assignment", count, 10)
     .addOption(
       new Option("--keep <which>", "submission that counts").choices(["best", "latest"]).default("best"),

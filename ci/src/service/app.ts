@@ -29,6 +29,7 @@ export async function createApp(service: Service): Promise<FastifyInstance> {
     bodyLimit: FORM_BYTES,
     requestTimeout: REQUEST_MS,
     forceCloseConnections: true,
+    exposeHeadRoutes: false,
     // Only a proxy on this machine is believed about where a request comes from.
     trustProxy: options.publicUrl === undefined ? false : "loopback",
     routerOptions: { maxParamLength: 100 },

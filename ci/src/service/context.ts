@@ -15,6 +15,8 @@ export interface ServiceOptions {
   maxBytes: number;
   /** Submissions of a person for an assignment. */
   perHour: number;
+  /** Of all that a person has handed in. */
+  bytesPerPerson: number;
   /** Requests of a person, or of an address that nobody has signed in from. */
   perMinute: number;
   /** Attempts to sign in from one address. */

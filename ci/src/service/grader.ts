@@ -1,6 +1,5 @@
 /** Grades accepted submissions, some at once, each in a judge's process and a box, and says how far it is. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { failedReport } from "../batch/grade-file.js";
 import { Supervisor } from "../batch/supervisor.js";
@@ -27,6 +26,8 @@ export class BoxGrader implements Grader {
   constructor(
     private readonly setup: JudgeSetup,
     private readonly catalog: Catalog,
+    /** For files while they are graded. */
+    private readonly folder: string,
   ) {}
 
   async grade(
@@ -34,11 +35,11 @@ export class BoxGrader implements Grader {
     onProgress: OnProgress,
   ): Promise<Report> {
     const supervisor = this.idle.pop() ?? this.open();
-    const folder = await mkdtemp(join(tmpdir(), "mlsys-work-"));
+    // Of what the learner named only what is shown; the path is ours.
+    const path = join(this.folder, `${id}.ipynb`);
     let tests = 0;
     try {
-      // Of what the learner named only what is shown; the path is ours.
-      const path = join(folder, `${id}.ipynb`);
+      await mkdir(this.folder, { recursive: true, mode: 0o700 });
       await writeFile(path, bytes, { mode: 0o600 });
       supervisor.onTest = (key, outcome) => {
         if (outcome) tests++;
@@ -51,7 +52,7 @@ export class BoxGrader implements Grader {
       return { ...(await failedReport("", messageOf(error))), file, assignment };
     } finally {
       this.idle.push(supervisor);
-      await rm(folder, { recursive: true, force: true });
+      await rm(path, { force: true });
     }
   }
 

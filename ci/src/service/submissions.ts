@@ -17,6 +17,14 @@ export interface NewSubmission {
   request: string;
 }
 
+export interface AcceptLimits {
+  /** Of a person for an assignment. */
+  perHour: number;
+  /** Of all that a person has handed in. */
+  bytesPerPerson: number;
+}
+export type Accepted = { receipt: Receipt } | { retryAfter: number } | { full: true };
+
 export interface Graded {
   status: Report["status"];
   score: number;
@@ -67,10 +75,10 @@ export class Submissions {
   constructor(private readonly database: Database) {}
 
   /**
-   * Accepts, on the disk, or finds what the same request brought before. At most `perHour` of a person for an assignment.
-   * @returns the seconds to wait, if there were too many
+   * Accepts, on the disk, or finds what the same request brought before.
+   * @returns the receipt; or the seconds to wait, if there were too many; or that there is no room for more of this person's
    */
-  accept(given: NewSubmission, perHour: number): { receipt: Receipt } | { retryAfter: number } {
+  accept(given: NewSubmission, { perHour, bytesPerPerson }: AcceptLimits): Accepted {
     const { person, assignment, file, bytes, request } = given;
     const { database } = this;
     return database.transaction(() => {
@@ -90,6 +98,11 @@ export class Submissions {
       );
       if (recent.length >= perHour)
         return { retryAfter: Math.ceil((recent[perHour - 1].accepted + HOUR_MS - now) / 1000) };
+      const total = database.get<{ bytes: number }>(
+        "SELECT coalesce(sum(length(bytes)), 0) AS bytes FROM submission WHERE person = ?",
+        person,
+      );
+      if ((total?.bytes ?? 0) + bytes.length > bytesPerPerson) return { full: true };
       const id = randomBytes(9).toString("base64url");
       const sha256 = createHash("sha256").update(bytes).digest("hex");
       database.run(

@@ -73,3 +73,34 @@ export class Gate {
     }
   }
 }
+
+/** So many at once of each person; more are refused. */
+export class Share {
+  private readonly taken = new Map<string, number>();
+
+  constructor(
+    private readonly most: number,
+    private readonly refusal: string,
+  ) {}
+
+  /** @returns what gives the place back. @throws Refusal */
+  enter(person: string): () => void {
+    const now = this.taken.get(person) ?? 0;
+    if (now >= this.most) throw new Refusal(429, "too-many", this.refusal);
+    this.taken.set(person, now + 1);
+    return () => {
+      const left = (this.taken.get(person) ?? 1) - 1;
+      if (left > 0) this.taken.set(person, left);
+      else this.taken.delete(person);
+    };
+  }
+
+  async within<T>(person: string, work: () => Promise<T>): Promise<T> {
+    const leave = this.enter(person);
+    try {
+      return await work();
+    } finally {
+      leave();
+    }
+  }
+}

@@ -54,6 +54,7 @@ if (what === "service") {
     courseName: "Killed",
     maxBytes: 1024 * 1024,
     perHour: 1e6,
+    bytesPerPerson: 1e9,
     perMinute: 1e6,
     signInsPerMinute: 10,
     keep: "best",

@@ -52,6 +52,7 @@ export async function tryService(
     courseName: "Trial",
     maxBytes: 1024 * 1024,
     perHour: 100,
+    bytesPerPerson: 100 * 1024 * 1024,
     perMinute: 10_000,
     signInsPerMinute: 10,
     keep: "best",

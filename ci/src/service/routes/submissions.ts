@@ -8,9 +8,10 @@ import { homePage } from "../pages/home.js";
 import { sayProgress, submissionPage } from "../pages/submission.js";
 import { notFound, Refusal } from "../problems.js";
 import type { Submission } from "../submissions.js";
-import { Gate, readUpload } from "../upload.js";
+import { Gate, readUpload, Share } from "../upload.js";
 
 const UPLOADS_AT_ONCE = 16;
+const UPLOADS_OF_ONE = 8;
 const FOLLOWED_AT_ONCE = 20;
 const HEARTBEAT_MS = 15_000;
 const REQUEST_NAME = /^[A-Za-z0-9_-]{8,64}$/;
@@ -23,9 +24,10 @@ interface ById {
 
 export function submissionRoutes(app: FastifyInstance, service: Service): void {
   const { options, catalog, submissions, board, queue, shelf } = service;
-  const { courseName: course, maxBytes, perHour, keep: _ } = options;
+  const { courseName: course, maxBytes, perHour } = options;
   const gate = new Gate(UPLOADS_AT_ONCE);
-  const following = new Map<string, number>();
+  const share = new Share(UPLOADS_OF_ONE, "You are sending so many files at once already: wait for them.");
+  const following = new Share(FOLLOWED_AT_ONCE, "You follow so many submissions already: close some pages.");
 
   const html = (reply: FastifyReply, text: string) => reply.type("text/html; charset=utf-8").send(text);
   const visible = (request: FastifyRequest<ById>): Submission => {
@@ -60,10 +62,18 @@ export function submissionRoutes(app: FastifyInstance, service: Service): void {
     const name = request.headers[REQUEST_HEADER] ?? request.query.request ?? randomUUID();
     if (typeof name !== "string" || !REQUEST_NAME.test(name))
       throw new Refusal(400, "request-name", `${REQUEST_HEADER}: expected 8 to 64 of A-Z a-z 0-9 _ -`);
-    const upload = await gate.through(() => readUpload(request, person, shelf, maxBytes));
+    const upload = await share.within(person.id, () =>
+      gate.through(() => readUpload(request, person, shelf, maxBytes)),
+    );
     const { bytes, file } = upload;
     const assignment = catalog.assignmentOf(bytes, file, upload.assignment);
-    const answer = submissions.accept({ person: person.id, assignment, file, bytes, request: name }, perHour);
+    const answer = submissions.accept({ person: person.id, assignment, file, bytes, request: name }, options);
+    if ("full" in answer)
+      throw new Refusal(
+        413,
+        "full",
+        "You have handed in so much that there is no room for more: clear the notebook's outputs, or ask your instructor.",
+      );
     if ("retryAfter" in answer) {
       const minutes = Math.ceil(answer.retryAfter / 60);
       throw new Refusal(
@@ -95,10 +105,7 @@ export function submissionRoutes(app: FastifyInstance, service: Service): void {
   app.get<ById>("/submissions/:id/events", (request, reply) => {
     const { id } = visible(request);
     const person = personOf(request).id;
-    const open = following.get(person) ?? 0;
-    if (open >= FOLLOWED_AT_ONCE)
-      throw new Refusal(429, "too-many", `You follow ${open} submissions already: close some pages.`);
-    following.set(person, open + 1);
+    const leave = following.enter(person);
     reply.hijack();
     const { raw } = reply;
     raw.writeHead(200, {
@@ -113,9 +120,7 @@ export function submissionRoutes(app: FastifyInstance, service: Service): void {
     raw.once("close", () => {
       clearInterval(beat);
       stop();
-      const left = (following.get(person) ?? 1) - 1;
-      if (left > 0) following.set(person, left);
-      else following.delete(person);
+      leave();
     });
     stop = board.listen(id, (progress) => {
       if (over) return;
