@@ -1,5 +1,5 @@
 /** The command as people use it: exit codes, messages for every kind of wrong file, reports, Ctrl-C. */
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import {
   cpSync,
   existsSync,
@@ -11,38 +11,17 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { reportSchema } from "../src/judge/report.js";
 import { formatNotebook } from "../src/notebook/format.js";
+import { BIN, command } from "./support/command.js";
 import { COURSE, cellOf, handIn, released, scratchFolder, solved } from "./support/course.js";
 
-const BIN = fileURLToPath(new URL("../bin/mlsys-grade.mjs", import.meta.url));
 const folder = scratchFolder(afterAll);
 cpSync(COURSE, join(folder, "course"), { recursive: true });
 const course = join(folder, "course");
 
-// The test runner may ask for colours, as CI systems do; these tests read the words.
-const PLAIN = { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined };
-
-interface Run {
-  code: number;
-  out: string;
-  err: string;
-}
-
-function grade(...args: string[]): Promise<Run> {
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [BIN, ...args],
-      { cwd: course, encoding: "utf8", env: PLAIN },
-      (error, out, err) => {
-        resolve({ code: error ? Number(error.code) : 0, out, err });
-      },
-    );
-  });
-}
+const grade = (...args: string[]) => command(course, args);
 
 describe("generate", () => {
   it("writes what is missing or stale, says what is up to date; --check only looks", async () => {

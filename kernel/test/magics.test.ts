@@ -186,6 +186,21 @@ describe("commands", () => {
   );
 });
 
+describe("%submit", () => {
+  // What it does with a service is tested with the service, in the grader's tests.
+  it("says what it lacks", async () => {
+    const message = async (code: string) => (await run(code)).reply.evalue;
+    expect(await message("%submit")).toContain(
+      "does not know this notebook's file here: write %submit FILE.ipynb",
+    );
+    expect(await message("%submit nowhere.ipynb --yes")).toMatch(/there is no file .*nowhere\.ipynb\./);
+    expect(await message("%submit a.ipynb b.ipynb")).toContain("takes one file, found a.ipynb, b.ipynb");
+    expect(await message("%submit notes.txt")).toContain("write %submit FILE.ipynb");
+    writeFileSync(join(kernel.directory, "alone.ipynb"), "{}");
+    expect(await message("%submit alone.ipynb")).toContain("needs the package @mlsys/grader");
+  });
+});
+
 describe("%cd, %env, %load, %typecheck, %%js, %install", () => {
   it("changes folders, and imports stay where they are", async () => {
     mkdirSync(join(kernel.directory, "sub folder"));

@@ -14,7 +14,7 @@ import { type Judges, sha256 } from "./course.js";
 
 export interface FileOptions {
   limits?: GradeLimits;
-  /** Where the learner's code runs. Default: in boxes of the strongest isolation that works here. */
+  /** Where the learner's code runs. Default: in boxes of the strongest isolation that works here; a check: beside the grader. */
   place?: Place;
   /** Assignment of all files, instead of what each says. */
   slug?: string;
@@ -83,7 +83,7 @@ export function checkFile(file: string, options: FileOptions = {}): Promise<Repo
       ...options,
       visibleOnly: true,
       // It is the learner's own machine and own code.
-      open: kernelFactory(folderOf(assignment)),
+      open: (options.place?.open ?? kernelFactory)(folderOf(assignment)),
     });
   });
 }

@@ -24,6 +24,8 @@ const MAIN = fileURLToPath(
 type End = { report: Report } | { stuck: boolean; during: TestKey | undefined };
 
 export class Supervisor {
+  /** Told when a test begins and, with its outcome, when it has ended. */
+  onTest: (key: TestKey, outcome?: TestOutcome) => void = () => {};
   private judge: ChildProcess | undefined;
   private closed = false;
 
@@ -83,6 +85,7 @@ export class Supervisor {
         else if (message.type === "test") {
           during = message.outcome === undefined ? message.key : undefined;
           if (message.outcome) finished.set(message.key, message.outcome);
+          this.onTest(message.key, message.outcome);
         }
       };
       judge.on("message", receive).once("exit", ended);

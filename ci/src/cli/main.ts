@@ -1,7 +1,7 @@
 /** The command `mlsys-grade`. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import colors from "picocolors";
 import { generateRelease } from "../assignment/generate.js";
 import { type Course, findCourse, Judges, readSource, slugsOf } from "../batch/course.js";
@@ -9,46 +9,39 @@ import { checkFile, type FileOptions, isolationOf } from "../batch/grade-file.js
 import { Supervisor } from "../batch/supervisor.js";
 import { validate } from "../batch/validate.js";
 import { AuthoringError, GraderError, InputError, messageOf } from "../errors.js";
-import { DEFAULT_LIMITS, type GradeLimits } from "../judge/limits.js";
+import { DEFAULT_LIMITS } from "../judge/limits.js";
 import type { JudgeSetup } from "../judge/messages.js";
 import type { Report } from "../judge/report.js";
 import { proofsAsText, reportsAsText } from "../report/terminal.js";
 import { writeHtml, writeJson } from "../report/write.js";
-import { LEVELS, type Level } from "../sandbox/command.js";
-import { chooseIsolation } from "../sandbox/ladder.js";
+import { chooseIsolation, NO_ISOLATION } from "../sandbox/ladder.js";
 import { sweep } from "../sandbox/process.js";
-import { boxes } from "../session/open.js";
+import { boxes, onJupyter } from "../session/open.js";
 import { shutdownAll } from "../session/running.js";
+import { SubmitError } from "../submit/client.js";
+import {
+  type BoxFlags,
+  boxed,
+  type CourseFlags,
+  type LimitFlags,
+  limited,
+  limitsOf,
+  ofCourse,
+  percentage,
+} from "./options.js";
 import { startProgress } from "./progress.js";
-
-/** Processor time that a call or a cell may take beside its time on the clock: code may run on several processors. */
-const CPU_SHARE = 1.5;
+import { addServiceCommands } from "./service.js";
+import { jupyterPlace, type SessionFlags, sessioned } from "./session.js";
+import { addSubmitCommands } from "./submit.js";
 
 const EXIT = { ok: 0, below: 1, broken: 2 } as const;
 
-interface CourseFlags {
-  solutions?: string;
-  exercises?: string;
-}
-interface GradeFlags extends CourseFlags {
+interface GradeFlags extends CourseFlags, LimitFlags {
   assignment?: string;
   json?: string;
   html?: string;
   threshold: number;
-  callTimeout: number;
-  cellTimeout: number;
-  timeout: number;
 }
-interface BoxFlags {
-  isolation: Level | "auto";
-  unsafe?: boolean;
-  memory: number;
-  processes: number;
-  cpus: number;
-  jobs: number;
-  readable?: string[];
-}
-
 /** @returns the exit code: 0 all well, 1 something below the mark, 2 wrong usage or a failure of the grader */
 export async function main(argv: readonly string[]): Promise<number> {
   let code: number = EXIT.ok;
@@ -66,7 +59,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     await program.parseAsync([...argv]);
   } catch (error) {
     const known =
-      error instanceof InputError || error instanceof AuthoringError || error instanceof GraderError;
+      error instanceof InputError ||
+      error instanceof AuthoringError ||
+      error instanceof GraderError ||
+      error instanceof SubmitError;
     process.stderr.write(
       `${colors.red("mlsys-grade:")} ${known ? messageOf(error) : ((error as Error).stack ?? String(error))}\n`,
     );
@@ -86,76 +82,59 @@ function createProgram(signal: AbortSignal, finish: (code: number) => void): Com
       // Help and version end well; any other early end is wrong usage.
       process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.broken);
     });
-  const course = (command: Command) =>
-    command
-      .option("--solutions <folder>", "folder of the sources")
-      .option("--exercises <folder>", "folder of the releases");
-
-  course(program.command("generate [slug...]"))
+  ofCourse(program.command("generate [slug...]"))
     .description("make exercises/*.ipynb from solutions/*.ipynb")
     .option("--check", "write nothing; fail if a release is stale")
     .action(async (slugs: string[], flags: CourseFlags & { check?: boolean }) =>
       finish(await generate(slugs, flags)),
     );
 
-  course(program.command("validate [slug...]"))
+  ofCourse(program.command("validate [slug...]"))
     .description("prove that solution, untouched release and variants get what they should")
     .action(async (slugs: string[], flags: CourseFlags) => finish(await prove(slugs, flags, signal)));
 
-  limited(program.command("check <file...>"))
+  sessioned(reported(limited(program.command("check <file...>"))))
     .description("run the visible tests of an exercise, as a learner does")
-    .action(async (files: string[], flags: GradeFlags) => {
-      finish(
-        await gradeAll(files, flags, signal, "checking", (file, options) => checkFile(file, options), 100),
-      );
+    .action(async (files: string[], flags: GradeFlags & SessionFlags) => {
+      const server = await jupyterPlace(flags);
+      const place = server && { isolation: NO_ISOLATION, open: await onJupyter(server) };
+      const check: GradeOne = (file, options) => checkFile(file, { ...options, place });
+      finish(await gradeAll(files, flags, signal, "checking", check, 100));
     });
 
-  boxed(limited(course(program.command("grade <file...>"))))
+  sessioned(reported(boxed(limited(ofCourse(program.command("grade <file...>"))))))
     .description("grade submissions with all tests")
     .option("--assignment <slug>", "assignment of all files; default: what each says")
     .option("--threshold <percent>", "exit 1 if a file gets less", percentage, 0)
-    .action(async (files: string[], flags: GradeFlags & BoxFlags) => {
+    .action(async (files: string[], flags: GradeFlags & BoxFlags & SessionFlags) => {
       const course = findCourse(process.cwd(), flags);
       if (flags.assignment !== undefined) await new Judges(course).get(flags.assignment);
       finish(await gradeSubmissions(files, flags, course, signal));
     });
+  addServiceCommands(program, signal);
+  addSubmitCommands(program, signal);
   return program;
 }
 
-function limited(command: Command): Command {
+function reported(command: Command): Command {
   return command
     .option("--json <file>", "write all results, for programs and instructors")
-    .option("--html <file or folder>", "write feedback for learners")
-    .option("--call-timeout <s>", "time for one call of the learner's code", seconds, DEFAULT_LIMITS.callMs)
-    .option("--cell-timeout <s>", "time for one cell", seconds, DEFAULT_LIMITS.cellMs)
-    .option("--timeout <s>", "time for one notebook", seconds, DEFAULT_LIMITS.notebookMs);
-}
-
-function boxed(command: Command): Command {
-  const { memoryBytes, processes, cpus } = DEFAULT_LIMITS.box;
-  return command
-    .option(
-      "--isolation <level>",
-      `${LEVELS.join(", ")}, or auto: the strongest that works here`,
-      level,
-      "auto",
-    )
-    .option("--unsafe", "allow isolation none: the submissions' code runs as you")
-    .option("--memory <MiB>", "memory of one submission", megabytes, memoryBytes)
-    .option("--processes <n>", "processes and threads of one submission", count, processes)
-    .option("--cpus <n>", "processors of one submission", positive, cpus)
-    .option("-j, --jobs <n>", "submissions at once", count, 1)
-    .option("--readable <path...>", "files of the course that answers may read");
+    .option("--html <file or folder>", "write feedback for learners");
 }
 
 /** Each file in a judge's process, some at once. @throws GraderError when no isolation works */
 async function gradeSubmissions(
   files: string[],
-  flags: GradeFlags & BoxFlags,
+  flags: GradeFlags & BoxFlags & SessionFlags,
   course: Course,
   signal: AbortSignal,
 ): Promise<number> {
-  const isolation = await chooseIsolation(flags.isolation, { unsafe: flags.unsafe });
+  if (flags.session === "jupyter" && !flags.unsafe)
+    throw new GraderError(
+      "--session jupyter: submissions run unfenced, as whoever runs the server; add --unsafe if that is what you want",
+    );
+  const server = await jupyterPlace(flags);
+  const isolation = server ? NO_ISOLATION : await chooseIsolation(flags.isolation, { unsafe: flags.unsafe });
   if (isolation.level === "uid")
     process.stderr.write(
       `${colors.yellow("isolation uid:")} submissions can read what every user of this machine can, and use the network; keep solutions/ private (chmod 700), or apt install bubblewrap\n`,
@@ -169,6 +148,7 @@ async function gradeSubmissions(
     limits,
     warm: files.length > jobs ? 1 : 0,
     readable: flags.readable ?? [],
+    server,
   };
   await sweep();
   const idle = Array.from({ length: jobs }, () => new Supervisor(setup));
@@ -177,7 +157,9 @@ async function gradeSubmissions(
   const grade = async (file: string) => {
     const supervisor = idle.pop() as Supervisor;
     try {
-      return await supervisor.grade(file, flags.assignment);
+      const report = await supervisor.grade(file, flags.assignment);
+      // What runs beside a server's other kernels, with the rights of all of them, proves nothing.
+      return server ? { ...report, trust: "in-kernel" as const } : report;
     } finally {
       idle.push(supervisor);
     }
@@ -272,56 +254,10 @@ async function gradeAll(
   return exitCode(reports, threshold);
 }
 
-function limitsOf({ callTimeout, cellTimeout, timeout }: GradeFlags): GradeLimits {
-  return {
-    ...DEFAULT_LIMITS,
-    callMs: callTimeout,
-    cellMs: cellTimeout,
-    notebookMs: timeout,
-    callCpuMs: callTimeout * CPU_SHARE,
-    cellCpuMs: cellTimeout * CPU_SHARE,
-    notebookCpuMs: timeout,
-  };
-}
-
 function exitCode(reports: readonly Report[], threshold: number): number {
   if (reports.some((report) => report.status === "grader")) return EXIT.broken;
   const below = reports.some(
     (report) => report.status === "invalid" || report.score * 100 < threshold * report.points,
   );
   return below ? EXIT.below : EXIT.ok;
-}
-
-function level(text: string): Level | "auto" {
-  if (text === "auto" || (LEVELS as readonly string[]).includes(text)) return text as Level | "auto";
-  throw new InvalidArgumentError(`expected ${LEVELS.join(", ")} or auto`);
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError("expected a number above 0");
-  return value;
-}
-
-function count(text: string): number {
-  const value = positive(text);
-  if (!Number.isInteger(value)) throw new InvalidArgumentError("expected a whole number");
-  return value;
-}
-
-function megabytes(text: string): number {
-  return Math.round(positive(text) * 1024 * 1024);
-}
-
-function seconds(text: string): number {
-  const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value))
-    throw new InvalidArgumentError("expected a number of seconds above 0");
-  return value * 1000;
-}
-
-function percentage(text: string): number {
-  const value = Number(text);
-  if (!(value >= 0 && value <= 100)) throw new InvalidArgumentError("expected a percentage from 0 to 100");
-  return value;
 }

@@ -5,21 +5,23 @@
 import { Judges } from "../batch/course.js";
 import { gradeFile, type Place } from "../batch/grade-file.js";
 import { specOf } from "../sandbox/ladder.js";
-import { boxes } from "../session/open.js";
+import { boxes, onJupyter } from "../session/open.js";
 import { shutdownAll } from "../session/running.js";
 import { BEAT_MS, type FromJudge, type JudgeSetup, type ToJudge } from "./messages.js";
 
 let setup: JudgeSetup;
 let judges: Judges;
-let place: Place;
+let place: Promise<Place>;
 
 process.on("message", (message: ToJudge) => {
   if (message.type === "setup") {
     ({ setup } = message);
-    const { course, isolation, limits, warm, readable } = setup;
+    const { course, isolation, limits, warm, readable, server } = setup;
     judges = new Judges(course);
     const full = { ...isolation, spec: specOf(isolation.level) };
-    place = { isolation: full, open: boxes({ isolation: full, limits: limits.box, warm, readable }) };
+    const open = async () =>
+      server ? onJupyter(server) : boxes({ isolation: full, limits: limits.box, warm, readable });
+    place = open().then((open) => ({ isolation: full, open }));
   } else void grade(message);
 });
 // Ctrl-C reaches the whole group: the supervisor decides what it means, and ends this process by hanging up.
@@ -38,7 +40,7 @@ function leave(): void {
 
 async function grade({ file, slug, finished }: Extract<ToJudge, { type: "grade" }>): Promise<void> {
   const report = await gradeFile(file, judges, {
-    place,
+    place: await place,
     slug,
     limits: setup.limits,
     finished: new Map(finished),

@@ -3,6 +3,7 @@ import type { Course } from "../batch/course.js";
 import type { TestOutcome } from "../kit/check.js";
 import type { Level } from "../sandbox/command.js";
 import type { Isolation } from "../sandbox/ladder.js";
+import type { JupyterPlace } from "../session/open.js";
 import type { TestKey } from "./grade.js";
 import type { GradeLimits } from "./limits.js";
 import type { Report } from "./report.js";
@@ -14,6 +15,8 @@ export interface JudgeSetup {
   limits: GradeLimits;
   warm: number;
   readable: string[];
+  /** Kernels of this Jupyter server instead of boxes. */
+  server?: JupyterPlace;
 }
 
 export type ToJudge =

@@ -1,11 +1,13 @@
 /** Which kernel the grader starts: the project's own, in a box or beside the grader. */
 import { existsSync } from "node:fs";
+import { parse, relative } from "node:path";
 import type { LaunchSpec } from "@mlsys/kernel/client";
 import { hostMain, kernelSpec } from "@mlsys/kernel/spec";
 import { GraderError } from "../errors.js";
 import type { Isolation } from "../sandbox/ladder.js";
 import type { BoxLimits } from "../sandbox/limits.js";
 import { viewFor } from "../sandbox/view.js";
+import type { ServerAddress } from "./jupyter-server.js";
 import { BoxPool } from "./pool.js";
 import { BoxedKernel, SandboxedSession } from "./sandboxed.js";
 import type { SessionFactory } from "./session.js";
@@ -45,6 +47,22 @@ export function boxes({ isolation, limits, warm = 0, readable = [], env }: Boxes
       pools.set(cwd, pool);
     }
     return () => new SandboxedSession(() => pool?.take() ?? BoxedKernel.start(options), limits);
+  };
+}
+
+/** A Jupyter server's kernels. */
+export interface JupyterPlace extends ServerAddress {
+  kernelName?: string;
+  /** Where kernels start, from the server's root; default: in the assignment's folder, which the server then sees. */
+  folder?: string;
+}
+
+/** Unfenced, as whoever runs the server. Its client is loaded only when it is asked for. */
+export async function onJupyter({ url, token, kernelName, folder }: JupyterPlace): Promise<OpenBox> {
+  const { JupyterSession } = await import("./jupyter.js");
+  return (cwd) => {
+    const path = folder ?? relative(parse(cwd).root, cwd).replaceAll("\\", "/");
+    return () => new JupyterSession({ server: { url, token }, kernelName, path });
   };
 }
 

@@ -9,9 +9,13 @@ export const FRAMES_MIME = "application/vnd.mlsys.frames";
 /** Where the agent sits on the kernel's global object. */
 export const AGENT_KEY = "mlsys.agent";
 
+/** The agent where a kernel is on a machine that has other paths: as an import of the notebook's folder. */
+const AGENT_PACKAGE = "@mlsys/grader/agent";
+
 /** Code of the cell that loads the agent. */
 export function loadAgentCode(agentUrl: string, firstHandle: number): string {
-  return `// @ts-nocheck\nawait (await import(${JSON.stringify(agentUrl)})).install(${firstHandle});`;
+  const load = `import(${JSON.stringify(agentUrl)}).catch(() => import("${AGENT_PACKAGE}"))`;
+  return `// @ts-nocheck\nawait (await ${load}).install(${firstHandle});`;
 }
 
 /** Code of the cell that carries frames. @param waitMs how long the agent may wait for something to say; 0: for ever */

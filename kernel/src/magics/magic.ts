@@ -23,6 +23,8 @@ export interface MagicContext {
   show(bundle: MimeBundle): void;
   /** Runs a program, with its output as it comes; an interrupt of the cell ends it. @returns its exit code */
   spawn(program: string, args: readonly string[], options?: SpawnOptions): Promise<number>;
+  /** Asks the reader yes or no, and waits. @throws an `InputError` where nobody can be asked */
+  confirm(question: string): boolean;
   /** The reader's own variables. */
   variables(): [name: string, value: unknown][];
   /** A value as one line of text. */
@@ -39,6 +41,8 @@ export interface SpawnOptions {
   cwd?: string;
   /** Let the system's shell read the command. */
   shell?: boolean;
+  /** Takes each line of the standard output, instead of printing it. */
+  line?: (text: string) => void;
 }
 
 /** What a magic can change in the host, before the rest of the cell is compiled. */

@@ -9,6 +9,7 @@ import { type Magic, UsageError } from "./magic.js";
 import { prof } from "./prof.js";
 import { reset } from "./reset.js";
 import { shell } from "./shell.js";
+import { submit } from "./submit.js";
 import { time } from "./time.js";
 import { timeit } from "./timeit.js";
 import { typecheck } from "./typecheck.js";
@@ -40,6 +41,7 @@ export const MAGICS: readonly Magic[] = [
   env,
   load,
   install,
+  submit,
   typecheck,
 ];
 

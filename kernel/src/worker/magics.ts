@@ -2,6 +2,7 @@
 import { spawn as start } from "node:child_process";
 import { constants } from "node:os";
 import { relative } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { cellTitle } from "../compile/code-frame.js";
@@ -9,6 +10,7 @@ import { SHADOW_PREFIX } from "../compile/shadow.js";
 import type { MagicContext, SpawnOptions } from "../magics/magic.js";
 import { publish } from "./display.js";
 import { NOTEBOOK } from "./imports.js";
+import { confirm } from "./input.js";
 import { send } from "./link.js";
 import { addPayload } from "./payload.js";
 import { isKernelFile, originalPosition, scriptSources } from "./positions.js";
@@ -69,6 +71,7 @@ function makeContext(args: string, body: string, code: (() => unknown) | undefin
     print: (text, stream = "stdout") => inRun(() => write(stream, text)),
     show: (bundle) => publish(bundle, {}, run),
     spawn: (program, list, options) => runProgram(program, list, options ?? {}, run),
+    confirm: (question) => inRun(() => confirm(question)),
     variables,
     brief,
     replaceCell: (text) => inRun(() => addPayload({ source: "set_next_input", text, replace: true })),
@@ -101,7 +104,8 @@ function runProgram(
     });
     for (const name of ["stdout", "stderr"] as const) {
       child[name].setEncoding("utf8");
-      child[name].on("data", (text: string) => withRun(run, () => write(name, text)));
+      if (name === "stdout" && options.line) createInterface(child.stdout).on("line", options.line);
+      else child[name].on("data", (text: string) => withRun(run, () => write(name, text)));
     }
     const done = (): void => {
       forget();

@@ -1,0 +1,103 @@
+/**
+ * The service's memory: one SQLite file. A transaction that has come back is on the disk (`synchronous = FULL`), so what
+ * the service has told anyone survives kill -9 and, where the disk is honest, a power cut.
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import Sqlite from "libsql";
+import { GraderError, messageOf } from "../errors.js";
+
+export type Value = string | number | null | Buffer;
+
+const BUSY_MS = 10_000;
+
+const SCHEMA = `
+CREATE TABLE IF NOT EXISTS person(
+  id TEXT PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL,
+  role TEXT NOT NULL CHECK (role IN ('student', 'instructor')), token_hash TEXT UNIQUE);
+CREATE TABLE IF NOT EXISTS session(
+  hash TEXT PRIMARY KEY, person TEXT NOT NULL REFERENCES person ON DELETE CASCADE, expires INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS submission(
+  id TEXT PRIMARY KEY, person TEXT NOT NULL REFERENCES person, assignment TEXT NOT NULL, file TEXT NOT NULL,
+  sha256 TEXT NOT NULL, bytes BLOB NOT NULL, accepted INTEGER NOT NULL,
+  request TEXT NOT NULL, UNIQUE (person, request));
+CREATE INDEX IF NOT EXISTS submission_by_person ON submission(person, assignment, accepted);
+CREATE TABLE IF NOT EXISTS work(
+  submission TEXT PRIMARY KEY REFERENCES submission, ticket TEXT NOT NULL, owner TEXT,
+  attempts INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS grade(
+  submission TEXT PRIMARY KEY REFERENCES submission, status TEXT NOT NULL, score REAL NOT NULL, points REAL NOT NULL,
+  report TEXT NOT NULL, graded INTEGER NOT NULL, attempts INTEGER NOT NULL);
+`;
+
+export class Database {
+  private readonly statements = new Map<string, Sqlite.Statement>();
+
+  private constructor(private readonly sqlite: Sqlite.Database) {}
+
+  /** Makes the folder and the file if they are not there. Several processes may have it open. */
+  static open(folder: string): Database {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const sqlite = new Sqlite(join(folder, "service.db"), { timeout: BUSY_MS });
+    sqlite.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;");
+    sqlite.exec(SCHEMA);
+    return new Database(sqlite);
+  }
+
+  all<Row>(sql: string, ...values: Value[]): Row[] {
+    // One list: the package takes a lone buffer for a record of names, and ends the process.
+    return this.prepared(sql).all(values as never) as Row[];
+  }
+
+  get<Row>(sql: string, ...values: Value[]): Row | undefined {
+    return this.all<Row>(sql, ...values)[0];
+  }
+
+  /** @returns the number of rows that were changed */
+  run(sql: string, ...values: Value[]): number {
+    return this.prepared(sql).run(values as never).changes;
+  }
+
+  /** All of it or nothing; on the disk when it returns. */
+  transaction<T>(work: () => T): T {
+    this.sqlite.exec("BEGIN IMMEDIATE");
+    try {
+      const result = work();
+      this.sqlite.exec("COMMIT");
+      return result;
+    } catch (error) {
+      this.sqlite.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.sqlite.close();
+  }
+
+  private prepared(sql: string): Sqlite.Statement {
+    let statement = this.statements.get(sql);
+    if (!statement) {
+      statement = this.sqlite.prepare(sql);
+      this.statements.set(sql, statement);
+    }
+    return statement;
+  }
+}
+
+/**
+ * Holds a folder for one service. The lock is the system's on an open file: it ends with the process, however that
+ * ends. @returns what lets it go
+ * @throws GraderError while another service has it
+ */
+export function lockFolder(folder: string): () => void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const sqlite = new Sqlite(join(folder, "lock.db"), { timeout: 0 });
+  try {
+    sqlite.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;");
+  } catch (error) {
+    sqlite.close();
+    throw new GraderError(`${folder} is in use by another service (${messageOf(error)})`);
+  }
+  return () => sqlite.close();
+}
