@@ -53,6 +53,7 @@ export class Variable extends Tensor {
   constructor(value: TensorLike, { name = "", requiresGrad }: VariableOptions = {}) {
     super();
     this.current = denseValue(value, name).leased(this, this.lease);
+    this.lease.take(this.current.storage);
     this.name = name;
     this.requiresGrad = requiresGrad ?? carriesGradient(this.current);
     if (this.requiresGrad && !carriesGradient(this.current)) {
@@ -126,7 +127,7 @@ export class Variable extends Tensor {
       host.assign(this, next);
       return;
     }
-    this.current = denseValue(next, this.name).leased(this, this.lease, this.current);
+    this.replace(denseValue(next, this.name));
     this.changes++;
   }
 
@@ -141,7 +142,7 @@ export class Variable extends Tensor {
       const copy = outsideScopes(() =>
         denseFrom(current.toTypedArray(), current.shape, current.dtype, current.device),
       );
-      this.current = copy.leased(this, this.lease, current);
+      this.replace(copy);
       copy.dispose();
     }
     const host = this.current.host();
@@ -150,10 +151,18 @@ export class Variable extends Tensor {
     this.changes++;
   }
 
+  /** The new value is there before the old one goes: an interrupt between the two must not leave the variable without any. */
+  private replace(value: DenseTensor): void {
+    const before = this.current;
+    this.current = value.leased(this, this.lease);
+    before.replacedBy(this.current);
+  }
+
   /** Forgets the accumulated gradient, and gives its memory back. */
   zeroGrad(): void {
-    this.grad?.dispose();
+    const { grad } = this;
     this.grad = null;
+    grad?.dispose();
   }
 
   override toString(): string {

@@ -58,16 +58,20 @@ export class DenseTensor extends Tensor implements Layout {
   }
 
   /**
-   * A handle of its own for `owner`, whose memory is looked after by the owner's lease. It stays valid while the owner or
-   * the handle is reachable. `replaced`, the owner's handle so far, is given back.
+   * A handle of its own for `owner`, whose memory the owner's lease looks after once it has taken it. It stays valid while
+   * the owner or the handle is reachable.
    */
-  leased(owner: object, lease: Lease, replaced?: DenseTensor): DenseTensor {
+  leased(owner: object, lease: Lease): DenseTensor {
     const handle = this.retained();
-    replaced?.dispose();
-    lease.take(handle.storage);
     handle.lease = lease;
     handle.owner = owner;
     return handle;
+  }
+
+  /** Gives this handle back, and the lease the next one's memory. The owner must have the next one by then: an interrupt may come at any call. */
+  replacedBy(next: DenseTensor): void {
+    this.disposed = true;
+    this.lease?.take(next.storage)?.drop();
   }
 
   override release(): void {

@@ -13,9 +13,11 @@ export class Lease implements Held {
     collect(owner, this);
   }
 
-  /** From now on the lease has this reference to `storage`. It must have none. */
-  take(storage: Storage): void {
+  /** From now on the lease has this reference to `storage`. @returns what it had before, for the caller to give back */
+  take(storage: Storage): Storage | null {
+    const before = this.storage;
     this.storage = storage;
+    return before;
   }
 
   /** Gives back what it has. Safe to call twice. */
