@@ -165,11 +165,8 @@ function programOf(kernel: LoopKernel, code: string, run: NativeRun): LoopProgra
     target: "c",
     code,
     run(addresses, sizes = []) {
-      frame.call(addresses, sizes, (args) => {
-        for (const plan of frame.phases) {
-          const { items, grain } = frame.items(plan, sizes);
-          args.push(items, Math.min(grain, 2 ** 31 - 1));
-        }
+      frame.call(addresses, sizes, (args, { launches }) => {
+        for (const { items, grain } of launches) args.push(items, grain);
         run(args);
       });
     },

@@ -74,9 +74,8 @@ export function compileWasm(kernel: LoopKernel, options: WasmOptions = {}): Loop
     target: "wasm",
     code: module.bytes(),
     run(addresses, sizes = []) {
-      frame.call(addresses, sizes, (args) => {
-        frame.phases.forEach((plan, k) => {
-          const { items, grain } = frame.items(plan, sizes);
+      frame.call(addresses, sizes, (args, { launches }) => {
+        launches.forEach(({ items, grain }, k) => {
           if (items > 0) launch(exports[`phase${k}`], args, items, grain);
         });
       });
