@@ -21,10 +21,15 @@ registerDevice("native", () => {
   };
 });
 
+/** Ops that call native code: it runs at once, on the calling thread, and not on a stream. */
+const runsAtOnce = (op: string): boolean => op === "matmul" || op === "softmax" || op.startsWith("conv");
+
 // matmul and the convolutions are the WebAssembly device's, with the native product inside.
 for (const op of kernelOps("wasm")) {
   const kernel = findKernel("wasm", op);
-  if (kernel) registerKernel("native", op === "softmax" ? nativeSoftmax(kernel as never) : kernel);
+  if (!kernel) continue;
+  const own = op === "softmax" ? (nativeSoftmax(kernel as never) as typeof kernel) : kernel;
+  registerKernel("native", runsAtOnce(op) ? { ...own, launches: false } : own);
 }
 registerProduct("native", nativeProduct);
 

@@ -1,7 +1,7 @@
 /** Loop IR to C, compiled by the system's compiler and called on the shared memory. */
 import { existsSync } from "node:fs";
 import { DeviceError } from "../../../core/errors.js";
-import { loadKernel, type NativeRun, nativeSupport } from "../../../runtime/native/library.js";
+import { loadKernel, type NativeRun, nativeSupport, POOL_LIBRARY } from "../../../runtime/native/library.js";
 import {
   buildLibrary,
   buildLibrarySync,
@@ -108,25 +108,33 @@ export interface NativeProgram {
  * @example typeof compileInBackground(() => loop.matmul(4, 4, 4)).current // "function"
  */
 export function compileInBackground(make: () => LoopKernel): NativeProgram {
-  const tools = nativeSupport();
-  if (typeof tools === "string") return { current: () => null, ready: Promise.resolve() };
-  const kernel = make();
-  const source = cSource(kernel, tools.vectorBytes);
   let current: LoopProgram | null = null;
-  const load = (path: string): void => {
-    current = programOf(kernel, source, loadKernel(path));
-  };
-  const warn = (error: Error): void =>
-    process.emitWarning(`${kernel.name} stays WebAssembly: ${error.message}`);
-  if (existsSync(libraryPath(source, tools))) {
-    try {
-      load(libraryPath(source, tools));
-    } catch (error) {
-      warn(error as Error);
+  let name = "a kernel";
+  const warn = (error: Error): void => process.emitWarning(`${name} stays WebAssembly: ${error.message}`);
+  const start = (): Promise<void> => {
+    const tools = nativeSupport();
+    if (typeof tools === "string") return Promise.resolve();
+    const kernel = make();
+    name = kernel.name;
+    const source = cSource(kernel, tools.vectorBytes);
+    const load = (path: string): void => {
+      current = programOf(kernel, source, loadKernel(path));
+    };
+    const paths = [POOL_LIBRARY, source].map((text) => libraryPath(text, tools));
+    if (paths.every((path) => existsSync(path))) {
+      load(paths[1]);
+      return Promise.resolve();
     }
-    return { current: () => current, ready: Promise.resolve() };
+    return Promise.all([buildLibrary(POOL_LIBRARY, tools), buildLibrary(source, tools)]).then(([, path]) =>
+      load(path),
+    );
+  };
+  try {
+    return { current: () => current, ready: start().catch(warn) };
+  } catch (error) {
+    warn(error as Error); // a cache that cannot be written, say
+    return { current: () => null, ready: Promise.resolve() };
   }
-  return { current: () => current, ready: buildLibrary(source, tools).then(load, warn) };
 }
 
 /**

@@ -17,6 +17,7 @@ export interface WasmOptions {
  * The module that computes the kernel: an export `phase0`, `phase1` … for each phase, with the arguments
  * (buffers…, temporaries…, sizes… | from, to, scratch).
  * @throws LoopError if its local buffers do not fit a thread's working memory.
+ * @example WebAssembly.validate(wasmModule(loop.matmul(4, 4, 4)).bytes()) // true
  */
 export function wasmModule(kernel: LoopKernel, options: WasmOptions = {}): ModuleBuilder {
   const frame = new Frame(kernel);
