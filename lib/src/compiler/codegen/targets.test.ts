@@ -136,7 +136,7 @@ describe("C", () => {
     expect(run(`try { M.setDevice("native") } catch (e) { console.log(e.name) }`, { MLSYS_CC: "" })).toBe(
       "DeviceError",
     );
-  });
+  }, 120_000);
 
   it.skipIf(withoutCompiler)(
     "runs as WebAssembly until it is compiled, and at once from the cache (needs a C compiler and koffi)",
@@ -163,6 +163,7 @@ describe("C", () => {
         "wasm 7,10,15,22 then wasm 7,10,15,22\ntrue",
       );
     },
+    120_000,
   );
 
   it.skipIf(withoutCompiler)(

@@ -38,17 +38,19 @@ export function cSource(kernel: LoopKernel, vectorBytes = 16): string {
     if (phase.loops.length === 0) walker.block(phase.body);
     else {
       target.line("for (int64_t item = from; item < to; item++) {");
-      target.line("int64_t rest = item;");
-      // The innermost loop changes fastest.
-      for (const [i, loop] of [...phase.loops.entries()].reverse()) {
-        const { variable: v } = loop;
-        const extent = target.integer(loop.to.minus(loop.from));
-        const place = i === 0 ? "rest" : `rest % ${v}_extent`;
-        if (i > 0) target.line(`const int64_t ${v}_extent = ${extent};`);
-        target.line(`const int64_t ${v} = ${target.integer(loop.from)} + ${place};`);
-        if (i > 0) target.line(`rest /= ${v}_extent;`);
-      }
-      walker.block(phase.body);
+      target.nested(() => {
+        target.line("int64_t rest = item;");
+        // The innermost loop changes fastest.
+        for (const [i, loop] of [...phase.loops.entries()].reverse()) {
+          const { variable: v } = loop;
+          const extent = target.integer(loop.to.minus(loop.from));
+          const place = i === 0 ? "rest" : `rest % ${v}_extent`;
+          if (i > 0) target.line(`const int64_t ${v}_extent = ${extent};`);
+          target.line(`const int64_t ${v} = ${target.integer(loop.from)} + ${place};`);
+          if (i > 0) target.line(`rest /= ${v}_extent;`);
+        }
+        walker.block(phase.body);
+      });
       target.line("}");
     }
     for (const h of target.helpers) helpers.add(h);
