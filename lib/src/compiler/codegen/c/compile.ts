@@ -1,5 +1,5 @@
 /** Loop IR to C, compiled by the system's compiler and called on the shared memory. */
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { DeviceError } from "../../../core/errors.js";
 import { loadKernel, type NativeRun, nativeSupport, POOL_LIBRARY } from "../../../runtime/native/library.js";
 import {
@@ -86,14 +86,19 @@ function support(): Toolchain {
 }
 
 /**
- * Compiles a kernel by the C compiler and waits for it.
+ * Compiles a kernel by the C compiler and waits for it. `keep` false: the library does not stay in the cache (candidates of
+ * a search).
  * @throws DeviceError saying what is missing, or with the compiler's message.
  * @example nativeAvailable() ? compileC(loop.matmul(4, 4, 4)).target : "c" // "c"
  */
-export function compileC(kernel: LoopKernel): LoopProgram {
+export function compileC(kernel: LoopKernel, options: { readonly keep?: boolean } = {}): LoopProgram {
+  const { keep = true } = options;
   const tools = support();
   const source = cSource(kernel, tools.vectorBytes);
-  return programOf(kernel, source, loadKernel(buildLibrarySync(source, tools)));
+  const path = buildLibrarySync(source, tools);
+  const program = programOf(kernel, source, loadKernel(path));
+  if (!keep) rmSync(path, { force: true }); // it stays loaded
+  return program;
 }
 
 /** A kernel on its way to being native. */
