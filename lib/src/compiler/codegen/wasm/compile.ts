@@ -17,7 +17,7 @@ export interface WasmOptions {
  * The module that computes the kernel: an export `phase0`, `phase1` … for each phase, with the arguments
  * (buffers…, temporaries…, sizes… | from, to, scratch).
  * @throws LoopError if its local buffers do not fit a thread's working memory.
- * @example WebAssembly.validate(wasmModule(loop.matmul(4, 4, 4)).bytes()) // true
+ * @example wasmModule(loop.matmul(4, 4, 4)).bytes()[1] // 97
  */
 export function wasmModule(kernel: LoopKernel, options: WasmOptions = {}): ModuleBuilder {
   const frame = new Frame(kernel);
