@@ -121,6 +121,7 @@ export async function run({ quick }) {
   const libraries = [
     ["ours", "eager", node, "mlsys.mjs", "eager", null],
     ["ours", "graph", node, "mlsys.mjs", "graph", null],
+    ["ours", "c", node, "mlsys.mjs", "c", null],
     ["peers", "tfjs-cpu", node, "tfjs.mjs", "cpu", noNode],
     ["peers", "tfjs-wasm", node, "tfjs.mjs", "wasm", noNode],
     ["peers", "jax-js", node, "jax.mjs", "wasm", noNode],

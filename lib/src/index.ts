@@ -23,7 +23,6 @@ export { devices, getDevice, setDevice } from "./runtime/devices.js";
 export { heapStats, resetPeak } from "./runtime/heap.js";
 export { getNumThreads, setNumThreads } from "./runtime/pool/pool.js";
 
-import "./compiler/native/index.js";
 import "./runtime/wasm/index.js";
 
 export { fit } from "./train/fit.js";

@@ -1,7 +1,7 @@
 /** The native device: the WebAssembly device's kernels, with products compiled by the C compiler, against the references. */
 import { describe, expect, it } from "vitest";
 import "../src/index.js";
-import { nativeProducts } from "../src/compiler/native/product.js";
+import { nativeKernels } from "../src/compiler/native/index.js";
 import { contiguousLayout } from "../src/core/layout.js";
 import { sizeOf } from "../src/core/shape.js";
 import { getOp } from "../src/ops/index.js";
@@ -128,9 +128,9 @@ describe.skipIf(typeof missing === "string")("the native device (needs a C compi
               agree("matmul", [array(left, dtype, ta), array(right, dtype, tb)], {}, 600);
           if (round === 0) {
             // The first round began with WebAssembly, and had all kernels compiled.
-            await nativeProducts().ready;
-            expect(nativeProducts().count).toBeGreaterThanOrEqual(7);
-            expect(nativeProducts().compiled).toBe(nativeProducts().count);
+            await nativeKernels().ready;
+            expect(nativeKernels().count).toBeGreaterThanOrEqual(7);
+            expect(nativeKernels().compiled).toBe(nativeKernels().count);
           }
         }
       } finally {
@@ -138,6 +138,41 @@ describe.skipIf(typeof missing === "string")("the native device (needs a C compi
       }
     },
     240_000,
+  );
+
+  it.each(["float32", "float64"] as const)(
+    "softmax of %s, with rows of all lengths and special values",
+    async (dtype) => {
+      const before = getDevice();
+      setDevice("native");
+      try {
+        for (const round of [0, 1]) {
+          for (const shape of [[1], [3], [2, 17], [5, 64], [3, 65], [2, 3, 200], [0, 4], [4, 1]]) {
+            agree("softmax", [array(shape, dtype)], { axis: shape.length - 1 }, 200);
+            if (shape.length > 1) agree("softmax", [array(shape, dtype)], { axis: 0 }, 200);
+          }
+          const x = array([3, 20], dtype);
+          x.data.fill(-1000, 0, 20);
+          x.data[25] = Number.NEGATIVE_INFINITY;
+          x.data[45] = 90;
+          agree("softmax", [x], { axis: 1 }, 200);
+          x.data[3] = Number.NaN;
+          const out = new DenseTensor(
+            new Storage(dtype, 60),
+            contiguousLayout([3, 20]),
+            "native",
+            false,
+          ).host();
+          findKernel("native", "softmax")!.run([x], [out], { axis: 1 } as never);
+          expect(Array.from(out.data.slice(0, 20)).every(Number.isNaN)).toBe(true);
+          expect(Array.from(out.data.slice(20)).some(Number.isNaN)).toBe(false);
+          if (round === 0) await nativeKernels().ready;
+        }
+      } finally {
+        setDevice(before);
+      }
+    },
+    120_000,
   );
 
   it("runs the samples of the convolutions", async () => {
@@ -148,7 +183,7 @@ describe.skipIf(typeof missing === "string")("the native device (needs a C compi
         for (const sample of getOp(name).samples) {
           const inputs = sample.shapes.map((shape) => array(shape, "float32"));
           agree(name, inputs, sample.attrs ?? {}, 100);
-          await nativeProducts().ready;
+          await nativeKernels().ready;
           agree(name, inputs, sample.attrs ?? {}, 100);
         }
       }

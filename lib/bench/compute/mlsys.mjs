@@ -1,10 +1,12 @@
-// This library. BENCH_MODE: "eager" or "graph".
+// This library. BENCH_MODE: "eager" or "graph" (WebAssembly), or "c": eager, on kernels made by the C compiler.
 import {
+  compiler,
   conv2d,
   graph,
   manualSeed,
   nn,
   optim,
+  setDevice,
   softmax,
   tensor,
   tidy,
@@ -14,6 +16,8 @@ import {
 import { measureAll, numbers } from "./tasks.mjs";
 
 const asGraph = process.env.BENCH_MODE === "graph";
+const asC = process.env.BENCH_MODE === "c";
+if (asC) setDevice("native");
 const { capture, compile } = graph;
 const draw = (seed, ...shape) =>
   tensor(
@@ -24,9 +28,18 @@ const draw = (seed, ...shape) =>
     { shape },
   );
 
+/** The work, once the kernels that it needs are compiled. */
+async function compiled(run) {
+  if (asC) {
+    run();
+    await compiler.nativeKernels().ready;
+  }
+  return run;
+}
+
 /** One call of `f`; its result is read, so that the work is done. */
 function calls(f, ...args) {
-  if (!asGraph) return () => tidy(() => void f(...args));
+  if (!asGraph) return compiled(() => tidy(() => void f(...args)));
   const executable = compile(capture(f, ...args));
   return () => executable.run(args)[0].dispose();
 }
@@ -63,7 +76,7 @@ await measureAll({
       Array.from({ length: batch }, (_, i) => i % 10),
       { dtype: "int32" },
     );
-    return () => tidy(() => run(x, y).item());
+    return compiled(() => tidy(() => run(x, y).item()));
   },
 });
 process.exit(0);

@@ -113,7 +113,7 @@ function randomStep(dice: Dice, s: Schedule, name: string): void {
   if (loops.length === 0) return;
   const loop = dice.pick(loops);
   const factor = dice.pick([1, 2, 3, 4, 5, 8, 16]);
-  switch (dice.below(13)) {
+  switch (dice.below(14)) {
     case 0:
     case 1:
     case 2:
@@ -154,6 +154,12 @@ function randomStep(dice: Dice, s: Schedule, name: string): void {
     case 11: {
       const temporaries = buffersOf(s.kernel).filter((b) => b.scope === "shared");
       if (temporaries.length > 0) s.computeAt(dice.pick(temporaries).name, loop);
+      break;
+    }
+    case 12: {
+      const tops = s.kernel.body.flatMap((x) => (x.kind === "for" ? [x.variable] : []));
+      const at = dice.below(tops.length);
+      if (at + 1 < tops.length) s.merge(tops[at], tops[at + 1]);
       break;
     }
     default: {

@@ -64,32 +64,55 @@ export class Frame {
   }
 
   /** Calls `body` with all arguments; temporaries live during the call. */
-  call(addresses: readonly number[], sizes: readonly number[], body: (args: number[]) => void): void {
+  call(
+    addresses: readonly number[],
+    sizes: readonly number[],
+    body: (args: number[], plan: Launches) => void,
+  ): void {
     const { kernel } = this;
     if (addresses.length !== kernel.params.length || sizes.length !== kernel.sizes.length) {
       throw new LoopError(
         `${kernel.name} takes ${kernel.params.length} buffers and ${kernel.sizes.length} sizes, not ${addresses.length} and ${sizes.length}`,
       );
     }
-    if (this.temporaries.length === 0) {
-      body([...addresses, ...sizes]);
+    const plan = this.planFor(sizes);
+    if (plan.bytes.length === 0) {
+      body([...addresses, ...sizes], plan);
       return;
     }
-    const bytes = this.temporaries.map((t) => Math.max(64, t.bytes(sizes)));
-    const pointers = bytes.map(allocate);
+    const pointers = plan.bytes.map(allocate);
     try {
-      body([...addresses, ...pointers, ...sizes]);
+      body([...addresses, ...pointers, ...sizes], plan);
     } finally {
       pointers.forEach((p, i) => {
-        release(p, bytes[i]);
+        release(p, plan.bytes[i]);
       });
     }
   }
 
-  /** Iterations of a phase's parallel loops, and the fewest that are worth a thread. */
-  items({ extents, work }: PhasePlan, sizes: readonly number[]): { items: number; grain: number } {
-    if (extents.length === 0) return { items: 1, grain: 1 };
-    const items = extents.reduce((n, e) => n * Math.max(0, e(sizes)), 1);
-    return { items, grain: Math.max(1, Math.ceil((WORTH_A_THREAD * items) / Math.max(1, work(sizes)))) };
+  /** What follows from the sizes; kept, since the next call is often one of the same sizes. */
+  private planFor(sizes: readonly number[]): Launches {
+    const { last } = this;
+    if (last?.sizes.every((x, i) => x === sizes[i])) return last;
+    const launches = this.phases.map((phase) => itemsOf(phase, sizes));
+    const bytes = this.temporaries.map((t) => Math.max(64, t.bytes(sizes)));
+    this.last = { sizes: [...sizes], bytes, launches };
+    return this.last;
   }
+
+  private last: Launches | null = null;
+}
+
+/** Iterations of each phase's parallel loops and the fewest that are worth a thread; bytes of the temporaries. */
+export interface Launches {
+  readonly sizes: readonly number[];
+  readonly bytes: readonly number[];
+  readonly launches: readonly { readonly items: number; readonly grain: number }[];
+}
+
+function itemsOf({ extents, work }: PhasePlan, sizes: readonly number[]): { items: number; grain: number } {
+  if (extents.length === 0) return { items: 1, grain: 1 };
+  const items = extents.reduce((n, e) => n * Math.max(0, e(sizes)), 1);
+  const grain = Math.max(1, Math.ceil((WORTH_A_THREAD * items) / Math.max(1, work(sizes))));
+  return { items, grain: Math.min(grain, 2 ** 31 - 1) };
 }

@@ -136,7 +136,7 @@ describe("C", () => {
     expect(run(`try { M.setDevice("native") } catch (e) { console.log(e.name) }`, { MLSYS_CC: "" })).toBe(
       "DeviceError",
     );
-  });
+  }, 120_000);
 
   it.skipIf(withoutCompiler)(
     "runs as WebAssembly until it is compiled, and at once from the cache (needs a C compiler and koffi)",
@@ -153,5 +153,43 @@ describe("C", () => {
       }
     },
     60_000,
+  );
+
+  it.skipIf(withoutCompiler)(
+    "stays WebAssembly, with a warning, where the cache cannot be written (needs a C compiler and koffi)",
+    () => {
+      const warned = `let text = ""; process.on("warning", (w) => { text += w.message; }); ${PRODUCT} await 0; setImmediate(() => console.log(text.includes("stays WebAssembly")));`;
+      expect(run(warned, { MLSYS_CACHE: "/dev/null/cache" })).toBe(
+        "wasm 7,10,15,22 then wasm 7,10,15,22\ntrue",
+      );
+    },
+    120_000,
+  );
+
+  it.skipIf(withoutCompiler)(
+    "serves several JavaScript threads at once (needs a C compiler and koffi)",
+    () => {
+      const script = `
+      const { Worker, isMainThread } = await import("node:worker_threads");
+      const work = async () => {
+        M.setDevice("native"); M.setNumThreads(2);
+        const n = 200, x = M.tensor(Array.from({ length: n * n }, (_, i) => (i % 7) - 3), { shape: [n, n] });
+        const want = x.matmul(x).toTypedArray();
+        await M.compiler.nativeKernels().ready;
+        for (let i = 0; i < 60; i++) {
+          const got = x.matmul(x);
+          if (got.toTypedArray().some((v, k) => v !== want[k])) return "wrong";
+          got.dispose();
+        }
+        return "right " + M.compiler.nativeKernels().compiled;
+      };`;
+      const entry = fileURLToPath(new URL("../../../dist/index.js", import.meta.url));
+      const inWorker = `import("node:worker_threads").then(async ({ parentPort }) => { const M = await import(${JSON.stringify(entry)}); ${script} parentPort.postMessage(await work()); })`;
+      const main = `${script}
+      const other = () => new Promise((resolve, reject) => { const w = new Worker(${JSON.stringify(inWorker)}, { eval: true }); w.on("message", resolve); w.on("error", reject); });
+      console.log((await Promise.all([work(), other(), other()])).join("; ")); process.exit(0);`;
+      expect(run(main, {})).toBe("right 1; right 1; right 1");
+    },
+    120_000,
   );
 });

@@ -6,6 +6,7 @@
 import { type MatmulOptions, matmul } from "../loop/definitions.js";
 import type { LoopKernel } from "../loop/ir.js";
 import { Schedule } from "../schedule/schedule.js";
+import type { Sketch } from "../tune/sketch.js";
 
 export interface GemmTiles {
   /** Rows and columns of the register tile. */
@@ -83,4 +84,26 @@ export function gemmSchedule(tiles: GemmTiles, layout: GemmLayout = {}): Schedul
     s.reorder("Ap_ko", "Ap_axis3", "Ap_kv").vectorize("Ap_kv");
   }
   return s;
+}
+
+/**
+ * The tiles of the packed product as open numbers, for `tune(gemmDefinition(layout), { sketches: [gemmSketch(layout)] })`.
+ * @example gemmSketch().choices.rows.includes(12) // true
+ */
+export function gemmSketch(layout: GemmLayout = {}): Sketch {
+  return {
+    name: "gemm",
+    choices: {
+      rows: [1, 2, 3, 4, 6, 8, 12, 14],
+      columns: [4, 8, 12, 16, 24, 32, 48],
+      down: [4, 8, 16, 32],
+      across: [4, 8, 16, 32],
+      depth: [64, 128, 256, 512],
+    },
+    build: (n) =>
+      gemmSchedule(
+        { rows: n.rows, columns: n.columns, down: n.down, across: n.across, depth: n.depth },
+        layout,
+      ),
+  };
 }

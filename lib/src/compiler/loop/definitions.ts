@@ -103,7 +103,7 @@ export function rowReduce(
 }
 
 /**
- * Softmax over rows: maximum, exponentials, sum, quotient.
+ * Softmax over rows: maximum, exponentials (in the output), sum, quotient.
  * @example softmaxRows("M", 10).body.filter((s) => s.kind === "for").length // 6
  */
 export function softmaxRows(rows: Index, columns: Index, dtype: LoopType = "float32"): LoopKernel {
@@ -111,7 +111,6 @@ export function softmaxRows(rows: Index, columns: Index, dtype: LoopType = "floa
   const x = d.input("X", dtype, [rows, columns]);
   const y = d.output("Y", dtype, [rows, columns]);
   const most = d.temp("Max", dtype, [rows]);
-  const e = d.temp("E", dtype, [rows, columns]);
   const sum = d.temp("Sum", dtype, [rows]);
   d.reduce(
     most,
@@ -121,12 +120,12 @@ export function softmaxRows(rows: Index, columns: Index, dtype: LoopType = "floa
     lit(Number.NEGATIVE_INFINITY, dtype),
     ({ im, jm }) => [[im], x.at(im, jm)],
   );
-  d.compute(e, { ie: rows, je: columns }, ({ ie, je }) => [
+  d.compute(y, { ie: rows, je: columns }, ({ ie, je }) => [
     [ie, je],
     op("exp", op("sub", x.at(ie, je), most.at(ie))),
   ]);
-  d.reduce(sum, { is: rows }, { js: columns }, "add", lit(0, dtype), ({ is, js }) => [[is], e.at(is, js)]);
-  d.compute(y, { i: rows, j: columns }, ({ i, j }) => [[i, j], op("div", e.at(i, j), sum.at(i))]);
+  d.reduce(sum, { is: rows }, { js: columns }, "add", lit(0, dtype), ({ is, js }) => [[is], y.at(is, js)]);
+  d.compute(y, { i: rows, j: columns }, ({ i, j }) => [[i, j], op("div", y.at(i, j), sum.at(i))]);
   return d.kernel();
 }
 

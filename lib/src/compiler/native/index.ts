@@ -8,7 +8,8 @@ import { nativeSupport } from "../../runtime/native/library.js";
 import { getNumThreads } from "../../runtime/pool/pool.js";
 import "../../runtime/wasm/index.js";
 import { registerProduct } from "../../runtime/wasm/kernels/gemm.js";
-import { nativeProduct } from "./product.js";
+import { nativeProduct, productPrograms } from "./product.js";
+import { nativeSoftmax, softmaxPrograms } from "./softmax.js";
 
 registerDevice("native", () => {
   const tools = nativeSupport();
@@ -20,9 +21,32 @@ registerDevice("native", () => {
   };
 });
 
+/** Ops that call native code: it runs at once, on the calling thread, and not on a stream. */
+const runsAtOnce = (op: string): boolean => op === "matmul" || op === "softmax" || op.startsWith("conv");
+
 // matmul and the convolutions are the WebAssembly device's, with the native product inside.
 for (const op of kernelOps("wasm")) {
   const kernel = findKernel("wasm", op);
-  if (kernel) registerKernel("native", kernel);
+  if (!kernel) continue;
+  const own = op === "softmax" ? (nativeSoftmax(kernel as never) as typeof kernel) : kernel;
+  registerKernel("native", runsAtOnce(op) ? { ...own, launches: false } : own);
 }
 registerProduct("native", nativeProduct);
+
+/**
+ * How many native kernels were asked for so far, how many of them run by now, and when all do: until then, and where the
+ * compiler failed, their WebAssembly forms run.
+ * @example nativeKernels().compiled <= nativeKernels().count // true
+ */
+export function nativeKernels(): {
+  readonly count: number;
+  readonly compiled: number;
+  readonly ready: Promise<void>;
+} {
+  const all = [...productPrograms(), ...softmaxPrograms()];
+  return {
+    count: all.length,
+    compiled: all.filter((p) => p.current() !== null).length,
+    ready: Promise.all(all.map((p) => p.ready)).then(() => {}),
+  };
+}

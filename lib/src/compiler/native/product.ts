@@ -51,16 +51,5 @@ export const nativeProduct: Product = (type, [m, n, k], a, b, c, count, accumula
   return true;
 };
 
-/** How many native products were asked for, how many of them run natively by now, and when all do. */
-export function nativeProducts(): {
-  readonly count: number;
-  readonly compiled: number;
-  readonly ready: Promise<void>;
-} {
-  const all = [...programs.values()];
-  return {
-    count: all.length,
-    compiled: all.filter((p) => p.current() !== null).length,
-    ready: Promise.all(all.map((p) => p.ready)).then(() => {}),
-  };
-}
+/** The programs that were asked for. */
+export const productPrograms = (): NativeProgram[] => [...programs.values()];

@@ -198,6 +198,34 @@ export function reversed(
   return null;
 }
 
+/** A message about what a round of `second` touches before a later round of `first` has, were they one loop; `null`: nothing. */
+export function overtaken(
+  kernel: LoopKernel,
+  first: For,
+  second: For,
+  around: readonly Stmt[],
+): string | null {
+  const shared = new Set(kernel.sizes);
+  for (const s of around) if (s.kind === "for") shared.add(s.variable);
+  const outside = [...kernel.sizes.map((name) => affine(name)), ...around.flatMap(conditionsOf)];
+  for (const a of touchesOf([first], outside)) {
+    for (const b of touchesOf([second], outside)) {
+      if (a.buffer.name !== b.buffer.name || !(a.writes || b.writes)) continue;
+      if (a.reduction !== null && a.reduction === b.reduction) continue;
+      const pair = new Pair(a, b, shared, []);
+      if (
+        pair.meets([
+          affine(first.variable)
+            .minus(affine(second.variable + LATER))
+            .minus(1),
+        ])
+      )
+        return describe(pair, first.variable);
+    }
+  }
+  return null;
+}
+
 /**
  * Dependences between iterations of the perfect nest that begins at a loop, as direction and distance vectors.
  * @throws LoopError if there is no such loop.

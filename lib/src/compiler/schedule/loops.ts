@@ -12,7 +12,7 @@ import {
   walk,
 } from "../loop/ir.js";
 import { known } from "../loop/verify.js";
-import { carried, Pair, reversed, touchesOf } from "./dependence.js";
+import { carried, overtaken, Pair, reversed, touchesOf } from "./dependence.js";
 import { boundsOf, capOf, checkFree, replaceLoop, simplify, substituteAll } from "./tree.js";
 
 /**
@@ -184,6 +184,43 @@ export function fuse(kernel: LoopKernel, outer: string, inner: string, name: str
       ];
     }),
   );
+}
+
+/**
+ * One loop in place of two neighbours that run equally often: the second's body behind the first's (loop fusion).
+ * @throws LoopError if they are not neighbours, their bounds differ, or the second needs what a later round of the first
+ * does.
+ */
+export function merge(kernel: LoopKernel, first: string, second: string): LoopKernel {
+  const where = `merge ${first}, ${second}`;
+  const { loop: a, around } = findLoop(kernel, first);
+  const { loop: b, around: aroundB } = findLoop(kernel, second);
+  const siblings = around.length === 0 ? kernel.body : bodyOf(around[around.length - 1]);
+  const at = siblings.indexOf(a);
+  const next = siblings.indexOf(b);
+  const between = siblings.slice(at + 1, next);
+  if (around.length !== aroundB.length || at < 0 || next < at || between.some((s) => s.kind !== "alloc"))
+    throw new LoopError(`${where}: they do not stand one behind the other`);
+  if (!a.from.equals(b.from) || !a.to.equals(b.to))
+    throw new LoopError(`${where}: one runs over ${a.from}..${a.to}, the other over ${b.from}..${b.to}`);
+  if (a.loop !== b.loop) throw new LoopError(`${where}: one is ${a.loop}, the other ${b.loop}`);
+  const conflict = overtaken(kernel, a, b, around);
+  if (conflict) throw new LoopError(`${where}: ${conflict}`);
+  const merged: For = {
+    ...a,
+    body: [...a.body, ...substituteAll(b.body, new Map([[second, affine(first)]]))],
+  };
+  const edit = (body: readonly Stmt[]): Stmt[] =>
+    body.flatMap((s): Stmt[] => {
+      if (s === a) return [...between, merged]; // buffers declared between live on
+      if (s === b || between.includes(s)) return [];
+      return s.kind === "for" || s.kind === "if" ? [{ ...s, body: edit(s.body) }] : [s];
+    });
+  return simplify({ ...kernel, body: edit(kernel.body) });
+}
+
+function bodyOf(s: Stmt): readonly Stmt[] {
+  return s.kind === "for" || s.kind === "if" ? s.body : [];
 }
 
 /**

@@ -9,7 +9,7 @@ import { printKernel } from "../loop/print.js";
 import { type CacheOptions, cacheRead } from "./cache-read.js";
 import { cacheWrite, rfactor } from "./cache-write.js";
 import { computeAt } from "./compute-at.js";
-import { fuse, pad, reorder, setKind, skew, split } from "./loops.js";
+import { fuse, merge, pad, reorder, setKind, skew, split } from "./loops.js";
 
 /** One primitive with its arguments. */
 export type Step =
@@ -21,6 +21,7 @@ export type Step =
     }
   | { readonly do: "reorder"; readonly loops: readonly string[] }
   | { readonly do: "fuse"; readonly loops: readonly [string, string]; readonly name: string }
+  | { readonly do: "merge"; readonly loops: readonly [first: string, second: string] }
   | {
       readonly do: "skew";
       readonly loops: readonly [outer: string, inner: string];
@@ -57,6 +58,8 @@ export function applyStep(kernel: LoopKernel, step: Step): LoopKernel {
       return reorder(kernel, step.loops);
     case "fuse":
       return fuse(kernel, step.loops[0], step.loops[1], step.name);
+    case "merge":
+      return merge(kernel, step.loops[0], step.loops[1]);
     case "skew":
       return skew(kernel, step.loops[0], step.loops[1], step.factor, step.name);
     case "pad":
@@ -124,6 +127,12 @@ export class Schedule {
   fuse(outer: string, inner: string, name = `${outer}_${inner}`): string {
     this.apply({ do: "fuse", loops: [outer, inner], name });
     return name;
+  }
+
+  /** Loop fusion: neighbours become one loop, named as the first. */
+  merge(first: string, ...others: string[]): this {
+    for (const second of others) this.apply({ do: "merge", loops: [first, second] });
+    return this;
   }
 
   skew(outer: string, inner: string, factor = 1, name = `${inner}_s`): string {

@@ -1,6 +1,13 @@
 /** Schedule search and measurement; schedules of the matrix product. */
-export { type GemmLayout, type GemmTiles, gemmDefinition, gemmSchedule } from "../kernels/gemm.js";
+export {
+  type GemmLayout,
+  type GemmTiles,
+  gemmDefinition,
+  gemmSchedule,
+  gemmSketch,
+} from "../kernels/gemm.js";
 export { rowsSchedule } from "../kernels/gemv.js";
+export { layerNormSchedule, softmaxSchedule } from "../kernels/rows.js";
 export { BoostedTrees, type BoostingOptions } from "./boosting.js";
 export { FEATURES, featuresOf } from "./features.js";
 export { type MeasureOptions, measureProgram } from "./measure.js";

@@ -53,5 +53,5 @@ export function measureProgram(program: LoopProgram, options: MeasureOptions = {
 
 /** Compiles for a target. */
 export function compileFor(target: "wasm" | "c", kernel: LoopKernel): LoopProgram {
-  return target === "c" ? compileC(kernel) : compileWasm(kernel);
+  return target === "c" ? compileC(kernel, { keep: false }) : compileWasm(kernel);
 }

@@ -60,6 +60,8 @@ export function loadKernel(path: string): NativeRun {
   const run = open(loader, path).func("mls_run", "void", ["uintptr_t", "uintptr_t", "uintptr_t", "int"]);
   const view = new Int32Array(memory.buffer, words, MAX_WORDS);
   return (args) => {
+    if (args.length > MAX_WORDS)
+      throw new DeviceError(`a native kernel takes at most ${MAX_WORDS} arguments, not ${args.length}`);
     for (let i = 0; i < args.length; i++) view[i] = args[i];
     run(base, base + words, launchAddress, getNumThreads());
   };
@@ -71,9 +73,11 @@ function open(loader: Koffi, path: string): ReturnType<Koffi["load"]> {
   return library;
 }
 
+/** The pool's own library: to be built before the first kernel is loaded, else loading builds it. */
+export const POOL_LIBRARY = `${POOL_SOURCE}\nuintptr_t mls_launch_address(void) { return (uintptr_t)&mls_launch; }\n`;
+
 /** Address of the pool's launch function. */
 function launcher(loader: Koffi, tools: Toolchain): bigint {
-  const source = `${POOL_SOURCE}\nuintptr_t mls_launch_address(void) { return (uintptr_t)&mls_launch; }\n`;
-  const get = open(loader, buildLibrarySync(source, tools)).func("mls_launch_address", "uintptr_t", []);
+  const get = open(loader, buildLibrarySync(POOL_LIBRARY, tools)).func("mls_launch_address", "uintptr_t", []);
   return BigInt(get() as number | bigint);
 }

@@ -27,6 +27,7 @@ static _Atomic uint32_t posted;      /* jobs so far */
 static _Atomic int sleeping;
 static int workers;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t busy = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
 static _Thread_local uint8_t *memory;
 static _Thread_local int64_t capacity;
@@ -84,7 +85,8 @@ static void *worker(void *unused) {
 
 void mls_launch(phase_fn fn, uint8_t *base, const int32_t *args, int64_t items, int64_t grain, int64_t scratch, int threads) {
   if (items <= 0) return;
-  if (threads <= 1 || items < 2 * grain) {
+  /* Another JavaScript thread may have the pool: then this one works alone. */
+  if (threads <= 1 || items < 2 * grain || pthread_mutex_trylock(&busy)) {
     fn(base, args, 0, items, scratch_of(scratch));
     return;
   }
@@ -125,5 +127,6 @@ void mls_launch(phase_fn fn, uint8_t *base, const int32_t *args, int64_t items, 
     if (i > 20000) sched_yield();
   }
   atomic_store(&chunks, 0);
+  pthread_mutex_unlock(&busy);
 }
 `;

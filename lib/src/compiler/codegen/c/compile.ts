@@ -1,7 +1,7 @@
 /** Loop IR to C, compiled by the system's compiler and called on the shared memory. */
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { DeviceError } from "../../../core/errors.js";
-import { loadKernel, type NativeRun, nativeSupport } from "../../../runtime/native/library.js";
+import { loadKernel, type NativeRun, nativeSupport, POOL_LIBRARY } from "../../../runtime/native/library.js";
 import {
   buildLibrary,
   buildLibrarySync,
@@ -38,17 +38,19 @@ export function cSource(kernel: LoopKernel, vectorBytes = 16): string {
     if (phase.loops.length === 0) walker.block(phase.body);
     else {
       target.line("for (int64_t item = from; item < to; item++) {");
-      target.line("int64_t rest = item;");
-      // The innermost loop changes fastest.
-      for (const [i, loop] of [...phase.loops.entries()].reverse()) {
-        const { variable: v } = loop;
-        const extent = target.integer(loop.to.minus(loop.from));
-        const place = i === 0 ? "rest" : `rest % ${v}_extent`;
-        if (i > 0) target.line(`const int64_t ${v}_extent = ${extent};`);
-        target.line(`const int64_t ${v} = ${target.integer(loop.from)} + ${place};`);
-        if (i > 0) target.line(`rest /= ${v}_extent;`);
-      }
-      walker.block(phase.body);
+      target.nested(() => {
+        target.line("int64_t rest = item;");
+        // The innermost loop changes fastest.
+        for (const [i, loop] of [...phase.loops.entries()].reverse()) {
+          const { variable: v } = loop;
+          const extent = target.integer(loop.to.minus(loop.from));
+          const place = i === 0 ? "rest" : `rest % ${v}_extent`;
+          if (i > 0) target.line(`const int64_t ${v}_extent = ${extent};`);
+          target.line(`const int64_t ${v} = ${target.integer(loop.from)} + ${place};`);
+          if (i > 0) target.line(`rest /= ${v}_extent;`);
+        }
+        walker.block(phase.body);
+      });
       target.line("}");
     }
     for (const h of target.helpers) helpers.add(h);
@@ -84,14 +86,19 @@ function support(): Toolchain {
 }
 
 /**
- * Compiles a kernel by the C compiler and waits for it.
+ * Compiles a kernel by the C compiler and waits for it. `keep` false: the library does not stay in the cache (candidates of
+ * a search).
  * @throws DeviceError saying what is missing, or with the compiler's message.
  * @example nativeAvailable() ? compileC(loop.matmul(4, 4, 4)).target : "c" // "c"
  */
-export function compileC(kernel: LoopKernel): LoopProgram {
+export function compileC(kernel: LoopKernel, options: { readonly keep?: boolean } = {}): LoopProgram {
+  const { keep = true } = options;
   const tools = support();
   const source = cSource(kernel, tools.vectorBytes);
-  return programOf(kernel, source, loadKernel(buildLibrarySync(source, tools)));
+  const path = buildLibrarySync(source, tools);
+  const program = programOf(kernel, source, loadKernel(path));
+  if (!keep) rmSync(path, { force: true }); // it stays loaded
+  return program;
 }
 
 /** A kernel on its way to being native. */
@@ -108,25 +115,33 @@ export interface NativeProgram {
  * @example typeof compileInBackground(() => loop.matmul(4, 4, 4)).current // "function"
  */
 export function compileInBackground(make: () => LoopKernel): NativeProgram {
-  const tools = nativeSupport();
-  if (typeof tools === "string") return { current: () => null, ready: Promise.resolve() };
-  const kernel = make();
-  const source = cSource(kernel, tools.vectorBytes);
   let current: LoopProgram | null = null;
-  const load = (path: string): void => {
-    current = programOf(kernel, source, loadKernel(path));
-  };
-  const warn = (error: Error): void =>
-    process.emitWarning(`${kernel.name} stays WebAssembly: ${error.message}`);
-  if (existsSync(libraryPath(source, tools))) {
-    try {
-      load(libraryPath(source, tools));
-    } catch (error) {
-      warn(error as Error);
+  let name = "a kernel";
+  const warn = (error: Error): void => process.emitWarning(`${name} stays WebAssembly: ${error.message}`);
+  const start = (): Promise<void> => {
+    const tools = nativeSupport();
+    if (typeof tools === "string") return Promise.resolve();
+    const kernel = make();
+    name = kernel.name;
+    const source = cSource(kernel, tools.vectorBytes);
+    const load = (path: string): void => {
+      current = programOf(kernel, source, loadKernel(path));
+    };
+    const paths = [POOL_LIBRARY, source].map((text) => libraryPath(text, tools));
+    if (paths.every((path) => existsSync(path))) {
+      load(paths[1]);
+      return Promise.resolve();
     }
-    return { current: () => current, ready: Promise.resolve() };
+    return Promise.all([buildLibrary(POOL_LIBRARY, tools), buildLibrary(source, tools)]).then(([, path]) =>
+      load(path),
+    );
+  };
+  try {
+    return { current: () => current, ready: start().catch(warn) };
+  } catch (error) {
+    warn(error as Error); // a cache that cannot be written, say
+    return { current: () => null, ready: Promise.resolve() };
   }
-  return { current: () => current, ready: buildLibrary(source, tools).then(load, warn) };
 }
 
 /**
@@ -165,11 +180,8 @@ function programOf(kernel: LoopKernel, code: string, run: NativeRun): LoopProgra
     target: "c",
     code,
     run(addresses, sizes = []) {
-      frame.call(addresses, sizes, (args) => {
-        for (const plan of frame.phases) {
-          const { items, grain } = frame.items(plan, sizes);
-          args.push(items, Math.min(grain, 2 ** 31 - 1));
-        }
+      frame.call(addresses, sizes, (args, { launches }) => {
+        for (const { items, grain } of launches) args.push(items, grain);
         run(args);
       });
     },

@@ -53,7 +53,8 @@ export class CTarget implements Target<string> {
     this.line("}");
   }
 
-  private nested(body: () => void): void {
+  /** Lines one step further in. */
+  nested(body: () => void): void {
     this.indent++;
     body();
     this.indent--;

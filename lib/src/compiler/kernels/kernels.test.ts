@@ -1,0 +1,112 @@
+/** The library's own schedules: within the rules, and the same as what they schedule, for every layout and dtype. */
+import { describe, expect, it } from "vitest";
+import { allocate, memory, release } from "../../runtime/heap.js";
+import { type ElementArray, typescriptFunction } from "../codegen/typescript/source.js";
+import { compileWasm } from "../codegen/wasm/compile.js";
+import { Dice } from "../dice.js";
+import { layerNormRows, softmaxRows } from "../loop/definitions.js";
+import type { LoopKernel } from "../loop/ir.js";
+import { problemsOf } from "../loop/verify.js";
+import { randomBuffers } from "../random-schedule.js";
+import { gemmDefinition, gemmSchedule } from "./gemm.js";
+import { rowsSchedule } from "./gemv.js";
+import { layerNormSchedule, softmaxSchedule } from "./rows.js";
+
+type Sizes = Readonly<Record<string, number>>;
+type Buffers = Record<string, ElementArray>;
+
+function onWasm(kernel: LoopKernel): (buffers: Buffers, sizes: Sizes) => void {
+  const program = compileWasm(kernel);
+  return (buffers, sizes) => {
+    const own = kernel.params.map(({ name }) => {
+      const { buffer, byteOffset, byteLength } = buffers[name];
+      return new Uint8Array(buffer, byteOffset, byteLength);
+    });
+    const pointers = own.map((a) => allocate(Math.max(1, a.length)));
+    own.forEach((from, i) => {
+      new Uint8Array(memory.buffer, pointers[i], from.length).set(from);
+    });
+    program.run(
+      pointers,
+      kernel.sizes.map((name) => sizes[name]),
+    );
+    own.forEach((to, i) => {
+      to.set(new Uint8Array(memory.buffer, pointers[i], to.length));
+      release(pointers[i], Math.max(1, to.length));
+    });
+  };
+}
+
+function same(plain: LoopKernel, made: LoopKernel, all: readonly Sizes[]): void {
+  expect(problemsOf(made)).toEqual([]);
+  const reference = typescriptFunction(plain);
+  const ways = [typescriptFunction(made), onWasm(made)];
+  for (const sizes of all) {
+    const draw = (): Buffers => randomBuffers(new Dice(9), { kernel: plain, sizes });
+    const wanted = draw();
+    reference(wanted, sizes);
+    for (const run of ways) {
+      const found = draw();
+      run(found, sizes);
+      for (const { name } of plain.params) {
+        const wrong = wanted[name].findIndex(
+          (y, i) => !(Math.abs(found[name][i] - y) <= 1e-4 * Math.max(1, Math.abs(y))),
+        );
+        expect(wrong, `${name}[${wrong}] is ${found[name][wrong]}, not ${wanted[name][wrong]}`).toBe(-1);
+      }
+    }
+  }
+}
+
+const LAYOUTS = [false, true].flatMap((transposeA) =>
+  [false, true].map((transposeB) => ({ transposeA, transposeB })),
+);
+
+describe("matrix products", () => {
+  const sizesOf = (batch: number, m: number, n: number, k: number, ta: boolean, tb: boolean) => {
+    const [lda, ldb] = [ta ? m : k, tb ? k : n];
+    return { batch, M: m, N: n, K: k, A_batch: m * k, lda, B_batch: k * n, ldb, C_batch: m * n, ldc: n };
+  };
+
+  it.each(LAYOUTS)("packed and tiled, %o", ({ transposeA, transposeB }) => {
+    for (const dtype of ["float32", "float64", "int8", "bfloat16"] as const) {
+      const layout = { dtype, transposeA, transposeB };
+      const { kernel } = gemmSchedule({ rows: 3, columns: 8, down: 2, across: 2, depth: 20 }, layout);
+      const all = [
+        [1, 1, 1, 1],
+        [2, 13, 37, 45],
+        [1, 6, 16, 20],
+        [1, 5, 3, 0],
+      ].map(([b, m, n, k]) => sizesOf(b, m, n, k, transposeA, transposeB));
+      same(gemmDefinition(layout), kernel, all);
+    }
+  });
+
+  it.each(LAYOUTS)("with few rows, %o", ({ transposeA, transposeB }) => {
+    const layout = { transposeA, transposeB };
+    const { kernel } = rowsSchedule(4, layout);
+    const all = [
+      [1, 1, 50, 33],
+      [2, 4, 17, 64],
+      [1, 3, 1, 2],
+    ].map(([b, m, n, k]) => sizesOf(b, m, n, k, transposeA, transposeB));
+    same(gemmDefinition(layout), kernel, all);
+  });
+});
+
+describe("rows", () => {
+  it("softmax", () => {
+    for (const dtype of ["float32", "float64"] as const)
+      same(softmaxRows("M", "N", dtype), softmaxSchedule(4, dtype).kernel, [
+        { M: 3, N: 1 },
+        { M: 2, N: 37 },
+        { M: 5, N: 64 },
+        { M: 1, N: 15 },
+      ]);
+  });
+
+  it("layer normalization", () => {
+    for (const columns of [16, 50, 64])
+      same(layerNormRows("M", columns), layerNormSchedule(columns, 4).kernel, [{ M: 3 }]);
+  });
+});

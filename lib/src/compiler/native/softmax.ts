@@ -1,0 +1,57 @@
+/** softmax of the native device: rows that lie one behind the other; other layouts go to the WebAssembly kernel. */
+import { bytesPerElement } from "../../core/dtype.js";
+import { isContiguous } from "../../core/layout.js";
+import { sizeOf } from "../../core/shape.js";
+import type { DeviceKernel } from "../../runtime/kernels.js";
+import { nativeSupport } from "../../runtime/native/library.js";
+import { compileInBackground, type NativeProgram } from "../codegen/c/compile.js";
+import { softmaxSchedule } from "../kernels/rows.js";
+
+interface Attrs {
+  readonly axis: number;
+}
+
+const programs = new Map<string, NativeProgram>();
+
+/** The programs that were asked for. */
+export const softmaxPrograms = (): NativeProgram[] => [...programs.values()];
+
+/** A native kernel in front of another, which runs what this one does not take. */
+export function nativeSoftmax(spare: DeviceKernel<Attrs>): DeviceKernel<Attrs> {
+  return {
+    ...spare,
+    run(inputs, outputs, attrs) {
+      const [x] = inputs;
+      const [out] = outputs;
+      const columns = x.shape[x.shape.length - 1];
+      const program =
+        attrs.axis === x.shape.length - 1 && columns > 0 && isContiguous(x)
+          ? programFor(x.dtype as "float32" | "float64").current()
+          : null;
+      if (!program) {
+        spare.run(inputs, outputs, attrs);
+        return;
+      }
+      const bytes = bytesPerElement(x.dtype);
+      program.run(
+        [x.ptr + x.offset * bytes, out.ptr + out.offset * bytes],
+        [sizeOf(x.shape) / columns, columns],
+      );
+    },
+  };
+}
+
+function programFor(dtype: "float32" | "float64"): NativeProgram {
+  let program = programs.get(dtype);
+  if (!program) {
+    program = compileInBackground(() => {
+      const tools = nativeSupport();
+      return softmaxSchedule(
+        typeof tools === "string" ? 4 : tools.vectorBytes / bytesPerElement(dtype),
+        dtype,
+      ).kernel;
+    });
+    programs.set(dtype, program);
+  }
+  return program;
+}
