@@ -3,6 +3,7 @@ import { ValueError } from "../../core/errors.js";
 import { formatType } from "../../core/shape.js";
 import { type Graph, IRError } from "../graph.js";
 import { sameType, verify } from "../verify.js";
+import { attention } from "./attention.js";
 import { branches } from "./branches.js";
 import { cse } from "./cse.js";
 import { dce } from "./dce.js";
@@ -32,6 +33,7 @@ const TABLE: readonly Pass[] = [
   prune,
   cse,
   dce,
+  attention,
   fuse,
   fuseOutputsPass,
   multiTensor,

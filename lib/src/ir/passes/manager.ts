@@ -32,6 +32,7 @@ export const LEVELS: Readonly<Record<OptimizationLevel, readonly PipelineStage[]
         ...["licm", "prune", "cse", "dce"],
       ],
     },
+    "attention",
     "fuse",
     "fuse-outputs",
     "multi-tensor",
