@@ -9,6 +9,7 @@ import { cse } from "./cse.js";
 import { dce } from "./dce.js";
 import { epilogue } from "./epilogue.js";
 import { fold } from "./fold.js";
+import { foldScale } from "./fold-scale.js";
 import { fuse } from "./fuse.js";
 import { fuseOutputsPass } from "./fuse-outputs.js";
 import { inline } from "./inline.js";
@@ -33,6 +34,7 @@ const TABLE: readonly Pass[] = [
   prune,
   cse,
   dce,
+  foldScale,
   attention,
   fuse,
   fuseOutputsPass,

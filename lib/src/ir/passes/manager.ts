@@ -28,7 +28,7 @@ export const LEVELS: Readonly<Record<OptimizationLevel, readonly PipelineStage[]
   O3: [
     {
       fixpoint: [
-        ...["inline", "propagate", "fold", "branches", "simplify", "strength", "layout"],
+        ...["inline", "propagate", "fold", "branches", "simplify", "strength", "layout", "fold-scale"],
         ...["licm", "prune", "cse", "dce"],
       ],
     },
