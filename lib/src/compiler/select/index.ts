@@ -1,0 +1,2 @@
+/** What a device can run, and how graphs are made to fit it. */
+export { limitConcat } from "./limits.js";
