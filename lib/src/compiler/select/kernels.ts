@@ -125,7 +125,7 @@ export function selectKernels(
   const cost = factors.reduce(
     (sum, factor) =>
       sum +
-      valueOf(
+      entryOf(
         factor,
         chosen,
         candidates.map((c) => c.length),
@@ -152,7 +152,7 @@ interface Factor {
   readonly costs: readonly number[];
 }
 
-function valueOf({ variables, costs }: Factor, choice: readonly number[], sizes: readonly number[]): number {
+function entryOf({ variables, costs }: Factor, choice: readonly number[], sizes: readonly number[]): number {
   return costs[variables.reduce((index, v) => index * sizes[v] + choice[v], 0)];
 }
 
@@ -204,6 +204,6 @@ function choicesOf(
 ): number[] {
   return Array.from({ length: sizes[variable] }, (_, value) => {
     choice[variable] = value;
-    return among.reduce((sum, factor) => sum + valueOf(factor, choice, sizes), 0);
+    return among.reduce((sum, factor) => sum + entryOf(factor, choice, sizes), 0);
   });
 }
