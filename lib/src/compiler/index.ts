@@ -3,6 +3,8 @@ export * as codegen from "./codegen/index.js";
 export * as loop from "./loop/index.js";
 export * from "./memory/index.js";
 export { nativeKernels } from "./native/index.js";
+export * from "./plan/index.js";
 export * from "./profile/index.js";
 export * as schedule from "./schedule/index.js";
+export * from "./select/index.js";
 export * as search from "./tune/index.js";

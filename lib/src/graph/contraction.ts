@@ -1,8 +1,13 @@
 /** How a product or convolution with an epilogue is run: block by block where there is a kernel for that, else in two passes. */
+import { contiguousLayout } from "../core/layout.js";
+import { sizeOf } from "../core/shape.js";
 import type { ContractionAttrs } from "../ir/call.js";
+import { attentionApart, type FusedAttentionAttrs } from "../ir/fused-attention.js";
+import type { Value } from "../ir/graph.js";
 import { getOp } from "../ops/registry.js";
 import { commit, type HostArray } from "../runtime/host-array.js";
 import { findKernel, type PreparedKernel } from "../runtime/kernels.js";
+import { prepareAttention } from "../runtime/wasm/kernels/attention.js";
 import { type ConvAttrs, prepareConvThen } from "../runtime/wasm/kernels/conv.js";
 import { prepareGemmThen } from "../runtime/wasm/kernels/gemm-then.js";
 import { type FusedStep, fusedKernel } from "./fused.js";
@@ -50,4 +55,42 @@ export function contractionStep(
   const launches: FusedStep["launches"] = (inputs, outputs) =>
     usable(inputs.slice(0, 2), outputs) && kernel?.launches === true;
   return { run, prepare, launches };
+}
+
+/** Attention: prepared as one kernel where that takes the arrays, else as the ops it stands for. */
+export function attentionStep(attrs: FusedAttentionAttrs): FusedStep {
+  const run: FusedStep["run"] = (inputs, outputs) => {
+    const kernel = prepareAttention(inputs, outputs[0], attrs);
+    if (kernel) kernel.run(0);
+    else attendPlainly(inputs, outputs[0], attrs);
+  };
+  return {
+    run,
+    prepare: (inputs, outputs) => prepareAttention(inputs, outputs[0], attrs),
+    launches: (inputs, outputs) => prepareAttention(inputs, outputs[0], attrs) !== null,
+  };
+}
+
+/** By the reference kernels of the ops that attention is made of. */
+function attendPlainly(inputs: readonly HostArray[], out: HostArray, attrs: FusedAttentionAttrs): void {
+  const graph = attentionApart(attrs, inputs);
+  const values = new Map<Value, HostArray>(graph.params.map((param, i) => [param, inputs[i]]));
+  for (const { value, data } of graph.constants) values.set(value, data.host());
+  for (const node of graph.nodes) {
+    const [output] = node.outputs;
+    const target = output === graph.results[0] ? out : scratchArray(output);
+    node.op.reference(
+      node.inputs.map((input) => values.get(input) as HostArray),
+      [target],
+      node.attrs as never,
+    );
+    commit([target]);
+    values.set(output, target);
+  }
+}
+
+/** An array outside of the tensor memory: only reference kernels can work on it. */
+function scratchArray({ shape, dtype }: Value): HostArray {
+  const data = new Float64Array(sizeOf(shape));
+  return { ...contiguousLayout(shape), dtype, data, ptr: 0 };
 }

@@ -2,12 +2,13 @@
 
 import type { Tensor } from "../core/tensor.js";
 import type { ContractionAttrs } from "../ir/call.js";
+import type { FusedAttentionAttrs } from "../ir/fused-attention.js";
 import type { Graph, GraphNode } from "../ir/graph.js";
 import { interpret } from "../ir/interpret.js";
 import { type DenseTensor, emptyDense, viewOf } from "../runtime/dense.js";
 import { commit } from "../runtime/host-array.js";
 import { findKernel } from "../runtime/kernels.js";
-import { contractionStep } from "./contraction.js";
+import { attentionStep, contractionStep } from "./contraction.js";
 import { type FusedStep, fusedKernel, fusedManyKernel, operandSets } from "./fused.js";
 
 /** What one node did in a run; times in milliseconds of the process's clock. */
@@ -49,6 +50,7 @@ export function stepOf(
 function fusedStep({ op, attrs }: GraphNode, device: string): FusedStep | null {
   if (op.name === "fused") return fusedKernel((attrs as { graph: Graph }).graph);
   if (op.name === "fusedContraction") return contractionStep(attrs as ContractionAttrs, device);
+  if (op.name === "fusedAttention") return attentionStep(attrs as FusedAttentionAttrs);
   if (op.name !== "fusedMany") return null;
   const many = fusedManyKernel((attrs as { graphs: readonly Graph[] }).graphs);
   if (!many) return null;

@@ -20,6 +20,7 @@ export const softmaxPrograms = (): NativeProgram[] => [...programs.values()];
 export function nativeSoftmax(spare: DeviceKernel<Attrs>): DeviceKernel<Attrs> {
   return {
     ...spare,
+    prepare: undefined, // that would be the other one's
     run(inputs, outputs, attrs) {
       const [x] = inputs;
       const [out] = outputs;

@@ -22,10 +22,17 @@ const FLOPS: Readonly<Record<string, (inputs: readonly Shape[], outputs: readonl
   conv2dInputGrad: ([g, w]) => 2 * sizeOf(g) * sizeOf(w.slice(1)),
   conv2dWeightGrad: ([, g], [w]) => 2 * sizeOf(g) * sizeOf(w.slice(1)),
   softmax: ([x]) => 5 * sizeOf(x), // largest, difference, exp, sum, quotient
+  fusedAttention: ([q, k], [out]) => {
+    const keys = k[k.length - 2];
+    return keys * (2 * sizeOf(q) + 2 * sizeOf(out) + 5 * sizeOf(q.slice(0, -1)));
+  },
   logSoftmax: ([x]) => 5 * sizeOf(x),
 };
 
-/** The cost of each node; views are free. */
+/**
+ * The cost of each node; views are free.
+ * @example [...compiler.costsOf(capture((x: Tensor) => x.matmul(x), ones([2, 2]))).values()][0].flops // 16
+ */
 export function costsOf(graph: Graph): Map<GraphNode, NodeCost> {
   const { viewed } = layoutsOf(graph);
   return new Map(

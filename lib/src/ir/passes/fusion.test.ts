@@ -5,6 +5,7 @@ import { captureState } from "../../graph/capture.js";
 import { call, capture, compile, interpret } from "../../graph/index.js";
 import { randomProgram } from "../../graph/random-program.js";
 import {
+  batchNorm,
   compiler,
   conv2d,
   grad,
@@ -21,7 +22,7 @@ import {
   valueAndGrad,
   vmap,
 } from "../../index.js";
-import { type Graph, parseGraph, printGraph, runPasses } from "../index.js";
+import { countNodes, type Graph, PassManager, parseGraph, printGraph, runPasses } from "../index.js";
 
 const FUSION = ["cse", "dce", "fuse", "fuse-outputs", "multi-tensor", "epilogue"];
 const names = (graph: Graph): string[] => graph.nodes.map(({ op }) => op.name);
@@ -95,6 +96,68 @@ describe("fusion with several results", () => {
     );
     const xs = ones([4, 3]).mul(0.3);
     close([vmap((x: Tensor) => call(g, [x])[0])(xs)], [xs.mul(2).tanh()], 1e-6);
+  });
+});
+
+describe("scales behind convolutions", () => {
+  const draw = (seed: number, ...shape: number[]): Tensor => random.normal(random.key(seed), shape);
+  const fast = (graph: Graph): Graph =>
+    new PassManager({ level: "O3", fastMath: ["reassoc"] }).run(graph).graph;
+
+  it("Conv + BatchNorm + ReLU becomes one pass over the activations", () => {
+    const f = (x: Tensor, w: Tensor, m: Tensor, v: Tensor, g: Tensor, b: Tensor): Tensor =>
+      batchNorm(conv2d(x, w, { padding: 1 }), { mean: m, variance: v.square(), weight: g, bias: b }).relu();
+    const args = [
+      draw(1, 2, 3, 10, 10),
+      draw(2, 4, 3, 3, 3),
+      draw(3, 4),
+      draw(4, 4).add(3),
+      draw(5, 4),
+      draw(6, 4),
+    ];
+    const graph = capture(f as never, ...args);
+    const folded = fast(graph);
+    const large = ({ nodes }: Graph): string[] =>
+      nodes.filter(({ outputs }) => outputs[0].shape.join() === "2,4,10,10").map(({ op }) => op.name);
+    expect(large(graph)).toEqual(["conv2d", "sub", "mul", "mul", "add", "relu"]);
+    expect(large(folded)).toEqual(["fusedContraction"]);
+    const wanted = (f as (...args: Tensor[]) => Tensor)(...args);
+    close(compile(folded, { passes: [] }).run(args), [wanted], 2e-5);
+    const strict = new PassManager({ level: "O3" }).run(graph).graph; // without the licence sums stay as they are
+    close(compile(strict, { passes: [] }).run(args), [wanted], 1e-6);
+    expect(countNodes(strict)).not.toBe(countNodes(folded));
+  });
+
+  it("with constants only, a convolution with other filters and a bias is left", () => {
+    const [w, m, v] = [draw(2, 4, 3, 3, 3), draw(3, 4), draw(4, 4).square().add(0.5)];
+    const f = (x: Tensor): Tensor => batchNorm(conv2d(x, w), { mean: m, variance: v });
+    const x = draw(1, 2, 3, 8, 8);
+    const folded = fast(capture(f, x));
+    expect(names(folded)).toEqual(["fusedContraction"]);
+    close(compile(folded, { passes: [] }).run([x]), [f(x)], 2e-5);
+  });
+
+  it.each([
+    ["a difference the other way round", (y: Tensor, c: Tensor) => c.sub(y).mul(c)],
+    ["a quotient", (y: Tensor, c: Tensor) => y.add(c).div(c.square().add(1))],
+    ["a number", (y: Tensor) => y.mul(3).sub(1).mul(0.5)],
+  ])("folds %s", (_, then) => {
+    const f = (x: Tensor, w: Tensor, c: Tensor): Tensor => then(conv2d(x, w), c);
+    const args = [draw(1, 2, 3, 6, 6), draw(2, 4, 3, 3, 3), draw(3, 4, 1, 1)] as [Tensor, Tensor, Tensor];
+    close(compile(fast(capture(f, ...args)), { passes: [] }).run(args), [f(...args)], 2e-5);
+  });
+
+  it("folds nothing that differs from pixel to pixel or image to image, and nothing that others read", () => {
+    const [x, w] = [draw(1, 2, 3, 6, 6), draw(2, 4, 3, 3, 3)];
+    for (const c of [draw(3, 4, 4), draw(3, 2, 1, 1, 1), draw(3, 4)]) {
+      const f = (x: Tensor): Tensor => conv2d(x, w).mul(c);
+      close(compile(fast(capture(f, x)), { passes: [] }).run([x]), [f(x)], 2e-5);
+    }
+    const both = (x: Tensor): Tensor[] => {
+      const y = conv2d(x, w);
+      return [y.mul(2), y];
+    };
+    close(compile(fast(capture(both, x)), { passes: [] }).run([x]), both(x), 2e-5);
   });
 });
 

@@ -4,11 +4,13 @@ import { formatType } from "../../core/shape.js";
 import { effects } from "../effects/forward.js";
 import { type Graph, IRError } from "../graph.js";
 import { sameType, verify } from "../verify.js";
+import { attention } from "./attention.js";
 import { branches } from "./branches.js";
 import { cse } from "./cse.js";
 import { dce } from "./dce.js";
 import { epilogue } from "./epilogue.js";
 import { fold } from "./fold.js";
+import { foldScale } from "./fold-scale.js";
 import { fuse } from "./fuse.js";
 import { fuseOutputsPass } from "./fuse-outputs.js";
 import { inline } from "./inline.js";
@@ -34,6 +36,8 @@ const TABLE: readonly Pass[] = [
   prune,
   cse,
   dce,
+  foldScale,
+  attention,
   fuse,
   fuseOutputsPass,
   multiTensor,

@@ -41,10 +41,11 @@ export const LEVELS: Readonly<Record<OptimizationLevel, readonly PipelineStage[]
   O3: [
     {
       fixpoint: [
-        ...["inline", "propagate", "fold", "branches", "simplify", "strength", "layout"],
+        ...["inline", "propagate", "fold", "branches", "simplify", "strength", "layout", "fold-scale"],
         ...["licm", "effects", "prune", "cse", "dce"],
       ],
     },
+    "attention",
     "fuse",
     "fuse-outputs",
     "multi-tensor",

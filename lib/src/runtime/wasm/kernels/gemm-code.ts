@@ -117,6 +117,14 @@ export function epilogueWords(operands: number): number {
   return operands * 3 + ((operands * 3) & 1);
 }
 
+/** Bytes of the scratch memory that `gemm` uses, from its start. */
+export const GEMM_SCRATCH_BYTES = SCRATCH_A + MAX_ROWS * K_BLOCK * 8;
+
+/** `gemm` as a function of another module. */
+export function addGemmTo(module: ModuleBuilder, type: GemmType, relaxed: boolean): Func {
+  return addGemm(module, element(type, relaxed));
+}
+
 /** The functions of `gemm`; returns it. */
 function addGemm(module: ModuleBuilder, e: Element): Func {
   const packB = buildPackB(module, e);

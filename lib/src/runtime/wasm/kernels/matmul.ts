@@ -96,7 +96,7 @@ function matrixOf(x: HostArray, dims: readonly number[]): Strided {
 }
 
 /** Merges as many trailing batch axes as step evenly in every operand. `merged`: the first merged axis. */
-function mergeBatch(
+export function mergeBatch(
   dims: readonly number[],
   strides: readonly (readonly number[])[],
 ): [number, { merged: number; strides: readonly number[] }] {
@@ -114,7 +114,7 @@ function mergeBatch(
   return [count, { merged: at, strides: steps }];
 }
 
-function forEachOffset(
+export function forEachOffset(
   dims: readonly number[],
   strides: readonly (readonly number[])[],
   visit: (offsets: readonly number[]) => void,

@@ -87,7 +87,7 @@ function kernelFor(name: Name, dtype: DType): PoolKernel {
 }
 
 /** Walks a row vector by vector; what is left over is read one element in every lane, of which lane 0 counts. */
-class Row {
+export class Row {
   readonly k: Lanes;
   readonly bytes: number;
   readonly width: number;
