@@ -38,7 +38,7 @@ function parseSpec(text: string, i: number): Spec {
  * @param types of the arguments, in order
  * @throws IRError naming the first place where the graphs differ in more than sizes: a loop of the host program over
  * an axis, an `if` on a size, a constant with as many elements; ValueError for a type that does not parse.
- * @example String(graph.captureSymbolic((x) => x.mul(2), "float32(n, 3)")).split("\n")[0] // "graph @f<n >= 2>(%0 x: float32(n, 3)) {"
+ * @example graph.captureSymbolic((x) => x.mul(2), "float32(n, 3)").at({ n: 5 }).results[0].shape // [5, 3]
  */
 export function captureSymbolic(
   f: (...args: Tensor[]) => unknown,

@@ -32,7 +32,7 @@ export function parseGraph(text: string): Graph {
  * The graph with symbols for sizes that a text describes (what `String(symbolic)` gives, with all constants); checked at
  * two sizes.
  * @throws IRError as `parseGraph`
- * @example graph.parseSymbolicGraph("graph @f<n >= 2>(%0: float32(n, 3)) { %1 = sin(%0) : float32(n, 3) return %1 }").at({ n: 4 }).results[0].shape // [4, 3]
+ * @example graph.parseSymbolicGraph(graph.captureSymbolic((x) => x.sin(), "float32(n, 3)").text()).at({ n: 4 }).results[0].shape // [4, 3]
  */
 export function parseSymbolicGraph(text: string): SymbolicGraph {
   const parser = new Parser(text);
