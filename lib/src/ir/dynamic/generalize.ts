@@ -115,7 +115,7 @@ export function generalize(graphs: readonly Graph[], points: readonly Sizes[]): 
   });
   first.nodes.forEach((node, i) => {
     const where = `${node.op.name} (%${node.outputs[0]?.id})${node.loc ? ` at ${node.loc}` : ""}`;
-    same(`the op of ${where}`, (g) => g.nodes[i].op);
+    same(`the op of ${where}`, (g) => g.nodes[i].op.name);
     same(`the operands of ${where}`, (g) => g.nodes[i].inputs.map(({ id }) => id).join());
     same(`the number of results of ${where}`, (g) => g.nodes[i].outputs.length);
     nodes.push({
