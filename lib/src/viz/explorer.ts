@@ -11,6 +11,7 @@ import { displaySymbol, escapeHtml, type MimeBundle } from "./bundle.js";
 import { diffHtml } from "./explanation.js";
 import { drawGraph } from "./graph.js";
 import { type Interaction, interact } from "./widgets/interact.js";
+import { Widget } from "./widgets/widget.js";
 
 /** A graph on its way: as captured, or behind a pass that changed it. */
 export interface ExplorerStep {
