@@ -78,10 +78,13 @@ export class IrExplorer {
   /** The controls, and what they show below them. */
   widget(): Interaction<{ pass: Readonly<Record<string, number>>; show: readonly string[] }> {
     const pass = Object.fromEntries(this.steps.map(({ title }, i) => [title, i]));
-    return interact(({ pass, show }) => this.show(pass as number, show as string), {
+    const made = interact(({ pass, show }) => this.show(pass as number, show as string), {
       pass,
       show: this.views,
     });
+    const layout = made.controls.pass.get("layout"); // its titles are long
+    if (layout instanceof Widget) layout.set({ width: "30em" });
+    return made;
   }
 
   toString(): string {
