@@ -91,6 +91,30 @@ describe.skipIf(missing)(`widgets${missing ? ` (skipped: ${missing})` : ""}`, { 
     await lab.screenshot("widgets-interact-after");
   });
 
+  it("the IR explorer shows the difference of the pass that is picked, and the graph in other forms", async () => {
+    const at = await lab.lastCell();
+    await lab.run(
+      at,
+      `import { capture, tensor, type Tensor } from "mlsys";
+viz.exploreIr(capture((x: Tensor) => x.mul(2).exp().add(x.mul(2).exp()).mul(1), tensor([1, 2])))`,
+    );
+    const list = lab.cell(at).locator("select");
+    const shown = () => lab.cell(at).locator(".widget-output").textContent();
+    await expect.poll(shown, { timeout: 20_000 }).toContain("as the program was written");
+    const steps = await list.first().locator("option").allTextContents();
+    const cse = steps.findIndex((text) => text.includes("cse"));
+    expect(cse).toBeGreaterThan(0);
+    await list.first().selectOption({ index: cse });
+    await expect.poll(shown, { timeout: 10_000 }).toContain("computes once what is computed several times");
+    expect(await shown()).toMatch(/−\s+%\d+ = exp/);
+    await lab.screenshot("ir-explorer-difference");
+    await list.nth(1).selectOption({ index: 1 }); // the drawing
+    await lab.cell(at).locator(".widget-output svg").waitFor({ timeout: 10_000 });
+    await lab.screenshot("ir-explorer-drawing");
+    await list.nth(1).selectOption({ label: "jaxpr" });
+    await expect.poll(shown, { timeout: 10_000 }).toContain("{ lambda ;");
+  });
+
   it("runs a button's callback and prints into its output area", async () => {
     const at = await lab.lastCell();
     await lab.run(

@@ -14,6 +14,7 @@ export {
   memoryUse,
   unroll,
 } from "./dependencies.js";
+export { captureSymbolic } from "./dynamic.js";
 export { type CompileOptions, compile, type Executable } from "./execute.js";
 export { Explanation, explain, explainGraph, explainWith } from "./explain.js";
 export {

@@ -4,7 +4,6 @@
  */
 
 import { isRecording, variableHost } from "../autodiff/tape-mode.js";
-import type { Variable } from "../autodiff/variable.js";
 import { formatType } from "../core/shape.js";
 import type { MemoryHolder, Tensor } from "../core/tensor.js";
 import { flatten, type TreeDef, unflatten } from "../core/tree.js";
@@ -14,10 +13,17 @@ import { isTracing } from "../ir/trace.js";
 import { closeScope, openScope } from "../runtime/tidy.js";
 import { type CapturedState, type CaptureOptions, captureState } from "./capture.js";
 import { type CompileOptions, compile } from "./execute.js";
+import { type Captureable, isVariable, SymbolicFamilies } from "./families.js";
 
 export interface StaticOptions extends CaptureOptions, CompileOptions {
   /** Called with the result before variables get their new values; if it throws, they keep the old ones. */
   readonly beforeAssign?: (result: unknown) => void;
+  /**
+   * At the second set of sizes of the same arguments, make one graph for all sizes (see `captureSymbolic`), as
+   * `torch.compile` does: sizes that differ become symbols, those that were equal both times one symbol. A function whose
+   * graph depends on sizes in other ways, as far as the sizes that are tried (5 to 43) show, is captured for each of them.
+   */
+  readonly dynamic?: boolean;
 }
 
 /** A function that runs as a graph. */
@@ -57,12 +63,17 @@ export function toStatic<A extends unknown[], R>(
 ): StaticFunction<A, R> {
   const name = options.name ?? (f.name || "f");
   const captured = new Map<string, Captured>();
+  const families = options.dynamic ? new SymbolicFamilies({ ...options, name }) : null;
+  let concrete = 0;
   const capturedFor = (args: A): { entry: Captured; leaves: Tensor[] } => {
     const { leaves, def } = flatten(args);
     const key = signature(def, leaves);
     let entry = captured.get(key);
     if (!entry) {
-      const state = captureState({ ...options, name }, f as (...args: never[]) => unknown, args, true);
+      const family = families && signature(def, leaves, ({ dtype, ndim }) => `${dtype}/${ndim}`);
+      const shared = family === null ? null : families?.stateFor(family, f as Captureable, leaves, def);
+      const state = shared ?? captureState({ ...options, name }, f as Captureable, args, true);
+      if (!shared) concrete++;
       entry = {
         ...state,
         output: state.graph.origin.output as TreeDef,
@@ -100,12 +111,9 @@ export function toStatic<A extends unknown[], R>(
   return Object.defineProperties(run as StaticFunction<A, R>, {
     name: { value: name },
     graphFor: { value: (...args: A) => capturedFor(args).entry.graph },
-    captures: { get: () => captured.size },
+    captures: { get: () => concrete + (families?.made ?? 0) },
   });
 }
-
-/** Variables in arguments are read when the graph runs, as those closed over are. */
-const isVariable = (x: Tensor): x is Variable => (x as Partial<Variable>).present !== undefined;
 
 /** True for values that a transformation or the tape must see. */
 function needsOp(x: Tensor, trains: boolean): boolean {
@@ -117,8 +125,12 @@ const identities = new WeakMap<object, number>();
 let nextIdentity = 0;
 
 /** Structure, types and plain values of arguments; objects that are no trees (modules) by identity. */
-function signature(def: TreeDef, leaves: readonly Tensor[]): string {
-  const types = leaves.map((leaf) => (isVariable(leaf) ? `v${identityOf(leaf)}` : formatType(leaf)));
+function signature(
+  def: TreeDef,
+  leaves: readonly Tensor[],
+  typeText: (leaf: Tensor) => string = formatType,
+): string {
+  const types = leaves.map((leaf) => (isVariable(leaf) ? `v${identityOf(leaf)}` : typeText(leaf)));
   return `${JSON.stringify(def, (key, value) => (key === "rebuild" ? undefined : plain(value)))}|${types.join()}`;
 }
 

@@ -3,11 +3,13 @@ export { GraphBuilder } from "./builder.js";
 export { call } from "./call.js";
 export { batchedGraph, jvpGraph, partition, vjpGraph } from "./derive.js";
 export { type DiffLine, diffLines, formatDiff, withContext } from "./diff.js";
+export type { Sizes } from "./dynamic/dim.js";
+export { type Guard, SymbolicGraph } from "./dynamic/symbolic-graph.js";
 export { equalGraphs } from "./equal.js";
 export { type Constant, countNodes, Graph, type GraphNode, IRError, regionsOf, type Value } from "./graph.js";
 export { interpret } from "./interpret.js";
 export { freeze, type GraphJson, graphFromJson, graphToJson } from "./json.js";
-export { parseGraph } from "./parse.js";
+export { parseGraph, parseSymbolicGraph } from "./parse.js";
 export { definePass, type Pass, passes, runPasses } from "./passes/index.js";
 export {
   formatDump,

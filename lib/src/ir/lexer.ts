@@ -13,7 +13,7 @@ const PATTERNS: readonly [Token["kind"] | "space", RegExp][] = [
   ["number", /-?(?:Infinity|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)/y],
   ["name", /[A-Za-z_$][\w$.-]*/y],
   ["string", /"(?:[^"\\\n]|\\.)*"/y],
-  ["symbol", /[@(){}[\],:=]/y],
+  ["symbol", />=|[@(){}[\],:=<>*+]/y],
 ];
 
 /** @throws IRError with line and column at the first character that starts no token. */

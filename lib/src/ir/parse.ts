@@ -5,8 +5,10 @@ import { sizeOf, type TensorType } from "../core/shape.js";
 import { getOp } from "../ops/registry.js";
 import type { DenseTensor } from "../runtime/dense.js";
 import { constantOf, decodeElements } from "./data.js";
+import { Dim } from "./dynamic/dim.js";
+import { type Guard, SymbolicGraph } from "./dynamic/symbolic-graph.js";
 import { TOKEN } from "./effects/ops.js";
-import { type Constant, Graph, type GraphNode, type Value } from "./graph.js";
+import { type Constant, Graph, type GraphNode, IRError, type Value } from "./graph.js";
 import { syntaxError, type Token, tokenize } from "./lexer.js";
 import { verify } from "./verify.js";
 
@@ -19,7 +21,29 @@ export function parseGraph(text: string): Graph {
   const parser = new Parser(text);
   const graph = parser.graph();
   parser.expectEnd();
+  if (parser.guards.length > 0)
+    throw new IRError(
+      `graph text: sizes of this graph are symbols (${parser.guards.map(({ symbol }) => symbol).join(", ")}): parseSymbolicGraph reads it`,
+    );
   return verify(graph);
+}
+
+/**
+ * The graph with symbols for sizes that a text describes (what `String(symbolic)` gives, with all constants); checked at
+ * two sizes.
+ * @throws IRError as `parseGraph`
+ * @example graph.parseSymbolicGraph(graph.captureSymbolic((x) => x.sin(), "float32(n, 3)").text()).at({ n: 4 }).results[0].shape // [4, 3]
+ */
+export function parseSymbolicGraph(text: string): SymbolicGraph {
+  const parser = new Parser(text);
+  const template = parser.graph();
+  parser.expectEnd();
+  const made = new SymbolicGraph(template, parser.guards);
+  for (const more of [0, 5])
+    made.at(
+      Object.fromEntries(parser.guards.map(({ symbol, least }, i) => [symbol, least + more * (i + 1)])),
+    );
+  return made;
 }
 
 interface Definition {
@@ -34,6 +58,8 @@ class Parser {
   private readonly tokens: readonly Token[];
   private next = 0;
   private depth = 0;
+  /** Symbols that stand for sizes. */
+  readonly guards: Guard[] = [];
 
   constructor(private readonly text: string) {
     this.tokens = tokenize(text);
@@ -55,6 +81,7 @@ class Parser {
         return values.get(id) ?? this.fail(`%${id} is used before it is defined`, -1);
       };
       const params: Value[] = [];
+      if (this.accept("<")) this.list(">", () => this.guardOf());
       this.symbol("(");
       this.list(")", () => {
         const definition = this.definition();
@@ -169,6 +196,12 @@ class Parser {
     return this.nested(() => {
       const token = this.peek();
       if (token.kind === "string") return this.string();
+      const behind = this.tokens[this.next + 1]?.text;
+      if (
+        this.isSymbol(token) ||
+        (this.guards.length > 0 && token.kind === "number" && (behind === "*" || behind === "+"))
+      )
+        return this.size();
       if (token.kind === "number" || token.text === "NaN") {
         this.next++;
         return Number(token.text);
@@ -202,12 +235,40 @@ class Parser {
     const shape: number[] = [];
     this.symbol("(");
     this.list(")", () => {
-      const token = this.peek();
-      if (!/^\d+$/.test(token.text)) this.fail(`a size was expected, ${quote(token)} found`);
-      this.next++;
-      shape.push(Number(token.text));
+      shape.push(this.size());
     });
     return { dtype, shape };
+  }
+
+  /** A number, or a sum of products of numbers and symbols. (A Dim stands in a number's place.) */
+  private size(): number {
+    const terms: { coefficient: number; symbols: string[] }[] = [];
+    do {
+      const term = { coefficient: 1, symbols: [] as string[] };
+      do {
+        const token = this.peek();
+        if (this.isSymbol(token)) term.symbols.push(token.text);
+        else if (terms.length > 0 ? /^-?\d+$/.test(token.text) : /^\d+$/.test(token.text))
+          term.coefficient *= Number(token.text);
+        else this.fail(`a size was expected, ${quote(token)} found`);
+        this.next++;
+      } while (this.accept("*"));
+      terms.push(term);
+    } while (this.accept("+"));
+    return Dim.of(terms) as number;
+  }
+
+  private isSymbol({ kind, text }: Token): boolean {
+    return kind === "name" && this.guards.some(({ symbol }) => symbol === text);
+  }
+
+  private guardOf(): void {
+    const symbol = this.name();
+    this.symbol(">=");
+    const token = this.peek();
+    if (!/^\d+$/.test(token.text)) this.fail(`the least size was expected, ${quote(token)} found`);
+    this.next++;
+    this.guards.push({ symbol, least: Number(token.text) });
   }
 
   private definition(): Definition {

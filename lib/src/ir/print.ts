@@ -13,6 +13,7 @@
 import { formatType } from "../core/shape.js";
 import type { Attrs } from "../ops/registry.js";
 import { encodeElements, formatElement } from "./data.js";
+import { Dim } from "./dynamic/dim.js";
 import { EFFECTS } from "./effects/ops.js";
 import { type Constant, Graph, type GraphNode, type Value } from "./graph.js";
 
@@ -83,6 +84,7 @@ function printAttrs(attrs: Attrs, indent: string, options: Required<PrintOptions
 
 function printValue(value: unknown, indent: string, options: Required<PrintOptions>): string {
   if (value instanceof Graph) return printAt(value, indent, options);
+  if (value instanceof Dim) return String(value);
   if (typeof value === "number") return Object.is(value, -0) ? "-0" : String(value);
   if (Array.isArray(value)) return `[${value.map((entry) => printValue(entry, indent, options)).join(", ")}]`;
   if (typeof value === "object" && value !== null) {

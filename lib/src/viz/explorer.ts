@@ -11,6 +11,7 @@ import { displaySymbol, escapeHtml, type MimeBundle } from "./bundle.js";
 import { diffHtml } from "./explanation.js";
 import { drawGraph } from "./graph.js";
 import { type Interaction, interact } from "./widgets/interact.js";
+import { Widget } from "./widgets/widget.js";
 
 /** A graph on its way: as captured, or behind a pass that changed it. */
 export interface ExplorerStep {
@@ -77,10 +78,13 @@ export class IrExplorer {
   /** The controls, and what they show below them. */
   widget(): Interaction<{ pass: Readonly<Record<string, number>>; show: readonly string[] }> {
     const pass = Object.fromEntries(this.steps.map(({ title }, i) => [title, i]));
-    return interact(({ pass, show }) => this.show(pass as number, show as string), {
+    const made = interact(({ pass, show }) => this.show(pass as number, show as string), {
       pass,
       show: this.views,
     });
+    const layout = made.controls.pass.get("layout"); // its titles are long
+    if (layout instanceof Widget) layout.set({ width: "30em" });
+    return made;
   }
 
   toString(): string {

@@ -1,6 +1,8 @@
 /** Measures the derivative rules of every op: the table of GRADIENTS.md. */
+
 import { type DType, isFloat } from "../../src/core/dtype.js";
 import { jvp, NOT_DIFFERENTIABLE, type OpDef, ops, type Tensor, vjp } from "../../src/index.js";
+import { EFFECTS } from "../../src/ir/effects/ops.js";
 import { scalar } from "../../src/ops/convert.js";
 import { numericGradient, relativeError } from "./finite-differences.js";
 import { drawInputs, type OpCase, opCases, randomTensor, run } from "./op-samples.js";
@@ -111,7 +113,11 @@ export function floatInputs(op: OpDef): number[] {
 }
 
 export const smoothOps = (): OpDef[] => ops().filter(isSmooth);
-export const graphOps = (): OpDef[] => ops().filter((op) => op.kind === "control");
+const controlOps = (): OpDef[] => ops().filter((op) => op.kind === "control");
+/** Effects, and numbers that stand for sizes. */
+const outsideOps = (): OpDef[] =>
+  controlOps().filter((op) => op.name === "dimension" || EFFECTS.has(op.name));
+export const graphOps = (): OpDef[] => controlOps().filter((op) => !outsideOps().includes(op));
 
 /** Why an op has no derivative, by what it gives; `undefined` if nothing says so. */
 export function reasonOf(op: OpDef): string | undefined {
@@ -178,7 +184,8 @@ Gradients stop at these ops.
 
 ${markdownTable([["ops", "why"], ...whys], [])}
 
-Integer and boolean inputs of the ops above (positions, masks) have no derivative either.
+Integer and boolean inputs of the ops above (positions, masks) have no derivative either. Nor have effects and sizes of axes:
+${code(outsideOps())}.
 
 ## Ops that hold graphs
 
