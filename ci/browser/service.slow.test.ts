@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { formatNotebook } from "../src/notebook/format.js";
 import { BIN, command, PLAIN } from "../test/support/command.js";
 import { COURSE, handIn, released, scratchFolder, solved } from "../test/support/course.js";
-import { CHROMIUM } from "./support/lab.js";
-import { freePort, ROOT } from "./support/launcher.js";
+import { CHROMIUM, Lab } from "./support/lab.js";
+import { freePort, ROOT, startLab } from "./support/launcher.js";
 
 const missing = existsSync(CHROMIUM) || process.env.CI ? undefined : `${CHROMIUM} is not installed`;
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -253,6 +253,41 @@ describe.skipIf(missing)(
       const overflow = await page.locator("html").boundingBox();
       expect(overflow?.width).toBeLessThanOrEqual(375);
       await page.screenshot({ path: join(PICTURES, "10-small-screen.png") });
+    });
+
+    it("takes a notebook from JupyterLab: %submit asks there, and gives the receipt", async () => {
+      const account = { MLSYS_SERVER: `http://127.0.0.1:${port}`, MLSYS_TOKEN: tokens.bob };
+      Object.assign(process.env, account);
+      const server = await startLab().finally(() => {
+        for (const name of Object.keys(account)) delete process.env[name];
+      });
+      const lab = await Lab.open(server);
+      try {
+        await lab.page.setViewportSize({ width: 1000, height: 900 });
+        handIn(join(ROOT, server.scratch), await solved(), "mini.ipynb");
+        await lab.openNotebook(`${server.scratch}/mini.ipynb`);
+        await lab.page.keyboard.press("Escape");
+        const last = await lab.lastCell();
+        await lab.select(last);
+        await lab.page.keyboard.press("b");
+        const at = last + 1;
+        await lab.write(at, "%submit");
+        await lab.start(at);
+        const answer = lab.cell(at).locator("input.jp-Stdin-input");
+        await answer.waitFor({ timeout: GRADED_MS });
+        await answer.fill("y");
+        await answer.press("Enter");
+        await lab.finished(at, GRADED_MS);
+        const text = await lab.text(at);
+        expect(text).toMatch(/Small graphs: mini\.ipynb/);
+        expect(text).toMatch(/Visible tests: 4 of 4 pass/);
+        expect(text).toMatch(/Receipt \S+, accepted/);
+        expect(text).toMatch(/12 of 12 points/);
+        await lab.page.screenshot({ path: join(PICTURES, "11-notebook.png") });
+      } finally {
+        await lab.close();
+        await server.stop();
+      }
     });
 
     it("broke none of the rules that its own pages set", () => {

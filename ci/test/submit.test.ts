@@ -7,10 +7,12 @@ import { type ExecuteResult, KernelClient, type KernelProcess, launchKernel } fr
 import { kernelSpec } from "@mlsys/kernel/spec";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { formatNotebook } from "../src/notebook/format.js";
+import { accountFor, remember } from "../src/submit/accounts.js";
 import { ServiceClient } from "../src/submit/client.js";
 import { previewOf } from "../src/submit/preview.js";
+import { type SubmitOptions, submit } from "../src/submit/submit.js";
 import { command } from "./support/command.js";
-import { handIn, released, scratchFolder, solved } from "./support/course.js";
+import { cellOf, handIn, released, scratchFolder, solved } from "./support/course.js";
 import { notebookText, type Tried, tryService } from "./support/service.js";
 
 const data = scratchFolder(afterAll);
@@ -41,10 +43,7 @@ const run = (...args: string[]) => command(folder, args, env);
 
 describe("the command line", () => {
   it("remembers a token for its server, for this user alone, and none that the server does not know", async () => {
-    expect(await run("submit", "mini.ipynb", "--yes")).toMatchObject({
-      code: 2,
-      err: expect.stringMatching(/no server is known/),
-    });
+    expect(() => accountFor({}, env)).toThrow(/no server is known/);
     const login = ["login", "--server", tried.address, "--token"];
     expect(await run(...login, "guess")).toMatchObject({
       code: 2,
@@ -56,13 +55,16 @@ describe("the command line", () => {
     });
     const path = join(data, "config", "mlsys", "service.json");
     if (process.platform !== "win32") expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(accountFor({}, env)).toEqual({ server: tried.address, token });
     // It goes to no other server.
-    const elsewhere = await run("submit", "mini.ipynb", "--server", "http://127.0.0.1:9", "--yes");
-    expect(elsewhere).toMatchObject({
-      code: 2,
-      err: expect.stringMatching(/no token for http:\/\/127\.0\.0\.1:9/),
-    });
-  });
+    const elsewhere = { server: "http://127.0.0.1:9" };
+    expect(() => accountFor(elsewhere, env)).toThrow(/no token for http:\/\/127\.0\.0\.1:9/);
+    writeFileSync(path, "{");
+    expect(() => accountFor({}, env)).toThrow(/service\.json is damaged: delete it and log in again/);
+    remember({ server: `${tried.address}/`, token }, { ...env, XDG_CONFIG_HOME: join(data, "fresh") });
+    rmSync(path);
+    remember({ server: tried.address, token }, env);
+  }, 60_000);
 
   it("shows what is sent, the visible tests, a receipt of these very bytes, and the result", async () => {
     const { code, out, err } = await run("submit", "mini.ipynb", "--yes");
@@ -82,27 +84,24 @@ describe("the command line", () => {
 
   it("sends nothing that it is not told to send", async () => {
     const before = handedIn().length;
-    expect(await run("submit", "mini.ipynb", "--look", "--no-check")).toMatchObject({ code: 0 });
     expect(await run("submit", "mini.ipynb", "--no-check")).toMatchObject({
       code: 2,
       err: expect.stringMatching(/nobody can be asked here: add --yes/),
     });
-    expect(await run("submit", "mini.ipynb", "--yes", "--no-check", "--shown", "0")).toMatchObject({
-      code: 2,
-      err: expect.stringMatching(/has changed since it was shown/),
-    });
-    writeFileSync(
-      join(folder, "other.ipynb"),
-      (await notebookText()).replace('"assignment": "mini"', '"assignment": "maxi"'),
-    );
-    expect(await run("submit", "other.ipynb", "--yes")).toMatchObject({
-      code: 2,
-      err: expect.stringMatching(/has no assignment "maxi", only mini/),
-    });
-    expect(await run("submit", "nothing.ipynb", "--yes")).toMatchObject({
-      code: 2,
-      err: expect.stringMatching(/there is no such file/),
-    });
+    const account = { server: tried.address, token };
+    const silent = { preview() {}, checks() {}, receipt() {}, progress() {}, done() {} };
+    const attempt = (more: Partial<SubmitOptions>) =>
+      submit({ file, account, check: false, wait: false, agree: () => true, ...more }, silent);
+    expect(await attempt({ agree: () => false })).toBe(false);
+    await expect(attempt({ expected: "0" })).rejects.toThrow(/mini\.ipynb has changed since it was shown/);
+    const other = join(folder, "other.ipynb");
+    writeFileSync(other, (await notebookText()).replace('"assignment": "mini"', '"assignment": "maxi"'));
+    await expect(attempt({ file: other })).rejects.toThrow(/has no assignment "maxi", only mini/);
+    await expect(attempt({ file: join(folder, "nothing.ipynb") })).rejects.toThrow(/there is no such file/);
+    await expect(attempt({ account: { server: "ftp://x", token } })).rejects.toThrow(/expected http:/);
+    const blown = JSON.stringify({ ...JSON.parse(await notebookText()), padding: "x".repeat(1024 * 1024) });
+    writeFileSync(other, blown);
+    await expect(attempt({ file: other })).rejects.toThrow(/larger than 1 MiB: clear its outputs/);
     expect(handedIn()).toHaveLength(before);
   }, 60_000);
 
@@ -202,6 +201,17 @@ describe("%submit in a notebook", () => {
     const quick = await client.execute(`%submit "mini.ipynb" --yes --no-check --no-wait`);
     expect(quick.reply.status, quick.stderr).toBe("ok");
     expect(handedIn()).toHaveLength(before + 1);
+  }, 60_000);
+
+  it("warns when an answer was run with another text than the saved file has", async () => {
+    const saved = cellOf(await solved(), "softmax-answer").source;
+    await client.execute(`// @ts-nocheck\n${saved}`);
+    const look = () => client.execute("%submit --look --no-check");
+    expect((await look()).stderr).toMatch(
+      /Last run with another text than the saved file has: softmax\. Save/,
+    );
+    await client.execute(saved);
+    expect((await look()).stderr).toBe("");
   }, 60_000);
 
   it("gives the service's and the file's troubles in words, as an error of the cell", async () => {

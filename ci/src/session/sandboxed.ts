@@ -146,6 +146,7 @@ export type TakeKernel = () => Promise<BoxedKernel>;
 export class SandboxedSession implements KernelSession {
   private kernel: BoxedKernel | undefined;
   private runs = 0;
+  private before: Promise<unknown> = Promise.resolve();
   private cpuBefore = 0;
 
   constructor(
@@ -164,7 +165,14 @@ export class SandboxedSession implements KernelSession {
     return now === undefined ? undefined : this.cpuBefore + now;
   }
 
-  async execute(code: string, budget: Budget): Promise<Execution> {
+  /** One cell after the other: a second one waits for the first. */
+  execute(code: string, budget: Budget): Promise<Execution> {
+    const execution = this.before.then(() => this.run(code, budget));
+    this.before = execution.catch(() => {});
+    return execution;
+  }
+
+  private async run(code: string, budget: Budget): Promise<Execution> {
     const { kernel } = this;
     if (!kernel) throw new KernelDied("the kernel is not running");
     const id = ++this.runs;
@@ -192,7 +200,8 @@ export class SandboxedSession implements KernelSession {
   }
 
   async interrupt(timeoutMs: number): Promise<boolean> {
-    this.kernel?.send({ type: "interrupt" });
+    if (!this.kernel) return false;
+    this.kernel.send({ type: "interrupt" });
     await new Promise((resolve) => setTimeout(resolve, Math.min(timeoutMs, 10)));
     return true;
   }

@@ -27,6 +27,8 @@ export interface MagicContext {
   confirm(question: string): boolean;
   /** The reader's own variables. */
   variables(): [name: string, value: unknown][];
+  /** Texts of the cells that were run, the newest last, as far as they are remembered. */
+  cells(): string[];
   /** A value as one line of text. */
   brief(value: unknown): string;
   /** Replaces the cell in the notebook by this text. */

@@ -1,9 +1,10 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, isAbsolute, join } from "node:path";
 import type { MimeBundle } from "../link/messages.js";
 import { CommandError } from "./bash.js";
 import { type Magic, type MagicContext, UsageError } from "./magic.js";
+import { unsavedNames } from "./unsaved.js";
 
 const GRADER = "@mlsys/grader";
 /** Options of `mlsys-grade submit` that take a value. */
@@ -35,6 +36,7 @@ export const submit: Magic = {
       const code = await context.spawn(process.execPath, args, { cwd: notebook, line });
       if (code !== 0) throw new CommandError("Nothing was handed in.");
     };
+    warnOfUnsaved(file, context);
     const look = options.includes("--look");
     const yes = options.includes("--yes");
     if (!yes) await step(...(look ? [] : ["--look"]));
@@ -47,6 +49,27 @@ export const submit: Magic = {
     await step(...(yes ? [] : ["--yes", "--no-check", "--shown", shown]));
   },
 };
+
+/** The file goes, not what is on the screen. */
+function warnOfUnsaved(file: string, { cells, print }: MagicContext): void {
+  const names = unsavedNames(savedCells(file), cells());
+  if (names.length === 0) return;
+  print(
+    `⚠ Last run with another text than the saved file has: ${names.join(", ")}. Save the notebook (Ctrl+S) and run %submit again.\n`,
+    "stderr",
+  );
+}
+
+function savedCells(file: string): string[] {
+  try {
+    const { cells } = JSON.parse(readFileSync(file, "utf8")) as {
+      cells: { cell_type: string; source: string | string[] }[];
+    };
+    return cells.filter((cell) => cell.cell_type === "code").map(({ source }) => [source].flat().join(""));
+  } catch {
+    return []; // the grader says what is wrong with it
+  }
+}
 
 function agreed(context: MagicContext): boolean {
   try {

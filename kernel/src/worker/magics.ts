@@ -73,6 +73,7 @@ function makeContext(args: string, body: string, code: (() => unknown) | undefin
     spawn: (program, list, options) => runProgram(program, list, options ?? {}, run),
     confirm: (question) => inRun(() => confirm(question)),
     variables,
+    cells: scriptSources,
     brief,
     replaceCell: (text) => inRun(() => addPayload({ source: "set_next_input", text, replace: true })),
     packagesChanged: () => send({ type: "packages" }),
