@@ -19,6 +19,8 @@ export interface FileOptions {
   /** Assignment of all files, instead of what each says. */
   slug?: string;
   visibleOnly?: boolean;
+  /** Grade these tasks only. */
+  tasks?: readonly string[];
   onTest?: GradeOptions["onTest"];
   finished?: GradeOptions["finished"];
 }
@@ -93,7 +95,8 @@ export async function failedReport(file: string, message: string): Promise<Repor
   return { ...(await emptyReport(file)), status: "grader", problem: "grader", message };
 }
 
-async function emptyReport(file: string, visibleOnly = false): Promise<Report> {
+/** What is known of a file before anything is. */
+export async function emptyReport(file: string, visibleOnly = false): Promise<Report> {
   return {
     version: 1, file, status: "graded", visibleOnly, isolation: isolationOf(NO_ISOLATION), trust: "judge",
     score: 0, points: 0, tasks: [], notes: [], sha256: await sha256(file), timing: { ms: 0 },

@@ -1,53 +1,23 @@
 /** The command `mlsys-grade`. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import colors from "picocolors";
 import { generateRelease } from "../assignment/generate.js";
-import { type Course, findCourse, Judges, readSource, slugsOf } from "../batch/course.js";
-import { checkFile, type FileOptions, isolationOf } from "../batch/grade-file.js";
-import { Supervisor } from "../batch/supervisor.js";
+import { findCourse, Judges, readSource, slugsOf } from "../batch/course.js";
 import { validate } from "../batch/validate.js";
 import { AuthoringError, GraderError, InputError, messageOf } from "../errors.js";
-import { DEFAULT_LIMITS, type GradeLimits } from "../judge/limits.js";
-import type { JudgeSetup } from "../judge/messages.js";
-import type { Report } from "../judge/report.js";
-import { proofsAsText, reportsAsText } from "../report/terminal.js";
-import { writeHtml, writeJson } from "../report/write.js";
-import { LEVELS, type Level } from "../sandbox/command.js";
+import { DEFAULT_LIMITS } from "../judge/limits.js";
+import { gradescopeZip } from "../package/gradescope.js";
+import { resultsJsonSchema } from "../report/results.js";
+import { proofsAsText } from "../report/terminal.js";
 import { chooseIsolation } from "../sandbox/ladder.js";
-import { sweep } from "../sandbox/process.js";
 import { boxes } from "../session/open.js";
 import { shutdownAll } from "../session/running.js";
+import { EXIT } from "./exit.js";
+import { addGradeCommands } from "./grade.js";
+import { type CourseFlags, ofCourse } from "./options.js";
 import { startProgress } from "./progress.js";
-
-/** Processor time that a call or a cell may take beside its time on the clock: code may run on several processors. */
-const CPU_SHARE = 1.5;
-
-const EXIT = { ok: 0, below: 1, broken: 2 } as const;
-
-interface CourseFlags {
-  solutions?: string;
-  exercises?: string;
-}
-interface GradeFlags extends CourseFlags {
-  assignment?: string;
-  json?: string;
-  html?: string;
-  threshold: number;
-  callTimeout: number;
-  cellTimeout: number;
-  timeout: number;
-}
-interface BoxFlags {
-  isolation: Level | "auto";
-  unsafe?: boolean;
-  memory: number;
-  processes: number;
-  cpus: number;
-  jobs: number;
-  readable?: string[];
-}
 
 /** @returns the exit code: 0 all well, 1 something below the mark, 2 wrong usage or a failure of the grader */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -86,107 +56,35 @@ function createProgram(signal: AbortSignal, finish: (code: number) => void): Com
       // Help and version end well; any other early end is wrong usage.
       process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.broken);
     });
-  const course = (command: Command) =>
-    command
-      .option("--solutions <folder>", "folder of the sources")
-      .option("--exercises <folder>", "folder of the releases");
-
-  course(program.command("generate [slug...]"))
+  ofCourse(program.command("generate [slug...]"))
     .description("make exercises/*.ipynb from solutions/*.ipynb")
     .option("--check", "write nothing; fail if a release is stale")
     .action(async (slugs: string[], flags: CourseFlags & { check?: boolean }) =>
       finish(await generate(slugs, flags)),
     );
 
-  course(program.command("validate [slug...]"))
+  ofCourse(program.command("validate [slug...]"))
     .description("prove that solution, untouched release and variants get what they should")
     .action(async (slugs: string[], flags: CourseFlags) => finish(await prove(slugs, flags, signal)));
 
-  limited(program.command("check <file...>"))
-    .description("run the visible tests of an exercise, as a learner does")
-    .action(async (files: string[], flags: GradeFlags) => {
-      finish(
-        await gradeAll(files, flags, signal, "checking", (file, options) => checkFile(file, options), 100),
-      );
-    });
+  addGradeCommands(program, signal, finish);
 
-  boxed(limited(course(program.command("grade <file...>"))))
-    .description("grade submissions with all tests")
-    .option("--assignment <slug>", "assignment of all files; default: what each says")
-    .option("--threshold <percent>", "exit 1 if a file gets less", percentage, 0)
-    .action(async (files: string[], flags: GradeFlags & BoxFlags) => {
+  ofCourse(program.command("package <slug>"))
+    .description("make Gradescope's autograder for an assignment")
+    .requiredOption("-o, --output <file>", "the zip file")
+    .option("--packages <folder>", "the grader's packages as npm packs them; default: those that run now")
+    .action(async (slug: string, flags: CourseFlags & { output: string; packages?: string }) => {
       const course = findCourse(process.cwd(), flags);
-      if (flags.assignment !== undefined) await new Judges(course).get(flags.assignment);
-      finish(await gradeSubmissions(files, flags, course, signal));
+      await new Judges(course).get(slug);
+      await gradescopeZip(course, slug, flags.output, flags.packages);
+      console.log(`wrote ${flags.output}`);
     });
+
+  program
+    .command("schema")
+    .description("print the JSON schema of --json")
+    .action(() => void process.stdout.write(resultsJsonSchema()));
   return program;
-}
-
-function limited(command: Command): Command {
-  return command
-    .option("--json <file>", "write all results, for programs and instructors")
-    .option("--html <file or folder>", "write feedback for learners")
-    .option("--call-timeout <s>", "time for one call of the learner's code", seconds, DEFAULT_LIMITS.callMs)
-    .option("--cell-timeout <s>", "time for one cell", seconds, DEFAULT_LIMITS.cellMs)
-    .option("--timeout <s>", "time for one notebook", seconds, DEFAULT_LIMITS.notebookMs);
-}
-
-function boxed(command: Command): Command {
-  const { memoryBytes, processes, cpus } = DEFAULT_LIMITS.box;
-  return command
-    .option(
-      "--isolation <level>",
-      `${LEVELS.join(", ")}, or auto: the strongest that works here`,
-      level,
-      "auto",
-    )
-    .option("--unsafe", "allow isolation none: the submissions' code runs as you")
-    .option("--memory <MiB>", "memory of one submission", megabytes, memoryBytes)
-    .option("--processes <n>", "processes and threads of one submission", count, processes)
-    .option("--cpus <n>", "processors of one submission", positive, cpus)
-    .option("-j, --jobs <n>", "submissions at once", count, 1)
-    .option("--readable <path...>", "files of the course that answers may read");
-}
-
-/** Each file in a judge's process, some at once. @throws GraderError when no isolation works */
-async function gradeSubmissions(
-  files: string[],
-  flags: GradeFlags & BoxFlags,
-  course: Course,
-  signal: AbortSignal,
-): Promise<number> {
-  const isolation = await chooseIsolation(flags.isolation, { unsafe: flags.unsafe });
-  if (isolation.level === "uid")
-    process.stderr.write(
-      `${colors.yellow("isolation uid:")} submissions can read what every user of this machine can, and use the network; keep solutions/ private (chmod 700), or apt install bubblewrap\n`,
-    );
-  const { memory: memoryBytes, processes, cpus } = flags;
-  const limits = { ...limitsOf(flags), box: { ...DEFAULT_LIMITS.box, memoryBytes, processes, cpus } };
-  const jobs = Math.min(flags.jobs, files.length);
-  const setup: JudgeSetup = {
-    course,
-    isolation: isolationOf(isolation),
-    limits,
-    warm: files.length > jobs ? 1 : 0,
-    readable: flags.readable ?? [],
-  };
-  await sweep();
-  const idle = Array.from({ length: jobs }, () => new Supervisor(setup));
-  const all = [...idle];
-  signal.addEventListener("abort", () => void Promise.all(all.map((supervisor) => supervisor.close())));
-  const grade = async (file: string) => {
-    const supervisor = idle.pop() as Supervisor;
-    try {
-      return await supervisor.grade(file, flags.assignment);
-    } finally {
-      idle.push(supervisor);
-    }
-  };
-  try {
-    return await gradeAll(files, flags, signal, "grading", grade, flags.threshold, jobs);
-  } finally {
-    await Promise.all(all.map((supervisor) => supervisor.close()));
-  }
 }
 
 async function generate(slugs: string[], flags: CourseFlags & { check?: boolean }): Promise<number> {
@@ -233,95 +131,4 @@ async function prove(slugs: string[], flags: CourseFlags, signal: AbortSignal): 
     }
   }
   return code;
-}
-
-type GradeOne = (file: string, options: FileOptions) => Promise<Report>;
-
-/** @param jobs files at once; the reports keep the order of the files */
-async function gradeAll(
-  files: string[],
-  flags: GradeFlags,
-  signal: AbortSignal,
-  what: string,
-  grade: GradeOne,
-  threshold: number,
-  jobs = 1,
-): Promise<number> {
-  const progress = startProgress(what);
-  const found: (Report | undefined)[] = files.map(() => undefined);
-  let next = 0;
-  let done = 0;
-  const work = async () => {
-    while (next < files.length && !signal.aborted) {
-      const index = next++;
-      progress.step(files[index], done, files.length);
-      const report = await grade(files[index], { limits: limitsOf(flags) });
-      // What was being graded when the user stopped says nothing; what was finished is kept.
-      if (!signal.aborted) found[index] = report;
-      done++;
-    }
-  };
-  await Promise.all(Array.from({ length: jobs }, work));
-  progress.stop();
-  const reports = found.filter((report) => report !== undefined);
-  if (reports.length > 0) console.log(reportsAsText(reports));
-  if (signal.aborted)
-    process.stderr.write(`interrupted: ${reports.length} of ${files.length} files are graded\n`);
-  if (flags.json !== undefined) await writeJson(flags.json, reports);
-  if (flags.html !== undefined && reports.length > 0) await writeHtml(flags.html, reports);
-  return exitCode(reports, threshold);
-}
-
-function limitsOf({ callTimeout, cellTimeout, timeout }: GradeFlags): GradeLimits {
-  return {
-    ...DEFAULT_LIMITS,
-    callMs: callTimeout,
-    cellMs: cellTimeout,
-    notebookMs: timeout,
-    callCpuMs: callTimeout * CPU_SHARE,
-    cellCpuMs: cellTimeout * CPU_SHARE,
-    notebookCpuMs: timeout,
-  };
-}
-
-function exitCode(reports: readonly Report[], threshold: number): number {
-  if (reports.some((report) => report.status === "grader")) return EXIT.broken;
-  const below = reports.some(
-    (report) => report.status === "invalid" || report.score * 100 < threshold * report.points,
-  );
-  return below ? EXIT.below : EXIT.ok;
-}
-
-function level(text: string): Level | "auto" {
-  if (text === "auto" || (LEVELS as readonly string[]).includes(text)) return text as Level | "auto";
-  throw new InvalidArgumentError(`expected ${LEVELS.join(", ")} or auto`);
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError("expected a number above 0");
-  return value;
-}
-
-function count(text: string): number {
-  const value = positive(text);
-  if (!Number.isInteger(value)) throw new InvalidArgumentError("expected a whole number");
-  return value;
-}
-
-function megabytes(text: string): number {
-  return Math.round(positive(text) * 1024 * 1024);
-}
-
-function seconds(text: string): number {
-  const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value))
-    throw new InvalidArgumentError("expected a number of seconds above 0");
-  return value * 1000;
-}
-
-function percentage(text: string): number {
-  const value = Number(text);
-  if (!(value >= 0 && value <= 100)) throw new InvalidArgumentError("expected a percentage from 0 to 100");
-  return value;
 }

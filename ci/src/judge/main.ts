@@ -27,10 +27,11 @@ process.on("SIGINT", () => {}).on("SIGTERM", () => {});
 process.on("disconnect", () => void shutdownAll().finally(() => process.exit(0)));
 setInterval(() => tell({ type: "beat" }), BEAT_MS);
 
-async function grade({ file, slug, finished }: Extract<ToJudge, { type: "grade" }>): Promise<void> {
+async function grade({ file, slug, tasks, finished }: Extract<ToJudge, { type: "grade" }>): Promise<void> {
   const report = await gradeFile(file, judges, {
     place,
     slug,
+    tasks,
     limits: setup.limits,
     finished: new Map(finished),
     onTest: (key, outcome) => tell({ type: "test", key, outcome }),

@@ -18,7 +18,14 @@ export interface JudgeSetup {
 
 export type ToJudge =
   | { type: "setup"; setup: JudgeSetup }
-  | { type: "grade"; file: string; slug?: string; finished: [TestKey, TestOutcome][] };
+  | {
+      type: "grade";
+      file: string;
+      slug?: string;
+      /** Only these tasks. */
+      tasks?: readonly string[];
+      finished: [TestKey, TestOutcome][];
+    };
 
 export type FromJudge =
   /** Sent again and again: a judge that is silent is stuck in a test. */
