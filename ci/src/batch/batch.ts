@@ -29,7 +29,7 @@ export interface BatchOptions {
 /** @returns a report for each item that was finished, in the order of the items */
 export async function runBatch(items: readonly HandedIn[], options: BatchOptions): Promise<Report[]> {
   const { log, jobs, regrade, signal, onStep } = options;
-  if (regrade && !items.some(({ name }) => regrade.some((task) => log.find(name)?.stale.has(task))))
+  if (regrade && !items.some(({ name }) => isPending(log, name, regrade)))
     await log.append({ type: "stale", tasks: [...regrade] });
   const found: (Report | undefined)[] = items.map(() => undefined);
   let next = 0;
@@ -45,6 +45,12 @@ export async function runBatch(items: readonly HandedIn[], options: BatchOptions
   await Promise.all(Array.from({ length: Math.max(1, Math.min(jobs, items.length)) }, work));
   onStep?.("", done, items.length);
   return found.filter((report) => report !== undefined);
+}
+
+/** Left over from a regrade that was interrupted: this run goes on with it. */
+function isPending(log: BatchLog, name: string, tasks: readonly string[]): boolean {
+  const known = log.find(name);
+  return known?.report.status === "graded" && tasks.some((task) => known.stale.has(task));
 }
 
 /** @returns nothing when the user stopped meanwhile: what was under way says nothing */

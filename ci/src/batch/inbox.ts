@@ -56,8 +56,11 @@ export async function openInbox(paths: readonly string[], limits: ZipLimits = ZI
 async function zipItems(path: string, folder: string, limits: ZipLimits): Promise<HandedIn[]> {
   try {
     const refused = await unpack(path, folder, limits);
+    // A folder is empty for a reason when what was to be in it was refused.
+    const explained = (item: HandedIn) =>
+      item.refused !== undefined && refused.some(({ name }) => `${path}/${name}`.startsWith(`${item.name}/`));
     return [
-      ...(await folderItems(folder, path)),
+      ...(await folderItems(folder, path)).filter((item) => !explained(item)),
       ...refused.map(({ name, ...why }) => ({
         file: join(folder, "refused"),
         name: `${path}/${name}`,

@@ -18,6 +18,7 @@ import { EXIT } from "./exit.js";
 import { addGradeCommands } from "./grade.js";
 import { type CourseFlags, ofCourse } from "./options.js";
 import { startProgress } from "./progress.js";
+import { addSimilarityCommand } from "./similarity.js";
 
 /** @returns the exit code: 0 all well, 1 something below the mark, 2 wrong usage or a failure of the grader */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -68,6 +69,7 @@ function createProgram(signal: AbortSignal, finish: (code: number) => void): Com
     .action(async (slugs: string[], flags: CourseFlags) => finish(await prove(slugs, flags, signal)));
 
   addGradeCommands(program, signal, finish);
+  addSimilarityCommand(program, finish);
 
   ofCourse(program.command("package <slug>"))
     .description("make Gradescope's autograder for an assignment")
