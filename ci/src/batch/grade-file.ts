@@ -1,5 +1,6 @@
 /** One file to one report: whatever is wrong with the file or the grader ends up in the report, never as an exception. */
 import { assignmentOf, folderOf } from "../assignment/assignment.js";
+import type { SharedChecker } from "../checker/checker.js";
 import { AuthoringError, InputError, messageOf } from "../errors.js";
 import { type GradeOptions, gradeSubmission, type Judge, prepareJudge } from "../judge/grade.js";
 import { DEFAULT_LIMITS, type GradeLimits } from "../judge/limits.js";
@@ -29,6 +30,8 @@ export interface FileOptions {
 export interface Place {
   isolation: Isolation;
   open: OpenBox;
+  /** For an assignment's folder; without it, the kernels check types themselves. */
+  checker?: (cwd: string) => SharedChecker;
 }
 
 /** Grades with the instructor's tests. */
@@ -42,7 +45,12 @@ export function gradeFile(file: string, judges: Judges, options: FileOptions = {
     report.notes = submission.notes;
     const place = options.place ?? (await strongest(options.limits));
     report.isolation = isolationOf(place.isolation);
-    return gradeSubmission(judge, submission, { ...options, open: place.open(folderOf(judge.assignment)) });
+    const folder = folderOf(judge.assignment);
+    return gradeSubmission(judge, submission, {
+      ...options,
+      open: place.open(folder),
+      checker: place.checker?.(folder),
+    });
   });
 }
 

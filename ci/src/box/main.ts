@@ -7,13 +7,20 @@ import { rmSync, writeSync } from "node:fs";
 import { KernelClient, type KernelOutput, launchKernel } from "@mlsys/kernel/client";
 import { kernelSpec } from "@mlsys/kernel/spec";
 import { FRAMES_MIME } from "../wire/carrier.js";
-import { type BoxDone, type BoxRequest, KIND, type Kind, PipeReader, pack } from "../wire/pipe.js";
+import {
+  type BoxDone,
+  type BoxRequest,
+  KIND,
+  type Kind,
+  MAX_COMMAND,
+  PipeReader,
+  pack,
+} from "../wire/pipe.js";
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
 const START_MS = 60_000;
 const TEXT_LIMIT = 20_000;
 const MESSAGE_LIMIT = 2_000;
-const MAX_COMMAND = 256 * 1024 * 1024;
 
 const { argv, env } = kernelSpec();
 const kernel = await launchKernel({ argv, env }, { transport: "ipc", stdio: "ignore", detached: true });

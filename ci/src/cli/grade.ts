@@ -13,6 +13,7 @@ import { InputError } from "../errors.js";
 import { DEFAULT_LIMITS } from "../judge/limits.js";
 import type { JudgeSetup } from "../judge/messages.js";
 import type { Report } from "../judge/report.js";
+import { buildImage, type Image, removeImage } from "../sandbox/image.js";
 import { chooseIsolation } from "../sandbox/ladder.js";
 import { sweep } from "../sandbox/process.js";
 import { EXIT, exitCode } from "./exit.js";
@@ -35,6 +36,9 @@ interface GradeFlags extends CourseFlags, LimitFlags, BoxFlags, OutputFlags {
   log?: string;
   regrade?: string[];
 }
+
+/** Building one takes as long as it saves for so many submissions. */
+const WORTH_AN_IMAGE = 4;
 
 interface OverrideFlags {
   student: string;
@@ -134,7 +138,9 @@ async function gradeItems(
   signal: AbortSignal,
 ): Promise<Report[]> {
   const jobs = Math.max(1, Math.min(flags.jobs, items.length));
-  const supervisors = await startSupervisors(jobs, items.length > jobs, flags, course);
+  await sweep();
+  const image = items.length >= WORTH_AN_IMAGE ? await buildImage().catch(() => undefined) : undefined;
+  const supervisors = await startSupervisors(jobs, items.length > jobs, flags, course, image);
   const idle = [...supervisors];
   signal.addEventListener("abort", () => void Promise.all(supervisors.map((item) => item.close())));
   const progress = startProgress("grading");
@@ -163,6 +169,7 @@ async function gradeItems(
   } finally {
     progress.stop();
     await Promise.all(supervisors.map((supervisor) => supervisor.close()));
+    if (image) removeImage(image);
   }
 }
 
@@ -171,6 +178,7 @@ async function startSupervisors(
   warm: boolean,
   flags: GradeFlags,
   course: Course,
+  image: Image | undefined,
 ): Promise<Supervisor[]> {
   const isolation = await chooseIsolation(flags.isolation, { unsafe: flags.unsafe });
   if (isolation.level === "uid")
@@ -185,8 +193,8 @@ async function startSupervisors(
     limits,
     warm: warm ? 1 : 0,
     readable: flags.readable ?? [],
+    image,
   };
-  await sweep();
   return Array.from({ length: jobs }, () => new Supervisor(setup));
 }
 

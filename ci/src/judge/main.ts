@@ -4,8 +4,9 @@
  */
 import { Judges } from "../batch/course.js";
 import { gradeFile, type Place } from "../batch/grade-file.js";
+import { sharingChecker } from "../checker/place.js";
+import { withImage } from "../sandbox/image.js";
 import { specOf } from "../sandbox/ladder.js";
-import { boxes } from "../session/open.js";
 import { shutdownAll } from "../session/running.js";
 import { BEAT_MS, type FromJudge, type JudgeSetup, type ToJudge } from "./messages.js";
 
@@ -16,10 +17,10 @@ let place: Place;
 process.on("message", (message: ToJudge) => {
   if (message.type === "setup") {
     ({ setup } = message);
-    const { course, isolation, limits, warm, readable } = setup;
+    const { course, isolation, limits, warm, readable, image } = setup;
     judges = new Judges(course);
-    const full = { ...isolation, spec: specOf(isolation.level) };
-    place = { isolation: full, open: boxes({ isolation: full, limits: limits.box, warm, readable }) };
+    const full = { ...isolation, spec: withImage(specOf(isolation.level), image) };
+    place = sharingChecker(full, limits.box, { warm, readable });
   } else void grade(message);
 });
 // Ctrl-C reaches the whole group: the supervisor decides what it means, and ends this process by hanging up.

@@ -2,6 +2,7 @@
 import type { Course } from "../batch/course.js";
 import type { TestOutcome } from "../kit/check.js";
 import type { Level } from "../sandbox/command.js";
+import type { Image } from "../sandbox/image.js";
 import type { Isolation } from "../sandbox/ladder.js";
 import type { TestKey } from "./grade.js";
 import type { GradeLimits } from "./limits.js";
@@ -14,6 +15,8 @@ export interface JudgeSetup {
   limits: GradeLimits;
   warm: number;
   readable: string[];
+  /** What boxes start faster from. */
+  image?: Image;
 }
 
 export type ToJudge =

@@ -26,6 +26,8 @@ export class SessionTypes implements TypeService {
   private native: Promise<NativeChecker | undefined> | undefined;
   /** The session has cells in JavaScript, in JSX or for tslab, which the native checker cannot be given: the thread checks. */
   private special = false;
+  /** Cells that ran before the native checker was needed. */
+  private readonly backlog: string[] = [];
 
   constructor(
     private readonly directory: string,
@@ -64,7 +66,9 @@ export class SessionTypes implements TypeService {
     this.thread.commit(cell, text, language);
     if (TSLAB_IMPORT.test(text)) this.special = true;
     if (this.special) return;
-    void this.checker().then((native) => native?.commit(text).catch((error) => this.giveUp(error)));
+    // A session that is not checked needs no checker, until somebody turns the check on.
+    if (!this.native) this.backlog.push(text);
+    else void this.native.then((native) => native?.commit(text).catch((error) => this.giveUp(error)));
   }
 
   complete(text: string, offset: number): Promise<Completions> {
@@ -86,6 +90,7 @@ export class SessionTypes implements TypeService {
 
   reset(): void {
     this.special = false;
+    this.backlog.length = 0;
     this.thread.reset();
     void this.native?.then((native) => native?.reset().catch((error) => this.giveUp(error)));
   }
@@ -101,6 +106,11 @@ export class SessionTypes implements TypeService {
       .catch((error: unknown) => {
         this.log(`cells are checked by TypeScript 6, since TypeScript 7 does not start: ${String(error)}`);
         return undefined;
+      })
+      .then((native) => {
+        for (const text of this.backlog.splice(0))
+          void native?.commit(text).catch((error) => this.giveUp(error));
+        return native;
       });
     return this.native;
   }
