@@ -14,6 +14,7 @@ import { compileCell, isEvident, isUnchecked } from "../compile/cell.js";
 import { readCell } from "../compile/magics.js";
 import { problemsReport } from "../host/problems.js";
 import type { ErrorReport } from "../link/messages.js";
+import { declaredIn } from "../types/language.js";
 import { SessionTypes } from "../types/session-types.js";
 
 export interface CellCheck {
@@ -34,6 +35,7 @@ const KEPT_VERDICTS = 2_000;
 
 export class CellChecker {
   private readonly types: SessionTypes;
+  private readonly log: (line: string) => void;
   /** What was said before, by the cells that a session had taken and the next one. */
   private readonly verdicts = new Map<string, Verdict>();
   /** Stands for the cells that this session has taken. */
@@ -41,12 +43,16 @@ export class CellChecker {
   /** Cells of this session that the type service has not heard of yet. */
   private untold: string[] = [];
 
-  /** @param directory the notebook's folder: imports resolve from there, and its `tsconfig.json` counts */
+  /**
+   * @param directory the notebook's folder: imports resolve from there, and its `tsconfig.json` counts
+   * @param written the folder may be written into: the check is faster then
+   */
   constructor(
     directory: string,
-    private readonly log: (line: string) => void = () => {},
+    { written = false, log = () => {} }: { written?: boolean; log?: (line: string) => void } = {},
   ) {
-    this.types = new SessionTypes(directory, log);
+    this.log = log;
+    this.types = new SessionTypes(directory, log, { read: declaredIn, written });
   }
 
   /** A cell as the session's next one. One without an error counts for those after it, as if it had begun to run. */

@@ -15,7 +15,7 @@ import {
   type Project,
   type Snapshot,
 } from "typescript-native/unstable/async";
-import { declaredNames, type Syntax, type SyntaxNode } from "./declared-names.js";
+import { type DeclaredNames, declaredNames, type Syntax, type SyntaxNode } from "./declared-names.js";
 import { NativeProject } from "./native-project.js";
 import { IMPORT_EQUALS } from "./options.js";
 import type { CheckResult, Problem } from "./service.js";
@@ -39,6 +39,13 @@ interface FileChanges {
   deleted?: string[];
 }
 
+export interface NativeOptions {
+  /** Reads what a text declares without asking the process, which then has one text to take in instead of two. */
+  read?: (text: string) => DeclaredNames;
+  /** The folder is ours to write the session's files into. */
+  written?: boolean;
+}
+
 export class NativeChecker {
   private readonly session = new CellSession();
   private stale = false;
@@ -54,6 +61,7 @@ export class NativeChecker {
     private readonly api: API,
     private readonly project: NativeProject,
     private snapshot: Snapshot,
+    private readonly read?: (text: string) => DeclaredNames,
   ) {
     this.ended = new Promise((_, reject) => {
       const child = processOf(api);
@@ -64,23 +72,35 @@ export class NativeChecker {
   }
 
   /** Starts the process and reads the libraries. @throws Error if there is no binary for this machine. */
-  static async open(directory: string): Promise<NativeChecker> {
+  static async open(
+    directory: string,
+    { read, written = false }: NativeOptions = {},
+  ): Promise<NativeChecker> {
     let project: NativeProject | undefined;
     const api = new API({
       cwd: directory,
       tsserverPath: supervised(),
-      fs: {
-        readFile: (file) => project?.fileSystem.readFile?.(file),
-        fileExists: (file) => project?.fileSystem.fileExists?.(file),
-      },
+      ...(written
+        ? {}
+        : {
+            fs: {
+              readFile: (file: string) => project?.fileSystem.readFile?.(file),
+              fileExists: (file: string) => project?.fileSystem.fileExists?.(file),
+            },
+          }),
     });
     process.once("exit", () => processOf(api)?.kill("SIGKILL"));
     try {
       const own = join(directory, "tsconfig.json");
       project = existsSync(own)
-        ? new NativeProject(directory, own, await ownPaths(api, own))
-        : new NativeProject(directory);
-      return new NativeChecker(api, project, await api.updateSnapshot({ openProjects: [project.config] }));
+        ? new NativeProject(directory, own, await ownPaths(api, own), written)
+        : new NativeProject(directory, undefined, {}, written);
+      return new NativeChecker(
+        api,
+        project,
+        await api.updateSnapshot({ openProjects: [project.config] }),
+        read,
+      );
     } catch (error) {
       await api.close();
       throw error;
@@ -100,9 +120,7 @@ export class NativeChecker {
   commit(text: string): Promise<void> {
     return this.inTurn(async () => {
       const { checked } = this;
-      this.session.commit(
-        checked?.text === text ? checked.assembled : await this.assemble(await this.put(text, true), text),
-      );
+      this.session.commit(checked?.text === text ? checked.assembled : await this.assembled(text));
       this.checked = undefined;
     });
   }
@@ -130,6 +148,7 @@ export class NativeChecker {
   }
 
   private async checkOnce(text: string): Promise<CheckResult> {
+    if (this.read) return this.checkRead(text, this.session.assemble(text, this.read(text)));
     // Without names of earlier cells the text is checked as it is, and all questions go out together.
     const alone = !this.session.mentions(text);
     const plain = await this.put(text, true);
@@ -141,8 +160,21 @@ export class NativeChecker {
     const found =
       early ??
       (await this.diagnostics(assembled.offset === 0 ? plain : await this.put(assembled.content, false)));
+    return this.result(text, assembled, found);
+  }
+
+  private async checkRead(text: string, assembled: AssembledCell): Promise<CheckResult> {
+    this.checked = { text, assembled };
+    const found = await this.diagnostics(await this.put(assembled.content, true));
+    return this.result(text, assembled, found);
+  }
+
+  private async result(
+    text: string,
+    { offset, names }: AssembledCell,
+    found: readonly (Diagnostic & { syntax: boolean })[],
+  ): Promise<CheckResult> {
     if (/\b(import|require)\b/.test(text)) await this.watchFiles();
-    const { offset, names } = assembled;
     const inside = found.filter(({ pos }) => pos >= offset && pos <= offset + text.length);
     return { problems: inside.map((d) => problemOf(d, text, offset)), names: [...names.keys()] };
   }
@@ -159,6 +191,11 @@ export class NativeChecker {
       created,
       deleted: [...deleted, ...own.deleted],
     });
+  }
+
+  private async assembled(text: string): Promise<AssembledCell> {
+    if (this.read) return this.session.assemble(text, this.read(text));
+    return this.assemble(await this.put(text, true), text);
   }
 
   /** The cell behind its imports; what it declares is read from the tree of its plain text. */

@@ -3,7 +3,7 @@
  * language service on a thread. Where there is no native checker, or it fails, the thread checks too.
  */
 import { TypeThread } from "./client.js";
-import type { NativeChecker } from "./native-checker.js";
+import type { NativeChecker, NativeOptions } from "./native-checker.js";
 import { TSLAB_IMPORT } from "./options.js";
 import type {
   CellLanguage,
@@ -32,6 +32,7 @@ export class SessionTypes implements TypeService {
   constructor(
     private readonly directory: string,
     private readonly log: (line: string) => void,
+    private readonly options: NativeOptions = {},
   ) {
     this.thread = new TypeThread(directory, log);
   }
@@ -102,7 +103,7 @@ export class SessionTypes implements TypeService {
 
   private checker(): Promise<NativeChecker | undefined> {
     this.native ??= import("./native-checker.js")
-      .then(({ NativeChecker }) => NativeChecker.open(this.directory))
+      .then(({ NativeChecker }) => NativeChecker.open(this.directory, this.options))
       .catch((error: unknown) => {
         this.log(`cells are checked by TypeScript 6, since TypeScript 7 does not start: ${String(error)}`);
         return undefined;
