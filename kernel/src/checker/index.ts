@@ -75,18 +75,17 @@ export class CellChecker {
     if (!cell || cell.code !== cell.text) return { found: { unknown: true } };
     const { text } = cell;
     if (isEvident(text)) return { found: {} };
-    if (isUnchecked(text)) {
-      // What can't be compiled never runs, so it declares nothing.
-      return (await compileCell(text).catch(() => undefined)) ? { found: {}, declares: text } : { found: {} };
-    }
+    const unchecked = isUnchecked(text);
+    if (unchecked && (await compileCell(text).catch(() => undefined))) return { found: {}, declares: text };
     for (const earlier of this.untold.splice(0)) this.types.commit("cell", earlier);
     const problems = await this.types.check("cell", text).then(
-      (result) => result.problems,
+      (result) => result.problems.filter(({ syntax }) => syntax || !unchecked),
       (error: unknown) => this.log(`the type checker failed: ${String(error)}`),
     );
     if (!problems) return { found: { unknown: true } };
     if (problems.length > 0) return { found: { error: problemsReport(problems, code, "cell") } };
-    return { found: {}, declares: text };
+    // What can't be compiled never runs, so it declares nothing.
+    return unchecked ? { found: {} } : { found: {}, declares: text };
   }
 
   /** Forgets every cell; what was read of libraries is kept. */
