@@ -38,11 +38,15 @@ export type Verdict = { error?: { name: string; message: string } } | "unknown";
 
 /** A submission's use of the checker. */
 export interface Turn {
+  /** All cells of the session at once. @returns whether none is refused; if not, take them one by one */
+  takeAll(codes: readonly string[]): Promise<boolean>;
   /** The session's next cell. After `unknown` the turn is over. */
   take(code: string): Promise<Verdict>;
   /** Lets the next one begin. */
   end(): void;
 }
+
+type Question = { type: "check"; code: string } | { type: "check-all"; codes: string[] };
 
 export interface CheckerOptions {
   isolation: Isolation;
@@ -68,16 +72,20 @@ export class SharedChecker {
     const running = await this.process.catch(() => undefined);
     if (!running) this.process = undefined;
     running?.send({ type: "reset" });
+    const ask = async (question: Question): Promise<CheckReply | undefined> => {
+      const reply = await running?.ask(question).catch(() => undefined);
+      if (reply) return reply;
+      // Whatever it was, the next submission gets a new one.
+      this.process = undefined;
+      await running?.shutdown();
+      return undefined;
+    };
     return {
       end,
+      takeAll: async (codes) => (await ask({ type: "check-all", codes: [...codes] }))?.all === true,
       take: async (code) => {
-        const reply = await running?.check(code).catch(() => undefined);
-        if (!reply) {
-          // Whatever it was, the next submission gets a new one.
-          this.process = undefined;
-          await running?.shutdown();
-          return "unknown";
-        }
+        const reply = await ask({ type: "check", code });
+        if (!reply) return "unknown";
         if (reply.unknown) return "unknown";
         return reply.name === undefined ? {} : { error: { name: reply.name, message: reply.message ?? "" } };
       },
@@ -120,7 +128,7 @@ class CheckerProcess {
     this.box.stdin.write(pack(KIND.command, JSON.stringify(request)));
   }
 
-  async check(code: string): Promise<CheckReply> {
+  async ask(question: Question): Promise<CheckReply> {
     const id = this.next++;
     let found: CheckReply | undefined;
     await this.until(CHECK_MS, CHECK_CPU_MS, (resolve) => {
@@ -129,7 +137,7 @@ class CheckerProcess {
         found = reply;
         resolve();
       };
-      this.send({ type: "check", id, code });
+      this.send({ ...question, id });
     });
     return found as unknown as CheckReply;
   }

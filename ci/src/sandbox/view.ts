@@ -23,7 +23,7 @@ const SYSTEM = [
 ]; // biome-ignore format: a table
 
 /** Parts of a package that run; tests, fixtures and sources are not shown. */
-const PARTS = ["package.json", "dist", "assets", "node_modules"];
+const PARTS = ["package.json", "bin", "dist", "assets", "node_modules"];
 /** Of the grader itself, only what is loaded beside the learner's code. */
 const GRADER_PARTS = ["package.json", "dist/box", "dist/kit", "dist/wire", "node_modules"];
 

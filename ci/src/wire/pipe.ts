@@ -17,13 +17,19 @@ export type BoxRequest =
   | { type: "interrupt" };
 
 /** To the type checker's box. */
-export type CheckRequest = { type: "check"; id: number; code: string } | { type: "reset" };
+export type CheckRequest =
+  | { type: "check"; id: number; code: string }
+  /** A whole session at once. */
+  | { type: "check-all"; id: number; codes: string[] }
+  | { type: "reset" };
 
 export interface CheckReply {
   id: number;
   /** The error, if there is one. */
   name?: string;
   message?: string;
+  /** All of a session's cells are right. */
+  all?: boolean;
   /** Only the kernel itself can tell. */
   unknown?: boolean;
 }

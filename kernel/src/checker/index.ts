@@ -70,6 +70,33 @@ export class CellChecker {
     return found;
   }
 
+  /**
+   * All cells of a session that has just begun. Faster than one by one where all are right.
+   * @returns whether none would be refused; if not, the session begins anew: `take` tells which, and why
+   */
+  async takeAll(codes: readonly string[]): Promise<boolean> {
+    const cells = await this.readAll(codes);
+    if (cells && (await this.types.checkAll(cells))) return true;
+    this.reset();
+    return false;
+  }
+
+  /** @returns nothing when one of them is not for the checker to judge */
+  private async readAll(
+    codes: readonly string[],
+  ): Promise<{ text: string; unchecked: boolean }[] | undefined> {
+    const cells = [];
+    for (const code of codes) {
+      const cell = await readCell(code, () => false).catch(() => undefined);
+      if (!cell || cell.code !== cell.text) return undefined;
+      const { text } = cell;
+      const unchecked = isUnchecked(text);
+      if (unchecked && !(await compileCell(text).catch(() => undefined))) return undefined;
+      if (text.trim() !== "" && !isEvident(text)) cells.push({ text, unchecked });
+    }
+    return cells;
+  }
+
   private async judge(code: string): Promise<Verdict> {
     const cell = await readCell(code, () => false).catch(() => undefined);
     if (!cell || cell.code !== cell.text) return { found: { unknown: true } };

@@ -33,6 +33,9 @@ const SYNTAX: Syntax = {
 /** "Cannot find module": it may be there by now. */
 const NOT_FOUND: ReadonlySet<number> = new Set([2307, 2792, 7016]);
 
+/** Numbers of modules that no session reaches. */
+const NAMELESS = 1_000_000_000;
+
 interface FileChanges {
   changed?: string[];
   created?: string[];
@@ -113,6 +116,41 @@ export class NativeChecker {
       if (!first.problems.some(({ code }) => NOT_FOUND.has(code))) return first;
       this.stale = true;
       return this.checkOnce(text);
+    });
+  }
+
+  /**
+   * All cells at once, as if each were right: one change for the process instead of one a cell.
+   * @param cells in order; those that are not to be checked only declare
+   * @returns whether they are right; if not, the session is spoilt: reset it, and check one by one
+   */
+  checkAll(cells: readonly { text: string; unchecked: boolean }[]): Promise<boolean> {
+    return this.inTurn(async () => {
+      const { read, project } = this;
+      if (!read) return false;
+      const modules: string[] = [];
+      const nameless = new Map<string, string>();
+      for (const { text, unchecked } of cells) {
+        const assembled = this.session.assemble(text, read(text));
+        let module = this.session.commit(assembled);
+        if (unchecked) continue;
+        if (module === undefined) {
+          // It declares nothing, so no later cell asks for it: it is a module for this check only.
+          module = `__cell_${NAMELESS + nameless.size}__`;
+          nameless.set(module, assembled.content);
+        }
+        modules.push(module);
+      }
+      project.setDraft(modules.map((module) => `import "./${module}";\n`).join(""));
+      const { created, deleted } = project.setModules(new Map([...this.session.contents(), ...nameless]));
+      const own = project.changes();
+      const { program } = await this.update({
+        changed: [project.draft, ...own.changed],
+        created,
+        deleted: [...deleted, ...own.deleted],
+      });
+      const found = await Promise.all(modules.map((module) => problems(program, project.modulePath(module))));
+      return found.every((list) => list.length === 0);
     });
   }
 
@@ -216,23 +254,30 @@ export class NativeChecker {
     return found;
   }
 
-  private async diagnostics({ program }: Project): Promise<(Diagnostic & { syntax: boolean })[]> {
-    const { draft } = this.project;
-    const errors = (all: readonly Diagnostic[]): readonly Diagnostic[] =>
-      all.filter(({ category, code }) => category === DiagnosticCategory.Error && code !== IMPORT_EQUALS);
-    const [grammar, types] = await Promise.all([
-      program.getSyntacticDiagnostics(draft),
-      program.getSemanticDiagnostics(draft),
-    ]);
-    const syntactic = errors(grammar);
-    const found = syntactic.length > 0 ? syntactic : errors(types);
-    return found.map((diagnostic) => ({ ...diagnostic, syntax: syntactic.length > 0 }));
+  private diagnostics({ program }: Project): Promise<(Diagnostic & { syntax: boolean })[]> {
+    return problems(program, this.project.draft);
   }
 
   private async watchFiles(): Promise<void> {
     const program = this.snapshot.getProject(this.project.config)?.program;
     if (program) this.project.watch(await program.getSourceFileNames());
   }
+}
+
+/** Errors of grammar, and only where there are none, those of types. */
+async function problems(
+  program: Project["program"],
+  file: string,
+): Promise<(Diagnostic & { syntax: boolean })[]> {
+  const errors = (all: readonly Diagnostic[]): readonly Diagnostic[] =>
+    all.filter(({ category, code }) => category === DiagnosticCategory.Error && code !== IMPORT_EQUALS);
+  const [grammar, types] = await Promise.all([
+    program.getSyntacticDiagnostics(file),
+    program.getSemanticDiagnostics(file),
+  ]);
+  const syntactic = errors(grammar);
+  const found = syntactic.length > 0 ? syntactic : errors(types);
+  return found.map((diagnostic) => ({ ...diagnostic, syntax: syntactic.length > 0 }));
 }
 
 /** Linux: the script that ties the process to the life of this one. Elsewhere TypeScript's own way to its binary. */

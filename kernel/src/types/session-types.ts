@@ -63,6 +63,19 @@ export class SessionTypes implements TypeService {
     }
   }
 
+  /** All cells of a session at once. @returns whether they are right; if not, or if that is not known: reset, and check one by one */
+  async checkAll(cells: readonly { text: string; unchecked: boolean }[]): Promise<boolean> {
+    if (this.special || cells.some(({ text }) => TSLAB_IMPORT.test(text) || MAYBE_JSX.test(text)))
+      return false;
+    const native = await this.checker();
+    try {
+      return native ? await answered(native.checkAll(cells)) : false;
+    } catch (error) {
+      this.giveUp(error);
+      return false;
+    }
+  }
+
   commit(cell: string, text: string, language?: CellLanguage): void {
     this.thread.commit(cell, text, language);
     if (TSLAB_IMPORT.test(text)) this.special = true;
