@@ -4,6 +4,7 @@
  * process is replaced, the cells are run again, and grading goes on.
  */
 import type { SharedChecker, Turn } from "../checker/checker.js";
+import { withoutTypes } from "../checker/plain.js";
 import { GraderError, messageOf } from "../errors.js";
 import type { StatusError, TestStatus } from "../kit/check.js";
 import {
@@ -60,6 +61,8 @@ export class Box {
   private changed: () => void = () => {};
   private processes = 0;
   private turn: Turn | undefined;
+  /** The checker has found nothing, so nobody needs the cells' types any more. */
+  private rightAsAWhole = false;
   private deadline = 0;
   /** Set when no more requests can be answered. */
   private closed: BoxError | undefined;
@@ -111,11 +114,13 @@ export class Box {
   /** Loads the agent and runs the cells, leaving out those that ended or blocked the process before. */
   private async prepare(): Promise<void> {
     await this.loadAgent();
-    this.turn = await this.checker?.begin();
+    // Run again, what was right stays right.
+    this.turn = this.rightAsAWhole ? undefined : await this.checker?.begin();
     // Most submissions are right as a whole; cells that are left out change what the others see.
     if (this.cells.size === 0 && (await this.turn?.takeAll(this.code.map(({ source }) => source)))) {
       this.turn?.end();
       this.turn = undefined;
+      this.rightAsAWhole = true;
     }
     const blocked = await this.runCells().finally(() => this.turn?.end());
     if (blocked) await this.replace();
@@ -163,7 +168,7 @@ export class Box {
     if (refused) return { gradeId, status: "compile", message: refused };
     let execution: Execution;
     try {
-      execution = await this.run(source, step);
+      execution = await this.run(this.rightAsAWhole ? await withoutTypes(source) : source, step);
     } catch (error) {
       const { testStatus, message } = crashOf(error, "the cell");
       return { gradeId, status: testStatus as CellStatus, message };

@@ -17,6 +17,8 @@ import type { ErrorReport } from "../link/messages.js";
 import { declaredIn } from "../types/language.js";
 import { SessionTypes } from "../types/session-types.js";
 
+export { blankedCell } from "../compile/cell.js";
+
 export interface CellCheck {
   /** What running the cell would reply with, because of its types or its grammar. */
   error?: ErrorReport;
