@@ -5,18 +5,20 @@ import { Command } from "commander";
 import colors from "picocolors";
 import { generateRelease } from "../assignment/generate.js";
 import { findCourse, Judges, readSource, slugsOf } from "../batch/course.js";
+import { mutationTest } from "../batch/mutation.js";
 import { validate } from "../batch/validate.js";
+import { sharingChecker } from "../checker/place.js";
 import { AuthoringError, GraderError, InputError, messageOf } from "../errors.js";
 import { DEFAULT_LIMITS } from "../judge/limits.js";
 import { gradescopeZip } from "../package/gradescope.js";
 import { resultsJsonSchema } from "../report/results.js";
-import { proofsAsText } from "../report/terminal.js";
+import { mutationAsText, proofsAsText } from "../report/terminal.js";
 import { chooseIsolation } from "../sandbox/ladder.js";
 import { boxes } from "../session/open.js";
 import { shutdownAll } from "../session/running.js";
 import { EXIT } from "./exit.js";
 import { addGradeCommands } from "./grade.js";
-import { type CourseFlags, ofCourse } from "./options.js";
+import { type CourseFlags, count, ofCourse, seconds } from "./options.js";
 import { startProgress } from "./progress.js";
 import { addSimilarityCommand } from "./similarity.js";
 
@@ -66,7 +68,9 @@ function createProgram(signal: AbortSignal, finish: (code: number) => void): Com
 
   ofCourse(program.command("validate [slug...]"))
     .description("prove that solution, untouched release and variants get what they should")
-    .action(async (slugs: string[], flags: CourseFlags) => finish(await prove(slugs, flags, signal)));
+    .option("--mutants <n>", "also put so many small mistakes into each task's reference answer", count)
+    .option("--cell-timeout <s>", "time for one cell", seconds, DEFAULT_LIMITS.cellMs)
+    .action(async (slugs: string[], flags: ProveFlags) => finish(await prove(slugs, flags, signal)));
 
   addGradeCommands(program, signal, finish);
   addSimilarityCommand(program, finish);
@@ -115,7 +119,12 @@ async function generate(slugs: string[], flags: CourseFlags & { check?: boolean 
   return code;
 }
 
-async function prove(slugs: string[], flags: CourseFlags, signal: AbortSignal): Promise<number> {
+interface ProveFlags extends CourseFlags {
+  mutants?: number;
+  cellTimeout: number;
+}
+
+async function prove(slugs: string[], flags: ProveFlags, signal: AbortSignal): Promise<number> {
   const course = findCourse(process.cwd(), flags);
   // The author's own code: in the same place as submissions, so that it proves what they will get; unfenced if need be.
   const isolation = await chooseIsolation("auto", { unsafe: true });
@@ -124,9 +133,22 @@ async function prove(slugs: string[], flags: CourseFlags, signal: AbortSignal): 
   for (const slug of await slugsOf(course, slugs)) {
     const progress = startProgress(slug);
     try {
-      const proofs = await validate(await readSource(course, slug), { signal, open, onStart: progress.step });
+      const assignment = await readSource(course, slug);
+      const limits = { ...DEFAULT_LIMITS, cellMs: flags.cellTimeout, cellCpuMs: flags.cellTimeout * 1.5 };
+      const proofs = await validate(assignment, { signal, open, limits, onStart: progress.step });
       progress.stop();
       console.log(proofsAsText(slug, proofs));
+      if (flags.mutants !== undefined) {
+        const place = sharingChecker(isolation, DEFAULT_LIMITS.box, { warm: 1 });
+        const found = await mutationTest(assignment, {
+          place,
+          most: flags.mutants,
+          signal,
+          onStart: progress.step,
+        });
+        progress.stop();
+        console.log(mutationAsText(slug, found));
+      }
       if (proofs.some((proof) => !proof.ok)) code = EXIT.below;
     } finally {
       progress.stop();
