@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./steps.mjs";
 
-const SUITES = { kernel: "kernel", compute: "lib" };
+const SUITES = { kernel: "kernel", grader: "ci", compute: "lib" };
 const MARKERS = /<!-- bench -->.*<!-- \/bench -->/s;
 
 const digits = (value) =>

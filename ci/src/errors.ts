@@ -11,7 +11,10 @@ export type InputProblem =
   | "wrong-kernel"
   | "unknown-assignment"
   | "duplicate-grade-id"
-  | "missing-answers";
+  | "missing-answers"
+  | "duplicate-student"
+  | "bad-archive"
+  | "bad-settings";
 
 /** A file that can't be graded. It costs only its own author: a batch goes on. */
 export class InputError extends Error {

@@ -92,7 +92,7 @@ describe("wrong usage", () => {
     [["grade", "x.ipynb", "--assignment", "nope"], /there is no assignment "nope"; the course has: mini/],
     [["generate", "nope"], /there is no assignment "nope"/],
     [["grade", "x.ipynb", "--solutions", "/nowhere"], /\/nowhere: there is no such folder/],
-    [["grade"], /missing required argument 'file'/],
+    [["grade"], /missing required argument 'path'/],
     [["grade", "x.ipynb", "--timeout", "-1"], /expected a number of seconds above 0/],
     [["frobnicate"], /unknown command/],
   ])("%j", async (args, message) => {

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Judge } from "../src/judge/grade.js";
 import type { TaskReport } from "../src/judge/report.js";
 import { LEVELS } from "../src/sandbox/command.js";
+import { buildImage, removeImage, withImage } from "../src/sandbox/image.js";
 import { type Attempt, tryLevel } from "../src/sandbox/ladder.js";
 import { boxes, type OpenBox } from "../src/session/open.js";
 import {
@@ -36,6 +37,8 @@ let bait: Bait;
 let judge: Judge;
 const attempts: Attempt[] = await Promise.all(LEVELS.filter((level) => level !== "none").map(tryLevel));
 
+const image = await buildImage();
+afterAll(() => removeImage(image));
 beforeAll(async () => {
   bait = await layBait(folder);
   judge = await corpusJudge(folder, bait.token);
@@ -57,8 +60,10 @@ for (const { level, isolation, problem } of attempts) {
     let open: OpenBox;
     beforeAll(() => {
       // The cells are JavaScript: without the checker a box starts sooner.
-      const env = { MLSYS_TYPECHECK: "off" };
-      open = boxes({ isolation: isolation!, limits: CORPUS_LIMITS.box, warm: 2, env });
+      const env = { MLSYS_TYPECHECK: "off", MLSYS_WARM: "off" };
+      // As batches start boxes.
+      const packed = { ...isolation!, spec: withImage(isolation!.spec, image) };
+      open = boxes({ isolation: packed, limits: CORPUS_LIMITS.box, warm: 2, env });
     });
 
     const mine = corpus.filter((attack, place) => attack.holds.includes(level) && chosen(level, place));

@@ -1,5 +1,6 @@
 /** One file to one report: whatever is wrong with the file or the grader ends up in the report, never as an exception. */
 import { assignmentOf, folderOf } from "../assignment/assignment.js";
+import type { SharedChecker } from "../checker/checker.js";
 import { AuthoringError, InputError, messageOf } from "../errors.js";
 import { type GradeOptions, gradeSubmission, type Judge, prepareJudge } from "../judge/grade.js";
 import { DEFAULT_LIMITS, type GradeLimits } from "../judge/limits.js";
@@ -19,6 +20,8 @@ export interface FileOptions {
   /** Assignment of all files, instead of what each says. */
   slug?: string;
   visibleOnly?: boolean;
+  /** Grade these tasks only. */
+  tasks?: readonly string[];
   onTest?: GradeOptions["onTest"];
   finished?: GradeOptions["finished"];
 }
@@ -27,6 +30,8 @@ export interface FileOptions {
 export interface Place {
   isolation: Isolation;
   open: OpenBox;
+  /** For an assignment's folder; without it, the kernels check types themselves. */
+  checker?: (cwd: string) => SharedChecker;
 }
 
 /** Grades with the instructor's tests. */
@@ -40,7 +45,12 @@ export function gradeFile(file: string, judges: Judges, options: FileOptions = {
     report.notes = submission.notes;
     const place = options.place ?? (await strongest(options.limits));
     report.isolation = isolationOf(place.isolation);
-    return gradeSubmission(judge, submission, { ...options, open: place.open(folderOf(judge.assignment)) });
+    const folder = folderOf(judge.assignment);
+    return gradeSubmission(judge, submission, {
+      ...options,
+      open: place.open(folder),
+      checker: place.checker?.(folder),
+    });
   });
 }
 
@@ -93,7 +103,8 @@ export async function failedReport(file: string, message: string): Promise<Repor
   return { ...(await emptyReport(file)), status: "grader", problem: "grader", message };
 }
 
-async function emptyReport(file: string, visibleOnly = false): Promise<Report> {
+/** What is known of a file before anything is. */
+export async function emptyReport(file: string, visibleOnly = false): Promise<Report> {
   return {
     version: 1, file, status: "graded", visibleOnly, isolation: isolationOf(NO_ISOLATION), trust: "judge",
     score: 0, points: 0, tasks: [], notes: [], sha256: await sha256(file), timing: { ms: 0 },

@@ -21,6 +21,7 @@ const MAIN = fileURLToPath(
   new URL(import.meta.url.endsWith(".ts") ? "../../dist/judge/main.js" : "../judge/main.js", import.meta.url),
 );
 
+type Work = Pick<Extract<ToJudge, { type: "grade" }>, "file" | "slug" | "tasks">;
 type End = { report: Report } | { stuck: boolean; during: TestKey | undefined };
 
 export class Supervisor {
@@ -34,10 +35,11 @@ export class Supervisor {
     private readonly stallMs = STALL_MS,
   ) {}
 
-  async grade(file: string, slug?: string): Promise<Report> {
+  /** @param tasks grade these only */
+  async grade(file: string, slug?: string, tasks?: readonly string[]): Promise<Report> {
     const finished = new Map<TestKey, TestOutcome>();
     for (let deaths = 0; ; deaths++) {
-      const end = await this.attempt(file, slug, finished);
+      const end = await this.attempt({ file, slug, tasks }, finished);
       if ("report" in end) return end.report;
       await this.discard();
       if (end.during === undefined || deaths > this.setup.limits.restarts || this.closed)
@@ -60,7 +62,7 @@ export class Supervisor {
   }
 
   /** One attempt at a file, until its report or the judge's end. */
-  private attempt(file: string, slug: string | undefined, finished: Map<TestKey, TestOutcome>): Promise<End> {
+  private attempt(what: Work, finished: Map<TestKey, TestOutcome>): Promise<End> {
     const judge = this.start();
     return new Promise((resolve) => {
       let during: TestKey | undefined;
@@ -90,7 +92,7 @@ export class Supervisor {
       };
       judge.on("message", receive).once("exit", ended);
       listen();
-      send(judge, { type: "grade", file, slug, finished: [...finished] });
+      send(judge, { type: "grade", ...what, finished: [...finished] });
     });
   }
 

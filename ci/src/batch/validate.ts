@@ -5,7 +5,7 @@
 import { type Assignment, folderOf, type Task } from "../assignment/assignment.js";
 import { generateRelease } from "../assignment/generate.js";
 import { REQUIRED, readVariants, type Variant } from "../assignment/variants.js";
-import { gradeSubmission, type Judge, prepareJudge } from "../judge/grade.js";
+import { type GradeOptions, gradeSubmission, type Judge, prepareJudge } from "../judge/grade.js";
 import type { GradeLimits } from "../judge/limits.js";
 import type { TaskReport } from "../judge/report.js";
 import { kernelFactory, type OpenBox } from "../session/open.js";
@@ -41,17 +41,82 @@ export async function validate(assignment: Assignment, options: ValidateOptions 
   const variants = await readVariants(assignment);
   const proofs = [releaseProof(assignment), ...enoughVariants(assignment, variants), ...hiddenProof(judge)];
   const runs = plan(assignment, variants);
+  const times = new TaskTimes(assignment);
   for (const [index, run] of runs.entries()) {
     options.signal?.throwIfAborted();
     options.onStart?.(run.name, index, runs.length);
     const open = (options.open ?? kernelFactory)(folderOf(assignment));
-    proofs.push(
-      run.judge(
-        await gradeSubmission(judge, { answers: run.answers, notes: [] }, { open, limits: options.limits }),
-      ),
-    );
+    const { limits } = options;
+    const onTest = run.name === SOLUTION ? times.onTest : undefined;
+    const submission = { answers: run.answers, notes: [] };
+    proofs.push(run.judge(await gradeSubmission(judge, submission, { open, limits, onTest })));
   }
-  return proofs;
+  proofs.push(await deterministic(judge, runs, options));
+  return [...proofs, times.proof()];
+}
+
+const SOLUTION = "solution";
+/** Random inputs that differ from run to run are found out soon. */
+const REPEATS = 3;
+
+/** What passes once must pass again, and what fails must fail again, with the same words. */
+async function deterministic(judge: Judge, runs: readonly Run[], options: ValidateOptions): Promise<Proof> {
+  const open = (options.open ?? kernelFactory)(folderOf(judge.assignment));
+  const details: string[] = [];
+  for (const name of [SOLUTION, "untouched"]) {
+    const run = runs.find((candidate) => candidate.name === name) as Run;
+    let first: Map<string, string> | undefined;
+    for (let i = 0; i < REPEATS; i++) {
+      options.signal?.throwIfAborted();
+      options.onStart?.(`${name} again`, runs.length - 1, runs.length);
+      const submission = { answers: run.answers, notes: [] };
+      const found = verdicts(await gradeSubmission(judge, submission, { open, limits: options.limits }));
+      first ??= found;
+      for (const [test, verdict] of found)
+        if (first.get(test) !== verdict)
+          details.push(`${name}, ${test}: ${first.get(test)}, then ${verdict}`);
+    }
+  }
+  const got = details.length === 0 ? `the same over ${REPEATS} runs` : `${details.length} tests differ`;
+  return {
+    name: "deterministic",
+    ok: details.length === 0,
+    expected: `the same over ${REPEATS} runs`,
+    got,
+    details,
+  };
+}
+
+function verdicts(reports: readonly TaskReport[]): Map<string, string> {
+  return new Map(
+    reports.flatMap((task) =>
+      task.tests.map((test) => [`${task.name}: ${test.name}`, `${test.status} ${test.message ?? ""}`]),
+    ),
+  );
+}
+
+/** How long the tests of each task take on the reference answers: every submission pays that. */
+class TaskTimes {
+  private readonly ms = new Map<string, number>();
+  private began = 0;
+
+  constructor(private readonly assignment: Assignment) {}
+
+  readonly onTest: NonNullable<GradeOptions["onTest"]> = (key, outcome) => {
+    const now = performance.now();
+    if (!outcome) {
+      this.began = now;
+      return;
+    }
+    const gradeId = key.slice(0, key.indexOf("|"));
+    const task = this.assignment.tasks.find(({ tests }) => tests.some((cell) => cell.gradeId === gradeId));
+    if (task) this.ms.set(task.name, (this.ms.get(task.name) ?? 0) + now - this.began);
+  };
+
+  proof(): Proof {
+    const text = [...this.ms].map(([task, ms]) => `${task} ${(ms / 1000).toFixed(2)} s`).join(", ");
+    return { name: "time of the tests by task", ok: true, expected: text, got: text, details: [] };
+  }
 }
 
 function plan(assignment: Assignment, variants: Variant[]): Run[] {
@@ -59,9 +124,9 @@ function plan(assignment: Assignment, variants: Variant[]): Run[] {
   const last = tasks.length;
   return [
     {
-      name: "solution",
+      name: SOLUTION,
       answers: answersFor(tasks, last),
-      judge: (reports) => full("solution", reports, tasks),
+      judge: (reports) => full(SOLUTION, reports, tasks),
     },
     { name: "untouched", answers: answersFor(tasks, 0), judge: (reports) => nothing("untouched", reports) },
     ...tasks.slice(0, -1).map((task): Run => {

@@ -4,23 +4,32 @@
  * comes out: whoever takes this process over can only answer for the learner.
  */
 import { rmSync, writeSync } from "node:fs";
-import { KernelClient, type KernelOutput, launchKernel } from "@mlsys/kernel/client";
+import { KernelClient, type KernelOutput, makeConnection } from "@mlsys/kernel/client";
 import { kernelSpec } from "@mlsys/kernel/spec";
 import { FRAMES_MIME } from "../wire/carrier.js";
-import { type BoxDone, type BoxRequest, KIND, type Kind, PipeReader, pack } from "../wire/pipe.js";
+import {
+  type BoxDone,
+  type BoxRequest,
+  KIND,
+  type Kind,
+  MAX_COMMAND,
+  PipeReader,
+  pack,
+} from "../wire/pipe.js";
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
 const START_MS = 60_000;
 const TEXT_LIMIT = 20_000;
 const MESSAGE_LIMIT = 2_000;
-const MAX_COMMAND = 256 * 1024 * 1024;
 
-const { argv, env } = kernelSpec();
-const kernel = await launchKernel({ argv, env }, { transport: "ipc", stdio: "ignore", detached: true });
-kernel.process.once("exit", () => leave(1));
+// The kernel's host runs in this process: another one would take as long to start as the cells of most submissions.
+const { connection, connectionFile } = await makeConnection("ipc");
+process.argv[2] = connectionFile;
+Object.assign(process.env, kernelSpec().env);
+await import("@mlsys/kernel/host");
 process.stdin.on("end", () => leave(0)).on("error", () => leave(0));
-const client = await KernelClient.connect(kernel.connection, START_MS);
-rmSync(kernel.connectionFile, { force: true });
+const client = await KernelClient.connect(connection, START_MS);
+rmSync(connectionFile, { force: true });
 
 const reader = new PipeReader({ [KIND.command]: MAX_COMMAND });
 process.stdin.on("data", (chunk: Buffer) => {
@@ -99,13 +108,7 @@ function tell(kind: Kind, body: string): void {
   }
 }
 
+/** What the kernel started ends with the box. */
 function leave(code: number): never {
-  if (kernel.process.pid !== undefined) {
-    try {
-      process.kill(-kernel.process.pid, "SIGKILL");
-    } catch {
-      // It is gone.
-    }
-  }
   process.exit(code);
 }

@@ -4,44 +4,27 @@ import { join } from "node:path";
 import { Command } from "commander";
 import colors from "picocolors";
 import { generateRelease } from "../assignment/generate.js";
-import { type Course, findCourse, Judges, readSource, slugsOf } from "../batch/course.js";
-import { checkFile, type FileOptions, isolationOf } from "../batch/grade-file.js";
-import { Supervisor } from "../batch/supervisor.js";
+import { findCourse, Judges, readSource, slugsOf } from "../batch/course.js";
+import { mutationTest } from "../batch/mutation.js";
 import { validate } from "../batch/validate.js";
+import { sharingChecker } from "../checker/place.js";
 import { AuthoringError, GraderError, InputError, messageOf } from "../errors.js";
 import { DEFAULT_LIMITS } from "../judge/limits.js";
-import type { JudgeSetup } from "../judge/messages.js";
-import type { Report } from "../judge/report.js";
-import { proofsAsText, reportsAsText } from "../report/terminal.js";
-import { writeHtml, writeJson } from "../report/write.js";
-import { chooseIsolation, NO_ISOLATION } from "../sandbox/ladder.js";
-import { sweep } from "../sandbox/process.js";
-import { boxes, onJupyter } from "../session/open.js";
+import { gradescopeZip } from "../package/gradescope.js";
+import { resultsJsonSchema } from "../report/results.js";
+import { mutationAsText, proofsAsText } from "../report/terminal.js";
+import { chooseIsolation } from "../sandbox/ladder.js";
+import { boxes } from "../session/open.js";
 import { shutdownAll } from "../session/running.js";
 import { SubmitError } from "../submit/client.js";
-import {
-  type BoxFlags,
-  boxed,
-  type CourseFlags,
-  type LimitFlags,
-  limited,
-  limitsOf,
-  ofCourse,
-  percentage,
-} from "./options.js";
+import { EXIT } from "./exit.js";
+import { addGradeCommands } from "./grade.js";
+import { type CourseFlags, count, ofCourse, seconds } from "./options.js";
 import { startProgress } from "./progress.js";
 import { addServiceCommands } from "./service.js";
-import { jupyterPlace, type SessionFlags, sessioned } from "./session.js";
+import { addSimilarityCommand } from "./similarity.js";
 import { addSubmitCommands } from "./submit.js";
 
-const EXIT = { ok: 0, below: 1, broken: 2 } as const;
-
-interface GradeFlags extends CourseFlags, LimitFlags {
-  assignment?: string;
-  json?: string;
-  html?: string;
-  threshold: number;
-}
 /** @returns the exit code: 0 all well, 1 something below the mark, 2 wrong usage or a failure of the grader */
 export async function main(argv: readonly string[]): Promise<number> {
   let code: number = EXIT.ok;
@@ -91,84 +74,31 @@ function createProgram(signal: AbortSignal, finish: (code: number) => void): Com
 
   ofCourse(program.command("validate [slug...]"))
     .description("prove that solution, untouched release and variants get what they should")
-    .action(async (slugs: string[], flags: CourseFlags) => finish(await prove(slugs, flags, signal)));
+    .option("--mutants <n>", "also put so many small mistakes into each task's reference answer", count)
+    .option("--cell-timeout <s>", "time for one cell", seconds, DEFAULT_LIMITS.cellMs)
+    .action(async (slugs: string[], flags: ProveFlags) => finish(await prove(slugs, flags, signal)));
 
-  sessioned(reported(limited(program.command("check <file...>"))))
-    .description("run the visible tests of an exercise, as a learner does")
-    .action(async (files: string[], flags: GradeFlags & SessionFlags) => {
-      const server = await jupyterPlace(flags);
-      const place = server && { isolation: NO_ISOLATION, open: await onJupyter(server) };
-      const check: GradeOne = (file, options) => checkFile(file, { ...options, place });
-      finish(await gradeAll(files, flags, signal, "checking", check, 100));
-    });
-
-  sessioned(reported(boxed(limited(ofCourse(program.command("grade <file...>"))))))
-    .description("grade submissions with all tests")
-    .option("--assignment <slug>", "assignment of all files; default: what each says")
-    .option("--threshold <percent>", "exit 1 if a file gets less", percentage, 0)
-    .action(async (files: string[], flags: GradeFlags & BoxFlags & SessionFlags) => {
-      const course = findCourse(process.cwd(), flags);
-      if (flags.assignment !== undefined) await new Judges(course).get(flags.assignment);
-      finish(await gradeSubmissions(files, flags, course, signal));
-    });
+  addGradeCommands(program, signal, finish);
+  addSimilarityCommand(program, finish);
   addServiceCommands(program, signal);
   addSubmitCommands(program, signal);
+
+  ofCourse(program.command("package <slug>"))
+    .description("make Gradescope's autograder for an assignment")
+    .requiredOption("-o, --output <file>", "the zip file")
+    .option("--packages <folder>", "the grader's packages as npm packs them; default: those that run now")
+    .action(async (slug: string, flags: CourseFlags & { output: string; packages?: string }) => {
+      const course = findCourse(process.cwd(), flags);
+      await new Judges(course).get(slug);
+      await gradescopeZip(course, slug, flags.output, flags.packages);
+      console.log(`wrote ${flags.output}`);
+    });
+
+  program
+    .command("schema")
+    .description("print the JSON schema of --json")
+    .action(() => void process.stdout.write(resultsJsonSchema()));
   return program;
-}
-
-function reported(command: Command): Command {
-  return command
-    .option("--json <file>", "write all results, for programs and instructors")
-    .option("--html <file or folder>", "write feedback for learners");
-}
-
-/** Each file in a judge's process, some at once. @throws GraderError when no isolation works */
-async function gradeSubmissions(
-  files: string[],
-  flags: GradeFlags & BoxFlags & SessionFlags,
-  course: Course,
-  signal: AbortSignal,
-): Promise<number> {
-  if (flags.session === "jupyter" && !flags.unsafe)
-    throw new GraderError(
-      "--session jupyter: submissions run unfenced, as whoever runs the server; add --unsafe if that is what you want",
-    );
-  const server = await jupyterPlace(flags);
-  const isolation = server ? NO_ISOLATION : await chooseIsolation(flags.isolation, { unsafe: flags.unsafe });
-  if (isolation.level === "uid")
-    process.stderr.write(
-      `${colors.yellow("isolation uid:")} submissions can read what every user of this machine can, and use the network; keep solutions/ private (chmod 700), or apt install bubblewrap\n`,
-    );
-  const { memory: memoryBytes, processes, cpus } = flags;
-  const limits = { ...limitsOf(flags), box: { ...DEFAULT_LIMITS.box, memoryBytes, processes, cpus } };
-  const jobs = Math.min(flags.jobs, files.length);
-  const setup: JudgeSetup = {
-    course,
-    isolation: isolationOf(isolation),
-    limits,
-    warm: files.length > jobs ? 1 : 0,
-    readable: flags.readable ?? [],
-    server,
-  };
-  await sweep();
-  const idle = Array.from({ length: jobs }, () => new Supervisor(setup));
-  const all = [...idle];
-  signal.addEventListener("abort", () => void Promise.all(all.map((supervisor) => supervisor.close())));
-  const grade = async (file: string) => {
-    const supervisor = idle.pop() as Supervisor;
-    try {
-      const report = await supervisor.grade(file, flags.assignment);
-      // What runs beside a server's other kernels, with the rights of all of them, proves nothing.
-      return server ? { ...report, trust: "in-kernel" as const } : report;
-    } finally {
-      idle.push(supervisor);
-    }
-  };
-  try {
-    return await gradeAll(files, flags, signal, "grading", grade, flags.threshold, jobs);
-  } finally {
-    await Promise.all(all.map((supervisor) => supervisor.close()));
-  }
 }
 
 async function generate(slugs: string[], flags: CourseFlags & { check?: boolean }): Promise<number> {
@@ -197,7 +127,12 @@ async function generate(slugs: string[], flags: CourseFlags & { check?: boolean 
   return code;
 }
 
-async function prove(slugs: string[], flags: CourseFlags, signal: AbortSignal): Promise<number> {
+interface ProveFlags extends CourseFlags {
+  mutants?: number;
+  cellTimeout: number;
+}
+
+async function prove(slugs: string[], flags: ProveFlags, signal: AbortSignal): Promise<number> {
   const course = findCourse(process.cwd(), flags);
   // The author's own code: in the same place as submissions, so that it proves what they will get; unfenced if need be.
   const isolation = await chooseIsolation("auto", { unsafe: true });
@@ -206,58 +141,26 @@ async function prove(slugs: string[], flags: CourseFlags, signal: AbortSignal): 
   for (const slug of await slugsOf(course, slugs)) {
     const progress = startProgress(slug);
     try {
-      const proofs = await validate(await readSource(course, slug), { signal, open, onStart: progress.step });
+      const assignment = await readSource(course, slug);
+      const limits = { ...DEFAULT_LIMITS, cellMs: flags.cellTimeout, cellCpuMs: flags.cellTimeout * 1.5 };
+      const proofs = await validate(assignment, { signal, open, limits, onStart: progress.step });
       progress.stop();
       console.log(proofsAsText(slug, proofs));
+      if (flags.mutants !== undefined) {
+        const place = sharingChecker(isolation, DEFAULT_LIMITS.box, { warm: 1 });
+        const found = await mutationTest(assignment, {
+          place,
+          most: flags.mutants,
+          signal,
+          onStart: progress.step,
+        });
+        progress.stop();
+        console.log(mutationAsText(slug, found));
+      }
       if (proofs.some((proof) => !proof.ok)) code = EXIT.below;
     } finally {
       progress.stop();
     }
   }
   return code;
-}
-
-type GradeOne = (file: string, options: FileOptions) => Promise<Report>;
-
-/** @param jobs files at once; the reports keep the order of the files */
-async function gradeAll(
-  files: string[],
-  flags: GradeFlags,
-  signal: AbortSignal,
-  what: string,
-  grade: GradeOne,
-  threshold: number,
-  jobs = 1,
-): Promise<number> {
-  const progress = startProgress(what);
-  const found: (Report | undefined)[] = files.map(() => undefined);
-  let next = 0;
-  let done = 0;
-  const work = async () => {
-    while (next < files.length && !signal.aborted) {
-      const index = next++;
-      progress.step(files[index], done, files.length);
-      const report = await grade(files[index], { limits: limitsOf(flags) });
-      // What was being graded when the user stopped says nothing; what was finished is kept.
-      if (!signal.aborted) found[index] = report;
-      done++;
-    }
-  };
-  await Promise.all(Array.from({ length: jobs }, work));
-  progress.stop();
-  const reports = found.filter((report) => report !== undefined);
-  if (reports.length > 0) console.log(reportsAsText(reports));
-  if (signal.aborted)
-    process.stderr.write(`interrupted: ${reports.length} of ${files.length} files are graded\n`);
-  if (flags.json !== undefined) await writeJson(flags.json, reports);
-  if (flags.html !== undefined && reports.length > 0) await writeHtml(flags.html, reports);
-  return exitCode(reports, threshold);
-}
-
-function exitCode(reports: readonly Report[], threshold: number): number {
-  if (reports.some((report) => report.status === "grader")) return EXIT.broken;
-  const below = reports.some(
-    (report) => report.status === "invalid" || report.score * 100 < threshold * report.points,
-  );
-  return below ? EXIT.below : EXIT.ok;
 }

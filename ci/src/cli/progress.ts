@@ -1,4 +1,4 @@
-/** A progress bar with the time left, on a terminal only: logs and pipes get nothing. */
+/** How far the work is and how long it will take: a bar on a terminal, a line now and then in a log. */
 import { Presets, SingleBar } from "cli-progress";
 import { printable } from "../report/terminal.js";
 
@@ -7,11 +7,23 @@ export interface Progress {
   stop(): void;
 }
 
+/** A log gets a line no more often than this. */
+const LINE_MS = 15_000;
+
 export function startProgress(what: string): Progress {
   let bar: SingleBar | undefined;
+  const started = Date.now();
+  let lastLine = started;
   return {
     step(label, done, total) {
-      if (!process.stderr.isTTY) return;
+      if (!process.stderr.isTTY) {
+        const now = Date.now();
+        if (done === 0 || now - lastLine < LINE_MS) return;
+        lastLine = now;
+        const left = Math.ceil((((now - started) / done) * (total - done)) / 1000);
+        process.stderr.write(`${what} ${done}/${total}, about ${left} s left\n`);
+        return;
+      }
       if (!bar) {
         const format = `${what} {bar} {value}/{total} · {eta_formatted} left · {label}`;
         bar = new SingleBar(

@@ -3,6 +3,8 @@
  * the judge's requests. When it hangs or dies, the request that it was busy with fails with the reason, the
  * process is replaced, the cells are run again, and grading goes on.
  */
+import type { SharedChecker, Turn } from "../checker/checker.js";
+import { withoutTypes } from "../checker/plain.js";
 import { GraderError, messageOf } from "../errors.js";
 import type { StatusError, TestStatus } from "../kit/check.js";
 import {
@@ -44,11 +46,6 @@ export class BoxError extends Error implements StatusError {
   }
 }
 
-// The kernel loads the built agent, also when the judge itself runs from its sources (in tests).
-const AGENT_URL = new URL(
-  import.meta.url.endsWith(".ts") ? "../../dist/box/agent.js" : "../box/agent.js",
-  import.meta.url,
-).href;
 const INTERRUPT_MS = 1_000;
 /** How long the agent waits for more to say while the judge is busy with a callback of its own. */
 const SHORT_WAIT_MS = 5;
@@ -63,6 +60,9 @@ export class Box {
   private pumping = false;
   private changed: () => void = () => {};
   private processes = 0;
+  private turn: Turn | undefined;
+  /** The checker has found nothing, so nobody needs the cells' types any more. */
+  private rightAsAWhole = false;
   private deadline = 0;
   /** Set when no more requests can be answered. */
   private closed: BoxError | undefined;
@@ -71,6 +71,8 @@ export class Box {
     open: SessionFactory,
     private readonly code: readonly BoxCell[],
     private readonly limits: GradeLimits,
+    /** Checks the cells' types; where there is none, the kernel does that. */
+    private readonly checker?: SharedChecker,
   ) {
     this.session = open();
   }
@@ -112,6 +114,20 @@ export class Box {
   /** Loads the agent and runs the cells, leaving out those that ended or blocked the process before. */
   private async prepare(): Promise<void> {
     await this.loadAgent();
+    // Run again, what was right stays right.
+    this.turn = this.rightAsAWhole ? undefined : await this.checker?.begin();
+    // Most submissions are right as a whole; cells that are left out change what the others see.
+    if (this.cells.size === 0 && (await this.turn?.takeAll(this.code.map(({ source }) => source)))) {
+      this.turn?.end();
+      this.turn = undefined;
+      this.rightAsAWhole = true;
+    }
+    const blocked = await this.runCells().finally(() => this.turn?.end());
+    if (blocked) await this.replace();
+  }
+
+  /** @returns whether a cell ended or blocked the process */
+  private async runCells(): Promise<boolean> {
     let answered = false;
     for (const cell of this.code) {
       const before = this.cells.get(cell.gradeId)?.status;
@@ -127,8 +143,9 @@ export class Box {
       }
       answered ||= cell.kind === "answer";
       this.cells.set(cell.gradeId, outcome);
-      if (isCrash(outcome.status)) return this.replace();
+      if (isCrash(outcome.status)) return true;
     }
+    return false;
   }
 
   private someAnswerFailed(): boolean {
@@ -136,7 +153,7 @@ export class Box {
   }
 
   private async loadAgent(): Promise<void> {
-    const code = loadAgentCode(AGENT_URL, HANDLES_PER_PROCESS * this.processes++);
+    const code = loadAgentCode(HANDLES_PER_PROCESS * this.processes++);
     const execution = await this.run(code, "given");
     if (framesIn(execution) === undefined) {
       throw new GraderError(
@@ -147,9 +164,11 @@ export class Box {
 
   private async runCell({ gradeId, source }: BoxCell, step: Step): Promise<CellOutcome> {
     if (source.trim() === "") return { gradeId, status: "ok" };
+    const refused = await this.checked(source);
+    if (refused) return { gradeId, status: "compile", message: refused };
     let execution: Execution;
     try {
-      execution = await this.run(source, step);
+      execution = await this.run(this.rightAsAWhole ? await withoutTypes(source) : source, step);
     } catch (error) {
       const { testStatus, message } = crashOf(error, "the cell");
       return { gradeId, status: testStatus as CellStatus, message };
@@ -162,6 +181,19 @@ export class Box {
     const { name, message } = execution.error ?? { name: "Error", message: "no reason given" };
     const status = isCompileError(name) ? "compile" : "error";
     return { gradeId, status, message: `${name}: ${message}`.slice(0, 2000) };
+  }
+
+  /** @returns why the kernel would not run a cell */
+  private async checked(source: string): Promise<string | undefined> {
+    if (!this.turn) return undefined;
+    const verdict = await this.turn.take(source);
+    if (verdict !== "unknown")
+      return verdict.error && `${verdict.error.name}: ${verdict.error.message}`.slice(0, 2000);
+    // From here on the kernel checks itself: it knows the cells that came before.
+    this.turn.end();
+    this.turn = undefined;
+    await this.run("%typecheck on", "given");
+    return undefined;
   }
 
   private async agentAnswers(): Promise<boolean> {

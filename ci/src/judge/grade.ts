@@ -1,5 +1,6 @@
 /** Grading one submission: the learner's answers in the box, the instructor's tests here, the points from the manifest. */
 import type { Assignment, Task } from "../assignment/assignment.js";
+import type { SharedChecker } from "../checker/checker.js";
 import { AuthoringError, GraderError, messageOf } from "../errors.js";
 import { type DeclaredTest, runTest, sumPoints, type TestHost, type TestOutcome } from "../kit/check.js";
 import { createKit, kitNames } from "../kit/create.js";
@@ -29,6 +30,8 @@ export interface Judge {
 
 export interface GradeOptions {
   open: SessionFactory;
+  /** Where the kernels of `open` do not check types themselves. */
+  checker?: SharedChecker;
   limits?: GradeLimits;
   visibleOnly?: boolean;
   /** Grade these tasks only; the others' answers still run. */
@@ -104,7 +107,7 @@ export async function gradeSubmission(
     const source = cell.kind === "given" ? cell.source : (submission.answers.get(cell.gradeId) ?? "");
     return [{ gradeId: cell.gradeId, kind: cell.kind, source }];
   });
-  const box = new Box(options.open, code, limits);
+  const box = new Box(options.open, code, limits, options.checker);
   try {
     await box.start();
     const host = new JudgeHost(limits, options);

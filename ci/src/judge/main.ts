@@ -4,8 +4,10 @@
  */
 import { Judges } from "../batch/course.js";
 import { gradeFile, type Place } from "../batch/grade-file.js";
+import { sharingChecker } from "../checker/place.js";
+import { withImage } from "../sandbox/image.js";
 import { specOf } from "../sandbox/ladder.js";
-import { boxes, onJupyter } from "../session/open.js";
+import { onJupyter } from "../session/open.js";
 import { shutdownAll } from "../session/running.js";
 import { BEAT_MS, type FromJudge, type JudgeSetup, type ToJudge } from "./messages.js";
 
@@ -16,12 +18,12 @@ let place: Promise<Place>;
 process.on("message", (message: ToJudge) => {
   if (message.type === "setup") {
     ({ setup } = message);
-    const { course, isolation, limits, warm, readable, server } = setup;
+    const { course, isolation, limits, warm, readable, image, server } = setup;
     judges = new Judges(course);
-    const full = { ...isolation, spec: specOf(isolation.level) };
-    const open = async () =>
-      server ? onJupyter(server) : boxes({ isolation: full, limits: limits.box, warm, readable });
-    place = open().then((open) => ({ isolation: full, open }));
+    const full = { ...isolation, spec: withImage(specOf(isolation.level), image) };
+    place = server
+      ? onJupyter(server).then((open) => ({ isolation: full, open }))
+      : Promise.resolve(sharingChecker(full, limits.box, { warm, readable }));
   } else void grade(message);
 });
 // Ctrl-C reaches the whole group: the supervisor decides what it means, and ends this process by hanging up.
@@ -38,10 +40,11 @@ function leave(): void {
   void shutdownAll().finally(() => process.exit(0));
 }
 
-async function grade({ file, slug, finished }: Extract<ToJudge, { type: "grade" }>): Promise<void> {
+async function grade({ file, slug, tasks, finished }: Extract<ToJudge, { type: "grade" }>): Promise<void> {
   const report = await gradeFile(file, judges, {
     place: await place,
     slug,
+    tasks,
     limits: setup.limits,
     finished: new Map(finished),
     onTest: (key, outcome) => tell({ type: "test", key, outcome }),

@@ -2,6 +2,7 @@
 import type { Course } from "../batch/course.js";
 import type { TestOutcome } from "../kit/check.js";
 import type { Level } from "../sandbox/command.js";
+import type { Image } from "../sandbox/image.js";
 import type { Isolation } from "../sandbox/ladder.js";
 import type { JupyterPlace } from "../session/open.js";
 import type { TestKey } from "./grade.js";
@@ -17,11 +18,20 @@ export interface JudgeSetup {
   readable: string[];
   /** Kernels of this Jupyter server instead of boxes. */
   server?: JupyterPlace;
+  /** What boxes start faster from. */
+  image?: Image;
 }
 
 export type ToJudge =
   | { type: "setup"; setup: JudgeSetup }
-  | { type: "grade"; file: string; slug?: string; finished: [TestKey, TestOutcome][] };
+  | {
+      type: "grade";
+      file: string;
+      slug?: string;
+      /** Only these tasks. */
+      tasks?: readonly string[];
+      finished: [TestKey, TestOutcome][];
+    };
 
 export type FromJudge =
   /** Sent again and again: a judge that is silent is stuck in a test. */

@@ -3,6 +3,8 @@ import { z } from "zod";
 import { LEVELS } from "../sandbox/command.js";
 
 const points = z.number().nonnegative();
+/** JSON has no other way to say these. */
+const plainNumber = z.union([z.number(), z.enum(["NaN", "Infinity", "-Infinity"])]);
 
 export const testReportSchema = z.object({
   name: z.string(),
@@ -23,7 +25,16 @@ export const testReportSchema = z.object({
   points,
   hint: z.string().optional(),
   message: z.string().optional(),
-  comparison: z.object({ got: z.string(), expected: z.string() }).optional(),
+  comparison: z
+    .object({
+      got: z.string(),
+      expected: z.string(),
+      /** Where both are numbers of one shape; row-major. */
+      numbers: z
+        .object({ shape: z.array(z.number()), got: z.array(plainNumber), expected: z.array(plainNumber) })
+        .optional(),
+    })
+    .optional(),
   stack: z.array(z.string()).readonly().optional(),
 });
 
@@ -34,6 +45,10 @@ export const taskReportSchema = z.object({
   score: points,
   points,
   tests: z.array(testReportSchema),
+  /** An instructor's decision, which replaces the score. */
+  override: z.object({ score: points, by: z.string().optional() }).optional(),
+  /** An instructor's words to the learner. */
+  comments: z.array(z.string()).optional(),
   /** Answer cells that did not run to their end. */
   cells: z.array(
     z.object({
@@ -86,6 +101,16 @@ export const reportSchema = z.object({
   tasks: z.array(taskReportSchema),
   /** Changes to the instructor's cells, which were ignored. */
   notes: z.array(z.string()),
+  /** Whose submission it is, in a batch. */
+  student: z.string().optional(),
+  /** When it was handed in, where that is known; ISO 8601, UTC. */
+  submittedAt: z.string().optional(),
+  /** How late it is, and what of the score that costs. */
+  late: z.object({ minutes: z.number().nonnegative(), percent: z.number().min(0).max(100) }).optional(),
+  /** An instructor's words on the whole. */
+  comments: z.array(z.string()).optional(),
+  /** The score with overrides and the late penalty; where there is none of both, `score` counts. */
+  final: points.optional(),
   /** SHA-256 of the file. */
   sha256: z.string().optional(),
   timing: z.object({ ms: z.number() }),
@@ -94,3 +119,13 @@ export const reportSchema = z.object({
 export type TestReport = z.infer<typeof testReportSchema>;
 export type TaskReport = z.infer<typeof taskReportSchema>;
 export type Report = z.infer<typeof reportSchema>;
+
+/** The score that counts. */
+export function finalScore(report: Report): number {
+  return report.final ?? report.score;
+}
+
+/** A task's score, or what an instructor made of it. */
+export function taskScore(task: TaskReport): number {
+  return task.override?.score ?? task.score;
+}

@@ -1,5 +1,5 @@
 /** `check`: the tests of one cell, declared first and then run one by one, each worth points of its own. */
-import { ExpectationError } from "./expect.js";
+import { type Comparison, ExpectationError } from "./expect.js";
 import { type TestScope, testScope } from "./scope.js";
 import { StudentError } from "./student.js";
 
@@ -43,7 +43,7 @@ export interface TestOutcome {
   hidden: boolean;
   hint?: string;
   message?: string;
-  comparison?: { got: string; expected: string };
+  comparison?: Comparison;
   /** Stack lines of the student's own error. */
   stack?: readonly string[];
 }

@@ -2,16 +2,24 @@
 import { isTensorLike } from "../wire/tensor.js";
 import { type CloseOptions, closeFailure, numbersOf } from "./close.js";
 import { firstDifference, show } from "./difference.js";
+import { type ComparedNumbers, comparedNumbers } from "./numbers.js";
 import { countExpectation } from "./scope.js";
 import { StudentError } from "./student.js";
+
+/** What was given and what was expected, as text, and as numbers where both are numbers of one shape. */
+export interface Comparison {
+  got: string;
+  expected: string;
+  numbers?: ComparedNumbers;
+}
 
 /** A statement about the answer that does not hold: costs the test's points and is shown to the learner. */
 export class ExpectationError extends Error {
   override readonly name = "ExpectationError";
   constructor(
     message: string,
-    /** As text, for a report that puts them side by side. */
-    readonly comparison?: { got: string; expected: string },
+    /** For a report that puts them side by side. */
+    readonly comparison?: Comparison,
   ) {
     super(message);
   }
@@ -33,7 +41,7 @@ export function expectEqual(got: unknown, expected: unknown, label?: string): vo
   const where = difference.path === "" ? "" : ` (first difference at ${difference.path})`;
   throw new ExpectationError(
     `${prefix(label)}got ${difference.got}, expected ${difference.expected}${where}`,
-    { got: show(got, 2000), expected: show(expected, 2000) },
+    compared(got, expected),
   );
 }
 
@@ -51,10 +59,7 @@ export function expectClose(
   refusePromise(got);
   const failure = closeFailure(got, expected, options);
   if (failure === undefined) return;
-  throw new ExpectationError(prefix(options.label) + failure, {
-    got: show(got, 2000),
-    expected: show(expected, 2000),
-  });
+  throw new ExpectationError(prefix(options.label) + failure, compared(got, expected));
 }
 
 /** The shape of a tensor, a typed array or nested arrays. @throws ExpectationError */
@@ -104,6 +109,11 @@ export async function expectThrows(
 export function fail(message: string): never {
   countExpectation();
   throw new ExpectationError(message);
+}
+
+function compared(got: unknown, expected: unknown): Comparison {
+  const numbers = comparedNumbers(got, expected);
+  return { got: show(got, 2000), expected: show(expected, 2000), ...(numbers && { numbers }) };
 }
 
 function matches(error: StudentError, pattern: ErrorPattern): boolean {

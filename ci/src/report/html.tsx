@@ -3,10 +3,14 @@
  * the renderer. Of a hidden test it shows the name, the result and the hint, nothing else.
  */
 import { renderToString } from "preact-render-to-string";
-import type { Report, TaskReport, TestReport } from "../judge/report.js";
+import { finalScore, type Report, type TaskReport, type TestReport, taskScore } from "../judge/report.js";
+import { Difference } from "./diff.js";
+import { cellTexts, forLearner, STATUS_WORDS } from "./learner.js";
+import { Plots } from "./plot.js";
 
+/** @param report the full one: what is not for learners is left out here */
 export function reportAsHtml(report: Report): string {
-  return `<!doctype html>\n${renderToString(<Page report={report} />)}\n`;
+  return `<!doctype html>\n${renderToString(<Page report={forLearner(report)} />)}\n`;
 }
 
 const STYLE = `
@@ -20,21 +24,18 @@ ul { list-style: none; padding-left: 0; }
 li { border-left: 4px solid; padding: .1rem .8rem; margin: .6rem 0; }
 li.passed { border-color: #1a7f37; } li.lost { border-color: #b3261e; }
 .status { font-weight: 600; }
+.diff, .maps { display: flex; flex-wrap: wrap; gap: .8rem; }
+.diff figure { flex: 1 1 18rem; min-width: 0; }
+figure { margin: .4rem 0; } figcaption { font-size: .85rem; }
+del, ins { text-decoration: none; border-radius: 2px; }
+del.got { background: #e5534b55; border-bottom: 2px solid #b3261e; }
+ins.want { background: #2da44e55; border-bottom: 2px solid #1a7f37; }
+polyline { fill: none; stroke-width: 1.5; stroke: #1a7f37; } circle { fill: #b3261e; }
+span.want-line { color: #1a7f37; } span.got-line { color: #b3261e; }
+text.odd { font-size: 9px; fill: #b3261e; text-anchor: middle; }
+.note { border-left: 4px solid #8888; padding: .1rem .8rem; white-space: pre-wrap; }
 @media print { body { margin: 0; max-width: none; } li, section { break-inside: avoid; } }
 `;
-
-const STATUS: Record<TestReport["status"], string> = {
-  passed: "passed",
-  failed: "wrong answer",
-  error: "error in your code",
-  timeout: "took too long",
-  oom: "ran out of memory",
-  exit: "your code ended the process",
-  limit: "used more than it may",
-  protocol: "no valid answer",
-  compile: "does not compile",
-  grader: "the grader failed",
-};
 
 function Page({ report }: { report: Report }) {
   const title = report.title ?? report.assignment ?? "Feedback";
@@ -63,11 +64,7 @@ function Problem({ report }: { report: Report }) {
   return (
     <section role="alert">
       <h2>{heading}</h2>
-      <p>
-        {report.status === "invalid"
-          ? report.message
-          : "This is not your fault and not a score. Your instructor has been told."}
-      </p>
+      <p>{report.message}</p>
     </section>
   );
 }
@@ -77,10 +74,13 @@ function Result({ report }: { report: Report }) {
     <>
       <p>
         <strong>
-          {report.score} of {report.points} points
+          {finalScore(report)} of {report.points} points
         </strong>
         {report.visibleOnly && " in the visible tests"}
+        {report.late &&
+          `, ${report.late.percent} % taken off: handed in ${lateness(report.late.minutes)} late`}
       </p>
+      <Comments comments={report.comments} />
       {report.notes.length > 0 && (
         <ul>
           {report.notes.map((note) => (
@@ -107,7 +107,7 @@ function Result({ report }: { report: Report }) {
                 </a>
               </th>
               <td class="number">
-                {task.score} / {task.points}
+                {taskScore(task)} / {task.points}
               </td>
             </tr>
           ))}
@@ -124,16 +124,18 @@ function TaskSection({ task }: { task: TaskReport }) {
   return (
     <section id={`task-${task.number}`} aria-labelledby={`title-${task.number}`}>
       <h2 id={`title-${task.number}`}>
-        {task.number}. {task.title} ({task.score} / {task.points})
+        {task.number}. {task.title} ({taskScore(task)} / {task.points})
       </h2>
-      {task.cells
-        .filter((cell) => cell.status !== "ok")
-        .map((cell) => (
-          <div key={cell.gradeId}>
-            <p>Your cell “{cell.gradeId}” did not run to its end:</p>
-            <pre>{cell.message ?? cell.status}</pre>
-          </div>
-        ))}
+      {task.override && (
+        <p class="note">
+          {task.override.score} of {task.points} points, decided by your instructor; the tests gave{" "}
+          {task.score}
+        </p>
+      )}
+      <Comments comments={task.comments} />
+      {cellTexts(task).map((text) => (
+        <pre key={text}>{text}</pre>
+      ))}
       <ul>
         {task.tests.map((test) => (
           <Test key={test.name} test={test} />
@@ -148,33 +150,30 @@ function Test({ test }: { test: TestReport }) {
   return (
     <li class={lost ? "lost" : "passed"}>
       <span class="status">
-        {lost ? "✗" : "✓"} {STATUS[test.status]}
+        {lost ? "✗" : "✓"} {STATUS_WORDS[test.status]}
       </span>
       : {test.name} ({test.score} / {test.points}){test.hidden && " – hidden test"}
-      {lost && !test.hidden && test.message !== undefined && <pre>{test.message}</pre>}
-      {lost && !test.hidden && test.comparison && <Comparison {...test.comparison} />}
+      {lost && test.message !== undefined && <pre>{test.message}</pre>}
+      {lost && test.comparison && <Difference {...test.comparison} />}
+      {lost && test.comparison?.numbers && <Plots numbers={test.comparison.numbers} />}
       {lost && test.hint !== undefined && <p>Hint: {test.hint}</p>}
     </li>
   );
 }
 
-function Comparison({ got, expected }: { got: string; expected: string }) {
+function Comments({ comments = [] }: { comments?: readonly string[] }) {
   return (
-    <table>
-      <tbody>
-        <tr>
-          <th scope="row">your answer</th>
-          <td>
-            <pre>{got}</pre>
-          </td>
-        </tr>
-        <tr>
-          <th scope="row">expected</th>
-          <td>
-            <pre>{expected}</pre>
-          </td>
-        </tr>
-      </tbody>
-    </table>
+    <>
+      {comments.map((comment) => (
+        <p key={comment} class="note">
+          {comment}
+        </p>
+      ))}
+    </>
   );
+}
+
+function lateness(minutes: number): string {
+  if (minutes < 120) return `${Math.round(minutes)} minutes`;
+  return minutes < 48 * 60 ? `${Math.round(minutes / 60)} hours` : `${Math.round(minutes / 60 / 24)} days`;
 }

@@ -1,6 +1,7 @@
 /** Results as a table in the terminal. Text of the learner's is shown without control characters. */
 import Table from "cli-table3";
 import colors from "picocolors";
+import type { TaskMutation } from "../batch/mutation.js";
 import type { Proof } from "../batch/validate.js";
 import type { Report, TestReport } from "../judge/report.js";
 
@@ -49,6 +50,17 @@ export function proofsAsText(slug: string, proofs: readonly Proof[]): string {
   const summary =
     failed === 0 ? colors.green("holds") : colors.red(`${failed} of ${proofs.length} do not hold`);
   return [`${colors.bold(slug)}: ${summary}`, ...lines].join("\n");
+}
+
+/** What no test noticed, for the author to look at. */
+export function mutationAsText(slug: string, tasks: readonly TaskMutation[]): string {
+  const lines = tasks.flatMap(({ task, ran, killed, survivors }) => [
+    `  ${survivors.length === 0 ? colors.green("✓") : colors.yellow("·")} ${task}: ${killed} of ${ran} mutants fail a test`,
+    ...survivors.map(({ gradeId, mutant }) =>
+      printable(`      survives: ${gradeId}, line ${mutant.line}: ${mutant.change}`),
+    ),
+  ]);
+  return [colors.bold(`${slug}: mutants of the reference answers`), ...lines].join("\n");
 }
 
 /** Without control characters: no terminal escapes from a learner's text. Line breaks stay. */

@@ -4,11 +4,6 @@ import { basename, dirname, join } from "node:path";
 import type { Report } from "../judge/report.js";
 import { reportAsHtml } from "./html.js";
 
-/** `{ "version": 1, "reports": […] }`. Holds details of hidden tests: for instructors. */
-export async function writeJson(path: string, reports: readonly Report[]): Promise<void> {
-  await replaceFile(path, `${JSON.stringify({ version: 1, reports }, null, 2)}\n`);
-}
-
 /** One page to a file, or one page per report into a folder. @returns the files */
 export async function writeHtml(path: string, reports: readonly Report[]): Promise<string[]> {
   const isFolder = await stat(path).then(
@@ -51,7 +46,8 @@ function freeName(name: string, used: Set<string>): string {
   return free;
 }
 
-async function replaceFile(path: string, text: string): Promise<void> {
+/** Readers see the old file or the new one, never half of one. */
+export async function replaceFile(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const draft = `${path}.${process.pid}.tmp`;
   await writeFile(draft, text);

@@ -55,6 +55,7 @@ function wrap({ argv, env, view, limits }: BoxCommand, { uid }: Surroundings): W
     ...tmpfs(limits.fileBytes, "/tmp"),
     ...parentsOf(view.cwd), ...tmpfs(limits.fileBytes, view.cwd),
     ...view.readable.flatMap((path) => [...parentsOf(path), "--ro-bind", path, path]),
+    ...(view.mounts ?? []).flatMap(({ from, to }) => ["--ro-bind", from, to]),
     "--remount-ro", "/", "--chdir", view.cwd, ...capabilities,
     ...(filter ? ["--seccomp", "3"] : []), "--",
   ]; // biome-ignore format: a command line

@@ -45,14 +45,16 @@ function wrap({ argv, env, view, limits }: BoxCommand, { uid, scratch }: Surroun
     "mount --make-rprivate /",
     `mount -t tmpfs -o mode=755,size=1m,nosuid tmpfs "$root"`,
     `tmpfs() { mkdir -p "$root$1"; mount -t tmpfs -o "mode=1777,size=$2,nosuid,nodev" tmpfs "$root$1"; }`,
+    // What, and where: at its own place, if no other is named.
     `show() {`,
+    `  to="\${2:-$1}"`,
     // "/bin" and "/lib" are links into "/usr" on most systems.
     `  if [ -h "$1" ] && [ -z "\${1%/*}" ]; then ln -s "$(readlink -f "$1")" "$root$1"; return; fi`,
-    `  if [ -d "$1" ]; then mkdir -p "$root$1"; else mkdir -p "$root\${1%/*}"; : > "$root$1"; fi`,
-    `  mount --bind "$1" "$root$1"`,
+    `  if [ -d "$1" ]; then mkdir -p "$root$to"; else mkdir -p "$root\${to%/*}"; : > "$root$to"; fi`,
+    `  mount --bind "$1" "$root$to"`,
     // A mount keeps the flags that its namespace locked: they must be named again.
     `  for flags in ro ro,nosuid,nodev ro,nosuid,nodev,noexec ro,nosuid ro,nodev; do`,
-    `    mount -o "remount,bind,$flags" "$root$1" 2>/dev/null && return; done`,
+    `    mount -o "remount,bind,$flags" "$root$to" 2>/dev/null && return; done`,
     `  echo "can't make $1 read-only" >&2; exit 1`,
     `}`,
     `mkdir -p "$root/proc" "$root/dev"; mount -t proc proc "$root/proc"`,
@@ -64,6 +66,7 @@ function wrap({ argv, env, view, limits }: BoxCommand, { uid, scratch }: Surroun
     `tmpfs /tmp ${limits.fileBytes}`,
     `tmpfs ${quote(view.cwd)} ${limits.fileBytes}`,
     ...view.readable.map((path) => `show ${quote(path)}`),
+    ...(view.mounts ?? []).map(({ from, to }) => `show ${quote(from)} ${quote(to)}`),
     `if command -v ip >/dev/null; then ip link set lo up; fi`,
     ...(uid !== undefined ? [] : [`echo 0 > /proc/sys/user/max_user_namespaces 2>/dev/null || true`]),
     `mount -o remount,bind,ro "$root/proc/sys" 2>/dev/null || { mount --bind "$root/proc/sys" "$root/proc/sys"; mount -o remount,bind,ro "$root/proc/sys"; }`,

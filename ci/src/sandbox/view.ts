@@ -10,6 +10,8 @@ import { fileURLToPath } from "node:url";
 export interface View {
   /** Files and folders, read-only. */
   readable: string[];
+  /** Folders that are shown in the place of others, read-only. */
+  mounts?: readonly { from: string; to: string }[];
   /** The working folder: empty, and writable up to a limit. */
   cwd: string;
 }
@@ -21,7 +23,7 @@ const SYSTEM = [
 ]; // biome-ignore format: a table
 
 /** Parts of a package that run; tests, fixtures and sources are not shown. */
-const PARTS = ["package.json", "dist", "assets", "node_modules"];
+const PARTS = ["package.json", "bin", "dist", "assets", "node_modules"];
 /** Of the grader itself, only what is loaded beside the learner's code. */
 const GRADER_PARTS = ["package.json", "dist/box", "dist/kit", "dist/wire", "node_modules"];
 
@@ -52,12 +54,12 @@ export function viewFor(folder: string, extra: readonly string[] = []): View {
   return { cwd, readable: withoutNested([...new Set(found)], cwd) };
 }
 
-function graderRoot(): string {
+export function graderRoot(): string {
   // From `src/sandbox` and from `dist/sandbox` alike.
   return dirname(dirname(dirname(realpathSync(fileURLToPath(import.meta.url)))));
 }
 
-function packageRoot(name: string): string | undefined {
+export function packageRoot(name: string): string | undefined {
   try {
     return dirname(realpathSync(createRequire(import.meta.url).resolve(`${name}/package.json`)));
   } catch {

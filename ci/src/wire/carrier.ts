@@ -9,13 +9,12 @@ export const FRAMES_MIME = "application/vnd.mlsys.frames";
 /** Where the agent sits on the kernel's global object. */
 export const AGENT_KEY = "mlsys.agent";
 
-/** The agent where a kernel is on a machine that has other paths: as an import of the notebook's folder. */
-const AGENT_PACKAGE = "@mlsys/grader/agent";
-
-/** Code of the cell that loads the agent. */
-export function loadAgentCode(agentUrl: string, firstHandle: number): string {
-  const load = `import(${JSON.stringify(agentUrl)}).catch(() => import("${AGENT_PACKAGE}"))`;
-  return `// @ts-nocheck\nawait (await ${load}).install(${firstHandle});`;
+/**
+ * Code of the cell that loads the agent. By its name in the package: for a path the kernel would load its hooks for the
+ * reader's own files, and look for changes in every file of the library.
+ */
+export function loadAgentCode(firstHandle: number): string {
+  return `// @ts-nocheck\nawait (await import("@mlsys/grader/agent")).install(${firstHandle});`;
 }
 
 /** Code of the cell that carries frames. @param waitMs how long the agent may wait for something to say; 0: for ever */

@@ -16,6 +16,27 @@ export type BoxRequest =
   | { type: "run"; id: number; code: string; outputBytes: number; outputMessages: number }
   | { type: "interrupt" };
 
+/** To the type checker's box. */
+export type CheckRequest =
+  | { type: "check"; id: number; code: string }
+  /** A whole session at once. */
+  | { type: "check-all"; id: number; codes: string[] }
+  | { type: "reset" };
+
+export interface CheckReply {
+  id: number;
+  /** The error, if there is one. */
+  name?: string;
+  message?: string;
+  /** All of a session's cells are right. */
+  all?: boolean;
+  /** Only the kernel itself can tell. */
+  unknown?: boolean;
+}
+
+/** Bytes of a command. */
+export const MAX_COMMAND = 256 * 1024 * 1024;
+
 /** How a run ended, as the box tells it. */
 export interface BoxDone {
   id: number;

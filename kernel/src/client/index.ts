@@ -3,4 +3,11 @@
 export type { ConnectionInfo } from "../protocol/connection.js";
 export type { Header, Json, Message } from "../protocol/message.js";
 export { type ExecuteOptions, type ExecuteResult, KernelClient, type KernelOutput } from "./client.js";
-export { type KernelProcess, type LaunchOptions, type LaunchSpec, launchKernel } from "./launch.js";
+export {
+  type ConnectionPlace,
+  type KernelProcess,
+  type LaunchOptions,
+  type LaunchSpec,
+  launchKernel,
+  makeConnection,
+} from "./launch.js";

@@ -33,19 +33,9 @@ export interface KernelProcess {
 }
 
 export async function launchKernel(spec: LaunchSpec, options: LaunchOptions = {}): Promise<KernelProcess> {
-  const directory = mkdtempSync(join(tmpdir(), "kernel-"));
-  const transport = options.transport ?? (process.platform === "win32" ? "tcp" : "ipc");
-  const ports =
-    transport === "ipc" ? CHANNELS.map((_, index) => index + 1) : await freePorts(CHANNELS.length);
-  const connection = {
-    transport,
-    ip: transport === "ipc" ? join(directory, "s") : "127.0.0.1",
-    key: randomUUID(),
-    signature_scheme: "hmac-sha256",
-    ...Object.fromEntries(CHANNELS.map((channel, index) => [`${channel}_port`, ports[index]])),
-  } as ConnectionInfo;
-  const connectionFile = join(directory, "connection.json");
-  writeFileSync(connectionFile, JSON.stringify(connection), { mode: 0o600 });
+  const { connection, connectionFile, directory } = await makeConnection(
+    options.transport ?? (process.platform === "win32" ? "tcp" : "ipc"),
+  );
   const [command, ...args] = spec.argv.map((part) => part.replace("{connection_file}", connectionFile));
   const child = spawn(command!, args, {
     cwd: options.cwd ?? process.cwd(),
@@ -67,6 +57,30 @@ export async function launchKernel(spec: LaunchSpec, options: LaunchOptions = {}
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+export interface ConnectionPlace {
+  connection: ConnectionInfo;
+  connectionFile: string;
+  /** Holds the file, and the sockets of `ipc`; whoever made it removes it. */
+  directory: string;
+}
+
+/** Addresses and a key for a kernel that is about to start, in a private folder. */
+export async function makeConnection(transport: "ipc" | "tcp"): Promise<ConnectionPlace> {
+  const directory = mkdtempSync(join(tmpdir(), "kernel-"));
+  const ports =
+    transport === "ipc" ? CHANNELS.map((_, index) => index + 1) : await freePorts(CHANNELS.length);
+  const connection = {
+    transport,
+    ip: transport === "ipc" ? join(directory, "s") : "127.0.0.1",
+    key: randomUUID(),
+    signature_scheme: "hmac-sha256",
+    ...Object.fromEntries(CHANNELS.map((channel, index) => [`${channel}_port`, ports[index]])),
+  } as ConnectionInfo;
+  const connectionFile = join(directory, "connection.json");
+  writeFileSync(connectionFile, JSON.stringify(connection), { mode: 0o600 });
+  return { connection, connectionFile, directory };
 }
 
 /** Asks the system for ports that are free now; all are held until all are known, so they differ. */

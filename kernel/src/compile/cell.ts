@@ -129,6 +129,18 @@ export async function parses(text: string): Promise<boolean> {
   );
 }
 
+/**
+ * A cell as JavaScript with blanks in the place of types, which runs as the cell itself does. `undefined` where it is no
+ * TypeScript, or needs more than blanks.
+ */
+export async function blankedCell(text: string): Promise<string | undefined> {
+  const source = readable(text);
+  if (tryParse(source)) return undefined;
+  const code = await withoutTypes(source).catch(() => undefined);
+  const program = code === undefined ? undefined : tryParse(code);
+  return program && !mayHideTypeArguments(program) ? code : undefined;
+}
+
 /** A global of Node or of the kernel. */
 export function isGlobal(name: string): boolean {
   return GLOBALS.has(name);

@@ -68,7 +68,8 @@ export class Kernel implements Services {
     this.publish("status", { execution_state: "starting" });
     process.on("SIGINT", () => void this.interrupt());
     process.on("SIGTERM", () => void this.shutdown(false));
-    setTimeout(() => this.warm(), WARM_AFTER_MS).unref();
+    // Whoever starts kernels by the hundred has no use for what most of them won't need.
+    if (process.env.MLSYS_WARM !== "off") setTimeout(() => this.warm(), WARM_AFTER_MS).unref();
   }
 
   async interrupt(): Promise<void> {

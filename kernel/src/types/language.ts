@@ -3,7 +3,7 @@ import ts = require("typescript");
 
 import { completeness } from "./completeness.js";
 import { completionKind, wordBefore } from "./completions.js";
-import { declaredNames, type Syntax, type SyntaxNode } from "./declared-names.js";
+import { type DeclaredNames, declaredNames, type Syntax, type SyntaxNode } from "./declared-names.js";
 import { SessionHost } from "./host.js";
 import { jsxNames, languageOptions, transpileSettings } from "./language-options.js";
 import { IMPORT_EQUALS, TSLAB_IMPORT } from "./options.js";
@@ -27,6 +27,12 @@ const SYNTAX: Syntax = {
   children: (node, visit) =>
     ts.forEachChild(node as unknown as ts.Node, (child) => visit(child as unknown as SyntaxNode)),
 };
+
+/** What a cell in TypeScript declares, by TypeScript 6's parser. */
+export function declaredIn(text: string): DeclaredNames {
+  const file = ts.createSourceFile("cell.ts", text, ts.ScriptTarget.ESNext, false, ts.ScriptKind.TS);
+  return declaredNames(file as unknown as SyntaxNode, SYNTAX);
+}
 
 export class Language {
   private readonly session = new CellSession();

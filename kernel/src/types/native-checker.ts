@@ -16,7 +16,7 @@ import {
   type Project,
   type Snapshot,
 } from "typescript-native/unstable/async";
-import { declaredNames, type Syntax, type SyntaxNode } from "./declared-names.js";
+import { type DeclaredNames, declaredNames, type Syntax, type SyntaxNode } from "./declared-names.js";
 import { NativeProject } from "./native-project.js";
 import { IMPORT_EQUALS } from "./options.js";
 import type { CheckResult, Problem } from "./service.js";
@@ -34,10 +34,20 @@ const SYNTAX: Syntax = {
 /** "Cannot find module": it may be there by now. */
 const NOT_FOUND: ReadonlySet<number> = new Set([2307, 2792, 7016]);
 
+/** Numbers of modules that no session reaches. */
+const NAMELESS = 1_000_000_000;
+
 interface FileChanges {
   changed?: string[];
   created?: string[];
   deleted?: string[];
+}
+
+export interface NativeOptions {
+  /** Reads what a text declares without asking the process, which then has one text to take in instead of two. */
+  read?: (text: string) => DeclaredNames;
+  /** The folder is ours to write the session's files into. */
+  written?: boolean;
 }
 
 export class NativeChecker {
@@ -55,6 +65,7 @@ export class NativeChecker {
     private readonly api: API,
     private readonly project: NativeProject,
     private snapshot: Snapshot,
+    private readonly read?: (text: string) => DeclaredNames,
   ) {
     this.ended = new Promise((_, reject) => {
       const child = processOf(api);
@@ -66,23 +77,35 @@ export class NativeChecker {
   }
 
   /** Starts the process and reads the libraries. @throws Error if there is no binary for this machine. */
-  static async open(directory: string): Promise<NativeChecker> {
+  static async open(
+    directory: string,
+    { read, written = false }: NativeOptions = {},
+  ): Promise<NativeChecker> {
     let project: NativeProject | undefined;
     const api = new API({
       cwd: directory,
       tsserverPath: supervised(),
-      fs: {
-        readFile: (file) => project?.fileSystem.readFile?.(file),
-        fileExists: (file) => project?.fileSystem.fileExists?.(file),
-      },
+      ...(written
+        ? {}
+        : {
+            fs: {
+              readFile: (file: string) => project?.fileSystem.readFile?.(file),
+              fileExists: (file: string) => project?.fileSystem.fileExists?.(file),
+            },
+          }),
     });
     process.once("exit", () => processOf(api)?.kill("SIGKILL"));
     try {
       const own = join(directory, "tsconfig.json");
       project = existsSync(own)
-        ? new NativeProject(directory, own, await ownPaths(api, own))
-        : new NativeProject(directory);
-      return new NativeChecker(api, project, await api.updateSnapshot({ openProjects: [project.config] }));
+        ? new NativeProject(directory, own, await ownPaths(api, own), written)
+        : new NativeProject(directory, undefined, {}, written);
+      return new NativeChecker(
+        api,
+        project,
+        await api.updateSnapshot({ openProjects: [project.config] }),
+        read,
+      );
     } catch (error) {
       await api.close();
       throw error;
@@ -98,13 +121,46 @@ export class NativeChecker {
     });
   }
 
+  /**
+   * All cells at once, as if each were right: one change for the process instead of one a cell.
+   * @param cells in order; those that are not to be checked only declare
+   * @returns whether they are right; if not, the session is spoilt: reset it, and check one by one
+   */
+  checkAll(cells: readonly { text: string; unchecked: boolean }[]): Promise<boolean> {
+    return this.inTurn(async () => {
+      const { read, project } = this;
+      if (!read) return false;
+      const modules: string[] = [];
+      const nameless = new Map<string, string>();
+      for (const { text, unchecked } of cells) {
+        const assembled = this.session.assemble(text, read(text));
+        let module = this.session.commit(assembled);
+        if (unchecked) continue;
+        if (module === undefined) {
+          // It declares nothing, so no later cell asks for it: it is a module for this check only.
+          module = `__cell_${NAMELESS + nameless.size}__`;
+          nameless.set(module, assembled.content);
+        }
+        modules.push(module);
+      }
+      project.setDraft(modules.map((module) => `import "./${module}";\n`).join(""));
+      const { created, deleted } = project.setModules(new Map([...this.session.contents(), ...nameless]));
+      const own = project.changes();
+      const { program } = await this.update({
+        changed: [project.draft, ...own.changed],
+        created,
+        deleted: [...deleted, ...own.deleted],
+      });
+      const found = await Promise.all(modules.map((module) => problems(program, project.modulePath(module))));
+      return found.every((list) => list.length === 0);
+    });
+  }
+
   /** The checked cell ran: later cells see its declarations. */
   commit(text: string): Promise<void> {
     return this.inTurn(async () => {
       const { checked } = this;
-      this.session.commit(
-        checked?.text === text ? checked.assembled : await this.assemble(await this.put(text, true), text),
-      );
+      this.session.commit(checked?.text === text ? checked.assembled : await this.assembled(text));
       this.checked = undefined;
     });
   }
@@ -132,6 +188,7 @@ export class NativeChecker {
   }
 
   private async checkOnce(text: string): Promise<CheckResult> {
+    if (this.read) return this.checkRead(text, this.session.assemble(text, this.read(text)));
     // Without names of earlier cells the text is checked as it is, and all questions go out together.
     const alone = !this.session.mentions(text);
     const plain = await this.put(text, true);
@@ -143,8 +200,21 @@ export class NativeChecker {
     const found =
       early ??
       (await this.diagnostics(assembled.offset === 0 ? plain : await this.put(assembled.content, false)));
+    return this.result(text, assembled, found);
+  }
+
+  private async checkRead(text: string, assembled: AssembledCell): Promise<CheckResult> {
+    this.checked = { text, assembled };
+    const found = await this.diagnostics(await this.put(assembled.content, true));
+    return this.result(text, assembled, found);
+  }
+
+  private async result(
+    text: string,
+    { offset, names }: AssembledCell,
+    found: readonly (Diagnostic & { syntax: boolean })[],
+  ): Promise<CheckResult> {
     if (/\b(import|require)\b/.test(text)) await this.watchFiles();
-    const { offset, names } = assembled;
     const inside = found.filter(({ pos }) => pos >= offset && pos <= offset + text.length);
     return { problems: inside.map((d) => problemOf(d, text, offset)), names: [...names.keys()] };
   }
@@ -161,6 +231,11 @@ export class NativeChecker {
       created,
       deleted: [...deleted, ...own.deleted],
     });
+  }
+
+  private async assembled(text: string): Promise<AssembledCell> {
+    if (this.read) return this.session.assemble(text, this.read(text));
+    return this.assemble(await this.put(text, true), text);
   }
 
   /** The cell behind its imports; what it declares is read from the tree of its plain text. */
@@ -181,23 +256,30 @@ export class NativeChecker {
     return found;
   }
 
-  private async diagnostics({ program }: Project): Promise<(Diagnostic & { syntax: boolean })[]> {
-    const { draft } = this.project;
-    const errors = (all: readonly Diagnostic[]): readonly Diagnostic[] =>
-      all.filter(({ category, code }) => category === DiagnosticCategory.Error && code !== IMPORT_EQUALS);
-    const [grammar, types] = await Promise.all([
-      program.getSyntacticDiagnostics(draft),
-      program.getSemanticDiagnostics(draft),
-    ]);
-    const syntactic = errors(grammar);
-    const found = syntactic.length > 0 ? syntactic : errors(types);
-    return found.map((diagnostic) => ({ ...diagnostic, syntax: syntactic.length > 0 }));
+  private diagnostics({ program }: Project): Promise<(Diagnostic & { syntax: boolean })[]> {
+    return problems(program, this.project.draft);
   }
 
   private async watchFiles(): Promise<void> {
     const program = this.snapshot.getProject(this.project.config)?.program;
     if (program) this.project.watch(await program.getSourceFileNames());
   }
+}
+
+/** Errors of grammar, and only where there are none, those of types. */
+async function problems(
+  program: Project["program"],
+  file: string,
+): Promise<(Diagnostic & { syntax: boolean })[]> {
+  const errors = (all: readonly Diagnostic[]): readonly Diagnostic[] =>
+    all.filter(({ category, code }) => category === DiagnosticCategory.Error && code !== IMPORT_EQUALS);
+  const [grammar, types] = await Promise.all([
+    program.getSyntacticDiagnostics(file),
+    program.getSemanticDiagnostics(file),
+  ]);
+  const syntactic = errors(grammar);
+  const found = syntactic.length > 0 ? syntactic : errors(types);
+  return found.map((diagnostic) => ({ ...diagnostic, syntax: syntactic.length > 0 }));
 }
 
 /** Linux: the script that ties the process to the life of this one. Elsewhere TypeScript's own way to its binary. */

@@ -2,7 +2,7 @@
  * The session as files of a project that TypeScript 7 reads: the cell being checked, the cells before it and a tsconfig are
  * kept in memory, beside the notebook's real files.
  */
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,12 +15,24 @@ const HERE = fileURLToPath(import.meta.url);
 /** Packages of this project: a cell finds them from anywhere. */
 const OURS = ["mlsys", "@mlsys/kernel", "@mlsys/grader"];
 
+/** Texts by path that are on the disk as well. */
+class WrittenFiles extends Map<string, string> {
+  override set(path: string, text: string): this {
+    writeFileSync(path, text);
+    return super.set(path, text);
+  }
+  override delete(path: string): boolean {
+    rmSync(path, { force: true });
+    return super.delete(path);
+  }
+}
+
 export class NativeProject {
   /** The tsconfig of the session. */
   readonly config: string;
   /** The cell that is being checked. */
   readonly draft: string;
-  private readonly memory = new Map<string, string>();
+  private readonly memory: Map<string, string>;
   /** Files of the reader's that cells import, with their times: they may change while the session lives. */
   private readonly watched = new Map<string, number>();
 
@@ -32,7 +44,10 @@ export class NativeProject {
     private readonly directory: string,
     own?: string,
     paths: Readonly<Record<string, readonly string[]>> = {},
+    /** Writes the session's files into the folder: TypeScript then asks the system for files, and not us for each. */
+    readonly written = false,
   ) {
+    this.memory = written ? new WrittenFiles() : new Map();
     this.config = join(directory, "__session__.json");
     this.draft = join(directory, "__cell__.ts");
     const defaults = join(directory, "__session_defaults__.json");

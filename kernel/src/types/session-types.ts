@@ -3,7 +3,7 @@
  * language service on a thread. Where there is no native checker, or it fails, the thread checks too.
  */
 import { TypeThread } from "./client.js";
-import type { NativeChecker } from "./native-checker.js";
+import type { NativeChecker, NativeOptions } from "./native-checker.js";
 import { TSLAB_IMPORT } from "./options.js";
 import type {
   CellLanguage,
@@ -26,10 +26,13 @@ export class SessionTypes implements TypeService {
   private native: Promise<NativeChecker | undefined> | undefined;
   /** The session has cells in JavaScript, in JSX or for tslab, which the native checker cannot be given: the thread checks. */
   private special = false;
+  /** Cells that ran before the native checker was needed. */
+  private readonly backlog: string[] = [];
 
   constructor(
     private readonly directory: string,
     private readonly log: (line: string) => void,
+    private readonly options: NativeOptions = {},
   ) {
     this.thread = new TypeThread(directory, log);
   }
@@ -60,11 +63,26 @@ export class SessionTypes implements TypeService {
     }
   }
 
+  /** All cells of a session at once. @returns whether they are right; if not, or if that is not known: reset, and check one by one */
+  async checkAll(cells: readonly { text: string; unchecked: boolean }[]): Promise<boolean> {
+    if (this.special || cells.some(({ text }) => TSLAB_IMPORT.test(text) || MAYBE_JSX.test(text)))
+      return false;
+    const native = await this.checker();
+    try {
+      return native ? await answered(native.checkAll(cells)) : false;
+    } catch (error) {
+      this.giveUp(error);
+      return false;
+    }
+  }
+
   commit(cell: string, text: string, language?: CellLanguage): void {
     this.thread.commit(cell, text, language);
     if (TSLAB_IMPORT.test(text)) this.special = true;
     if (this.special) return;
-    void this.checker().then((native) => native?.commit(text).catch((error) => this.giveUp(error)));
+    // A session that is not checked needs no checker, until somebody turns the check on.
+    if (!this.native) this.backlog.push(text);
+    else void this.native.then((native) => native?.commit(text).catch((error) => this.giveUp(error)));
   }
 
   complete(text: string, offset: number): Promise<Completions> {
@@ -86,6 +104,7 @@ export class SessionTypes implements TypeService {
 
   reset(): void {
     this.special = false;
+    this.backlog.length = 0;
     this.thread.reset();
     void this.native?.then((native) => native?.reset().catch((error) => this.giveUp(error)));
   }
@@ -97,10 +116,15 @@ export class SessionTypes implements TypeService {
 
   private checker(): Promise<NativeChecker | undefined> {
     this.native ??= import("./native-checker.js")
-      .then(({ NativeChecker }) => NativeChecker.open(this.directory))
+      .then(({ NativeChecker }) => NativeChecker.open(this.directory, this.options))
       .catch((error: unknown) => {
         this.log(`cells are checked by TypeScript 6, since TypeScript 7 does not start: ${String(error)}`);
         return undefined;
+      })
+      .then((native) => {
+        for (const text of this.backlog.splice(0))
+          void native?.commit(text).catch((error) => this.giveUp(error));
+        return native;
       });
     return this.native;
   }

@@ -1,0 +1,28 @@
+/** Boxes whose kernels leave the type check to one checker that they share. */
+import type { Place } from "../batch/grade-file.js";
+import type { Isolation } from "../sandbox/ladder.js";
+import type { BoxLimits } from "../sandbox/limits.js";
+import { viewFor } from "../sandbox/view.js";
+import { boxes } from "../session/open.js";
+import { SharedChecker } from "./checker.js";
+
+export function sharingChecker(
+  isolation: Isolation,
+  limits: BoxLimits,
+  { warm = 0, readable = [] }: { warm?: number; readable?: readonly string[] } = {},
+): Place {
+  // There the kernel runs beside the grader, and checks itself.
+  if (isolation.level === "none" && process.platform === "win32")
+    return { isolation, open: boxes({ isolation, limits, warm, readable }) };
+  const checkers = new Map<string, SharedChecker>();
+  return {
+    isolation,
+    open: boxes({ isolation, limits, warm, readable, env: { MLSYS_TYPECHECK: "off", MLSYS_WARM: "off" } }),
+    checker: (cwd) => {
+      const checker =
+        checkers.get(cwd) ?? new SharedChecker({ isolation, limits, view: viewFor(cwd, readable) });
+      checkers.set(cwd, checker);
+      return checker;
+    },
+  };
+}
