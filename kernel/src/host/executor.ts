@@ -349,6 +349,7 @@ export class Executor {
       allowStdin: booleanField(content, "allow_stdin", true),
       silent,
     });
+    keepAwake(done);
     const { error: thrown, expressions: results, payload } = await done;
     // What the cell threw when it was interrupted (a question dismissed, a child process ended) is the interrupt.
     const error = thrown && running.interrupted && thrown.ename !== "KernelWorkerExit" ? STOPPED : thrown;
@@ -376,4 +377,19 @@ export class Executor {
     for (const { run, finish } of lost) finish?.({ type: "done", run, error: report, expressions: {} });
     if (lost.length === 0) this.output.stream(undefined, "stderr", `${report.traceback.join("\n")}\n`);
   }
+}
+
+/** A short cell is over before a process that went to sleep is awake again. */
+const AWAKE_MS = 0.6;
+
+function keepAwake(done: Promise<unknown>): void {
+  const end = performance.now() + AWAKE_MS;
+  let over = false;
+  void done.then(() => {
+    over = true;
+  });
+  const look = (): void => {
+    if (!over && performance.now() < end) setImmediate(look);
+  };
+  look();
 }

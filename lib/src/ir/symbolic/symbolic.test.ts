@@ -47,6 +47,10 @@ const f64 = (x: number): Tensor => tensor(x, { dtype: "float64" });
 const near = (a: number, b: number): boolean =>
   Object.is(a, b) || Math.abs(a - b) <= 1e-9 * Math.max(1, Math.abs(b)) || !Number.isFinite(b);
 
+/** Whether no part of it is infinite or undefined at the point: there, 0·∞ may come out as anything. */
+const regular = (e: Expression): boolean =>
+  Number.isFinite(evaluate(e, at)) && (!("of" in e) || e.of.every(regular));
+
 describe("symbolic expressions", () => {
   it("print and parse back", () => {
     fc.assert(
@@ -68,6 +72,7 @@ describe("symbolic expressions", () => {
   it("derivatives agree with reverse mode, simplified or not", () => {
     fc.assert(
       fc.property(leaf, (e) => {
+        fc.pre(regular(e));
         const d = derivative(e, "x");
         const s = simplify(d);
         const f = toTensors(e);
