@@ -68,6 +68,12 @@ describe("both checkers", () => {
       await cell("export const e1 = 1; const e2 = 2; export { e2 };\nexport default function named() {}"),
     ).toEqual([]);
     expect(await cell("e1 + e2;")).toEqual([]);
+    expect(
+      await cell(
+        "const [, second, , { z: [, deep] = [0, 1] }, ...more] = [1, 2, 3, { z: [4, 5] }, 6] as const;",
+      ),
+    ).toEqual([]);
+    expect(await cell("second + deep + more[0];")).toEqual([]);
     expect(await cell("let = 5 5;")).not.toEqual([]);
     await native.reset();
     language.reset();

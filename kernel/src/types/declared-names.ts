@@ -102,10 +102,7 @@ function listNames(list: SyntaxNode, syntax: Syntax): [string, NameKind][] {
   const { BlockScoped, Let } = syntax.flags;
   const constant = (list.flags & BlockScoped & ~Let) !== 0;
   return [...(list.declarations ?? [])].flatMap(({ name }) =>
-    bindingNames(name as SyntaxNode, syntax).map((text): [string, NameKind] => [
-      text,
-      constant ? "import" : "variable",
-    ]),
+    bindingNames(name, syntax).map((text): [string, NameKind] => [text, constant ? "import" : "variable"]),
   );
 }
 
@@ -134,10 +131,12 @@ function nestedVars(statement: SyntaxNode, syntax: Syntax): [string, NameKind][]
   return found;
 }
 
-function bindingNames(name: SyntaxNode, syntax: Syntax): string[] {
+/** The gap in `[, x]` is an element without a name in TypeScript 7, and no element in 6. */
+function bindingNames(name: SyntaxNode | undefined, syntax: Syntax): string[] {
+  if (name === undefined) return [];
   if (name.kind === syntax.kinds.Identifier) return [name.text ?? ""];
   return [...(name.elements ?? [])].flatMap((element) =>
-    element.kind === syntax.kinds.OmittedExpression ? [] : bindingNames(element.name as SyntaxNode, syntax),
+    element.kind === syntax.kinds.OmittedExpression ? [] : bindingNames(element.name, syntax),
   );
 }
 
