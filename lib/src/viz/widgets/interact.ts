@@ -10,7 +10,7 @@ import type { Widget } from "./widget.js";
  * (a slider around it); `[min, max]` or `[min, max, step]` (a slider); other arrays, and objects by label (a list).
  */
 export type ControlLike =
-  | ValueWidget<never>
+  | ValueWidget<unknown>
   | boolean
   | string
   | number
@@ -103,7 +103,9 @@ export class Interaction<C extends Controls> extends Box {
 /**
  * Calls `body` with the values of the controls, now and whenever the reader moves one, and shows what it prints and
  * returns below them: a plot that is returned is redrawn. The value is a widget, to be shown like any other.
- * @example widgets.interact(({ x, square }) => (square ? x ** 2 : x), { x: [0, 10], square: true }).result // 25
+ * @example
+ * widgets.interact(({ x, square }) => (square ? x ** 2 : x), { x: [0, 10], square: true }).result // 25
+ * widgets.interact(({ n }) => n * 2, { n: widgets.intSlider({ value: 3 }) }).result // 6
  */
 export function interact<const C extends Controls>(
   body: (values: { [K in keyof C]: ValueOf<C[K]> }) => unknown,
