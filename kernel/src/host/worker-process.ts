@@ -43,8 +43,11 @@ const STOP = { expression: `${RUNTIME}.stop()`, silent: true };
 /** Takes it back. */
 const CALM = { expression: `${RUNTIME}.calm()`, silent: true };
 
-/** Sends what a cell has printed and the worker holds. */
-const FLUSH = { expression: `${RUNTIME}.flush()`, silent: true };
+/** Sends what a cell has printed and the worker holds. Named like a file of the kernel's, so that the debugger does not stop in it. */
+const FLUSH = {
+  expression: `${RUNTIME}.flush()\n//# sourceURL=${new URL("../worker/flush", import.meta.url)}`,
+  silent: true,
+};
 /** How long after a piece of text a worker that goes on computing is asked for the next one. */
 const FLUSH_MS = 20;
 
