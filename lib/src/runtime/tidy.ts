@@ -13,12 +13,15 @@ export interface Held {
 
 const collector = new FinalizationRegistry<Held>((held) => held.drop());
 const scopes: Set<MemoryHolder>[] = [];
+/** Scopes whose tensors are being disposed or passed on: an interrupt in the midst of that must find the rest. */
+const closing: Set<MemoryHolder>[] = [];
 /** Scopes below this one do not count at the moment (see `outsideScopes`). */
 let base = 0;
 
 onInterrupted(() => {
   base = 0;
-  for (const scope of scopes.splice(0)) for (const holder of scope) holder.dispose();
+  for (const scope of [...closing.splice(0), ...scopes.splice(0)])
+    for (const holder of scope) holder.dispose();
 });
 
 function innermost(): Set<MemoryHolder> | undefined {
@@ -50,11 +53,26 @@ export function openScope(): void {
 
 /** Closes the innermost scope; disposes its tensors except `kept`, which pass to the scope around it. */
 export function closeScope(kept: Iterable<MemoryHolder>): void {
-  const scope = scopes.pop();
+  const scope = beginClosing();
   if (!scope) return;
-  for (const holder of kept) if (scope.delete(holder)) track(holder);
+  for (const holder of kept) if (scope.has(holder)) passOn(scope, holder);
   for (const holder of scope) holder.dispose();
+  closing.pop();
   leaveSection();
+}
+
+function beginClosing(): Set<MemoryHolder> | undefined {
+  const scope = scopes[scopes.length - 1];
+  if (!scope) return undefined;
+  closing.push(scope);
+  scopes.pop();
+  return scope;
+}
+
+/** To the scope around it; it is in both for a moment, never in none. */
+function passOn(scope: Set<MemoryHolder>, holder: MemoryHolder): void {
+  track(holder);
+  scope.delete(holder);
 }
 
 /** True if `holder` was made in the innermost scope. */
@@ -64,14 +82,18 @@ export function madeInScope(holder: MemoryHolder): boolean {
 
 /** Disposes `holder` now if it was made in the innermost scope. */
 export function disposeEarly(holder: MemoryHolder): void {
-  if (innermost()?.delete(holder)) holder.dispose();
+  const scope = innermost();
+  if (!scope?.has(holder)) return;
+  holder.dispose();
+  scope.delete(holder);
 }
 
 /** Closes the innermost scope without disposing anything: its tensors pass to the scope around it. */
 export function mergeScope(): void {
-  const scope = scopes.pop();
+  const scope = beginClosing();
   if (!scope) return;
-  for (const holder of scope) track(holder);
+  for (const holder of scope) passOn(scope, holder);
+  closing.pop();
   leaveSection();
 }
 
