@@ -43,11 +43,8 @@ const STOP = { expression: `${RUNTIME}.stop()`, silent: true };
 /** Takes it back. */
 const CALM = { expression: `${RUNTIME}.calm()`, silent: true };
 
-/** Sends what a cell has printed and the worker holds. Named like a file of the kernel's, so that the debugger does not stop in it. */
-const FLUSH = {
-  expression: `${RUNTIME}.flush()\n//# sourceURL=${new URL("../worker/flush", import.meta.url)}`,
-  silent: true,
-};
+/** Sends what a cell has printed and the worker holds. */
+const FLUSH = { expression: `${RUNTIME}.flush()`, silent: true };
 /** How long after a piece of text a worker that goes on computing is asked for the next one. */
 const FLUSH_MS = 20;
 
@@ -60,6 +57,7 @@ export class WorkerProcess {
   private inspector: Promise<InspectorClient | undefined> | undefined;
   private token = 0;
   private asking: NodeJS.Timeout | undefined;
+  private debugged = false;
   private interrupting: Promise<InterruptOutcome> | undefined;
   private exited = false;
   private retired = false;
@@ -272,10 +270,13 @@ export class WorkerProcess {
     this.child.once("exit", () => shell.kill("SIGKILL"));
   }
 
-  /** Text that comes right after a piece is held for a moment, and a computation that follows would hold it for long. */
+  /**
+   * Text that comes right after a piece is held for a moment, and a computation that follows would hold it for long. Not
+   * under a debugger: it could stop in the question, and V8 12 (Node 22) aborts on one that comes as code is about to stand.
+   */
   private askForText(printed: boolean): void {
     clearTimeout(this.asking);
-    if (!printed) return;
+    if (!printed || this.debugged) return;
     this.asking = setTimeout(async () => {
       const inspector = await this.connectInspector();
       await inspector?.post("Runtime.evaluate", FLUSH).catch(() => {}); // it may have ended meanwhile
@@ -289,6 +290,8 @@ export class WorkerProcess {
 
   /** A connection of its own: what a debugger evaluates does not keep an interrupt waiting. */
   async connectDebugger(): Promise<InspectorClient | undefined> {
+    this.debugged = true;
+    clearTimeout(this.asking);
     const url = await this.ready;
     return url === null || this.exited ? undefined : InspectorClient.connect(url);
   }

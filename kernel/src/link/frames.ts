@@ -12,12 +12,16 @@ export interface Frame<T> {
 /** A frame longer than this is refused: the pipe is out of step or hostile. */
 export const MAX_FRAME = 1 << 30;
 
-export function encodeFrame(message: unknown, buffers: readonly Uint8Array[] = []): Buffer {
+/** @param allocate from Node's pool, unless the frame is made in the midst of code that may be taking a buffer from it */
+export function encodeFrame(
+  message: unknown,
+  buffers: readonly Uint8Array[] = [],
+  allocate: (size: number) => Buffer = Buffer.allocUnsafe,
+): Buffer {
   const json = JSON.stringify(message);
   const length = Buffer.byteLength(json);
   const tail = buffers.reduce((sum, buffer) => sum + 4 + buffer.byteLength, 0);
-  // Not from Node's pool: a frame may be made in the midst of code that is taking a buffer from it (`flushHeld`).
-  const frame = Buffer.allocUnsafeSlow(8 + length + tail);
+  const frame = allocate(8 + length + tail);
   frame.writeUInt32LE(4 + length + tail, 0);
   frame.writeUInt32LE(length, 4);
   frame.write(json, 8);

@@ -11,11 +11,15 @@ import { divert, frontRun } from "./capture.js";
 /** Pipes that the host opens for the worker, by their role. */
 export const FD = { fromHost: 3, toHost: 4, answers: 5 } as const;
 
-export function send(given: ToHost, buffers: readonly Uint8Array[] = []): void {
+export function send(
+  given: ToHost,
+  buffers: readonly Uint8Array[] = [],
+  allocate: (size: number) => Buffer = Buffer.allocUnsafe,
+): void {
   const before = sending;
   sending = true;
   try {
-    if (!divert(given)) write(encodeFrame(fronted(given), buffers));
+    if (!divert(given)) write(encodeFrame(fronted(given), buffers, allocate));
   } finally {
     sending = before;
   }

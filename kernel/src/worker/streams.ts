@@ -39,12 +39,12 @@ export function flush(): void {
   sendPiece();
 }
 
-function sendPiece(): void {
+function sendPiece(allocate?: (size: number) => Buffer): void {
   if (text === "") return;
   flushed = performance.now();
   const piece = text;
   text = "";
-  send({ type: "stream", run, name: stream, text: piece });
+  send({ type: "stream", run, name: stream, text: piece }, [], allocate);
 }
 
 /**
@@ -52,7 +52,7 @@ function sendPiece(): void {
  * alone.
  */
 export function flushHeld(): void {
-  if (!isSending()) sendPiece();
+  if (!isSending()) sendPiece(Buffer.allocUnsafeSlow);
 }
 
 class CellStream extends Writable {
