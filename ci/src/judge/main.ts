@@ -30,12 +30,13 @@ process.on("message", (message: ToJudge) => {
 process.on("SIGINT", () => {}).on("SIGTERM", () => {});
 process.once("disconnect", leave);
 // The supervisor may have been killed before this process listened.
-setInterval(() => (process.connected ? tell({ type: "beat" }) : leave()), BEAT_MS);
+const beating = setInterval(() => (process.connected ? tell({ type: "beat" }) : leave()), BEAT_MS);
 
 const LEAVE_MS = 10_000;
 
 /** Ends the boxes, and the process with them. */
 function leave(): void {
+  clearInterval(beating);
   setTimeout(() => process.exit(1), LEAVE_MS);
   void shutdownAll().finally(() => process.exit(0));
 }

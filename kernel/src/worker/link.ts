@@ -16,13 +16,9 @@ export function send(
   buffers: readonly Uint8Array[] = [],
   allocate: (size: number) => Buffer = Buffer.allocUnsafe,
 ): void {
-  const before = sending;
-  sending = true;
-  try {
+  whole(() => {
     if (!divert(given)) write(encodeFrame(fronted(given), buffers, allocate));
-  } finally {
-    sending = before;
-  }
+  });
 }
 
 let sending = false;
@@ -34,10 +30,14 @@ export function isSending(): boolean {
 
 /** In one write, which wakes the host once. Not for what may be captured. */
 export function sendTogether(messages: readonly ToHost[]): void {
+  whole(() => write(Buffer.concat(messages.map((message) => encodeFrame(fronted(message))))));
+}
+
+function whole(body: () => void): void {
   const before = sending;
   sending = true;
   try {
-    write(Buffer.concat(messages.map((message) => encodeFrame(fronted(message)))));
+    body();
   } finally {
     sending = before;
   }
