@@ -1,6 +1,9 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 const all = process.env.MLSYS_TEST_ALL === "1";
+
+const seed = fileURLToPath(new URL("ci/scripts/fuzz-seed.ts", import.meta.url));
 
 const project = (name: string, root: string, include: string[]) => ({
   test: {
@@ -9,6 +12,7 @@ const project = (name: string, root: string, include: string[]) => ({
     include,
     exclude: ["**/node_modules/**", "**/dist/**", ...(all ? [] : ["**/*.slow.test.ts"])],
     pool: "forks" as const,
+    setupFiles: [seed],
     testTimeout: 30_000,
     hookTimeout: 120_000,
   },
