@@ -73,12 +73,13 @@ it(`${INTERRUPTS} interrupts at random moments: each cell ends, each idle comes,
     await new Promise((resolve) => setTimeout(resolve, wait));
     const start = performance.now();
     await Promise.all([kernel.client.interrupt(), ...(twice ? [kernel.client.interrupt()] : [])]);
-    const { reply } = await cell.catch((error: Error) => {
+    const unanswered = (error: Error): never => {
       throw new Error(`${what}: ${error.message}\n${kernel.log()}`);
-    });
+    };
+    const { reply } = await cell.catch(unanswered);
     slow.push(`${(performance.now() - start).toFixed(0).padStart(5)} ms: ${what}`);
     if (code !== "1 + 1") expect(reply.ename, `${what}: ${JSON.stringify(reply)}`).toBe("Interrupted");
-    const kept = await kernel.client.execute("kept.secret", { timeoutMs: 20_000 });
+    const kept = await kernel.client.execute("kept.secret", { timeoutMs: 20_000 }).catch(unanswered);
     expect(text(kept), `${what}: ${JSON.stringify(kept.reply)}${kept.stderr}${lost.join("")}`).toBe("42");
   }
   expect(text(await kernel.client.execute("process.pid"))).toBe(worker);
