@@ -208,7 +208,7 @@ describe.skipIf(missing)(
       const at = await lab.lastCell();
       await lab.write(at, "let kept = 1;\nkept += 1;\nkept");
       await panel.clickBeside(at, 2);
-      await soon(() => panel.breakpoints()).toHaveLength(1);
+      await soon(() => panel.breakpoints()).toContainEqual(expect.stringMatching(/^Cell \[ ?\].*2$/));
       await lab.start(at);
       await panel.standsAt("<cell> Cell [n]:2");
       await lab.menu("Kernel", "Interrupt Kernel");
@@ -223,11 +223,15 @@ describe.skipIf(missing)(
       const at = (await lab.lastCell()) - 1;
       await lab.start(at);
       await panel.standsAt("<cell> Cell [n]:2");
+      const socket = lab.page.waitForEvent("websocket");
       await lab.menu("Kernel", "Restart Kernel…");
       await lab.page.locator(".jp-Dialog").getByRole("button", { name: "Confirm Kernel Restart" }).click();
+      // The panel lists what it is about to tell the kernel.
+      await (await socket).waitForEvent("framereceived", {
+        predicate: ({ payload }) => payload.includes('"command":"setBreakpoints"'),
+      });
       await soon(() => panel.stack()).toEqual([]);
       await lab.idle();
-      await lab.page.locator('[data-jp-debugger="true"]').waitFor();
       await soon(() => panel.breakpoints()).toHaveLength(1);
       await lab.start(at);
       await panel.standsAt("<cell> Cell [n]:2");

@@ -1,5 +1,6 @@
 /** The debugger over the Jupyter protocol: breakpoints, steps, what happens to a cell that stands. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { murmur2 } from "../src/debug/murmur2.js";
 import { DapClient } from "./dap.js";
 import { text } from "./kernel.js";
 
@@ -71,6 +72,24 @@ join("a", String(s), Colour[1]!)`;
     await dap.breakAt(code);
     await dap.continue();
     expect(text(await done)).toBe("'a/3/Green'");
+  });
+
+  it("takes the breakpoints of a cell of the kernel before, once that cell runs here", async () => {
+    const code = "let restored = 1;\n// a comment\nrestored += 1;\nrestored";
+    const info = await dap.request("debugInfo");
+    const sourcePath = `${info.tmpFilePrefix}${murmur2(code, Number(info.hashSeed))}${info.tmpFileSuffix}`;
+    const { breakpoints } = await dap.request("setBreakpoints", {
+      source: { path: sourcePath },
+      breakpoints: [{ line: 2 }],
+    });
+    const message = "The cell has not run in this kernel.";
+    expect(breakpoints).toMatchObject([{ verified: false, line: 2, message }]);
+    const done = dap.run(code);
+    await dap.stopped();
+    expect(await dap.where()).toEqual(["<cell>:3"]);
+    await dap.breakAt(code);
+    await dap.continue();
+    expect(text(await done)).toBe("2");
   });
 
   it("moves a breakpoint to the next statement, and says where there is none", async () => {

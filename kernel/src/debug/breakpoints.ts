@@ -11,6 +11,7 @@ import { breakableLines } from "./breakable.js";
 import type { DapBreakpoint } from "./dap.js";
 import { type BreakpointRules, breakpointCondition, type Shadowed } from "./expressions.js";
 import { cellMapping, type Mapping, type Point, plainMapping } from "./mapping.js";
+import { isCellPath } from "./names.js";
 import type { RanCell, Script, Scripts } from "./scripts.js";
 import type { Post } from "./session.js";
 
@@ -50,8 +51,7 @@ export class Breakpoints {
     await this.remove(path);
     const made = await Promise.all(wanted.map((one) => this.make(one)));
     if (made.length > 0) this.byPath.set(path, made);
-    const source = this.scripts.cellSource(path);
-    await (source === undefined ? this.placeInFiles(path, made) : this.placeInCells(path, source, made));
+    await (isCellPath(path) ? this.placeInCells(path, made) : this.placeInFiles(path, made));
     await this.watchFiles();
     return made.map((breakpoint) => shown(breakpoint, path));
   }
@@ -78,6 +78,7 @@ export class Breakpoints {
   /** The cell is about to be evaluated: its breakpoints must stand when V8 parses it. */
   async beforeRun(cell: RanCell, path: string): Promise<void> {
     const breakpoints = this.byPath.get(path) ?? [];
+    await this.find(cell.source, breakpoints);
     const mapping = cellMapping(cell, path);
     await Promise.all(
       // V8 would take the end of the cell for a place to stop.
@@ -175,14 +176,24 @@ export class Breakpoints {
       });
   }
 
-  private async placeInCells(path: string, source: string, breakpoints: Breakpoint[]): Promise<void> {
+  /** After a restart a front end may name a cell that this kernel has not seen: its breakpoints wait for its run. */
+  private async placeInCells(path: string, breakpoints: Breakpoint[]): Promise<void> {
+    const source = this.scripts.cellSource(path);
+    if (source === undefined) return;
+    await this.find(source, breakpoints);
+    for (const cell of this.scripts.cellsOf(path)) await this.beforeRun(cell, path);
+  }
+
+  /** The statements of a cell at which its breakpoints stand, for those that are not found yet. */
+  private async find(source: string, breakpoints: readonly Breakpoint[]): Promise<void> {
+    const lost = breakpoints.filter(({ actual, missing }) => !actual && missing === undefined);
+    if (lost.length === 0) return;
     const lines = await breakableLines(source, this.shadowed());
-    for (const breakpoint of breakpoints) {
+    for (const breakpoint of lost) {
       const line = lines?.find((candidate) => candidate >= breakpoint.line - 1);
       if (line !== undefined) breakpoint.actual = { line, column: 0 };
       else breakpoint.missing = lines ? NO_STATEMENT : "The cell has a syntax error.";
     }
-    for (const cell of this.scripts.cellsOf(path)) await this.beforeRun(cell, path);
   }
 
   private async placeInFiles(path: string, breakpoints: Breakpoint[]): Promise<void> {
@@ -199,7 +210,7 @@ export class Breakpoints {
 
   /** While a file has breakpoints, V8 halts before it runs a script that has a source map. */
   private async watchFiles(): Promise<void> {
-    const needed = [...this.byPath.keys()].some((path) => this.scripts.cellSource(path) === undefined);
+    const needed = [...this.byPath.keys()].some((path) => !isCellPath(path));
     if (needed && this.instrumented === undefined) {
       const reply = await this.post<{ breakpointId: string }>("Debugger.setInstrumentationBreakpoint", {
         instrumentation: BEFORE_MAPPED_SCRIPT,
@@ -254,10 +265,10 @@ function urlPattern(path: string): string {
 }
 
 function shown({ id, actual, line, invalid, missing }: Breakpoint, path: string): DapBreakpoint {
-  const message = invalid ?? missing;
+  const message = invalid ?? missing ?? (actual ? undefined : "The cell has not run in this kernel.");
   return {
     id,
-    verified: actual !== undefined && message === undefined,
+    verified: message === undefined,
     line: actual ? actual.line + 1 : line,
     source: { name: basename(path), path },
     ...defined({ message }),

@@ -225,7 +225,7 @@ export class WorkerProcess {
           for (const { message, buffers } of reader.push(chunk)) {
             if (message.type === "exit") this.exitCode = Number(message.code);
             else if (message.type === "ready") resolve(message.inspector);
-            else if (message.type === "interrupted") this.acknowledge(message.token);
+            else if (message.type === "interrupted") this.interrupted(message);
             else {
               this.askForText(message.type === "stream");
               events.message(message, buffers);
@@ -283,9 +283,13 @@ export class WorkerProcess {
     }, FLUSH_MS);
   }
 
-  private acknowledge(token: number): void {
-    this.acknowledged.get(token)?.();
-    this.acknowledged.delete(token);
+  private interrupted({ token, settled }: Extract<ToHost, { type: "interrupted" }>): void {
+    const acknowledge = this.acknowledged.get(token);
+    if (!acknowledge) return;
+    if (settled) {
+      this.acknowledged.delete(token);
+      acknowledge();
+    } else this.send({ type: "interrupt", token });
   }
 
   /** A connection of its own: what a debugger evaluates does not keep an interrupt waiting. */

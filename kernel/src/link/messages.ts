@@ -84,7 +84,8 @@ export type ToHost =
   | { type: "error"; run: number; error: ErrorReport }
   /** The notebook's packages have changed. */
   | { type: "packages" }
-  | { type: "interrupted"; token: number }
+  /** Not `settled`: to be asked again, for what the cells have put off to have its turn before. */
+  | { type: "interrupted"; token: number; settled: boolean }
   | { type: "comm"; kind: "open" | "msg" | "close"; run: number; content: Json; metadata: Json }
   /** The listeners of a comm message from the front end have run. */
   | { type: "comm-done"; message: number }

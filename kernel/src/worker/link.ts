@@ -61,16 +61,8 @@ export function listen(
   socket.on("data", (chunk: Buffer) => {
     sending = false; // an interrupt may have ended the sending, and it skips every `finally`
     waiting.push(...reader.push(chunk));
-    let ran = false;
     for (let frame = waiting[0]; frame; frame = waiting[0]) {
       const { message, buffers } = frame;
-      // What a cell has put off (`process.nextTick`, promise jobs) begins once this callback ends, and may be what never
-      // does: an interrupt that was read together with the cell is not answered before it. The host asks again.
-      if (ran && message.type === "interrupt") {
-        waiting.shift();
-        continue;
-      }
-      ran ||= message.type === "run";
       const whole = guard(() => onMessage(message, buffers));
       // The answer to an interrupt may be what a termination strikes.
       if (whole || message.type !== "interrupt") waiting.shift();

@@ -15,6 +15,7 @@ import { listen, send } from "./link.js";
 import { endPrograms } from "./magics.js";
 import { installStackTraces } from "./positions.js";
 import { currentRun, followEvents, followPromises, runOf } from "./runs.js";
+import { isSettled } from "./settled.js";
 import { flush, installStreams } from "./streams.js";
 import { guarded, held, installTimers } from "./timers.js";
 
@@ -54,7 +55,7 @@ function receive(message: ToWorker, buffers: Buffer[]): void {
     case "interrupt":
       interruptCells();
       calm();
-      send({ type: "interrupted", token: message.token });
+      send({ type: "interrupted", token: message.token, settled: isSettled(message.token) });
       break;
     case "close-shell":
       closeShell(message.shell);
