@@ -53,8 +53,8 @@ function receive(message: ToWorker, buffers: Buffer[]): void {
       useSettings(message.settings);
       break;
     case "interrupt":
+      calm(); // first: no job of the reader's runs here, but one that was terminated could not tell of its end
       interruptCells();
-      calm();
       send({ type: "interrupted", token: message.token, settled: isSettled(message.token) });
       break;
     case "close-shell":
