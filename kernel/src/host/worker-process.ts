@@ -24,8 +24,8 @@ export type InterruptOutcome = "stopped" | "idle" | "killed";
 /** How long the worker may take to answer before the running JavaScript is terminated. */
 const ASK_MS = 5;
 /**
- * How long terminated JavaScript may take to unwind before the worker is killed: a native call holds it. With the start
- * of a fresh worker it makes less than a second.
+ * How long a worker may answer nothing before it is killed: a native call holds it. With the start of a fresh worker it
+ * makes less than a second.
  */
 const UNWIND_MS = 600;
 /** `UNWIND_MS` where it waits for a child process, which may have something to put in order. */
@@ -143,6 +143,7 @@ export class WorkerProcess {
     let heard = true;
     let loading = false;
     let ordered = 0;
+    let answered = 0;
     for (let tries = 1; ; tries++) {
       const children = descendants(this.child.pid);
       const spent = lived.since([...own, ...children]);
@@ -161,10 +162,12 @@ export class WorkerProcess {
             });
         const noted = settled(order).then(() => {
           heard = true;
+          answered = lived.since(own);
         });
         pending = Promise.all([pending, noted]).then(() => {});
       }
-      if (spent > (children.length > 0 ? CHILD_MS : UNWIND_MS)) return false;
+      // What answers runs JavaScript, and that can be stopped.
+      if (spent - answered > (children.length > 0 ? CHILD_MS : UNWIND_MS)) return false;
       if (performance.now() - start > STARVED_MS) return false;
       // After the termination is noted, so that the call that waits for a child ends as interrupted, not as failed.
       setTimeout(() => interruptAll(descendants(this.child.pid)), 5);
