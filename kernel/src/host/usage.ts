@@ -1,5 +1,5 @@
 /** What the system says about processes. Reads /proc: only Linux tells without a tool. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 export interface ProcessUsage {
   cpuSeconds: number;
@@ -53,11 +53,19 @@ export class LivedTime {
   }
 }
 
-/** The second number of `schedstat`: nanoseconds on the run queue. */
+/**
+ * Milliseconds on the run queue (the second number of `schedstat`), of the first thread and of the one beside it that has
+ * waited longest: a message to a process passes through both.
+ */
 function waited(pid: number): number {
   try {
-    return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[1]) / 1e6 || 0;
+    const threads = readdirSync(`/proc/${pid}/task`).map((thread) => queued(`/proc/${pid}/task/${thread}`));
+    return threads[0]! + Math.max(0, ...threads.slice(1));
   } catch {
     return 0;
   }
+}
+
+function queued(thread: string): number {
+  return Number(readFileSync(`${thread}/schedstat`, "utf8").split(" ")[1]) / 1e6 || 0;
 }

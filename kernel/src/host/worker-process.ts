@@ -58,6 +58,7 @@ export class WorkerProcess {
   private token = 0;
   private asking: NodeJS.Timeout | undefined;
   private debugged = false;
+  private loading = false;
   private interrupting: Promise<InterruptOutcome> | undefined;
   private exited = false;
   private retired = false;
@@ -141,7 +142,7 @@ export class WorkerProcess {
     const own = this.child.pid === undefined ? [] : [process.pid, this.child.pid];
     let pending = Promise.resolve();
     let heard = true;
-    let loading = false;
+    let held = false;
     let ordered = 0;
     let answered = 0;
     for (let tries = 1; ; tries++) {
@@ -150,7 +151,8 @@ export class WorkerProcess {
       // First where it does no harm. What does not listen, or is not known to be the reader's, is stopped all the same,
       // but for the loading of a module, which is given time.
       const unheard = !heard && spent - ordered > AGAIN_MS / 2;
-      const force = (unheard || tries % FORCE_AT === 0) && !(loading && spent < LOADING_MS);
+      const patient = (held || this.loading) && spent < LOADING_MS;
+      const force = (unheard || tries % FORCE_AT === 0) && !patient;
       if (heard || force) {
         heard = false;
         ordered = spent;
@@ -158,7 +160,7 @@ export class WorkerProcess {
           ? inspector.post("Runtime.terminateExecution")
           : inspector.post("Runtime.evaluate", STOP).then((reply) => {
               const { result } = reply as { result?: { value?: unknown } };
-              loading = result?.value === "loading";
+              held = result?.value === "held";
             });
         const noted = settled(order).then(() => {
           heard = true;
@@ -172,6 +174,7 @@ export class WorkerProcess {
       // After the termination is noted, so that the call that waits for a child ends as interrupted, not as failed.
       setTimeout(() => interruptAll(descendants(this.child.pid)), 5);
       if (await within(acknowledged, AGAIN_MS)) {
+        this.loading = false; // one that was stopped has not told of its end
         await this.spent(inspector, pending);
         return true;
       }
@@ -229,6 +232,7 @@ export class WorkerProcess {
             if (message.type === "exit") this.exitCode = Number(message.code);
             else if (message.type === "ready") resolve(message.inspector);
             else if (message.type === "interrupted") this.interrupted(message);
+            else if (message.type === "loading") this.loading = message.now;
             else {
               this.askForText(message.type === "stream");
               events.message(message, buffers);

@@ -84,6 +84,8 @@ export type ToHost =
   | { type: "error"; run: number; error: ErrorReport }
   /** The notebook's packages have changed. */
   | { type: "packages" }
+  /** Whether a module of Node's own is being loaded. */
+  | { type: "loading"; now: boolean }
   /** Not `settled`: to be asked again, for what the cells have put off to have its turn before. */
   | { type: "interrupted"; token: number; settled: boolean }
   | { type: "comm"; kind: "open" | "msg" | "close"; run: number; content: Json; metadata: Json }

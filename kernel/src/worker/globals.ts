@@ -10,7 +10,8 @@ import { hold, holdEach } from "./hold.js";
 import { importModule, loadDynamic, makeMeta, makeRequire } from "./imports.js";
 import { confirm as ask, input as inputLine, prompt as promptLine } from "./input.js";
 import { inspection } from "./inspection.js";
-import { calm, stop, uninterrupted } from "./interrupts.js";
+import { calm, stop } from "./interrupts.js";
+import { loadOnce } from "./loading.js";
 import { magics, rememberGlobals } from "./magics.js";
 import { addPayload, PAYLOAD } from "./payload.js";
 import { flush, flushHeld } from "./streams.js";
@@ -90,7 +91,7 @@ export function installGlobals(): void {
 function lazyFetch(): void {
   const { fetch } = globalThis;
   const first: typeof fetch = (...args) => {
-    uninterrupted(() => void globalThis.Response);
+    loadOnce("undici", () => void globalThis.Response);
     if (globalThis.fetch === first) globalThis.fetch = fetch;
     return fetch(...args);
   };

@@ -7,7 +7,7 @@ import { createRequire, isBuiltin, register } from "node:module";
 import { extname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { ModuleSettings } from "../link/messages.js";
-import { uninterrupted } from "./interrupts.js";
+import { loadOnce } from "./loading.js";
 import { existingFile, mappedFile } from "./module-files.js";
 import * as tslab from "./tslab.js";
 
@@ -77,7 +77,7 @@ export function makeRequire(): NodeJS.Require {
 }
 
 async function load(specifier: string, attributes: Attributes): Promise<Namespace> {
-  if (isBuiltin(specifier)) uninterrupted(() => require(specifier));
+  if (isBuiltin(specifier)) loadOnce(specifier, () => require(specifier));
   let url = resolveSpecifier(specifier);
   let kind = attributes;
   if (url.startsWith("file:") && !url.includes("/node_modules/") && url !== TSLAB && !OURS.test(specifier)) {

@@ -22,13 +22,13 @@ let wanted = false;
 let ordered = false;
 
 /** Code runs that must not be left half done. */
-let loading = 0;
+let holding = 0;
 
 /** Called by the host through the inspector, at any moment. @returns what the host should have patience with. */
-export function stop(): "loading" | undefined {
+export function stop(): "held" | undefined {
   if (inside || inJob) order();
   else wanted = true;
-  return loading > 0 ? "loading" : undefined;
+  return holding > 0 ? "held" : undefined;
 }
 
 /** The interrupt is over: whoever it was meant for has been told. @returns true, for the host to see. */
@@ -36,7 +36,7 @@ export function calm(): true {
   wanted = false;
   ordered = false;
   inJob = false;
-  loading = 0;
+  holding = 0;
   return true;
 }
 
@@ -80,11 +80,11 @@ export function uninterrupted<T>(body: () => T): T {
   const [before, job] = [inside, inJob];
   inside = false;
   inJob = false;
-  loading++;
+  holding++;
   try {
     return body();
   } finally {
-    loading--;
+    holding--;
     inside = before;
     inJob = job;
     if (inside || inJob) entered();
