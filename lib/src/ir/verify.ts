@@ -26,8 +26,9 @@ export function problems(graph: Graph, inRegion = false): string[] {
   const found: string[] = [];
   const ids = new Set<number>();
   const defined = new Set<Value>();
-  const define = (value: Value, where: string): void => {
-    if (ids.has(value.id)) found.push(`%${value.id} is defined twice (again by ${where})`);
+  const define = (value: Value, by: string | GraphNode): void => {
+    if (ids.has(value.id))
+      found.push(`%${value.id} is defined twice (again by ${typeof by === "string" ? by : describe(by)})`);
     ids.add(value.id);
     defined.add(value);
   };
@@ -38,14 +39,14 @@ export function problems(graph: Graph, inRegion = false): string[] {
       found.push(`constant %${value.id} is declared ${formatType(value)} and holds ${formatType(data)}`);
   }
   for (const node of graph.nodes) {
-    const where = describe(node);
     node.inputs.forEach((input, i) => {
-      if (!defined.has(input)) found.push(`${where} reads %${input.id} (operand ${i}) before it is defined`);
+      if (!defined.has(input))
+        found.push(`${describe(node)} reads %${input.id} (operand ${i}) before it is defined`);
     });
-    found.push(...typeProblems(node, where));
+    found.push(...typeProblems(node));
     for (const [path, region] of regionsOf(node.attrs))
-      found.push(...problems(region, true).map((line) => `${where}, region ${path}: ${line}`));
-    for (const output of node.outputs) define(output, where);
+      found.push(...problems(region, true).map((line) => `${describe(node)}, region ${path}: ${line}`));
+    for (const output of node.outputs) define(output, node);
   }
   graph.results.forEach((result, i) => {
     if (!defined.has(result)) found.push(`result ${i}, %${result.id}, is not defined`);
@@ -54,7 +55,17 @@ export function problems(graph: Graph, inRegion = false): string[] {
   return found;
 }
 
-function typeProblems(node: GraphNode, where: string): string[] {
+/** Nodes never change: what fitted its type rule once does so in every graph that it stands in. */
+const typed = new WeakSet<GraphNode>();
+
+function typeProblems(node: GraphNode): string[] {
+  if (typed.has(node)) return [];
+  const found = typeProblemsOf(node, describe(node));
+  if (found.length === 0) typed.add(node);
+  return found;
+}
+
+function typeProblemsOf(node: GraphNode, where: string): string[] {
   let types: readonly TensorType[];
   try {
     types = node.op.type(node.inputs, node.attrs);

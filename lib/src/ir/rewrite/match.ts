@@ -100,12 +100,19 @@ function matchOp(pattern: Pattern, node: GraphNode, at: Bindings, editor: GraphE
   const orders = [node.inputs];
   if (COMMUTATIVE.has(node.op.name)) orders.push([node.inputs[1], node.inputs[0]]);
   for (const inputs of orders) {
+    if (!pattern.operands.every((operand, i) => mayMatch(operand, inputs[i], editor))) continue;
     let found: Bindings | null = at.fork();
     for (const [i, operand] of pattern.operands.entries())
       found = found && matchValue(operand, inputs[i], found, editor);
     if (found) return found;
   }
   return null;
+}
+
+/** A look at the op in front: most patterns fail there, before anything is copied. */
+function mayMatch(pattern: Pattern, value: Value, editor: GraphEditor): boolean {
+  if (pattern.kind !== "op" || pattern.variable) return true;
+  return editor.producer(value)?.op.name === pattern.op;
 }
 
 function isOfClass(value: Value, of: OperandClass, editor: GraphEditor): boolean {

@@ -110,8 +110,7 @@ export function rewrite(graph: Graph, list: readonly Rule[], options: RewriteOpt
     const rewriteNode = (root: GraphNode, steps: readonly string[]): Value | null => {
       if (steps.length > MAX_STEPS)
         throw new ValueError(`rewrite: rules undo each other: ${[...new Set(steps.slice(-6))].join("; ")}`);
-      const candidates = [...(byOp.get(root.op.name) ?? []), ...(byOp.get("?") ?? [])];
-      for (const rule of candidates) {
+      for (const rule of candidatesFor(byOp, root.op.name)) {
         if (!isLicensed(rule, root, fastMath)) continue;
         const match = matchNode(rule.pattern, root, editor);
         if (!match || rule.when?.(match, root) === false) continue;
@@ -144,6 +143,14 @@ function indexOf(list: readonly Rule[]): Map<string, Rule[]> {
   }
   indices.set(list, byOp);
   return byOp;
+}
+
+const NONE: readonly Rule[] = [];
+
+/** The rules for an op, then those for any. */
+function* candidatesFor(byOp: ReadonlyMap<string, readonly Rule[]>, op: string): Generator<Rule> {
+  yield* byOp.get(op) ?? NONE;
+  yield* byOp.get("?") ?? NONE;
 }
 
 /** What integers have none of: they need no licence for it. */
