@@ -9,6 +9,7 @@ import { commit, type HostArray } from "../runtime/host-array.js";
 import { findKernel, type PreparedKernel } from "../runtime/kernels.js";
 import { prepareAttention } from "../runtime/wasm/kernels/attention.js";
 import { type ConvAttrs, prepareConvThen } from "../runtime/wasm/kernels/conv.js";
+import { hasOwnProduct } from "../runtime/wasm/kernels/gemm.js";
 import { prepareGemmThen } from "../runtime/wasm/kernels/gemm-then.js";
 import { type FusedStep, fusedKernel } from "./fused.js";
 
@@ -38,7 +39,9 @@ export function contractionStep(
     if (!usable(factors, outputs)) return null;
     const blocks =
       name === "matmul"
-        ? prepareGemmThen(factors, outputs[0], epilogue.program, others)
+        ? hasOwnProduct(device)
+          ? null
+          : prepareGemmThen(factors, outputs[0], epilogue.program, others)
         : prepareConvThen(factors, outputs[0], attrs as ConvAttrs, others, epilogue.prepare);
     if (blocks) return blocks;
     const first = kernel?.prepare?.(factors, outputs, attrs);

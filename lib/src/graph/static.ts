@@ -16,6 +16,8 @@ import { type CompileOptions, compile } from "./execute.js";
 import { type Captureable, isVariable, SymbolicFamilies } from "./families.js";
 
 export interface StaticOptions extends CaptureOptions, CompileOptions {
+  /** Default "O3": a function that is worth capturing runs often enough for all passes to pay. */
+  readonly level?: CompileOptions["level"];
   /** Called with the result before variables get their new values; if it throws, they keep the old ones. */
   readonly beforeAssign?: (result: unknown) => void;
   /**
@@ -31,6 +33,8 @@ export interface StaticFunction<A extends unknown[], R> {
   (...args: A): R;
   /** The graph for such arguments; captured now if it was not yet. */
   graphFor(...args: A): Graph;
+  /** How its graphs are compiled. */
+  readonly options: CompileOptions;
   /** How many signatures (structures, shapes and dtypes of arguments) it was captured for. */
   readonly captures: number;
 }
@@ -62,6 +66,7 @@ export function toStatic<A extends unknown[], R>(
   options: StaticOptions = {},
 ): StaticFunction<A, R> {
   const name = options.name ?? (f.name || "f");
+  const compiling: CompileOptions = { level: "O3", ...options };
   const captured = new Map<string, Captured>();
   const families = options.dynamic ? new SymbolicFamilies({ ...options, name }) : null;
   let concrete = 0;
@@ -94,7 +99,7 @@ export function toStatic<A extends unknown[], R>(
     let results: readonly Tensor[] = [];
     let count = 0;
     try {
-      results = seenThrough ? call(graph, given) : compile(graph, options).run(given);
+      results = seenThrough ? call(graph, given) : compile(graph, compiling).run(given);
       count = results.length - updated.length;
       const result = unflatten(output, results.slice(0, count)) as R;
       options.beforeAssign?.(result);
@@ -111,6 +116,7 @@ export function toStatic<A extends unknown[], R>(
   return Object.defineProperties(run as StaticFunction<A, R>, {
     name: { value: name },
     graphFor: { value: (...args: A) => capturedFor(args).entry.graph },
+    options: { value: compiling },
     captures: { get: () => concrete + (families?.made ?? 0) },
   });
 }

@@ -39,7 +39,12 @@ const NATIVE: readonly Way[] = (["O1", "O3"] as const).map((level) => compiled("
 const here = getDevice();
 afterEach(() => setDevice(here));
 
-function valuesBy(way: Way, graph: Graph, f: (...args: Tensor[]) => Tensor[], args: readonly Tensor[]): Values {
+function valuesBy(
+  way: Way,
+  graph: Graph,
+  f: (...args: Tensor[]) => Tensor[],
+  args: readonly Tensor[],
+): Values {
   setDevice(way.device);
   try {
     let values: Values = [];

@@ -321,3 +321,31 @@ describe("multi-tensor apply", () => {
     expect(mapped.shape).toEqual([4, 2, 2]);
   });
 });
+
+describe("reconstruction", () => {
+  it("takes a reshape out from between elementwise ops, which then are one kernel", () => {
+    const f = (x: Tensor, y: Tensor): Tensor[] => {
+      const row = x.sum(0, true).mul(2).tanh().reshape([5]);
+      return [row.add(y).square(), row.mul(y)];
+    };
+    const args = [ones([3, 5]).mul(0.3), ones([5])] as [Tensor, Tensor];
+    const graph = runPasses(capture(f, ...args), ["reconstruct", "fuse", "fuse-outputs"]);
+    expect(names(graph)).toEqual(["sum", "reshape", "fused"]);
+    close(compile(graph, { passes: [] }).run(args), f(...args), 1e-6);
+  });
+
+  it("leaves what is the epilogue of a product, what others read in the old shape, and views", () => {
+    const [x, w] = [ones([4, 6]).mul(0.5), ones([6, 6]).mul(0.25)];
+    const kept = (f: (x: Tensor, w: Tensor) => unknown): void => {
+      const graph = capture(f, x, w);
+      expect(runPasses(graph, ["reconstruct"])).toBe(graph);
+    };
+    kept((x, w) => x.matmul(w).relu().reshape([24]).mul(2));
+    kept((x) => {
+      const y = x.sum(1, true).tanh();
+      return [y.reshape([4]).mul(2), y.mul(x)];
+    });
+    kept((x) => x.transpose().tanh().reshape([24]).mul(2));
+    kept((x) => x.sum(1, true).tanh().reshape([4]));
+  });
+});

@@ -37,6 +37,11 @@ export function registerProduct(device: string, product: Product): void {
   products.set(device, product);
 }
 
+/** True if a device has a product of its own, which is faster than what can be done block by block with this one's. */
+export function hasOwnProduct(device: string): boolean {
+  return products.has(device);
+}
+
 /**
  * c = a · b for a batch of `count` products: a is m × k, b k × n, c m × n with contiguous rows (`c.columns` is 1).
  * c must not overlap a or b. `accumulate` adds to what c holds.
