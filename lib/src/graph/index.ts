@@ -17,6 +17,7 @@ export {
 export { captureSymbolic } from "./dynamic.js";
 export { type CompileOptions, compile, type Executable } from "./execute.js";
 export { Explanation, explain, explainGraph, explainWith } from "./explain.js";
+export type { PlacedKernel, Placement, PlacementOptions } from "./placement.js";
 export {
   type Cost,
   criticalPath,

@@ -128,9 +128,11 @@ export class Graph {
   }
 }
 
-/** True for nodes whose regions are kernels that passes leave as they are. */
+const FUSED: ReadonlySet<string> = new Set(["fused", "fusedMany", "fusedContraction", "deviceCall"]);
+
+/** True for nodes whose regions are kernels, or are compiled by themselves: passes leave them as they are. */
 export function isFused({ op }: GraphNode): boolean {
-  return op.name === "fused" || op.name === "fusedMany" || op.name === "fusedContraction";
+  return FUSED.has(op.name);
 }
 
 /**

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { arange, avgPool2d, capture, grad, maxPool2d, type Tensor } from "../index.js";
 
-const images = (h: number, w: number): Tensor => arange(h * w).cast("float32").reshape([1, 1, h, w]);
+const images = (h: number, w: number): Tensor =>
+  arange(h * w)
+    .cast("float32")
+    .reshape([1, 1, h, w]);
 
 describe("gradients of pooling", () => {
   it("go back to the places of windows that do not overlap, by moves alone; what no window covers gets 0", () => {
