@@ -30,6 +30,7 @@ export {
   workOf,
 } from "./schedule.js";
 export { type DefinedGraph, type Definition, define, Session } from "./session.js";
+export { type SunkFunction, sink } from "./sink.js";
 export {
   ConversionError,
   ConversionExplained,
