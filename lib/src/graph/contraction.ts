@@ -9,7 +9,6 @@ import { commit, type HostArray } from "../runtime/host-array.js";
 import { findKernel, type PreparedKernel } from "../runtime/kernels.js";
 import { prepareAttention } from "../runtime/wasm/kernels/attention.js";
 import { type ConvAttrs, prepareConvThen } from "../runtime/wasm/kernels/conv.js";
-import { hasOwnProduct } from "../runtime/wasm/kernels/gemm.js";
 import { prepareGemmThen } from "../runtime/wasm/kernels/gemm-then.js";
 import { type FusedStep, fusedKernel } from "./fused.js";
 
@@ -39,9 +38,7 @@ export function contractionStep(
     if (!usable(factors, outputs)) return null;
     const blocks =
       name === "matmul"
-        ? hasOwnProduct(device)
-          ? null
-          : prepareGemmThen(factors, outputs[0], epilogue.program, others)
+        ? prepareGemmThen(factors, outputs[0], epilogue.program, others)
         : prepareConvThen(factors, outputs[0], attrs as ConvAttrs, others, epilogue.prepare);
     if (blocks) return blocks;
     const first = kernel?.prepare?.(factors, outputs, attrs);

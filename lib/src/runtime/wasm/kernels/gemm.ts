@@ -37,10 +37,8 @@ export function registerProduct(device: string, product: Product): void {
   products.set(device, product);
 }
 
-/** True if a device has a product of its own, which is faster than what can be done block by block with this one's. */
-export function hasOwnProduct(device: string): boolean {
-  return products.has(device);
-}
+/** True if the device in use has a product of its own. */
+export const hasOwnProduct = (): boolean => products.has(getDevice());
 
 /**
  * c = a · b for a batch of `count` products: a is m × k, b k × n, c m × n with contiguous rows (`c.columns` is 1).
