@@ -108,8 +108,12 @@ export class BoundProgram {
     );
     this.params = graph.params.map((param) => this.roots.get(param) as Root);
     const kept = new Set([...graph.results, ...graph.params, ...graph.constants.map(({ value }) => value)]);
+    const ending = groupBy(
+      [...this.tensors].filter((value) => !kept.has(value)),
+      (value) => last.get(value),
+    );
     this.steps = graph.nodes.map((node, i): BoundStep => {
-      const ends = [...this.tensors].filter((value) => last.get(value) === i && !kept.has(value));
+      const ends = ending.get(i) ?? [];
       return {
         name: names.get(node) as string,
         timed: !layouts.viewed.has(node.outputs[0]),
@@ -328,12 +332,27 @@ function besidePeak(
   bytesOf: (value: Value) => number,
 ): number {
   const counted = new Set(values);
+  const ending = groupBy(
+    values.filter((value) => !lasting.has(value)),
+    (value) => last.get(value),
+  );
   let alive = 0;
   let peak = 0;
   graph.nodes.forEach((node, i) => {
     for (const value of node.outputs) if (counted.has(value)) alive += bytesOf(value);
     peak = Math.max(peak, alive);
-    for (const value of values) if (last.get(value) === i && !lasting.has(value)) alive -= bytesOf(value);
+    for (const value of ending.get(i) ?? []) alive -= bytesOf(value);
   });
   return peak;
+}
+
+function groupBy<T, K>(list: readonly T[], keyOf: (entry: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const entry of list) {
+    const key = keyOf(entry);
+    const group = groups.get(key);
+    if (group) group.push(entry);
+    else groups.set(key, [entry]);
+  }
+  return groups;
 }

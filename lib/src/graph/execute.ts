@@ -16,6 +16,7 @@ import { getDevice } from "../runtime/devices.js";
 import { closeScope, openScope } from "../runtime/tidy.js";
 import { BoundProgram, type RunMemory } from "./bound.js";
 import { dagOf } from "./dag.js";
+import { type Placement as Devices, placed, setDeviceRunner } from "./placement.js";
 import { type NodeSpan, type PlanStep, stepOf } from "./step.js";
 import { type Placement, placeOnStreams, runOnStreams } from "./streams.js";
 
@@ -24,6 +25,11 @@ export interface CompileOptions {
   readonly passes?: readonly string[];
   /** What the pass manager runs first. Default "O1": common subexpressions, dead code, fusion. */
   readonly level?: OptimizationLevel;
+  /**
+   * On which devices the nodes run, and in which dtype and layout: the graph is cut into subgraphs of one device each, with
+   * casts and changes of layout between them (see `placeOnDevices`). Default: all on the present device.
+   */
+  readonly placement?: Devices;
   /** More than 1: independent nodes run at the same time, each stream on a thread of its own. Default 1. */
   readonly streams?: number;
 }
@@ -47,7 +53,8 @@ export class Executable {
 
   constructor(graph: Graph, options: CompileOptions = {}) {
     const { passes: stages, level = "O1" } = options;
-    this.graph = new PassManager({ stages, level }).run(graph).graph;
+    const whole = placed(graph, options.placement, level);
+    this.graph = new PassManager({ stages, level }).run(whole).graph;
     this.streams = options.streams ?? 1;
     for (const value of this.graph.values()) this.slotOf.set(value, this.slotOf.size);
     const at = (value: Value): number => this.slotOf.get(value) as number;
@@ -177,7 +184,8 @@ const executables = new WeakMap<Graph, Map<string, Executable>>();
  * @example graph.compile(capture((x: Tensor) => x.mul(2).add(1), tensor([1, 2]))).run([tensor([3, 4])])[0] // [7, 9]
  */
 export function compile(graph: Graph, options: CompileOptions = {}): Executable {
-  const key = JSON.stringify([getDevice(), options.passes ?? options.level ?? "O1", options.streams ?? 1]);
+  const { passes, level = "O1", streams = 1, placement } = options;
+  const key = JSON.stringify([getDevice(), passes ?? level, streams, placementKey(placement)]);
   const known = executables.get(graph) ?? new Map<string, Executable>();
   executables.set(graph, known);
   let executable = known.get(key);
@@ -188,4 +196,16 @@ export function compile(graph: Graph, options: CompileOptions = {}): Executable 
   return executable;
 }
 
+const placements = new WeakMap<object, number>();
+let nextPlacement = 0;
+
+/** What stands for a placement in the keys of executables: functions and options by identity. */
+function placementKey(placement: Devices | undefined): string | number | null {
+  if (placement === undefined || typeof placement === "string") return placement ?? null;
+  const known = placements.get(placement) ?? nextPlacement++;
+  placements.set(placement, known);
+  return known;
+}
+
+setDeviceRunner(({ graph, level }, inputs) => compile(graph, { level }).run(inputs));
 setGraphRunner((graph, inputs) => compile(graph).run(inputs));

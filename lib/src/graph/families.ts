@@ -8,8 +8,8 @@ import type { Tensor } from "../core/tensor.js";
 import { type TreeDef, unflatten } from "../core/tree.js";
 import { Dim, type Sizes, samplePoints } from "../ir/dynamic/dim.js";
 import { generalize } from "../ir/dynamic/generalize.js";
-import { SymbolicGraph } from "../ir/dynamic/symbolic-graph.js";
-import { IRError } from "../ir/graph.js";
+import { type Guard, SymbolicGraph } from "../ir/dynamic/symbolic-graph.js";
+import { type Graph, IRError } from "../ir/graph.js";
 import { zeros } from "../ops/create.js";
 import { type CapturedState, type CaptureOptions, captureState } from "./capture.js";
 
@@ -23,17 +23,34 @@ const LEAST = 2;
 /** More symbols take many captures to tell apart. */
 const MOST_SYMBOLS = 3;
 
+/** A captured function at certain sizes; with the passes' result, where they ran once for all sizes. */
+export interface FamilyState extends CapturedState {
+  readonly optimized: Graph | null;
+}
+
 interface Family {
   /** The first member's arguments. */
   readonly first: readonly (readonly number[])[];
   /** `null`: it does not generalize. */
-  shared: { readonly symbolic: SymbolicGraph; readonly state: CapturedState } | null | undefined;
+  shared:
+    | {
+        readonly symbolic: SymbolicGraph;
+        /** After the passes; `null` if they do other things at other sizes. */
+        readonly optimized: SymbolicGraph | null;
+        readonly state: CapturedState;
+      }
+    | null
+    | undefined;
 }
 
 export class SymbolicFamilies {
   private readonly families = new Map<string, Family>();
 
-  constructor(private readonly options: CaptureOptions) {}
+  constructor(
+    private readonly options: CaptureOptions,
+    /** What a compiler does to a graph before it looks at kernels. */
+    private readonly optimize: (graph: Graph) => Graph,
+  ) {}
 
   /** Families that have one graph for their sizes. */
   get made(): number {
@@ -41,7 +58,7 @@ export class SymbolicFamilies {
   }
 
   /** What was captured, at the sizes of these arguments; `null` if they need a graph of their own. */
-  stateFor(key: string, f: Captureable, leaves: readonly Tensor[], def: TreeDef): CapturedState | null {
+  stateFor(key: string, f: Captureable, leaves: readonly Tensor[], def: TreeDef): FamilyState | null {
     const family = this.families.get(key);
     if (!family) {
       this.families.set(key, { first: leaves.map(({ shape }) => shape), shared: undefined });
@@ -49,10 +66,11 @@ export class SymbolicFamilies {
     }
     if (family.shared === undefined) family.shared = this.generalized(family.first, f, leaves, def);
     if (!family.shared) return null;
-    const { symbolic, state } = family.shared;
+    const { symbolic, optimized, state } = family.shared;
     try {
       const given = [...leaves.filter((leaf) => !isVariable(leaf)), ...(state.graph.origin.captured ?? [])];
-      return { ...state, graph: symbolic.at(symbolic.sizesOf(given)) };
+      const sizes = symbolic.sizesOf(given);
+      return { ...state, graph: symbolic.at(sizes), optimized: optimized?.at(sizes) ?? null };
     } catch (error) {
       if (error instanceof MlsysError) return null; // a guard does not hold
       throw error;
@@ -107,7 +125,23 @@ export class SymbolicFamilies {
         points,
       ).with({ origin: state.graph.origin });
       const guards = names.map((symbol) => ({ symbol, least: LEAST }));
-      return { symbolic: new SymbolicGraph(template, guards), state };
+      const symbolic = new SymbolicGraph(template, guards);
+      return { symbolic, optimized: this.optimizedOnce(symbolic, points, guards), state };
+    } catch (error) {
+      if (error instanceof IRError || error instanceof MlsysError) return null;
+      throw error;
+    }
+  }
+
+  /** The passes run at the sizes that were tried; if what they make differs in sizes only, they need not run again. */
+  private optimizedOnce(
+    symbolic: SymbolicGraph,
+    points: readonly Sizes[],
+    guards: readonly Guard[],
+  ): SymbolicGraph | null {
+    try {
+      const graphs = points.map((sizes) => this.optimize(symbolic.at(sizes)));
+      return new SymbolicGraph(generalize(graphs, points), guards);
     } catch (error) {
       if (error instanceof IRError || error instanceof MlsysError) return null;
       throw error;

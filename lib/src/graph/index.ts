@@ -17,6 +17,7 @@ export {
 export { captureSymbolic } from "./dynamic.js";
 export { type CompileOptions, compile, type Executable } from "./execute.js";
 export { Explanation, explain, explainGraph, explainWith } from "./explain.js";
+export type { PlacedKernel, Placement, PlacementOptions } from "./placement.js";
 export {
   type Cost,
   criticalPath,
@@ -29,6 +30,7 @@ export {
   workOf,
 } from "./schedule.js";
 export { type DefinedGraph, type Definition, define, Session } from "./session.js";
+export { type SunkFunction, sink } from "./sink.js";
 export {
   ConversionError,
   ConversionExplained,

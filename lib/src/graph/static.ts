@@ -9,13 +9,16 @@ import type { MemoryHolder, Tensor } from "../core/tensor.js";
 import { flatten, type TreeDef, unflatten } from "../core/tree.js";
 import { call } from "../ir/call.js";
 import type { Graph } from "../ir/graph.js";
+import { PassManager } from "../ir/passes/manager.js";
 import { isTracing } from "../ir/trace.js";
 import { closeScope, openScope } from "../runtime/tidy.js";
 import { type CapturedState, type CaptureOptions, captureState } from "./capture.js";
-import { type CompileOptions, compile } from "./execute.js";
+import { type CompileOptions, compile, type Executable } from "./execute.js";
 import { type Captureable, isVariable, SymbolicFamilies } from "./families.js";
 
 export interface StaticOptions extends CaptureOptions, CompileOptions {
+  /** Default "O3": a function that is worth capturing runs often enough for all passes to pay. */
+  readonly level?: CompileOptions["level"];
   /** Called with the result before variables get their new values; if it throws, they keep the old ones. */
   readonly beforeAssign?: (result: unknown) => void;
   /**
@@ -31,11 +34,15 @@ export interface StaticFunction<A extends unknown[], R> {
   (...args: A): R;
   /** The graph for such arguments; captured now if it was not yet. */
   graphFor(...args: A): Graph;
+  /** How its graphs are compiled. */
+  readonly options: CompileOptions;
   /** How many signatures (structures, shapes and dtypes of arguments) it was captured for. */
   readonly captures: number;
 }
 
 interface Captured extends CapturedState {
+  /** What runs: the graph, or what the passes made of it for all sizes. */
+  readonly executable: () => Executable;
   /** The structure of what the function returns. */
   readonly output: TreeDef;
   /**
@@ -62,8 +69,11 @@ export function toStatic<A extends unknown[], R>(
   options: StaticOptions = {},
 ): StaticFunction<A, R> {
   const name = options.name ?? (f.name || "f");
+  const compiling: CompileOptions = { level: "O3", ...options };
+  const { passes, level, placement } = compiling;
+  const optimize = (graph: Graph): Graph => new PassManager({ stages: passes, level }).run(graph).graph;
   const captured = new Map<string, Captured>();
-  const families = options.dynamic ? new SymbolicFamilies({ ...options, name }) : null;
+  const families = options.dynamic ? new SymbolicFamilies({ ...options, name }, optimize) : null;
   let concrete = 0;
   const capturedFor = (args: A): { entry: Captured; leaves: Tensor[] } => {
     const { leaves, def } = flatten(args);
@@ -74,8 +84,11 @@ export function toStatic<A extends unknown[], R>(
       const shared = family === null ? null : families?.stateFor(family, f as Captureable, leaves, def);
       const state = shared ?? captureState({ ...options, name }, f as Captureable, args, true);
       if (!shared) concrete++;
+      const { graph } = state;
+      const done = placement === undefined ? (shared?.optimized ?? null) : null;
       entry = {
         ...state,
+        executable: () => (done ? compile(done, { ...compiling, passes: [] }) : compile(graph, compiling)),
         output: state.graph.origin.output as TreeDef,
         trains: state.updated.some((variable) => variable.requiresGrad),
       };
@@ -94,7 +107,7 @@ export function toStatic<A extends unknown[], R>(
     let results: readonly Tensor[] = [];
     let count = 0;
     try {
-      results = seenThrough ? call(graph, given) : compile(graph, options).run(given);
+      results = seenThrough ? call(graph, given) : entry.executable().run(given);
       count = results.length - updated.length;
       const result = unflatten(output, results.slice(0, count)) as R;
       options.beforeAssign?.(result);
@@ -111,6 +124,7 @@ export function toStatic<A extends unknown[], R>(
   return Object.defineProperties(run as StaticFunction<A, R>, {
     name: { value: name },
     graphFor: { value: (...args: A) => capturedFor(args).entry.graph },
+    options: { value: compiling },
     captures: { get: () => concrete + (families?.made ?? 0) },
   });
 }

@@ -41,7 +41,7 @@ export class GraphBuilder {
    */
   node(op: OpDef, inputs: readonly Value[], attrs: Attrs = {}, loc: string | null = null): readonly Value[] {
     inputs.forEach((input, i) => {
-      this.check(input, `operand ${i} of ${op.name}`);
+      this.check(input, () => `operand ${i} of ${op.name}`);
     });
     const outputs = op.type(inputs, attrs).map((type) => this.value(type, null));
     this.nodes.push({ op, inputs, attrs, outputs, loc });
@@ -56,7 +56,7 @@ export class GraphBuilder {
   /** The graph that returns these values. */
   finish(results: readonly Value[], origin: GraphOrigin = {}): Graph {
     results.forEach((result, i) => {
-      this.check(result, `result ${i}`);
+      this.check(result, () => `result ${i}`);
     });
     return new Graph(this.name, [...this.params], [...this.constants], [...this.nodes], [...results], origin);
   }
@@ -67,10 +67,10 @@ export class GraphBuilder {
     return value;
   }
 
-  private check(value: Value, where: string): void {
+  private check(value: Value, where: () => string): void {
     if (!this.known.has(value))
       throw new IRError(
-        `${this.name}: ${where}, %${value.id} : ${formatType(value)}, belongs to another graph; make it a parameter`,
+        `${this.name}: ${where()}, %${value.id} : ${formatType(value)}, belongs to another graph; make it a parameter`,
       );
   }
 }

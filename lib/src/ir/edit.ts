@@ -26,7 +26,7 @@ export class GraphEditor {
   private touched = false;
 
   constructor(private readonly graph: Graph) {
-    this.next = 1 + Math.max(-1, ...graph.values().map(({ id }) => id));
+    this.next = graph.nextId;
     this.constants = [...graph.constants];
     for (const { value, data } of graph.constants) this.data.set(value, data);
   }

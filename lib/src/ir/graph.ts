@@ -52,6 +52,8 @@ export interface GraphOrigin {
 export class Graph {
   private made: Map<Value, GraphNode> | null = null;
   private used: Map<Value, GraphNode[]> | null = null;
+  private all: readonly Value[] | null = null;
+  private free = -1;
 
   constructor(
     readonly name: string,
@@ -98,12 +100,19 @@ export class Graph {
   }
 
   /** Every value: parameters, constants, then what the nodes define. */
-  values(): Value[] {
-    return [
+  values(): readonly Value[] {
+    this.all ??= [
       ...this.params,
       ...this.constants.map((constant) => constant.value),
       ...this.nodes.flatMap((node) => node.outputs),
     ];
+    return this.all;
+  }
+
+  /** A number that no value has, nor any larger one. */
+  get nextId(): number {
+    if (this.free < 0) this.free = this.values().reduce((next, { id }) => Math.max(next, id + 1), 0);
+    return this.free;
   }
 
   /** The same graph with some parts replaced. */
@@ -119,9 +128,11 @@ export class Graph {
   }
 }
 
-/** True for nodes whose regions are kernels that passes leave as they are. */
+const FUSED: ReadonlySet<string> = new Set(["fused", "fusedMany", "fusedContraction", "deviceCall"]);
+
+/** True for nodes whose regions are kernels, or are compiled by themselves: passes leave them as they are. */
 export function isFused({ op }: GraphNode): boolean {
-  return op.name === "fused" || op.name === "fusedMany" || op.name === "fusedContraction";
+  return FUSED.has(op.name);
 }
 
 /**

@@ -10,19 +10,52 @@ const DEPTH = 40;
 
 /** `file:line:column`, or `null` if only the library is on the stack. */
 export function callerLocation(): string | null {
-  const before = Error.stackTraceLimit;
+  const { stackTraceLimit, prepareStackTrace } = Error;
+  const formatted = prepareStackTrace === undefined && process.sourceMapsEnabled; // by Node itself, out of our reach
   Error.stackTraceLimit = DEPTH;
-  const { stack = "" } = new Error();
-  Error.stackTraceLimit = before;
+  let site: NodeJS.CallSite | undefined;
+  try {
+    if (!formatted)
+      Error.prepareStackTrace = (error, sites) => {
+        site = sites.find((each) => !isOwn(each.getScriptNameOrSourceURL()));
+        return site && prepareStackTrace ? prepareStackTrace(error, [site]) : "";
+      };
+    const { stack = "" } = new Error();
+    if (site && !prepareStackTrace)
+      return `${pathOf(site.getScriptNameOrSourceURL() ?? "")}:${site.getLineNumber()}:${site.getColumnNumber()}`;
+    return firstOutside(String(stack));
+  } finally {
+    Object.assign(Error, { stackTraceLimit, prepareStackTrace });
+  }
+}
+
+const pathOf = (file: string): string => (file.startsWith("file://") ? fileURLToPath(file) : file);
+
+const own = new Map<string, boolean>();
+
+/** True for files of the library, of packages and of Node, and for code without a file. */
+function isOwn(file: string | null | undefined): boolean {
+  if (!file) return true;
+  let known = own.get(file);
+  if (known === undefined) {
+    known =
+      file.startsWith("node:") ||
+      file.includes("/node_modules/") ||
+      file === "<anonymous>" ||
+      (OWN.some((folder) => file.startsWith(folder)) && !/\.test\.[jt]s$/.test(file));
+    own.set(file, known);
+  }
+  return known;
+}
+
+/** The first such place in a stack's text. */
+function firstOutside(stack: string): string | null {
   for (const line of stack.split("\n").slice(1)) {
     const place = /\(?((?:file:\/\/|node:)?[^()\s][^()]*):(\d+):(\d+)\)?$/.exec(
       line.replace(/^\s*at (?:async )?/, ""),
     );
-    if (!place) continue;
-    const file = place[1].replace(/^.*\(/, "").replace(/^.* /, "");
-    if (file.startsWith("node:") || file.includes("/node_modules/") || file === "<anonymous>") continue;
-    if (OWN.some((folder) => file.startsWith(folder)) && !/\.test\.[jt]s$/.test(file)) continue;
-    return `${file.startsWith("file://") ? fileURLToPath(file) : file}:${place[2]}:${place[3]}`;
+    const file = place?.[1].replace(/^.*\(/, "").replace(/^.* /, "");
+    if (place && file && !isOwn(file)) return `${pathOf(file)}:${place[2]}:${place[3]}`;
   }
   return null;
 }

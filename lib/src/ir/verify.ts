@@ -24,12 +24,11 @@ export function verify(graph: Graph): Graph {
  */
 export function problems(graph: Graph, inRegion = false): string[] {
   const found: string[] = [];
-  const ids = new Set<number>();
-  const defined = new Set<Value>();
-  const define = (value: Value, where: string): void => {
-    if (ids.has(value.id)) found.push(`%${value.id} is defined twice (again by ${where})`);
-    ids.add(value.id);
-    defined.add(value);
+  const defined = new Array<Value | undefined>(graph.nextId);
+  const define = (value: Value, by: string | GraphNode): void => {
+    if (defined[value.id])
+      found.push(`%${value.id} is defined twice (again by ${typeof by === "string" ? by : describe(by)})`);
+    defined[value.id] = value;
   };
   for (const param of graph.params) define(param, "a parameter");
   for (const { value, data } of graph.constants) {
@@ -38,36 +37,47 @@ export function problems(graph: Graph, inRegion = false): string[] {
       found.push(`constant %${value.id} is declared ${formatType(value)} and holds ${formatType(data)}`);
   }
   for (const node of graph.nodes) {
-    const where = describe(node);
     node.inputs.forEach((input, i) => {
-      if (!defined.has(input)) found.push(`${where} reads %${input.id} (operand ${i}) before it is defined`);
+      if (defined[input.id] !== input)
+        found.push(`${describe(node)} reads %${input.id} (operand ${i}) before it is defined`);
     });
-    found.push(...typeProblems(node, where));
-    for (const [path, region] of regionsOf(node.attrs))
-      found.push(...problems(region, true).map((line) => `${where}, region ${path}: ${line}`));
-    for (const output of node.outputs) define(output, where);
+    for (const line of problemsWithin(node)) found.push(line);
+    for (const output of node.outputs) define(output, node);
   }
   graph.results.forEach((result, i) => {
-    if (!defined.has(result)) found.push(`result ${i}, %${result.id}, is not defined`);
+    if (defined[result.id] !== result) found.push(`result ${i}, %${result.id}, is not defined`);
   });
   found.push(...tokenProblems(graph, inRegion));
   return found;
 }
 
-function typeProblems(node: GraphNode, where: string): string[] {
+/** Nodes never change: one that was in order once is in order in every graph that it stands in. */
+const sound = new WeakSet<GraphNode>();
+
+/** What is wrong with a node's own types and regions. */
+function problemsWithin(node: GraphNode): string[] {
+  if (sound.has(node)) return [];
+  const found = typeProblems(node);
+  for (const [path, region] of regionsOf(node.attrs))
+    found.push(...problems(region, true).map((line) => `${describe(node)}, region ${path}: ${line}`));
+  if (found.length === 0) sound.add(node);
+  return found;
+}
+
+function typeProblems(node: GraphNode): string[] {
   let types: readonly TensorType[];
   try {
     types = node.op.type(node.inputs, node.attrs);
   } catch (error) {
-    return [`${where}: ${(error as Error).message}`];
+    return [`${describe(node)}: ${(error as Error).message}`];
   }
   if (types.length !== node.outputs.length)
-    return [`${where} defines ${node.outputs.length} value(s), its type rule gives ${types.length}`];
+    return [`${describe(node)} defines ${node.outputs.length} value(s), its type rule gives ${types.length}`];
   return types.flatMap((type, i) =>
     sameType(type, node.outputs[i])
       ? []
       : [
-          `${where}: output ${i} is declared ${formatType(node.outputs[i])}, its type rule gives ${formatType(type)}`,
+          `${describe(node)}: output ${i} is declared ${formatType(node.outputs[i])}, its type rule gives ${formatType(type)}`,
         ],
   );
 }

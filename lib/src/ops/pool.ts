@@ -63,7 +63,7 @@ const windowsOp: OpDef<WindowAttrs> = defineOp<WindowAttrs>({
     const positions = elementPositions(windowLayout(x, attrs));
     for (let i = 0; i < positions.length; i++) out.data[i] = x.data[positions[i]];
   },
-  vjp: ([g], { inputTypes: [x], attrs }) => [g && apply(foldOp, [g], { ...attrs, shape: x.shape })],
+  vjp: ([g], { inputTypes: [x], attrs }) => [g && folded(g, attrs, x.shape)],
   jvp: (_x, [t], _y, attrs) => [t && apply(windowsOp, [t], attrs)],
   batch: ([x], [axis], attrs, size) => {
     const y = apply(windowsOp, [merged(x, axis)], attrs);
@@ -71,6 +71,22 @@ const windowsOp: OpDef<WindowAttrs> = defineOp<WindowAttrs>({
   },
   samples: [{ shapes: [[1, 2, 4, 5]], attrs: { size: [2, 3], stride: [2, 1] } }],
 });
+
+/** The sum, at each place of the images, of what the windows have there. */
+function folded(g: Tensor, { size, stride }: WindowAttrs, shape: Shape): Tensor {
+  if (size[0] !== stride[0] || size[1] !== stride[1]) return apply(foldOp, [g], { size, stride, shape });
+  // windows that do not overlap: nothing is added up, the elements only move back
+  const [n, c, h, w] = shape;
+  const [rows, columns] = [g.shape[2] * size[0], g.shape[3] * size[1]];
+  const images = g.transpose([0, 1, 2, 4, 3, 5]).reshape([n, c, rows, columns]);
+  if (rows === h && columns === w) return images;
+  return pad(images, [
+    [0, 0],
+    [0, 0],
+    [0, h - rows],
+    [0, w - columns],
+  ]);
+}
 
 const foldOp: OpDef<FoldAttrs> = defineOp<FoldAttrs>({
   name: "foldWindows2d",

@@ -57,3 +57,14 @@ export function setDevice(name: string): void {
   if (!info.available) throw new DeviceError(`setDevice: "${name}" is not available here: ${info.detail}`);
   current = name;
 }
+
+/** Runs `f` with another device. @throws DeviceError as `setDevice`. */
+export function withDevice<T>(name: string, f: () => T): T {
+  const before = current;
+  if (name !== before) setDevice(name);
+  try {
+    return f();
+  } finally {
+    current = before;
+  }
+}

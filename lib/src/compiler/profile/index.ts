@@ -1,4 +1,5 @@
 /** Measurement: kernels of a graph beside what the machine can do. */
+
 export { costsOf, type NodeCost } from "./cost.js";
 export { type MachinePeaks, machinePeaks } from "./machine.js";
 export {
@@ -9,3 +10,10 @@ export {
   profileWith,
   type TraceEvent,
 } from "./profile.js";
+export {
+  type ExecutionStyle,
+  profileStyles,
+  profileStylesWith,
+  type StyleOptions,
+  type StyleProfile,
+} from "./styles.js";

@@ -150,7 +150,7 @@ export class Profile {
 }
 
 /**
- * Runs `f` as a graph and measures each kernel. Variables keep their values: assignments are computed, and dropped.
+ * Runs `f` as a graph and measures each kernel; what `toStatic` made is compiled as it is there. Variables keep their values: assignments are computed, and dropped.
  * @example profile((x: Tensor) => x.matmul(x).relu().sum(), ones([8, 8])).kernels[0].flops // 1024
  * @throws as `capture`; ValueError for a number of runs that is none.
  */
@@ -174,7 +174,8 @@ export function profileWith<A extends unknown[]>(
     ...flatten(args).leaves.filter((leaf) => !(leaf instanceof Variable)),
     ...(graph.origin.captured ?? []),
   ];
-  return measure(compile(graph, rest), given, runs);
+  const own = (f as { options?: CompileOptions }).options;
+  return measure(compile(graph, { ...own, ...rest }), given, runs);
 }
 
 function captured(f: (...args: never[]) => unknown, args: readonly unknown[]): Graph {
@@ -186,13 +187,12 @@ function measure(executable: Executable, args: readonly Tensor[], runs: number):
   const whole: number[] = [];
   const times = new Map<string, number[]>();
   let spans: readonly NodeSpan[] = [];
+  // whole runs and measured ones take turns, so that both meet the engine and the machine in the same state
   for (let i = -2; i < runs; i++) {
     const start = clock();
     const results = executable.run(args);
     if (i >= 0) whole.push(clock() - start);
     for (const y of results) y.dispose();
-  }
-  for (let i = -2; i < runs; i++) {
     const timeline = executable.timeline(args);
     for (const y of timeline.results) y.dispose();
     if (i < 0) continue;

@@ -11,3 +11,4 @@ export {
 } from "./kernels.js";
 export { type ImageLayout, imageOffset, toImageLayout } from "./layouts.js";
 export { limitConcat } from "./limits.js";
+export { type PlacedGraph, placeOnDevices } from "./place.js";

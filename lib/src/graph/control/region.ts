@@ -59,7 +59,7 @@ export function closeRegions(regions: readonly Staged[]): Closed {
   const outer = [...new Set(regions.flatMap((region) => region.captured))];
   const graphs = regions.map(({ graph, captured }) => {
     const own = graph.params.slice(0, graph.params.length - captured.length);
-    let next = 1 + Math.max(-1, ...graph.values().map((value) => value.id));
+    let next = graph.nextId;
     const front = outer.map((tensor): Value => {
       const at = captured.indexOf(tensor);
       return at >= 0 ? graph.params[own.length + at] : { id: next++, name: null, ...typeOf(tensor) };

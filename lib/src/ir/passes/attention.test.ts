@@ -122,6 +122,15 @@ describe("attention as one kernel", () => {
     );
   });
 
+  it("one in front of another: a product that ends the first and begins the second is the first's", () => {
+    const args = [draw(1, [5, 4]), draw(2, [5, 4]), draw(3, [6, 5]), draw(4, [6, 3])] as const;
+    const f = (q: Tensor, k: Tensor, v: Tensor, z: Tensor): Tensor =>
+      q.matmul(k.transpose()).softmax(-1).matmul(v.transpose()).softmax(-1).matmul(z);
+    const graph = runPasses(capture(f, ...args), PASSES);
+    expect(names(graph)).toEqual(["transpose", "fusedAttention", "softmax", "matmul"]);
+    expect(worst(compile(graph, { passes: [] }).run(args)[0], f(...args))).toBeLessThan(1e-5);
+  });
+
   it("is found in a transformer, which still computes the same; can be printed, differentiated and mapped", () => {
     const layer = new nn.MultiHeadAttention(16, 4);
     const x = draw(1, [2, 12, 16]);

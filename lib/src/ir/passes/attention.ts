@@ -9,14 +9,16 @@ import type { Graph, GraphNode, Value } from "../graph.js";
 import type { Pass } from "./pass.js";
 
 export function fuseAttention(graph: Graph): Graph {
-  const found = new Map(
-    graph.nodes.flatMap((node) => {
-      const match = matchAt(graph, node);
-      return match ? [[node, match] as const] : [];
-    }),
-  );
+  const found = new Map<GraphNode, Match>();
+  const inside = new Set<GraphNode>();
+  for (const node of graph.nodes) {
+    const match = matchAt(graph, node);
+    // the last product of one attention may be the first of another: the earlier one has it
+    if (!match || match.nodes.some((each) => found.has(each) || inside.has(each))) continue;
+    found.set(node, match);
+    for (const each of match.nodes) inside.add(each);
+  }
   if (found.size === 0) return graph;
-  const inside = new Set([...found.values()].flatMap(({ nodes }) => nodes));
   const nodes = graph.nodes
     .filter((node) => !inside.has(node))
     .map((node): GraphNode => {

@@ -22,7 +22,8 @@ export function eliminateCommon(graph: Graph): Graph {
       });
       return;
     }
-    known.set(key, [...alike, node]);
+    if (alike.length === 0) known.set(key, alike);
+    alike.push(node);
     editor.push(node);
   });
 }

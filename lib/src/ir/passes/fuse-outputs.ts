@@ -52,7 +52,7 @@ function findClusters(graph: Graph): GraphNode[][] {
     }
     if (cluster.size < 2) continue;
     for (const node of cluster) taken.add(node);
-    clusters.push(graph.nodes.filter((node) => cluster.has(node)));
+    clusters.push([...cluster].sort((a, b) => (position.get(a) as number) - (position.get(b) as number)));
   }
   return clusters;
 }
@@ -108,12 +108,13 @@ function isConvex(
 function join(graph: Graph, clusters: readonly (readonly GraphNode[])[]): Graph | null {
   const by = new Map<GraphNode, GraphNode>();
   const results = new Set(graph.results);
+  const scalars = new Map(graph.constants.filter(({ data }) => data.ndim === 0).map((c) => [c.value, c]));
   for (const cluster of clusters) {
     const inside = new Set(cluster);
     const wanted = cluster
       .flatMap((node) => node.outputs)
       .filter((value) => results.has(value) || graph.users(value).some((user) => !inside.has(user)));
-    const node = joinedNode(graph, cluster, wanted);
+    const node = joinedNode(graph, cluster, wanted, scalars);
     for (const member of cluster) by.set(member, node);
   }
   const nodes = sortNodes([...new Set(graph.nodes.map((node) => by.get(node) ?? node))]);
@@ -126,11 +127,15 @@ const regionOf = (node: GraphNode): Graph | null =>
   node.op.name === "fused" ? (node.attrs as { readonly graph: Graph }).graph : null;
 
 /** One node that computes what the cluster's nodes compute and others want. */
-function joinedNode(graph: Graph, cluster: readonly GraphNode[], wanted: readonly Value[]): GraphNode {
-  const scalars = new Map(graph.constants.filter(({ data }) => data.ndim === 0).map((c) => [c.value, c]));
+function joinedNode(
+  graph: Graph,
+  cluster: readonly GraphNode[],
+  wanted: readonly Value[],
+  scalars: ReadonlyMap<Value, Constant>,
+): GraphNode {
   const constants = new Map<Value, Constant>();
   const nodes: GraphNode[] = [];
-  let nextId = 1 + Math.max(...graph.values().map(({ id }) => id));
+  let { nextId } = graph;
   for (const node of cluster) {
     const region = regionOf(node);
     if (!region) {

@@ -14,9 +14,12 @@ export function fuseElementwise(graph: Graph): Graph {
   const groups = findGroups(graph);
   if (groups.size === 0) return graph;
   const absorbed = new Set([...groups.values()].flat());
+  const scalars = new Map(
+    graph.constants.filter(({ data }) => data.ndim === 0).map((constant) => [constant.value, constant]),
+  );
   const nodes = graph.nodes.flatMap((node) => {
     const group = groups.get(node);
-    if (group) return [fusedNode(graph, node, group)];
+    if (group) return [fusedNode(node, group, scalars)];
     return absorbed.has(node) ? [] : [node];
   });
   const used = new Set<Value>([...nodes.flatMap((node) => node.inputs), ...graph.results]);
@@ -32,6 +35,7 @@ export const fuse: Pass = {
 /** The last node of each group, with the whole group in order. */
 function findGroups(graph: Graph): Map<GraphNode, GraphNode[]> {
   const results = new Set(graph.results);
+  const position = new Map(graph.nodes.map((node, i) => [node, i]));
   const taken = new Set<GraphNode>();
   const groups = new Map<GraphNode, GraphNode[]>();
   for (const root of [...graph.nodes].reverse()) {
@@ -57,7 +61,7 @@ function findGroups(graph: Graph): Map<GraphNode, GraphNode[]> {
     for (const node of group) taken.add(node);
     groups.set(
       root,
-      graph.nodes.filter((node) => group.has(node)),
+      [...group].sort((a, b) => (position.get(a) as number) - (position.get(b) as number)),
     );
   }
   return groups;
@@ -66,12 +70,13 @@ function findGroups(graph: Graph): Map<GraphNode, GraphNode[]> {
 const isElementwise = (node: GraphNode): boolean =>
   node.op.kind === "elementwise" && node.outputs.length === 1;
 
-function fusedNode(graph: Graph, root: GraphNode, group: readonly GraphNode[]): GraphNode {
+function fusedNode(
+  root: GraphNode,
+  group: readonly GraphNode[],
+  scalars: ReadonlyMap<Value, Constant>,
+): GraphNode {
   const inner = new Set(group.flatMap((node) => node.outputs));
   const read = [...new Set(group.flatMap((node) => node.inputs))].filter((value) => !inner.has(value));
-  const scalars = new Map(
-    graph.constants.filter(({ data }) => data.ndim === 0).map((constant) => [constant.value, constant]),
-  );
   const constants = read.map((value) => scalars.get(value)).filter((c): c is Constant => c !== undefined);
   const inputs = read.filter((value) => !scalars.has(value));
   const name = group.map((node) => node.op.name).join("_");

@@ -321,3 +321,58 @@ describe("multi-tensor apply", () => {
     expect(mapped.shape).toEqual([4, 2, 2]);
   });
 });
+
+describe("reconstruction", () => {
+  it("takes a reshape out from between elementwise ops, which then are one kernel", () => {
+    const f = (x: Tensor, y: Tensor): Tensor[] => {
+      const row = x.sum(0, true).mul(2).tanh().reshape([5]);
+      return [row.add(y).square(), row.mul(y)];
+    };
+    const args = [ones([3, 5]).mul(0.3), ones([5])] as [Tensor, Tensor];
+    const graph = runPasses(capture(f, ...args), ["reconstruct", "fuse", "fuse-outputs"]);
+    expect(names(graph)).toEqual(["sum", "reshape", "fused"]);
+    close(compile(graph, { passes: [] }).run(args), f(...args), 1e-6);
+  });
+
+  it("leaves what is the epilogue of a product, what others read in the old shape, and views", () => {
+    const [x, w] = [ones([4, 6]).mul(0.5), ones([6, 6]).mul(0.25)];
+    const kept = (f: (x: Tensor, w: Tensor) => unknown): void => {
+      const graph = capture(f, x, w);
+      expect(runPasses(graph, ["reconstruct"])).toBe(graph);
+    };
+    kept((x, w) => x.matmul(w).relu().reshape([24]).mul(2));
+    kept((x) => {
+      const y = x.sum(1, true).tanh();
+      return [y.reshape([4]).mul(2), y.mul(x)];
+    });
+    kept((x) => x.transpose().tanh().reshape([24]).mul(2));
+    kept((x) => x.sum(1, true).tanh().reshape([4]));
+  });
+});
+
+describe("groups over many tensors", () => {
+  it("the accumulation of all gradients is one kernel", () => {
+    const shapes = [[3, 4], [4], [4, 2], [2]];
+    const sums = shapes.map((shape, i) => ones(shape).mul(i));
+    const found = shapes.map((shape, i) => ones(shape).mul(i + 0.5));
+    const f = (...xs: Tensor[]): Tensor[] => xs.slice(0, 4).map((sum, i) => sum.add(xs[4 + i].mul(0.5)));
+    const plain = (...xs: Tensor[]): Tensor[] => xs.slice(0, 4).map((sum, i) => sum.add(xs[4 + i]));
+    for (const step of [f, plain]) {
+      const graph = runPasses(capture(step, ...sums, ...found), FUSION);
+      expect(names(graph)).toEqual(["fusedMany"]);
+      expect(graph.nodes[0].outputs).toHaveLength(4);
+      close(compile(graph, { passes: [] }).run([...sums, ...found]), step(...sums, ...found), 1e-6);
+    }
+  });
+
+  it("repetition goes into the kernels that read it", () => {
+    const f = (x: Tensor, y: Tensor): Tensor =>
+      x.mul(y.broadcastTo([3, 5])).add(y.tanh().broadcastTo([3, 5]));
+    const args = [ones([3, 5]), ones([5]).mul(0.5)] as [Tensor, Tensor];
+    const { graph } = new PassManager({ level: "O2" }).run(capture(f, ...args));
+    expect(names(graph)).toEqual(["tanh", "fused"]);
+    close(compile(graph, { passes: [] }).run(args), [f(...args)], 1e-6);
+    const both = capture((y: Tensor) => y.broadcastTo([3, 5]).add(y.broadcastTo([3, 5])), ones([5]));
+    expect(names(new PassManager({ level: "O2" }).run(both).graph)).toContain("broadcastTo"); // somebody has to
+  });
+});

@@ -4,7 +4,7 @@
  */
 import { type DType, promoteTypes } from "../../core/dtype.js";
 import { type Shape, sameShape } from "../../core/shape.js";
-import type { Value } from "../graph.js";
+import type { GraphNode, Value } from "../graph.js";
 import type { Match } from "../rewrite/match.js";
 import { type Rule, rewrite, rules } from "../rewrite/rewrite.js";
 import type { Pass } from "./pass.js";
@@ -106,6 +106,19 @@ export const LAYOUT: readonly Rule[] = rules([
     when: (m) => sameShape(value(m, "x").shape, value(m, "y").shape),
     why: "the same elements meet",
   },
+  // expanding: elementwise ops repeat their operands themselves
+  {
+    match: "?f(x, broadcastTo(y))",
+    to: "?f(x, y)",
+    when: (m, root) => sameShape(value(m, "x").shape, root.outputs[0].shape) && isRepeated(m, root),
+    why: "the other operand has the full shape: the repeated one need not be there",
+  },
+  {
+    match: "?f(broadcastTo(y), x)",
+    to: "?f(y, x)",
+    when: (m, root) => sameShape(value(m, "x").shape, root.outputs[0].shape) && isRepeated(m, root),
+    why: "the other operand has the full shape: the repeated one need not be there",
+  },
   {
     match: "sum(transpose(x) {axes: p}) {axes: a, keepDims: k}",
     to: (m, { op }) => {
@@ -124,6 +137,15 @@ export const LAYOUT: readonly Rule[] = rules([
     why: "AᵀBᵀ = (BA)ᵀ: two copies less; a kernel may sum in another order",
   },
 ]);
+
+/** True if the op's own rule of repetition gives the same result's shape. */
+function isRepeated(m: Match, root: GraphNode): boolean {
+  const { shape } = value(m, "y");
+  const wanted = root.outputs[0].shape;
+  return (
+    shape.length <= wanted.length && shape.every((dim, i) => dim === 1 || dim === wanted.at(i - shape.length))
+  );
+}
 
 /** The axes that are left stand in the same order before the transpose as after it. */
 function keepsOrder(order: readonly number[], reduced: readonly number[]): boolean {

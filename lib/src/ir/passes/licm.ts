@@ -60,7 +60,7 @@ function hoistFrom(node: GraphNode, { constants, body }: Loop, editor: GraphEdit
   const total = moved.length;
   let before = 0;
   const widened = regions.map(({ region, staying, needed }) => {
-    let next = 1 + Math.max(-1, ...region.values().map(({ id }) => id));
+    let next = region.nextId;
     const extra = moved.map(({ shape, dtype }: TensorType, i): Value => {
       const own = needed[i - before];
       return own ?? { id: next++, name: null, shape, dtype };

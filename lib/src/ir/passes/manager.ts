@@ -4,7 +4,6 @@
  */
 import { clock } from "../../core/clock.js";
 import { ValueError } from "../../core/errors.js";
-import { equalGraphs } from "../equal.js";
 import { countNodes, type Graph } from "../graph.js";
 import { printGraph } from "../print.js";
 import { getPass, runPass } from "./index.js";
@@ -34,6 +33,7 @@ export const LEVELS: Readonly<Record<OptimizationLevel, readonly PipelineStage[]
         "dce",
       ],
     },
+    "reconstruct",
     "fuse",
     "fuse-outputs",
     "multi-tensor",
@@ -45,6 +45,7 @@ export const LEVELS: Readonly<Record<OptimizationLevel, readonly PipelineStage[]
         ...["licm", "effects", "prune", "cse", "dce"],
       ],
     },
+    "reconstruct",
     "attention",
     "fuse",
     "fuse-outputs",
@@ -142,8 +143,8 @@ export class PassManager {
       const start = clock();
       const found = runPass(pass, before, this.options);
       const milliseconds = clock() - start;
-      const changed = !equalGraphs(before, found);
-      if (changed) current = found;
+      const changed = found !== before;
+      current = found;
       const run = { pass, stage, round, before, after: current, changed, milliseconds };
       runs.push(run);
       this.dump?.(run);

@@ -100,12 +100,32 @@ function matchOp(pattern: Pattern, node: GraphNode, at: Bindings, editor: GraphE
   const orders = [node.inputs];
   if (COMMUTATIVE.has(node.op.name)) orders.push([node.inputs[1], node.inputs[0]]);
   for (const inputs of orders) {
+    if (!operandsMay(pattern.operands, inputs, editor)) continue;
     let found: Bindings | null = at.fork();
     for (const [i, operand] of pattern.operands.entries())
       found = found && matchValue(operand, inputs[i], found, editor);
     if (found) return found;
   }
   return null;
+}
+
+/** A look at a node and the ops in front of it, which make nothing: there most patterns fail. */
+export function mayMatch(pattern: Pattern, node: GraphNode, editor: GraphEditor): boolean {
+  if (pattern.kind !== "op" || pattern.operands.length !== node.inputs.length) return false;
+  if (pattern.variable ? node.op.kind !== "elementwise" : pattern.op !== node.op.name) return false;
+  return (
+    operandsMay(pattern.operands, node.inputs, editor) ||
+    (COMMUTATIVE.has(node.op.name) && operandsMay(pattern.operands, [node.inputs[1], node.inputs[0]], editor))
+  );
+}
+
+function operandsMay(operands: readonly Pattern[], inputs: readonly Value[], editor: GraphEditor): boolean {
+  for (let i = 0; i < operands.length; i++) {
+    const operand = operands[i];
+    if (operand.kind === "op" && !operand.variable && editor.producer(inputs[i])?.op.name !== operand.op)
+      return false;
+  }
+  return true;
 }
 
 function isOfClass(value: Value, of: OperandClass, editor: GraphEditor): boolean {

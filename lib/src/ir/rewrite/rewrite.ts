@@ -9,7 +9,7 @@ import { type Attrs, getOp, type OpDef } from "../../ops/registry.js";
 import { editNodes, type GraphEditor } from "../edit.js";
 import type { Graph, GraphNode, Value } from "../graph.js";
 import type { FastMathFlag } from "../passes/pass.js";
-import { type Match, matchNode } from "./match.js";
+import { type Match, matchNode, mayMatch } from "./match.js";
 import { opsOf, type Pattern, parsePattern } from "./pattern.js";
 
 /** Makes what stands in a node's place. */
@@ -110,9 +110,8 @@ export function rewrite(graph: Graph, list: readonly Rule[], options: RewriteOpt
     const rewriteNode = (root: GraphNode, steps: readonly string[]): Value | null => {
       if (steps.length > MAX_STEPS)
         throw new ValueError(`rewrite: rules undo each other: ${[...new Set(steps.slice(-6))].join("; ")}`);
-      const candidates = [...(byOp.get(root.op.name) ?? []), ...(byOp.get("?") ?? [])];
-      for (const rule of candidates) {
-        if (!isLicensed(rule, root, fastMath)) continue;
+      for (const rule of byOp.get(root.op.name) ?? byOp.get("?") ?? []) {
+        if (!mayMatch(rule.pattern, root, editor) || !isLicensed(rule, root, fastMath)) continue;
         const match = matchNode(rule.pattern, root, editor);
         if (!match || rule.when?.(match, root) === false) continue;
         const emit = emitterFor(editor, root, (made) => rewriteNode(made, [...steps, rule.name]));
@@ -132,7 +131,7 @@ export function rewrite(graph: Graph, list: readonly Rule[], options: RewriteOpt
 
 const indices = new WeakMap<readonly Rule[], Map<string, Rule[]>>();
 
-/** Rules by the op that they begin with, `?` for any. @throws ValueError for an op that does not exist. */
+/** Rules by the op that they begin with, followed by those for any op; those alone under `?`. @throws ValueError for an op that does not exist. */
 function indexOf(list: readonly Rule[]): Map<string, Rule[]> {
   const known = indices.get(list);
   if (known) return known;
@@ -142,6 +141,8 @@ function indexOf(list: readonly Rule[]): Map<string, Rule[]> {
     const key = rule.pattern.variable ? "?" : rule.pattern.op;
     byOp.set(key, [...(byOp.get(key) ?? []), rule]);
   }
+  const any = byOp.get("?") ?? [];
+  for (const [op, own] of byOp) if (op !== "?") byOp.set(op, [...own, ...any]);
   indices.set(list, byOp);
   return byOp;
 }
