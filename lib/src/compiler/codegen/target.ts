@@ -51,6 +51,6 @@ export interface Target<E> {
   blend(count: Affine, fresh: E, old: E, dtype: LoopType, lanes: number): E;
   /** Writes `body`, which has register buffers of its own, as a function apart if that serves the target. */
   outline(body: () => void): void;
-  /** Memory of the thread for a local buffer. */
+  /** Memory of the thread for a local buffer; the copies of an unrolled loop come one after the other and share it. */
   local(buffer: Buffer): void;
 }

@@ -19,6 +19,7 @@ export class CTarget implements Target<string> {
   private indent = 1;
   private fresh = 0;
   private scratchUsed = 0;
+  private readonly locals = new Set<string>();
   private readonly renamed = new Map<string, string>();
 
   constructor(readonly vectorBytes: number) {}
@@ -192,8 +193,12 @@ export class CTarget implements Target<string> {
   }
 
   local(buffer: Buffer): void {
+    if (this.locals.has(buffer.name)) return;
+    this.locals.add(buffer.name);
     const type = SCALAR_TYPES[buffer.dtype];
-    this.line(`${type} *restrict ${buffer.name} = (${type} *)(scratch + ${this.scratchUsed});`);
+    this.declarations.push(
+      `${type} *restrict ${buffer.name} = (${type} *)(scratch + ${this.scratchUsed});`,
+    );
     const bytes = buffer.shape.reduce((n, d) => n * d.constant, 1) * bytesPerElement(buffer.dtype);
     this.scratchUsed += Math.ceil(bytes / 64) * 64;
   }

@@ -267,6 +267,7 @@ export class WasmTarget extends WasmArithmetic implements Target<Expr> {
   }
 
   local(buffer: Buffer): void {
+    if (this.locals.has(buffer.name)) return;
     const size = buffer.shape.reduce((n, d) => n * d.constant, 1) * bytesPerElement(buffer.dtype);
     this.locals.set(buffer.name, this.scratchUsed);
     this.scratchUsed += Math.ceil(size / 64) * 64;
