@@ -8,9 +8,13 @@ import {
   findLoop,
   LoopError,
   type LoopKernel,
+  type LoopType,
   mapStmt,
   type Scope,
   type Stmt,
+  statementValue,
+  walk,
+  walkExpr,
 } from "../loop/ir.js";
 import { loadsIn, loadsOf, nest, type Region, rangesOf, regionOf } from "./region.js";
 import { boundsOf, checkFree, loopsInside, replaceLoop, simplify } from "./tree.js";
@@ -26,6 +30,8 @@ export interface CacheOptions {
   readonly name: string;
   readonly scope?: Scope;
   readonly pack?: Packing;
+  /** The copy holds elements converted to this type, as everything that reads them does: each is converted once. */
+  readonly as?: LoopType;
 }
 
 /**
@@ -43,6 +49,7 @@ export function cacheRead(
   const body = at === null ? kernel.body : findLoop(kernel, at).loop.body;
   const { source, accesses } = loadsOf(body, buffer, where);
   const region = regionOf(kernel, accesses, where, at === null);
+  if (options.as) checkConverted(body, buffer, options.as, where);
   const scope = options.scope ?? (at === null ? "shared" : "local");
   const copy = makeCopy(kernel, source, region, { ...options, scope }, at, where);
   const replaced = redirectLoads(kernel, body, source, copy, region, options.pack);
@@ -54,6 +61,22 @@ export function cacheRead(
     return simplify(replaceLoop(kernel, at, (loop) => [{ ...loop, body: [...filled, ...replaced] }]));
   const first = kernel.body.findIndex((s, i) => s !== replaced[i] && loadsIn(s, buffer));
   return simplify({ ...kernel, body: [...replaced.slice(0, first), ...filled, ...replaced.slice(first)] });
+}
+
+/** @throws LoopError unless every read of the buffer is converted to `as` at once. */
+function checkConverted(body: readonly Stmt[], buffer: string, as: LoopType, where: string): void {
+  let [loads, converted] = [0, 0];
+  walk(body, (s) => {
+    const value = statementValue(s);
+    if (value)
+      walkExpr(value, (e) => {
+        if (e.kind === "load" && e.buffer.name === buffer) loads++;
+        if (e.kind === "cast" && e.dtype === as && e.of.kind === "load" && e.of.buffer.name === buffer)
+          converted++;
+      });
+  });
+  if (loads !== converted)
+    throw new LoopError(`${where} as ${as}: it is also read without being converted to ${as}`);
 }
 
 function makeCopy(
@@ -75,7 +98,7 @@ function makeCopy(
       throw new LoopError(`${where}: no pieces of ${pack.by} along axis ${pack.axis} of ${shape.length}`);
     shape = [ceildiv(shape[pack.axis], pack.by), ...shape.filter((_, d) => d !== pack.axis), affine(pack.by)];
   }
-  return { name, dtype: source.dtype, shape, strides: null, scope, output: false };
+  return { name, dtype: options.as ?? source.dtype, shape, strides: null, scope, output: false };
 }
 
 /** Position in the copy of an element at `offset` from the region's base. */
@@ -99,6 +122,8 @@ export function redirectLoads(
 ): Stmt[] {
   const ranges = rangesOf(kernel, loopsInside(body));
   const expr = (e: Expr): Expr => {
+    if (e.kind === "cast" && e.of.kind === "load" && e.of.buffer === copy && e.dtype === copy.dtype)
+      return e.of;
     if (e.kind !== "load" || e.buffer.name !== source.name) return e;
     const offset = e.indices.map((index, d) => index.minus(region.base[d]));
     return { ...e, buffer: copy, indices: packedIndices(offset, ranges, pack) };
@@ -145,12 +170,13 @@ function copyLoops(
         : [{ left: index, right: source.shape[d] }]),
     ]);
     const load: Expr = { kind: "load", buffer: source, indices };
-    const none: Expr = { kind: "constant", dtype: source.dtype, value: 0 };
+    const value: Expr = copy.dtype === source.dtype ? load : { kind: "cast", dtype: copy.dtype, of: load };
+    const none: Expr = { kind: "constant", dtype: copy.dtype, value: 0 };
     return {
       kind: "store",
       buffer: copy,
       indices: v,
-      value: conditions.length > 0 ? { kind: "when", conditions, yes: load, no: none } : load,
+      value: conditions.length > 0 ? { kind: "when", conditions, yes: value, no: none } : value,
     };
   });
 }

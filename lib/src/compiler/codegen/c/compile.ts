@@ -173,7 +173,8 @@ export function nativeProgram(
   };
 }
 
-function programOf(kernel: LoopKernel, code: string, run: NativeRun): LoopProgram {
+/** A kernel whose library is loaded. */
+export function programOf(kernel: LoopKernel, code: string, run: NativeRun): LoopProgram {
   const frame = new Frame(kernel);
   return {
     kernel,
