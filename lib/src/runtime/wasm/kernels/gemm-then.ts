@@ -9,7 +9,7 @@ import { addFlat } from "../elementwise/codegen.js";
 import { constantsOf, type ElementwiseProgram, signatureOf } from "../elementwise/program.js";
 import { wasmFeatures } from "../features.js";
 import { compileKernels } from "../module.js";
-import { planGemm } from "./gemm.js";
+import { hasOwnProduct, planGemm } from "./gemm.js";
 import { type EpiloguePattern, epilogueWords, type GemmType, gemmThenModule } from "./gemm-code.js";
 import { products } from "./matmul.js";
 
@@ -33,6 +33,7 @@ export function prepareGemmThen(
   const [size, p, q, r, count] = calls[0];
   const [m, n] = size;
   if (count !== 1 || m * n !== out.shape.reduce((x, dim) => x * dim, 1)) return null;
+  if (hasOwnProduct()) return null; // the device's product is faster than the fusion
   const plan = planGemm(type, size, p, q, r, 1, false);
   if (plan?.kernel !== "gemm") return null;
   const ways = operands.map((x) => rowsOf(x, out, m, n));

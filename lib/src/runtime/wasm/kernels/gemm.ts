@@ -37,6 +37,9 @@ export function registerProduct(device: string, product: Product): void {
   products.set(device, product);
 }
 
+/** True if the device in use has a product of its own. */
+export const hasOwnProduct = (): boolean => products.has(getDevice());
+
 /**
  * c = a · b for a batch of `count` products: a is m × k, b k × n, c m × n with contiguous rows (`c.columns` is 1).
  * c must not overlap a or b. `accumulate` adds to what c holds.
