@@ -51,8 +51,10 @@ export function planVectors(kernel: LoopKernel, target: Target<unknown>): Vector
     const cap = capOf(s) ?? 0;
     const count = lanesFor(cap, target.vectorBytes / widest);
     const masked = body.registers.length > 0 && body.conditional;
-    // Register vectors are whole: the loop must fill them.
-    const whole = body.registers.length === 0 || cap % count === 0;
+    // Register vectors are whole: what the loop leaves of its last one is masked.
+    const whole = body.registers.every(
+      ({ buffer: { shape } }) => shape[shape.length - 1].constant % count === 0,
+    );
     if (cap >= count && !body.blocked && !masked && whole && target.supports(count, body.types, body.ops))
       lanes.set(s.variable, count);
   });

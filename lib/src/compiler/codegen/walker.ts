@@ -166,22 +166,24 @@ export class Walker<E> {
     const cap = capOf(s) as number;
     const groups = cap - (cap % lanes);
     const { needed, assumed } = allLanes(s, cap, context.values);
+    const group = (first: number, existing: Affine | null, known: ReadonlySet<string>): void => {
+      const inner: Context<E> = {
+        ...context,
+        lanes: { variable: s.variable, first, count: lanes, existing, assumed: known },
+      };
+      if (existing) {
+        this.guarded([{ left: affine(0), right: existing }], () => this.statements(s.body, inner));
+        this.elements.forget(s.body);
+      } else this.statements(s.body, inner);
+    };
     const whole = (existing: (first: number) => Affine | null, known: ReadonlySet<string>) => {
-      for (let first = 0; first < groups; first += lanes) {
-        const count = existing(first);
-        const inner: Context<E> = {
-          ...context,
-          lanes: { variable: s.variable, first, count: lanes, existing: count, assumed: known },
-        };
-        if (count) {
-          this.guarded([{ left: affine(0), right: count }], () => this.statements(s.body, inner));
-          this.elements.forget(s.body);
-        } else this.statements(s.body, inner);
-      }
+      for (let first = 0; first < cap; first += lanes) group(first, existing(first), known);
     };
     const full = () => {
-      whole(() => null, assumed);
-      if (groups < cap) this.unrolled(s, affine(0), affine(cap), groups, context);
+      for (let first = 0; first < groups; first += lanes) group(first, null, assumed);
+      if (groups === cap) return;
+      if (touchesRegisters(s)) group(groups, affine(cap - groups), assumed);
+      else this.unrolled(s, affine(0), affine(cap), groups, context);
     };
     const conditions = [
       ...(to.isConstant && to.constant === cap ? [] : [{ left: affine(cap - 1), right: to }]),

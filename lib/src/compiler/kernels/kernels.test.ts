@@ -8,12 +8,20 @@ import type { LoopProgram } from "../codegen/program.js";
 import { type ElementArray, typescriptFunction } from "../codegen/typescript/source.js";
 import { compileWasm } from "../codegen/wasm/compile.js";
 import { Dice } from "../dice.js";
-import { layerNormRows, matmul, softmaxRows } from "../loop/definitions.js";
+import {
+  conv2d,
+  conv2dInputGrad,
+  depthwise,
+  layerNormRows,
+  matmul,
+  softmaxRows,
+} from "../loop/definitions.js";
 import type { LoopKernel } from "../loop/ir.js";
 import { parseKernel } from "../loop/parse.js";
 import { printKernel } from "../loop/print.js";
 import { problemsOf } from "../loop/verify.js";
 import { randomBuffers } from "../random-schedule.js";
+import { convSchedule, depthwiseSchedule } from "./conv.js";
 import { gemmDefinition, gemmSchedule } from "./gemm.js";
 import { rowsSchedule } from "./gemv.js";
 import { int8Definition, int8Schedule } from "./int8.js";
@@ -164,6 +172,28 @@ describe("products of 8-bit integers", () => {
       }
     },
   );
+});
+
+describe("convolutions", () => {
+  const shapes = [
+    { n: "N", channels: 3, filters: 6, height: 9, width: 14, kernel: 3, padding: 1 },
+    { n: "N", channels: 2, filters: 5, height: 8, width: 33, kernel: 5, padding: 0 },
+    { n: "N", channels: 4, filters: 4, height: 7, width: 8, kernel: 3, padding: 2 },
+  ];
+  const tiles = { rows: 4, columns: 16, lanes: 4 };
+  const sizes = [{ N: 1 }, { N: 3 }];
+
+  it.each(shapes)("with padded images, %o", (shape) => {
+    same(conv2d(shape), convSchedule(shape, tiles).kernel, sizes);
+    same(conv2dInputGrad(shape), convSchedule(shape, tiles, "input gradient").kernel, sizes);
+    same(depthwise(shape), depthwiseSchedule(shape, tiles).kernel, sizes);
+  });
+
+  it("with a stride", () => {
+    const shape = { ...shapes[0], stride: 2 };
+    same(conv2d(shape), convSchedule(shape, tiles).kernel, sizes);
+    same(depthwise(shape), depthwiseSchedule(shape, tiles).kernel, sizes);
+  });
 });
 
 describe("rows", () => {

@@ -207,6 +207,37 @@ export function conv2d({
 }
 
 /**
+ * Y[n, f, y, x] = Σ X[n, c, y + p − r, x + p − q] · W[c, f, r, q]: the gradient of a convolution of stride 1 by its images, for
+ * the gradient X of its output. Counted from the filter's end it is a convolution again. `shape` is the convolution's.
+ * @example conv2dInputGrad({ n: 1, channels: 2, filters: 3, height: 8, width: 8, kernel: 3, padding: 1 }).params[2].shape.join() // "1,2,8,8"
+ */
+export function conv2dInputGrad({
+  n,
+  channels,
+  filters,
+  height,
+  width,
+  kernel,
+  padding = 0,
+}: Omit<Conv2dShape, "stride">): LoopKernel {
+  const d = new Definition("conv2dInputGrad", sizesOf(n));
+  const [h, w] = [height, width].map((size) => size + 2 * padding - kernel + 1);
+  const x = d.input("X", "float32", [n, filters, h, w]);
+  const weights = d.input("W", "float32", [filters, channels, kernel, kernel]);
+  const y = d.output("Y", "float32", [n, channels, height, width]);
+  const axes = { b: n, f: channels, y: height, x: width };
+  d.reduce(y, axes, { c: filters, r: kernel, q: kernel }, "add", lit(0), (v) => {
+    const [before, last] = [kernel - 1 - padding, kernel - 1];
+    const value = inside(v.y.plus(v.r).minus(before), v.x.plus(v.q).minus(before), h, w, (i, j) =>
+      x.at(v.b, v.c, i, j),
+    );
+    const weight = weights.at(v.c, v.f, v.r.times(-1).plus(last), v.q.times(-1).plus(last));
+    return [[v.b, v.f, v.y, v.x], op("mul", value, weight)];
+  });
+  return d.kernel();
+}
+
+/**
  * Each channel with its own filter.
  * @example depthwise({ n: 1, channels: 2, height: 4, width: 4, kernel: 3, padding: 1 }).name // "depthwise"
  */

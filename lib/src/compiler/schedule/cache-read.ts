@@ -30,6 +30,8 @@ export interface CacheOptions {
   readonly name: string;
   readonly scope?: Scope;
   readonly pack?: Packing;
+  /** Zeros behind what is read, per axis: room for loops that are padded. */
+  readonly room?: readonly number[];
   /** The copy holds elements converted to this type, as everything that reads them does: each is converted once. */
   readonly as?: LoopType;
 }
@@ -46,9 +48,11 @@ export function cacheRead(
   options: CacheOptions,
 ): LoopKernel {
   const where = `cacheRead ${buffer}${at === null ? "" : ` at "${at}"`}`;
-  const body = at === null ? kernel.body : findLoop(kernel, at).loop.body;
-  const { source, accesses } = loadsOf(body, buffer, where);
-  const region = regionOf(kernel, accesses, where, at === null);
+  const inside = at === null ? kernel.body : findLoop(kernel, at).loop.body;
+  const { source } = loadsOf(inside, buffer, where);
+  const body = withoutGuards(inside, source);
+  const { accesses } = loadsOf(body, buffer, where);
+  const region = withRoom(regionOf(kernel, accesses, where, at === null), options.room, where);
   if (options.as) checkConverted(body, buffer, options.as, where);
   const scope = options.scope ?? (at === null ? "shared" : "local");
   const copy = makeCopy(kernel, source, region, { ...options, scope }, at, where);
@@ -59,8 +63,33 @@ export function cacheRead(
   ];
   if (at !== null)
     return simplify(replaceLoop(kernel, at, (loop) => [{ ...loop, body: [...filled, ...replaced] }]));
-  const first = kernel.body.findIndex((s, i) => s !== replaced[i] && loadsIn(s, buffer));
+  const first = kernel.body.findIndex((s) => loadsIn(s, buffer));
   return simplify({ ...kernel, body: [...replaced.slice(0, first), ...filled, ...replaced.slice(first)] });
+}
+
+function withRoom(region: Region, room: readonly number[] | undefined, where: string): Region {
+  if (!room) return region;
+  if (room.length !== region.extent.length || room.some((n) => !Number.isInteger(n) || n < 0))
+    throw new LoopError(`${where}: room of [${room}] elements for ${region.extent.length} axes`);
+  return {
+    base: region.base,
+    extent: region.extent.map((size, d) => size.plus(room[d])),
+    reach: region.reach.map((reach, d) => (room[d] > 0 ? null : reach)),
+  };
+}
+
+/** Zeros instead of elements beyond the buffer's ends: the copy has them, so nothing need be asked at each read. */
+function withoutGuards(body: readonly Stmt[], source: Buffer): Stmt[] {
+  const expr = (e: Expr): Expr => {
+    if (e.kind !== "when" || e.no.kind !== "constant" || !Object.is(e.no.value, 0)) return e;
+    const read = e.yes.kind === "cast" ? e.yes.of : e.yes;
+    if (read.kind !== "load" || read.buffer.name !== source.name) return e;
+    const inside = read.indices
+      .flatMap((index, d) => [index.plus(1), source.shape[d].minus(index)])
+      .map(String);
+    return e.conditions.every(({ left, right }) => inside.includes(String(right.minus(left)))) ? e.yes : e;
+  };
+  return body.map((s) => mapStmt(s, { expr }));
 }
 
 /** @throws LoopError unless every read of the buffer is converted to `as` at once. */

@@ -1,4 +1,5 @@
-/** Schedule search and measurement; schedules of the matrix product. */
+/** Schedule search and measurement; the library's own schedules. */
+export { type ConvTiles, convSchedule, depthwiseSchedule } from "../kernels/conv.js";
 export {
   type GemmLayout,
   type GemmTiles,

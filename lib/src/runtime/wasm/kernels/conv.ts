@@ -12,7 +12,7 @@ import { launch, type PoolKernel } from "../../pool/pool.js";
 import { copyElements, under, withContiguous, withTemporary } from "../copy.js";
 import { compileKernels } from "../module.js";
 import { convModule } from "./conv-code.js";
-import { gemm, type Matrix } from "./gemm.js";
+import { gemm, hasOwnProduct, type Matrix } from "./gemm.js";
 import type { GemmType } from "./gemm-code.js";
 
 export interface ConvAttrs {
@@ -74,6 +74,7 @@ export function prepareConvThen(
   operands: readonly HostArray[],
   epilogue: (inputs: readonly HostArray[], outputs: readonly HostArray[]) => PreparedKernel,
 ): PreparedKernel | null {
+  if (hasOwnProduct()) return null; // the device's own kernels are faster than the fusion
   if (!supports([x, w], [y]) || !isContiguous(x) || !isContiguous(w)) return null;
   const s = sizes(x, w, y, attrs);
   const batch = batchOf(s);
