@@ -110,7 +110,8 @@ function padded(kernel: LoopKernel, main: Nest, spatial: readonly For[], summed:
   return {
     name: "padded",
     choices: { rows: upTo(TILES, row), columns: WIDTHS, lanes: [4, 8, 16], pack: [0, 1], unroll: [0, 1] },
-    build({ rows, columns, lanes, pack, unroll }) {
+    build({ rows, columns: wanted, lanes, pack, unroll }) {
+      const columns = Math.ceil(wanted / lanes) * lanes;
       const width = capOf(column);
       if (width === null)
         throw new LoopError(`${kernel.name}: the line "${column.variable}" has no known length`);
