@@ -7,8 +7,10 @@ import { type DeviceKernel, findKernel, kernelOps, registerKernel } from "../../
 import { nativeSupport } from "../../runtime/native/library.js";
 import { getNumThreads } from "../../runtime/pool/pool.js";
 import "../../runtime/wasm/index.js";
+import { registerElementwise } from "../../runtime/wasm/elementwise/compile.js";
 import { registerProduct } from "../../runtime/wasm/kernels/gemm.js";
 import { directConv } from "./conv.js";
+import { nativeElementwise } from "./elementwise.js";
 import { nativeProduct } from "./product.js";
 import { allNativePrograms } from "./programs.js";
 import { nativeSoftmax } from "./softmax.js";
@@ -41,6 +43,7 @@ for (const op of kernelOps("wasm")) {
   registerKernel("native", runsAtOnce(op) ? { ...own, launches: false } : own);
 }
 registerProduct("native", nativeProduct);
+registerElementwise("native", nativeElementwise);
 // Depthwise filters have no product worth its columns, so that the WebAssembly device takes the loop compiler's kernel too.
 registerKernel("wasm", directConv("wasm", "conv2d", findKernel("wasm", "conv2d") as never));
 
