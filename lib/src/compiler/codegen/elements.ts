@@ -25,6 +25,15 @@ export class Elements<E> {
     this.registers.set(buffer.name, { lanes, cells: new Map() });
   }
 
+  /** The vectors that hold all of a register buffer; `null` if it is not kept in several lanes. */
+  vectors(buffer: Buffer): E[] | null {
+    const file = this.registers.get(buffer.name);
+    const count = buffer.shape.reduce((n, d) => n * d.constant, 1);
+    if (!file || file.lanes === 1 || count % file.lanes !== 0) return null;
+    const cells = Array.from({ length: count / file.lanes }, (_, slot) => file.cells.get(slot));
+    return cells.every((cell) => cell !== undefined) ? cells.map((cell) => cell.get()) : null;
+  }
+
   /** Writes code that may run often or not at all: what is read in it is not known outside. */
   apart(write: () => void): void {
     const { kept } = this;

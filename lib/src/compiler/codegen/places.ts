@@ -108,3 +108,15 @@ export function dotOf(s: For, lanes: Lanes, at: (i: Affine) => Affine): DotProdu
   const b = places.find((place) => place?.step.number === DOT_GROUP);
   return a && b ? { sum, a, b } : null;
 }
+
+/** A loop that reduces all elements of a register buffer into one element, if it is one. */
+export function sumOfLanes(s: For): { sum: DotProduct["sum"]; parts: Buffer } | null {
+  const [sum] = s.body;
+  if (s.loop !== "unrolled" || s.body.length !== 1 || sum.kind !== "reduce" || sum.value.kind !== "load")
+    return null;
+  const { buffer: parts, indices } = sum.value;
+  const whole =
+    s.from.toString() === "0" && indices.length === 1 && s.to.toString() === parts.shape[0].toString();
+  if (!whole || parts.scope !== "register" || indices[0].toString() !== s.variable) return null;
+  return sum.indices.some((i) => i.variables().has(s.variable)) ? null : { sum, parts };
+}

@@ -4,6 +4,7 @@
  */
 import { type Affine, affine } from "../loop/affine.js";
 import {
+  type Buffer,
   type Condition,
   type Expr,
   type For,
@@ -15,7 +16,7 @@ import {
 import { typeOf } from "../loop/types.js";
 import { capOf } from "../schedule/tree.js";
 import { Elements } from "./elements.js";
-import { type DotProduct, dotOf, fusable, type Lanes, ownsRegisters } from "./places.js";
+import { type DotProduct, dotOf, fusable, type Lanes, ownsRegisters, sumOfLanes } from "./places.js";
 import type { Place, Target } from "./target.js";
 import { allLanes, planVectors, touchesRegisters, type VectorPlan } from "./vectors.js";
 
@@ -120,7 +121,10 @@ export class Walker<E> {
     const to = s.to.substitute(context.values);
     const lanes = context.lanes === null ? this.plan.lanes.get(s.variable) : undefined;
     const dot = context.lanes ? dotOf(s, context.lanes, (i) => i.substitute(context.values)) : null;
+    const sideways = context.lanes ? null : sumOfLanes(s);
+    const vectors = sideways && this.elements.vectors(sideways.parts);
     if (dot) this.dot(dot, context);
+    else if (sideways && vectors) this.sumLanes(sideways.sum, vectors, sideways.parts, context);
     else if (s.loop === "vectorized" && lanes !== undefined) this.vectors(s, to, lanes, context);
     else if (s.loop === "unrolled" || (s.loop === "vectorized" && touchesRegisters(s)))
       this.unrolled(s, from, to, 0, context);
@@ -132,6 +136,33 @@ export class Walker<E> {
         this.target.loop(s.variable, from, to, registers ? () => this.target.outline(body) : body),
       );
     }
+  }
+
+  /** All elements of a buffer that is kept in vectors, into one: vectors first, then lanes, each as a tree. */
+  private sumLanes(
+    { op, buffer, indices }: DotProduct["sum"],
+    vectors: readonly E[],
+    { dtype, shape }: Buffer,
+    context: Context<E>,
+  ): void {
+    const { target, elements } = this;
+    const lanes = shape[0].constant / vectors.length;
+    const tree = (values: readonly E[], count: number): E => {
+      if (values.length === 1) return values[0];
+      const half = values.length >> 1;
+      return target.op(
+        op,
+        dtype,
+        [tree(values.slice(0, half), count), tree(values.slice(half), count)],
+        count,
+      );
+    };
+    const cell = target.cell("all", dtype, lanes);
+    cell.set(tree(vectors, lanes));
+    const each = Array.from({ length: lanes }, (_, i) => target.lane(cell.get(), i, dtype, lanes));
+    const at = indices.map((i) => i.substitute(context.values));
+    const old = elements.read(buffer, at, null);
+    elements.write(buffer, at, target.op(op, dtype, [old, tree(each, 1)], 1), null);
   }
 
   private dot({ sum, a, b }: DotProduct, context: Context<E>): void {

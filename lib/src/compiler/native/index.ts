@@ -9,10 +9,12 @@ import { getNumThreads } from "../../runtime/pool/pool.js";
 import "../../runtime/wasm/index.js";
 import { registerElementwise } from "../../runtime/wasm/elementwise/compile.js";
 import { registerProduct } from "../../runtime/wasm/kernels/gemm.js";
+import { registerReduction } from "../../runtime/wasm/kernels/reduce.js";
 import { directConv } from "./conv.js";
 import { nativeElementwise } from "./elementwise.js";
 import { nativeProduct } from "./product.js";
 import { allNativePrograms } from "./programs.js";
+import { nativeReduction } from "./reduce.js";
 import { nativeSoftmax } from "./softmax.js";
 
 registerDevice("native", () => {
@@ -44,6 +46,7 @@ for (const op of kernelOps("wasm")) {
 }
 registerProduct("native", nativeProduct);
 registerElementwise("native", nativeElementwise);
+registerReduction("native", nativeReduction);
 // Depthwise filters have no product worth its columns, so that the WebAssembly device takes the loop compiler's kernel too.
 registerKernel("wasm", directConv("wasm", "conv2d", findKernel("wasm", "conv2d") as never));
 
