@@ -3,7 +3,18 @@ import { describe, expect, it } from "vitest";
 import { nativeKernels } from "../src/compiler/native/index.js";
 import { contiguousLayout } from "../src/core/layout.js";
 import { sizeOf } from "../src/core/shape.js";
-import { manualSeed, nn, optim, type Tensor, tensor, tidy, toStatic, valueAndGrad } from "../src/index.js";
+import {
+  attention,
+  graph,
+  manualSeed,
+  nn,
+  optim,
+  type Tensor,
+  tensor,
+  tidy,
+  toStatic,
+  valueAndGrad,
+} from "../src/index.js";
 import { getOp } from "../src/ops/index.js";
 import { DenseTensor } from "../src/runtime/dense.js";
 import { getDevice, setDevice } from "../src/runtime/devices.js";
@@ -233,6 +244,48 @@ describe.skipIf(typeof missing === "string")("the native device (needs a C compi
         await nativeKernels().ready;
         expect(nativeKernels().compiled).toBe(nativeKernels().count);
         for (const [name, inputs, attrs] of cases) agree(name, inputs, attrs, 20_000);
+      } finally {
+        setDevice(before);
+      }
+    },
+    600_000,
+  );
+
+  it.each(["float32", "float64"] as const)(
+    "attends in %s as the reference device does",
+    async (dtype) => {
+      const before = getDevice();
+      const attend = (q: Tensor, k: Tensor, v: Tensor): Tensor => attention(q, k, v);
+      const masked = (q: Tensor, k: Tensor, v: Tensor): Tensor => attention(q, k, v, { causal: true });
+      const shapes = [
+      [[3, 5, 65, 20], [3, 5, 70, 20], [3, 5, 70, 33]],
+      [[2, 1, 300, 16], [2, 1, 400, 16], [2, 1, 400, 8]],
+      [[40, 40], [60, 40], [60, 24]],
+    ]; // biome-ignore format: one case a line
+      try {
+        for (const f of [attend, masked])
+          for (const sizes of shapes) {
+            if (f === masked && sizes[0].at(-2) !== sizes[1].at(-2)) sizes[0] = sizes[1];
+            const given = sizes.map((shape) => Array.from({ length: sizeOf(shape) }, () => 4 * random()));
+            const args = (): [Tensor, Tensor, Tensor] =>
+              given.map((values, i) => tensor(values, { dtype, shape: sizes[i] })) as [
+                Tensor,
+                Tensor,
+                Tensor,
+              ];
+            setDevice("cpu");
+            const wanted = f(...args()).host().data;
+            setDevice("native");
+            const executable = graph.compile(graph.capture(f, ...args()));
+            for (const round of [0, 1]) {
+              const found = executable.run(args())[0].host().data;
+              const worst = wanted.reduce((most, y, i) => Math.max(most, Math.abs(y - found[i])), 0);
+              expect(worst, `round ${round}, ${JSON.stringify(sizes)}`).toBeLessThan(
+                dtype === "float32" ? 1e-4 : 1e-12,
+              );
+              await nativeKernels().ready;
+            }
+          }
       } finally {
         setDevice(before);
       }

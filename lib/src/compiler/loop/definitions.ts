@@ -103,12 +103,19 @@ export function rowReduce(
 }
 
 /**
- * Softmax over rows: maximum, exponentials (in the output), sum, quotient.
+ * Softmax over rows: maximum, exponentials (in the output), sum, quotient. `scaled`: of the rows times a positive number,
+ * which comes as an input of one element.
  * @example softmaxRows("M", 10).body.filter((s) => s.kind === "for").length // 6
  */
-export function softmaxRows(rows: Index, columns: Index, dtype: LoopType = "float32"): LoopKernel {
+export function softmaxRows(
+  rows: Index,
+  columns: Index,
+  dtype: LoopType = "float32",
+  scaled = false,
+): LoopKernel {
   const d = new Definition("softmax", sizesOf(rows, columns));
   const x = d.input("X", dtype, [rows, columns]);
+  const scale = scaled ? d.input("Scale", dtype, [1]) : null;
   const y = d.output("Y", dtype, [rows, columns]);
   const most = d.temp("Max", dtype, [rows]);
   const sum = d.temp("Sum", dtype, [rows]);
@@ -120,10 +127,10 @@ export function softmaxRows(rows: Index, columns: Index, dtype: LoopType = "floa
     lit(Number.NEGATIVE_INFINITY, dtype),
     ({ im, jm }) => [[im], x.at(im, jm)],
   );
-  d.compute(y, { ie: rows, je: columns }, ({ ie, je }) => [
-    [ie, je],
-    op("exp", op("sub", x.at(ie, je), most.at(ie))),
-  ]);
+  d.compute(y, { ie: rows, je: columns }, ({ ie, je }) => {
+    const below = op("sub", x.at(ie, je), most.at(ie));
+    return [[ie, je], op("exp", scale ? op("mul", below, scale.at(0)) : below)];
+  });
   d.reduce(sum, { is: rows }, { js: columns }, "add", lit(0, dtype), ({ is, js }) => [[is], y.at(is, js)]);
   d.compute(y, { i: rows, j: columns }, ({ i, j }) => [[i, j], op("div", y.at(i, j), sum.at(i))]);
   return d.kernel();

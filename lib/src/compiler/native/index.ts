@@ -8,8 +8,10 @@ import { nativeSupport } from "../../runtime/native/library.js";
 import { getNumThreads } from "../../runtime/pool/pool.js";
 import "../../runtime/wasm/index.js";
 import { registerElementwise } from "../../runtime/wasm/elementwise/compile.js";
+import { registerAttention } from "../../runtime/wasm/kernels/attention.js";
 import { registerProduct } from "../../runtime/wasm/kernels/gemm.js";
 import { registerReduction } from "../../runtime/wasm/kernels/reduce.js";
+import { nativeAttention } from "./attention.js";
 import { directConv } from "./conv.js";
 import { nativeElementwise } from "./elementwise.js";
 import { nativeProduct } from "./product.js";
@@ -45,6 +47,7 @@ for (const op of kernelOps("wasm")) {
   registerKernel("native", runsAtOnce(op) ? { ...own, launches: false } : own);
 }
 registerProduct("native", nativeProduct);
+registerAttention("native", nativeAttention);
 registerElementwise("native", nativeElementwise);
 registerReduction("native", nativeReduction);
 // Depthwise filters have no product worth its columns, so that the WebAssembly device takes the loop compiler's kernel too.
