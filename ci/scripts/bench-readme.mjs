@@ -13,7 +13,7 @@ const digits = (value) =>
 /** A Markdown table: ours, then each peer with how many times better we are. */
 function table({ machine, date, suite, rows }) {
   const names = (key) => [...new Set(rows.flatMap((row) => Object.keys(row[key] ?? {})))];
-  const [ours, peers] = [names("ours"), names("peers")];
+  const [ours, peers] = [names("ours"), [...names("peers"), ...names("limit")]];
   const line = (cells) => `| ${cells.join(" | ")} |`;
   const body = rows.map((row) => {
     const mine = Object.values(row.ours ?? {}).filter((v) => typeof v === "number");
@@ -27,7 +27,7 @@ function table({ machine, date, suite, rows }) {
       row.name,
       row.unit,
       ...ours.map((name) => (typeof row.ours?.[name] === "number" ? `**${digits(row.ours[name])}**` : "–")),
-      ...peers.map((name) => peer(row.peers?.[name])),
+      ...peers.map((name) => peer(row.peers?.[name] ?? row.limit?.[name])),
     ]);
   });
   const head = [`${suite}`, "", ...ours.map((name) => (ours.length > 1 ? `mlsys, ${name}` : name)), ...peers];

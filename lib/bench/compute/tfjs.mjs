@@ -1,26 +1,16 @@
-// TensorFlow.js on its plain CPU or WebAssembly backend (BENCH_MODE), from the folder of peers.
+// TensorFlow.js on its WebAssembly backend, from the folder of peers.
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { measureAll, numbers } from "./tasks.mjs";
+import { measureAll, numbers, sizeOf } from "./tasks.mjs";
 
 const require = createRequire(join(process.env.BENCH_PEERS, "package.json"));
 const tf = require("@tensorflow/tfjs");
-const backend = process.env.BENCH_MODE;
-if (backend === "wasm") {
-  const wasm = require("@tensorflow/tfjs-backend-wasm");
-  wasm.setWasmPaths(`${dirname(require.resolve("@tensorflow/tfjs-backend-wasm/package.json"))}/wasm-out/`);
-}
-await tf.setBackend(backend);
+const wasm = require("@tensorflow/tfjs-backend-wasm");
+wasm.setWasmPaths(`${dirname(require.resolve("@tensorflow/tfjs-backend-wasm/package.json"))}/wasm-out/`);
+await tf.setBackend("wasm");
 await tf.ready();
 
-const draw = (seed, ...shape) =>
-  tf.tensor(
-    numbers(
-      shape.reduce((a, b) => a * b, 1),
-      seed,
-    ),
-    shape,
-  );
+const draw = (seed, ...shape) => tf.tensor(numbers(sizeOf(shape), seed), shape);
 const calls =
   (f, ...args) =>
   () => {
@@ -29,44 +19,92 @@ const calls =
     y.dispose();
   };
 
+let seed = 10;
+/** A weight for so many inputs. */
+const weight = (inputs, ...shape) => tf.variable(tf.mul(draw(seed++, ...shape), Math.sqrt(2 / inputs)));
+const dense = (inputs, outputs) => {
+  const [w, b] = [weight(inputs, inputs, outputs), tf.variable(tf.zeros([outputs]))];
+  return (x) => tf.add(tf.matMul(x, w), b);
+};
+const norm = (size) => {
+  const [w, b] = [tf.variable(tf.ones([size])), tf.variable(tf.zeros([size]))];
+  return (x) => {
+    const { mean, variance } = tf.moments(x, -1, true);
+    return tf.add(tf.mul(tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, 1e-5))), w), b);
+  };
+};
+const attend = (q, k, v) =>
+  tf.matMul(tf.softmax(tf.mul(tf.matMul(q, k, false, true), 1 / Math.sqrt(q.shape.at(-1)))), v);
+
+function training(forward, batch) {
+  const optimizer = tf.train.adam(1e-3);
+  const labels = tf.tensor1d(
+    Array.from({ length: batch }, (_, i) => i % 10),
+    "int32",
+  );
+  const y = tf.oneHot(labels, 10);
+  const loss = () => tf.tidy(() => tf.losses.softmaxCrossEntropy(y, forward()));
+  return () => {
+    const value = optimizer.minimize(loss, true);
+    value.dataSync();
+    value.dispose();
+  };
+}
+
 await measureAll({
-  sgemm: (n) => calls((a, b) => tf.matMul(a, b), draw(1, n, n), draw(2, n, n)),
-  chain: (n) => calls((x) => tf.neg(tf.square(tf.sub(tf.relu(tf.add(tf.mul(x, 2), 1)), 0.5))), draw(3, n)),
-  softmax: (n, m) => calls((x) => tf.softmax(x), draw(4, n, m)),
-  conv: ({ n, channels, size }) =>
-    calls(
-      (x, w) => tf.conv2d(x, w, 1, "same"),
-      draw(5, n, size, size, channels),
-      draw(6, 3, 3, channels, channels),
-    ),
-  mlp: (layers, batch) => {
-    const weights = layers
-      .slice(1)
-      .map((size, i) => tf.variable(tf.mul(draw(10 + i, layers[i], size), Math.sqrt(2 / layers[i]))));
-    const biases = layers.slice(1).map((size) => tf.variable(tf.zeros([size])));
-    const optimizer = tf.train.adam(1e-3);
+  matmul: ({ a, b }) => calls((x, y) => tf.matMul(x, y), draw(1, ...a), draw(2, ...b)),
+  chain: ({ count }) =>
+    calls((x) => tf.neg(tf.square(tf.sub(tf.relu(tf.add(tf.mul(x, 2), 1)), 0.5))), draw(3, count)),
+  softmax: ({ shape }) => calls((x) => tf.softmax(x), draw(4, ...shape)),
+  layernorm: ({ shape }) => calls(norm(shape[1]), draw(4, ...shape)),
+  conv: ({ n, channels, size, groups }) => {
+    const x = draw(5, n, size, size, channels);
+    return groups === 1
+      ? calls((x, w) => tf.conv2d(x, w, 1, "same"), x, draw(6, 3, 3, channels, channels))
+      : calls((x, w) => tf.depthwiseConv2d(x, w, 1, "same"), x, draw(6, 3, 3, channels, 1));
+  },
+  attention: ({ batch, heads, tokens, size }) =>
+    calls(attend, ...[1, 2, 3].map((seed) => draw(seed, batch, heads, tokens, size))),
+  mlp: ({ layers, batch }) => {
+    const parts = layers.slice(1).map((size, i) => dense(layers[i], size));
     const x = draw(7, batch, layers[0]);
-    const y = tf.oneHot(
-      tf.tensor1d(
-        Array.from({ length: batch }, (_, i) => i % 10),
-        "int32",
-      ),
-      10,
+    return training(
+      () => parts.reduce((h, part, i) => (i < parts.length - 1 ? tf.relu(part(h)) : part(h)), x),
+      batch,
     );
-    const loss = () =>
-      tf.tidy(() => {
-        let h = x;
-        weights.forEach((w, i) => {
-          h = tf.add(tf.matMul(h, w), biases[i]);
-          if (i < weights.length - 1) h = tf.relu(h);
-        });
-        return tf.losses.softmaxCrossEntropy(y, h);
-      });
-    return () => {
-      const value = optimizer.minimize(loss, true);
-      value.dataSync();
-      value.dispose();
+  },
+  cnn: ({ channels: [c1, c2], batch }) => {
+    const [w1, w2] = [weight(9, 3, 3, 1, c1), weight(9 * c1, 3, 3, c1, c2)];
+    const [b1, b2] = [c1, c2].map((c) => tf.variable(tf.zeros([c])));
+    const head = dense(c2 * 49, 10);
+    const x = draw(7, batch, 28, 28, 1);
+    const block = (h, w, b) => tf.maxPool(tf.relu(tf.add(tf.conv2d(h, w, 1, "same"), b)), 2, 2, "valid");
+    return training(() => head(tf.reshape(block(block(x, w1, b1), w2, b2), [batch, -1])), batch);
+  },
+  transformer: ({ batch, tokens, features, size, heads, depth }) => {
+    const embed = dense(features, size);
+    const blocks = Array.from({ length: depth }, () => ({
+      ...{ q: dense(size, size), k: dense(size, size), v: dense(size, size), out: dense(size, size) },
+      ...{
+        wide: dense(size, 4 * size),
+        narrow: dense(4 * size, size),
+        first: norm(size),
+        second: norm(size),
+      },
+    }));
+    const head = dense(size, 10);
+    const x = draw(7, batch * tokens, features);
+    const split = (z) => tf.transpose(tf.reshape(z, [batch, tokens, heads, size / heads]), [0, 2, 1, 3]);
+    const block = (h, p) => {
+      const mixed = attend(split(p.q(h)), split(p.k(h)), split(p.v(h)));
+      const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [batch * tokens, size]);
+      const y = p.first(tf.add(h, p.out(joined)));
+      return p.second(tf.add(y, p.narrow(tf.relu(p.wide(y)))));
     };
+    return training(
+      () => head(tf.mean(tf.reshape(blocks.reduce(block, embed(x)), [batch, tokens, size]), 1)),
+      batch,
+    );
   },
 });
 process.exit(0);

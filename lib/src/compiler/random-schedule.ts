@@ -14,6 +14,7 @@ import {
   stencil,
 } from "./loop/definitions.js";
 import { buffersOf, LoopError, type LoopKernel, type LoopType, loopNames, walk } from "./loop/ir.js";
+import { isStored } from "./loop/types.js";
 import { Schedule } from "./schedule/schedule.js";
 import { capOf } from "./schedule/tree.js";
 
@@ -141,8 +142,16 @@ function randomStep(dice: Dice, s: Schedule, name: string): void {
     case 9: {
       const inputs = buffersOf(s.kernel).filter((b) => !b.output);
       const pack = dice.below(2) === 0 ? { axis: dice.below(2), by: factor } : undefined;
-      if (inputs.length > 0)
-        s.cacheRead(dice.pick(inputs).name, dice.below(4) === 0 ? null : loop, { name, pack });
+      if (inputs.length > 0) {
+        const input = dice.pick(inputs);
+        const as =
+          isStored(input.dtype) && dice.below(2) === 0
+            ? input.dtype === "bfloat16"
+              ? "float32"
+              : "int32"
+            : undefined;
+        s.cacheRead(input.name, dice.below(4) === 0 ? null : loop, { name, pack, as });
+      }
       break;
     }
     case 10: {
@@ -248,13 +257,15 @@ export function randomBuffers(dice: Dice, { kernel, sizes }: Instance): Record<s
     kernel.params.map((b) => {
       const count = b.shape.reduce((n, d) => n * d.evaluate(values), 1);
       const array = new ARRAYS[b.dtype](count);
-      const whole = b.dtype === "int32" || b.dtype === "int8" || b.dtype === "uint8";
       for (let i = 0; i < count; i++)
-        array[i] = whole
-          ? dice.below(41) - 20
-          : b.dtype === "bfloat16"
-            ? 0x3f00 + dice.below(0x100) + (dice.below(2) << 15)
-            : dice.real() * 2 - 1;
+        array[i] =
+          b.dtype === "int8" || b.dtype === "uint8"
+            ? dice.below(256)
+            : b.dtype === "int32"
+              ? dice.below(41) - 20
+              : b.dtype === "bfloat16"
+                ? 0x3f00 + dice.below(0x100) + (dice.below(2) << 15)
+                : dice.real() * 2 - 1;
       return [b.name, array];
     }),
   );

@@ -89,6 +89,12 @@ function check(seed: number, compile: ((k: Instance["kernel"]) => LoopProgram) |
 }
 
 describe("random schedules of random kernels", () => {
+  it
+    .skipIf(typeof nativeSupport() === "string")
+    .each([[906703537, "a local buffer inside an unrolled loop"]])("once failed as C: seed %i, %s", (seed) =>
+    check(seed, (k) => compileC(k, { keep: false })),
+  );
+
   it("keep the meaning, the rules and the text form", () => {
     fc.assert(
       fc.property(fc.integer(), (seed) => check(seed, null)),

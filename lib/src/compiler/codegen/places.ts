@@ -3,6 +3,7 @@ import { type Affine, affine } from "../loop/affine.js";
 import {
   type Buffer,
   type Expr,
+  type For,
   LoopError,
   type LoopType,
   type Stmt,
@@ -67,4 +68,55 @@ export function placeOf(buffer: Buffer, indices: readonly Affine[], lanes: Lanes
     step,
     lie: number === 0 ? "same" : number === 1 ? "unit" : "strided",
   };
+}
+
+/** Bytes of a group whose products one lane of a dot product sums up. */
+export const DOT_GROUP = 4;
+
+/** acc += Σ a[r] · b[lane][r] over a group: one number per lane, a's group in every lane. */
+export interface DotProduct {
+  readonly sum: Extract<Stmt, { kind: "reduce" }>;
+  readonly a: Place;
+  readonly b: Place;
+}
+
+/**
+ * A loop over four 8-bit products that are summed in int32, if it is one that dot-product instructions do: in each lane the
+ * factors lie side by side, and one of them is the same in all lanes.
+ * @param at indices with the values of the loops around
+ */
+export function dotOf(s: For, lanes: Lanes, at: (i: Affine) => Affine): DotProduct | null {
+  const [sum] = s.body;
+  const four = s.from.isConstant && s.from.constant === 0 && s.to.isConstant && s.to.constant === DOT_GROUP;
+  if (!four || s.body.length !== 1 || sum.kind !== "reduce" || sum.op !== "add" || lanes.existing)
+    return null;
+  const { value } = sum;
+  if (sum.buffer.dtype !== "int32" || sum.indices.some((i) => i.variables().has(s.variable))) return null;
+  if (value.kind !== "op" || value.op !== "mul") return null;
+  const places = value.args.map((factor) => {
+    if (factor.kind !== "cast" || factor.of.kind !== "load") return null;
+    const { buffer, indices } = factor.of;
+    if ((buffer.dtype !== "int8" && buffer.dtype !== "uint8") || buffer.scope === "register") return null;
+    const placed = indices.map(at);
+    if (placed.some((i) => !i.isAffineIn(s.variable) || !i.isAffineIn(lanes.variable))) return null;
+    const offset = offsetOf(buffer, placed);
+    if (offset.slope(s.variable)?.number !== 1) return null;
+    const first = placed.map((i) => i.substitute(new Map([[s.variable, affine(0)]])));
+    return placeOf(buffer, first, lanes);
+  });
+  const a = places.find((place) => place?.lie === "same");
+  const b = places.find((place) => place?.step.number === DOT_GROUP);
+  return a && b ? { sum, a, b } : null;
+}
+
+/** A loop that reduces all elements of a register buffer into one element, if it is one. */
+export function sumOfLanes(s: For): { sum: DotProduct["sum"]; parts: Buffer } | null {
+  const [sum] = s.body;
+  if (s.loop !== "unrolled" || s.body.length !== 1 || sum.kind !== "reduce" || sum.value.kind !== "load")
+    return null;
+  const { buffer: parts, indices } = sum.value;
+  const whole =
+    s.from.toString() === "0" && indices.length === 1 && s.to.toString() === parts.shape[0].toString();
+  if (!whole || parts.scope !== "register" || indices[0].toString() !== s.variable) return null;
+  return sum.indices.some((i) => i.variables().has(s.variable)) ? null : { sum, parts };
 }

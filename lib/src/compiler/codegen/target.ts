@@ -22,6 +22,23 @@ export interface Cell<E> {
   set(value: E): void;
 }
 
+/** Groups of four bytes as 32-bit lanes; operands are held in so many `parts` (values of the target). */
+export interface DotInstructions<E> {
+  readonly parts: number;
+  /** One group in every lane. `signed`: the bytes have signs. */
+  spread(place: Place, part: number, signed: boolean, lanes: number): E;
+  /** A group per lane, side by side. */
+  load(place: Place, part: number, signed: boolean, lanes: number): E;
+  /** acc + Σ a · b, wrapping round. */
+  add(
+    acc: E,
+    a: readonly E[],
+    b: readonly E[],
+    signs: { readonly a: boolean; readonly b: boolean },
+    lanes: number,
+  ): E;
+}
+
 /** Values of one element have `lanes` 1. `count`: only so many lanes, from the first on, exist. */
 export interface Target<E> {
   /** The compiler behind it does not see that an element is read twice: it is then kept in a variable. */
@@ -40,6 +57,8 @@ export interface Target<E> {
   op(name: ScalarOp, dtype: LoopType, args: readonly E[], lanes: number): E;
   /** a · b + c */
   multiplyAdd(a: E, b: E, c: E, dtype: LoopType, lanes: number): E;
+  /** Instructions for products of 8-bit integers, four summed in each int32 lane. */
+  readonly dot: DotInstructions<E>;
   select(condition: E, yes: E, no: E, dtype: LoopType, lanes: number): E;
   cast(value: E, from: LoopType, to: LoopType, lanes: number): E;
   when(conditions: readonly Condition[], yes: () => E, no: () => E, dtype: LoopType, lanes: number): E;
@@ -51,6 +70,6 @@ export interface Target<E> {
   blend(count: Affine, fresh: E, old: E, dtype: LoopType, lanes: number): E;
   /** Writes `body`, which has register buffers of its own, as a function apart if that serves the target. */
   outline(body: () => void): void;
-  /** Memory of the thread for a local buffer. */
+  /** Memory of the thread for a local buffer; the copies of an unrolled loop come one after the other and share it. */
   local(buffer: Buffer): void;
 }

@@ -1,9 +1,10 @@
 /** Which vectorized loops become vectors of how many lanes, and which register buffers are kept as vectors. */
 
 import { bytesPerElement } from "../../core/dtype.js";
-import type { Affine } from "../loop/affine.js";
+import { type Affine, affine } from "../loop/affine.js";
 import {
   type Buffer,
+  type Condition,
   type For,
   type LoopKernel,
   type LoopType,
@@ -47,11 +48,13 @@ export function planVectors(kernel: LoopKernel, target: Target<unknown>): Vector
       4,
       ...[...body.types].map((t) => (isStored(t) || t === "bool" ? 1 : bytesPerElement(t))),
     );
-    const count = target.vectorBytes / widest;
     const cap = capOf(s) ?? 0;
+    const count = lanesFor(cap, target.vectorBytes / widest);
     const masked = body.registers.length > 0 && body.conditional;
-    // Register vectors are whole: the loop must fill them.
-    const whole = body.registers.length === 0 || cap % count === 0;
+    // Register vectors are whole: what the loop leaves of its last one is masked.
+    const whole = body.registers.every(
+      ({ buffer: { shape } }) => shape[shape.length - 1].constant % count === 0,
+    );
     if (cap >= count && !body.blocked && !masked && whole && target.supports(count, body.types, body.ops))
       lanes.set(s.variable, count);
   });
@@ -89,6 +92,12 @@ export function planVectors(kernel: LoopKernel, target: Target<unknown>): Vector
     }
   }
   return { lanes, registers };
+}
+
+/** As many lanes as a register has; for a shorter loop of 4, 8 … iterations as many as those. */
+function lanesFor(cap: number, most: number): number {
+  const short = cap >= 4 && cap < most && Number.isInteger(Math.log2(cap));
+  return short ? cap : most;
 }
 
 function inspect(loop: For): Body {
@@ -132,4 +141,51 @@ function inspect(loop: For): Body {
     });
   });
   return { types, ops, registers, blocked, conditional };
+}
+
+/** What must hold for the lanes to be alike: every condition on the variable at its worst value. */
+export function allLanes(
+  s: For,
+  cap: number,
+  values: ReadonlyMap<string, Affine>,
+): { needed: Condition[]; assumed: Set<string> } {
+  const needed = new Map<string, Condition>();
+  const assumed = new Set<string>();
+  const v = s.variable;
+  let inside = false;
+  const inner = new Set<string>();
+  walk(s.body, (x) => {
+    if (x.kind === "for") inner.add(x.variable);
+    const value = statementValue(x);
+    if (value)
+      walkExpr(value, (e) => {
+        if (e.kind !== "when") return;
+        for (const { left, right } of e.conditions) {
+          const gap = right.minus(left);
+          const slope = gap.coefficient(v);
+          if (slope === 0) continue;
+          if ([...gap.variables()].some((name) => inner.has(name))) inside = true;
+          assumed.add(`${left} < ${right}`);
+          const worst = new Map([...values, [v, affine(slope < 0 ? cap - 1 : 0)]]);
+          const condition = { left: left.substitute(worst), right: right.substitute(worst) };
+          needed.set(`${condition.left} < ${condition.right}`, condition);
+        }
+      });
+  });
+  if (inside) return { needed: [{ left: affine(0), right: affine(0) }], assumed }; // differs from round to round inside: no vectors
+  return { needed: [...needed.values()], assumed };
+}
+
+/** True if something in the loop is kept in register buffers. */
+export function touchesRegisters(s: For): boolean {
+  let found = false;
+  const check = (b: Buffer): void => {
+    if (b.scope === "register") found = true;
+  };
+  walk(s.body, (x) => {
+    if (x.kind === "store" || x.kind === "reduce") check(x.buffer);
+    const value = statementValue(x);
+    if (value) walkExpr(value, (e) => e.kind === "load" && check(e.buffer));
+  });
+  return found;
 }

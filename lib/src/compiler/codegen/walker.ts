@@ -12,23 +12,15 @@ import {
   type LoopKernel,
   type LoopType,
   type Stmt,
-  statementValue,
-  walk,
-  walkExpr,
 } from "../loop/ir.js";
 import { typeOf } from "../loop/types.js";
 import { capOf } from "../schedule/tree.js";
-import { offsetOf } from "./address.js";
-import { fusable, type Lanes, ownsRegisters, placeOf } from "./places.js";
-import type { Cell, Target } from "./target.js";
-import { planVectors, type VectorPlan } from "./vectors.js";
+import { Elements } from "./elements.js";
+import { type DotProduct, dotOf, fusable, type Lanes, ownsRegisters, sumOfLanes } from "./places.js";
+import type { Place, Target } from "./target.js";
+import { allLanes, planVectors, touchesRegisters, type VectorPlan } from "./vectors.js";
 
 const MAX_UNROLLED = 20_000; // statements: a schedule beyond that is a mistake
-
-interface Registers<E> {
-  readonly lanes: number;
-  readonly cells: Map<number, Cell<E>>;
-}
 
 interface Named<E> {
   readonly value: E;
@@ -44,29 +36,20 @@ interface Context<E> {
 
 export class Walker<E> {
   private readonly plan: VectorPlan;
-  private readonly registers = new Map<string, Registers<E>>();
+  private readonly elements: Elements<E>;
   private written = 0;
-  /** Elements in variables, by what they were read from: of the straight piece of code being written. */
-  private kept = new Map<string, { readonly buffer: string; readonly value: E }>();
 
   constructor(
     private readonly kernel: LoopKernel,
     private readonly target: Target<E>,
   ) {
     this.plan = planVectors(kernel, target as Target<unknown>);
+    this.elements = new Elements(kernel.name, target);
   }
 
   /** Writes statements; loop variables around them are the target's. */
   block(body: readonly Stmt[]): void {
     this.statements(body, { values: new Map(), lanes: null, names: new Map() });
-  }
-
-  /** Writes code that may run often or not at all: what is read in it is not known outside. */
-  private apart(write: () => void): void {
-    const { kept } = this;
-    this.kept = new Map();
-    write();
-    this.kept = kept;
   }
 
   private statements(body: readonly Stmt[], context: Context<E>): void {
@@ -88,7 +71,7 @@ export class Walker<E> {
           s.conditions.map((c) => ({ left: at(c.left), right: at(c.right) })),
           () => this.statements(s.body, context),
         );
-        this.forget(s.body);
+        this.elements.forget(s.body);
         break;
       case "let": {
         const dtype = typeOf(s.value);
@@ -100,10 +83,7 @@ export class Walker<E> {
       }
       case "alloc":
         if (s.buffer.scope === "register")
-          this.registers.set(s.buffer.name, {
-            lanes: this.plan.registers.get(s.buffer.name) ?? 1,
-            cells: new Map(),
-          });
+          this.elements.declare(s.buffer, this.plan.registers.get(s.buffer.name) ?? 1);
         else if (s.buffer.scope === "local") {
           if (!s.buffer.shape.every((d) => d.isConstant))
             throw new LoopError(
@@ -113,12 +93,12 @@ export class Walker<E> {
         }
         break;
       case "store":
-        this.write(s.buffer, s.indices.map(at), this.value(s.value, context), context);
+        this.elements.write(s.buffer, s.indices.map(at), this.value(s.value, context), context.lanes);
         break;
       case "reduce": {
         const indices = s.indices.map(at);
         const lanes = context.lanes?.count ?? 1;
-        const old = this.read(s.buffer, indices, context);
+        const old = this.elements.read(s.buffer, indices, context.lanes);
         const { value } = s;
         const fused =
           s.op === "add" && value.kind === "op" && value.op === "mul" && s.buffer.dtype !== "int32";
@@ -131,7 +111,7 @@ export class Walker<E> {
               lanes,
             )
           : target.op(s.op, s.buffer.dtype, [old, this.value(value, context)], lanes);
-        this.write(s.buffer, indices, sum, context);
+        this.elements.write(s.buffer, indices, sum, context.lanes);
       }
     }
   }
@@ -140,17 +120,65 @@ export class Walker<E> {
     const from = s.from.substitute(context.values);
     const to = s.to.substitute(context.values);
     const lanes = context.lanes === null ? this.plan.lanes.get(s.variable) : undefined;
-    if (s.loop === "vectorized" && lanes !== undefined) this.vectors(s, to, lanes, context);
-    else if (s.loop === "unrolled" || (s.loop === "vectorized" && this.touchesRegisters(s)))
+    const dot = context.lanes ? dotOf(s, context.lanes, (i) => i.substitute(context.values)) : null;
+    const sideways = context.lanes ? null : sumOfLanes(s);
+    const vectors = sideways && this.elements.vectors(sideways.parts);
+    if (dot) this.dot(dot, context);
+    else if (sideways && vectors) this.sumLanes(sideways.sum, vectors, sideways.parts, context);
+    else if (s.loop === "vectorized" && lanes !== undefined) this.vectors(s, to, lanes, context);
+    else if (s.loop === "unrolled" || (s.loop === "vectorized" && touchesRegisters(s)))
       this.unrolled(s, from, to, 0, context);
     else {
       const body = (): void => this.statements(s.body, context);
       const registers = context.names.size === 0 && context.lanes === null && ownsRegisters(s.body);
-      this.forget(s.body);
-      this.apart(() =>
+      this.elements.forget(s.body);
+      this.elements.apart(() =>
         this.target.loop(s.variable, from, to, registers ? () => this.target.outline(body) : body),
       );
     }
+  }
+
+  /** All elements of a buffer that is kept in vectors, into one: vectors first, then lanes, each as a tree. */
+  private sumLanes(
+    { op, buffer, indices }: DotProduct["sum"],
+    vectors: readonly E[],
+    { dtype, shape }: Buffer,
+    context: Context<E>,
+  ): void {
+    const { target, elements } = this;
+    const lanes = shape[0].constant / vectors.length;
+    const tree = (values: readonly E[], count: number): E => {
+      if (values.length === 1) return values[0];
+      const half = values.length >> 1;
+      return target.op(
+        op,
+        dtype,
+        [tree(values.slice(0, half), count), tree(values.slice(half), count)],
+        count,
+      );
+    };
+    const cell = target.cell("all", dtype, lanes);
+    cell.set(tree(vectors, lanes));
+    const each = Array.from({ length: lanes }, (_, i) => target.lane(cell.get(), i, dtype, lanes));
+    const at = indices.map((i) => i.substitute(context.values));
+    const old = elements.read(buffer, at, null);
+    elements.write(buffer, at, target.op(op, dtype, [old, tree(each, 1)], 1), null);
+  }
+
+  private dot({ sum, a, b }: DotProduct, context: Context<E>): void {
+    const { dot } = this.target;
+    const lanes = context.lanes?.count as number;
+    const indices = sum.indices.map((i) => i.substitute(context.values));
+    const old = this.elements.read(sum.buffer, indices, context.lanes);
+    const signs = { a: a.buffer.dtype === "int8", b: b.buffer.dtype === "int8" };
+    const parts = (place: Place, how: "spread" | "load", signed: boolean): E[] =>
+      Array.from({ length: dot.parts }, (_, part) => {
+        const key = `${how} ${part} ${place.buffer.name} ${place.offset.key()} ${lanes}`;
+        const kept = { name: place.buffer.name, dtype: "int32" } as const;
+        return this.elements.keep(key, kept, lanes, () => dot[how](place, part, signed, lanes));
+      });
+    const [x, y] = [parts(a, "spread", signs.a), parts(b, "load", signs.b)];
+    this.elements.write(sum.buffer, indices, dot.add(old, x, y, signs, lanes), context.lanes);
   }
 
   /** Iterations from `first` on, one after the other. */
@@ -161,30 +189,32 @@ export class Walker<E> {
       const value = from.plus(k);
       const inner = { ...context, values: new Map([...context.values, [s.variable, value]]) };
       this.guarded([{ left: value, right: to }], () => this.statements(s.body, inner));
-      if (!to.isConstant) this.forget(s.body);
+      if (!to.isConstant) this.elements.forget(s.body);
     }
   }
 
   private vectors(s: For, to: Affine, lanes: number, context: Context<E>): void {
     const cap = capOf(s) as number;
     const groups = cap - (cap % lanes);
-    const { needed, assumed } = this.allLanes(s, cap, context);
+    const { needed, assumed } = allLanes(s, cap, context.values);
+    const group = (first: number, existing: Affine | null, known: ReadonlySet<string>): void => {
+      const inner: Context<E> = {
+        ...context,
+        lanes: { variable: s.variable, first, count: lanes, existing, assumed: known },
+      };
+      if (existing) {
+        this.guarded([{ left: affine(0), right: existing }], () => this.statements(s.body, inner));
+        this.elements.forget(s.body);
+      } else this.statements(s.body, inner);
+    };
     const whole = (existing: (first: number) => Affine | null, known: ReadonlySet<string>) => {
-      for (let first = 0; first < groups; first += lanes) {
-        const count = existing(first);
-        const inner: Context<E> = {
-          ...context,
-          lanes: { variable: s.variable, first, count: lanes, existing: count, assumed: known },
-        };
-        if (count) {
-          this.guarded([{ left: affine(0), right: count }], () => this.statements(s.body, inner));
-          this.forget(s.body);
-        } else this.statements(s.body, inner);
-      }
+      for (let first = 0; first < cap; first += lanes) group(first, existing(first), known);
     };
     const full = () => {
-      whole(() => null, assumed);
-      if (groups < cap) this.unrolled(s, affine(0), affine(cap), groups, context);
+      for (let first = 0; first < groups; first += lanes) group(first, null, assumed);
+      if (groups === cap) return;
+      if (touchesRegisters(s)) group(groups, affine(cap - groups), assumed);
+      else this.unrolled(s, affine(0), affine(cap), groups, context);
     };
     const conditions = [
       ...(to.isConstant && to.constant === cap ? [] : [{ left: affine(cap - 1), right: to }]),
@@ -192,60 +222,18 @@ export class Walker<E> {
     ];
     if (conditions.length === 0) full();
     else {
-      const masked = this.touchesRegisters(s);
-      this.forget(s.body);
+      const masked = touchesRegisters(s);
+      this.elements.forget(s.body);
       this.target.if(
         conditions,
-        () => this.apart(full),
+        () => this.elements.apart(full),
         () =>
-          this.apart(() => {
+          this.elements.apart(() => {
             if (masked) whole((first) => to.minus(first), new Set());
             else this.target.loop(s.variable, affine(0), to, () => this.statements(s.body, context));
           }),
       );
     }
-  }
-
-  /** What must hold for the lanes to be alike: every condition on the variable at its worst value. */
-  private allLanes(s: For, cap: number, context: Context<E>): { needed: Condition[]; assumed: Set<string> } {
-    const needed = new Map<string, Condition>();
-    const assumed = new Set<string>();
-    const v = s.variable;
-    let inside = false;
-    const inner = new Set<string>();
-    walk(s.body, (x) => {
-      if (x.kind === "for") inner.add(x.variable);
-      const value = statementValue(x);
-      if (value)
-        walkExpr(value, (e) => {
-          if (e.kind !== "when") return;
-          for (const { left, right } of e.conditions) {
-            const gap = right.minus(left);
-            const slope = gap.coefficient(v);
-            if (slope === 0) continue;
-            if ([...gap.variables()].some((name) => inner.has(name))) inside = true;
-            assumed.add(`${left} < ${right}`);
-            const worst = new Map([...context.values, [v, affine(slope < 0 ? cap - 1 : 0)]]);
-            const condition = { left: left.substitute(worst), right: right.substitute(worst) };
-            needed.set(`${condition.left} < ${condition.right}`, condition);
-          }
-        });
-    });
-    if (inside) return { needed: [{ left: affine(0), right: affine(0) }], assumed }; // differs from round to round inside: no vectors
-    return { needed: [...needed.values()], assumed };
-  }
-
-  private touchesRegisters(s: For): boolean {
-    let found = false;
-    const check = (b: Buffer): void => {
-      if (b.scope === "register") found = true;
-    };
-    walk(s.body, (x) => {
-      if (x.kind === "store" || x.kind === "reduce") check(x.buffer);
-      const value = statementValue(x);
-      if (value) walkExpr(value, (e) => e.kind === "load" && check(e.buffer));
-    });
-    return found;
   }
 
   /** Runs `body` under conditions; those that are certain are not asked. */
@@ -257,18 +245,7 @@ export class Walker<E> {
       if (!gap.isConstant) open.push({ left, right });
     }
     if (open.length === 0) body();
-    else this.target.if(open, () => this.apart(body));
-  }
-
-  /** Elements that statements elsewhere write are to be read again. */
-  private forget(body: readonly Stmt[]): void {
-    walk(body, (s) => {
-      if (s.kind === "store" || s.kind === "reduce") this.forgetBuffer(s.buffer.name);
-    });
-  }
-
-  private forgetBuffer(name: string): void {
-    for (const [key, { buffer }] of this.kept) if (buffer === name) this.kept.delete(key);
+    else this.target.if(open, () => this.elements.apart(body));
   }
 
   private value(e: Expr, context: Context<E>): E {
@@ -284,7 +261,7 @@ export class Walker<E> {
         return named.lanes === lanes ? named.value : target.splat(named.value, named.dtype, lanes);
       }
       case "load":
-        return this.read(e.buffer, e.indices.map(at), context);
+        return this.elements.read(e.buffer, e.indices.map(at), context.lanes);
       case "index": {
         const base = at(e.of);
         if (!context.lanes) return target.index(base, 0, 1);
@@ -330,7 +307,7 @@ export class Walker<E> {
         if (open.length === 0) return this.value(e.yes, context);
         const branch = (x: Expr) => (): E => {
           let out: E | undefined;
-          this.apart(() => {
+          this.elements.apart(() => {
             out = this.value(x, context);
           });
           return out as E;
@@ -338,76 +315,5 @@ export class Walker<E> {
         return target.when(open, branch(e.yes), branch(e.no), typeOf(e), lanes);
       }
     }
-  }
-
-  private read(buffer: Buffer, indices: readonly Affine[], context: Context<E>): E {
-    const { target } = this;
-    const { lanes } = context;
-    const count = lanes?.count ?? 1;
-    if (buffer.scope !== "register") {
-      const place = placeOf(buffer, indices, lanes);
-      const existing = place.lie === "same" ? null : (lanes?.existing ?? null);
-      if (!target.keepsLoads) return target.load(place, count, existing);
-      const key = `${buffer.name} ${place.offset.key()} ${place.lie} ${place.step.key()} ${count} ${existing}`;
-      let kept = this.kept.get(key);
-      if (!kept) {
-        const cell = target.cell("x", buffer.dtype, count);
-        cell.set(target.load(place, count, existing));
-        kept = { buffer: buffer.name, value: cell.get() };
-        this.kept.set(key, kept);
-      }
-      return kept.value;
-    }
-    const { cell, lane, width } = this.register(buffer, indices, lanes);
-    if (lane === null) return cell.get();
-    const one = width === 1 ? cell.get() : target.lane(cell.get(), lane, buffer.dtype, width);
-    return count === 1 ? one : target.splat(one, buffer.dtype, count);
-  }
-
-  private write(buffer: Buffer, indices: readonly Affine[], value: E, context: Context<E>): void {
-    const { target } = this;
-    const { lanes } = context;
-    const count = lanes?.count ?? 1;
-    if (buffer.scope !== "register") {
-      target.store(placeOf(buffer, indices, lanes), value, count, lanes?.existing ?? null);
-      this.forgetBuffer(buffer.name);
-      return;
-    }
-    const { cell, lane, width } = this.register(buffer, indices, lanes);
-    if (lane === null)
-      cell.set(
-        lanes?.existing ? target.blend(lanes.existing, value, cell.get(), buffer.dtype, count) : value,
-      );
-    else if (width === 1) cell.set(value);
-    else cell.set(target.withLane(cell.get(), lane, value, buffer.dtype, width));
-  }
-
-  /** The variable that holds an element of a register buffer; `lane` null: the whole vector is meant. */
-  private register(
-    buffer: Buffer,
-    indices: readonly Affine[],
-    lanes: Lanes | null,
-  ): { cell: Cell<E>; lane: number | null; width: number } {
-    const file = this.registers.get(buffer.name);
-    if (!file)
-      throw new LoopError(`${this.kernel.name}: the register buffer "${buffer.name}" is not declared here`);
-    const along = lanes !== null && indices.some((i) => i.coefficient(lanes.variable) !== 0);
-    const fixed = lanes
-      ? indices.map((i) => i.substitute(new Map([[lanes.variable, affine(lanes.first)]])))
-      : indices;
-    const offset = offsetOf(buffer, fixed).number;
-    if (offset === null)
-      throw new LoopError(
-        `${this.kernel.name}: the index [${indices.join(", ")}] of the register buffer "${buffer.name}" is not constant; unroll its loops`,
-      );
-    const slot = Math.floor(offset / file.lanes);
-    let cell = file.cells.get(slot);
-    if (!cell) {
-      cell = this.target.cell(`${buffer.name}_${slot}`, buffer.dtype, file.lanes);
-      file.cells.set(slot, cell);
-    }
-    if (along && (lanes.count !== file.lanes || offset % file.lanes !== 0))
-      throw new LoopError(`${this.kernel.name}: "${buffer.name}" is not kept in vectors of ${lanes.count}`);
-    return { cell, lane: along ? null : file.lanes === 1 ? 0 : offset % file.lanes, width: file.lanes };
   }
 }

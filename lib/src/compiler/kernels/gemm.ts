@@ -59,8 +59,9 @@ export function gemmSchedule(tiles: GemmTiles, layout: GemmLayout = {}): Schedul
   s.split("jj", columns, ["jt", "jv"]);
   s.split("k", depth, ["kb", "ki"]);
   s.reorder("b", "ib", "jb", "kb", "jt", "it", "ki", "ir", "jv");
-  s.cacheRead("B", null, { name: "Bp", pack: { axis: layout.transposeB ? 1 : 2, by: columns } });
-  s.cacheRead("A", "kb", { name: "Ap", pack: { axis: layout.transposeA ? 2 : 1, by: rows } });
+  const as = layout.dtype === "bfloat16" ? ({ as: "float32" } as const) : {}; // widened once, when packed
+  s.cacheRead("B", null, { name: "Bp", ...as, pack: { axis: layout.transposeB ? 1 : 2, by: columns } });
+  s.cacheRead("A", "kb", { name: "Ap", ...as, pack: { axis: layout.transposeA ? 2 : 1, by: rows } });
   s.cacheWrite("C", "it", { name: "acc" });
   s.pad("ir").pad("jv").unroll("ir").vectorize("jv");
   s.unroll("acc_zero1").vectorize("acc_zero2").unroll("acc_out1").vectorize("acc_out2");

@@ -1,22 +1,40 @@
 /** The library's own schedules: within the rules, and the same as what they schedule, for every layout and dtype. */
 import { describe, expect, it } from "vitest";
 import { allocate, memory, release } from "../../runtime/heap.js";
+import { loadKernel, nativeSupport } from "../../runtime/native/library.js";
+import { buildLibrarySync, type Toolchain } from "../../runtime/native/toolchain.js";
+import { cSource, programOf } from "../codegen/c/compile.js";
+import type { LoopProgram } from "../codegen/program.js";
 import { type ElementArray, typescriptFunction } from "../codegen/typescript/source.js";
 import { compileWasm } from "../codegen/wasm/compile.js";
 import { Dice } from "../dice.js";
-import { layerNormRows, softmaxRows } from "../loop/definitions.js";
+import {
+  conv2d,
+  conv2dInputGrad,
+  depthwise,
+  layerNormRows,
+  matmul,
+  softmaxRows,
+} from "../loop/definitions.js";
 import type { LoopKernel } from "../loop/ir.js";
+import { parseKernel } from "../loop/parse.js";
+import { printKernel } from "../loop/print.js";
 import { problemsOf } from "../loop/verify.js";
 import { randomBuffers } from "../random-schedule.js";
+import { convSchedule, depthwiseSchedule } from "./conv.js";
 import { gemmDefinition, gemmSchedule } from "./gemm.js";
 import { rowsSchedule } from "./gemv.js";
+import { int8Definition, int8Schedule } from "./int8.js";
 import { layerNormSchedule, softmaxSchedule } from "./rows.js";
 
 type Sizes = Readonly<Record<string, number>>;
 type Buffers = Record<string, ElementArray>;
 
-function onWasm(kernel: LoopKernel): (buffers: Buffers, sizes: Sizes) => void {
-  const program = compileWasm(kernel);
+const onWasm = (kernel: LoopKernel) => onMemory(compileWasm(kernel));
+
+/** Runs a program on copies of the buffers in the shared memory. */
+function onMemory(program: LoopProgram): (buffers: Buffers, sizes: Sizes) => void {
+  const { kernel } = program;
   return (buffers, sizes) => {
     const own = kernel.params.map(({ name }) => {
       const { buffer, byteOffset, byteLength } = buffers[name];
@@ -91,6 +109,90 @@ describe("matrix products", () => {
       [1, 3, 1, 2],
     ].map(([b, m, n, k]) => sizesOf(b, m, n, k, transposeA, transposeB));
     same(gemmDefinition(layout), kernel, all);
+  });
+});
+
+describe("products of 8-bit integers", () => {
+  const tiles = { rows: 3, columns: 16, down: 2, across: 2, depth: 16 };
+  const all = [
+    [1, 1, 1],
+    [13, 37, 45],
+    [6, 32, 20],
+    [5, 3, 0],
+    [4, 17, 3],
+  ];
+  const sizesOf = ([m, n, k]: readonly number[], transposeB: boolean) => ({
+    ...{ M: m, N: n, K: k, lda: k, ldb: transposeB ? k : n, ldc: n },
+  });
+  const signs = ["int8", "uint8"] as const;
+  const layouts = signs.flatMap((a) =>
+    signs.flatMap((b) => [false, true].map((transposeB) => ({ a, b, transposeB }))),
+  );
+
+  it.each(layouts)("are what the plain product is, %o", (layout) => {
+    const { a, b, transposeB } = layout;
+    const sizes = all.map((size) => sizesOf(size, transposeB));
+    const strides = { A: ["lda", 1], B: ["ldb", 1], C: ["ldc", 1] };
+    const plain = matmul("M", "N", "K", { dtype: a, transposeB, strides });
+    const mixed = parseKernel(printKernel(plain).replace(/(B: )u?int8/, `$1${b}`));
+    same(mixed, int8Schedule(tiles, layout).kernel, sizes);
+  });
+
+  const tools = nativeSupport();
+  const widest = typeof tools === "string" ? 0 : tools.vectorBytes;
+  const ways = [
+    ...[64, 32, 16].map((vectorBytes) => ({ vectorBytes, flags: [] as string[] })),
+    { vectorBytes: 64, flags: ["-march=skylake-avx512"] },
+    { vectorBytes: 32, flags: ["-march=haswell"] },
+    { vectorBytes: 16, flags: ["-march=x86-64"] },
+  ].filter((way) => way.vectorBytes <= widest && (way.flags.length === 0 || process.arch === "x64"));
+
+  it.skipIf(typeof tools === "string").each(ways)(
+    "as C with and without the processor's instructions, %o",
+    (way) => {
+      const own = tools as Toolchain;
+      const made = {
+        ...own,
+        vectorBytes: Math.min(own.vectorBytes, way.vectorBytes),
+        flags: [...own.flags, ...way.flags],
+      };
+      for (const layout of layouts.filter((l) => l.transposeB === (l.a === "int8"))) {
+        const { kernel } = int8Schedule(tiles, layout);
+        const source = cSource(kernel, made.vectorBytes);
+        expect(source).toMatch(/mls_dot_[su][su]_i32x\d+\(acc/);
+        const program = programOf(kernel, source, loadKernel(buildLibrarySync(source, made)));
+        const [plain, found] = [typescriptFunction(int8Definition(tiles, layout)), onMemory(program)];
+        for (const size of all) {
+          const sizes = sizesOf(size, layout.transposeB);
+          const [wanted, have] = [0, 0].map(() => randomBuffers(new Dice(5), { kernel, sizes }));
+          plain(wanted, sizes);
+          found(have, sizes);
+          expect(have.C).toEqual(wanted.C);
+        }
+      }
+    },
+  );
+});
+
+describe("convolutions", () => {
+  const shapes = [
+    { n: "N", channels: 3, filters: 6, height: 9, width: 14, kernel: 3, padding: 1 },
+    { n: "N", channels: 2, filters: 5, height: 8, width: 33, kernel: 5, padding: 0 },
+    { n: "N", channels: 4, filters: 4, height: 7, width: 8, kernel: 3, padding: 2 },
+  ];
+  const tiles = { rows: 4, columns: 16, lanes: 4 };
+  const sizes = [{ N: 1 }, { N: 3 }];
+
+  it.each(shapes)("with padded images, %o", (shape) => {
+    same(conv2d(shape), convSchedule(shape, tiles).kernel, sizes);
+    same(conv2dInputGrad(shape), convSchedule(shape, tiles, "input gradient").kernel, sizes);
+    same(depthwise(shape), depthwiseSchedule(shape, tiles).kernel, sizes);
+  });
+
+  it("with a stride", () => {
+    const shape = { ...shapes[0], stride: 2 };
+    same(conv2d(shape), convSchedule(shape, tiles).kernel, sizes);
+    same(depthwise(shape), depthwiseSchedule(shape, tiles).kernel, sizes);
   });
 });
 

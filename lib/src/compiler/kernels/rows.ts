@@ -6,10 +6,11 @@ import { Schedule } from "../schedule/schedule.js";
 /**
  * Softmax over the rows of a matrix, M rows of N elements.
  * @param lanes elements of a vector.
+ * @param scaled of the rows times a number (an input behind X)
  * @example softmaxSchedule(4).loops[0] // "im_0"
  */
-export function softmaxSchedule(lanes: number, dtype: LoopType = "float32"): Schedule {
-  return rowwise(softmaxRows("M", "N", dtype), {
+export function softmaxSchedule(lanes: number, dtype: LoopType = "float32", scaled = false): Schedule {
+  return rowwise(softmaxRows("M", "N", dtype, scaled), {
     rows: ["im_0", "im", "ie", "is_0", "is", "i"],
     sums: ["jm", "js"],
     plain: ["je", "j"],

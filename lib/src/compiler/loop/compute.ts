@@ -92,14 +92,14 @@ export class Definition {
   }
 
   /**
-   * A stage that accumulates over `over`. The nest that sets `initial` has the loops `axis_0`.
+   * A stage that accumulates over `over`. The nest that sets `initial` has the loops `axis_0`; `null`: an earlier stage set it.
    */
   reduce<A extends Axes, R extends Axes>(
     target: TensorRef,
     axes: A,
     over: R,
     reduction: Reduction,
-    initial: Expr,
+    initial: Expr | null,
     make: (v: Record<keyof A | keyof R, Affine>) => readonly [readonly Index[], Expr],
   ): void {
     const all = { ...axes, ...over };
@@ -107,13 +107,16 @@ export class Definition {
     const renamed = Object.fromEntries(Object.entries(axes).map(([name, extent]) => [`${name}_0`, extent]));
     const values = new Map(Object.keys(axes).map((name) => [name, affine(`${name}_0`)]));
     const at = indices.map(affine);
+    if (initial)
+      this.body.push(
+        ...nestOf(renamed, {
+          kind: "store",
+          buffer: target.buffer,
+          indices: at.map((i) => i.substitute(values)),
+          value: initial,
+        }),
+      );
     this.body.push(
-      ...nestOf(renamed, {
-        kind: "store",
-        buffer: target.buffer,
-        indices: at.map((i) => i.substitute(values)),
-        value: initial,
-      }),
       ...nestOf(all, { kind: "reduce", op: reduction, buffer: target.buffer, indices: at, value }),
     );
   }

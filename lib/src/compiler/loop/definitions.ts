@@ -103,12 +103,19 @@ export function rowReduce(
 }
 
 /**
- * Softmax over rows: maximum, exponentials (in the output), sum, quotient.
+ * Softmax over rows: maximum, exponentials (in the output), sum, quotient. `scaled`: of the rows times a positive number,
+ * which comes as an input of one element.
  * @example softmaxRows("M", 10).body.filter((s) => s.kind === "for").length // 6
  */
-export function softmaxRows(rows: Index, columns: Index, dtype: LoopType = "float32"): LoopKernel {
+export function softmaxRows(
+  rows: Index,
+  columns: Index,
+  dtype: LoopType = "float32",
+  scaled = false,
+): LoopKernel {
   const d = new Definition("softmax", sizesOf(rows, columns));
   const x = d.input("X", dtype, [rows, columns]);
+  const scale = scaled ? d.input("Scale", dtype, [1]) : null;
   const y = d.output("Y", dtype, [rows, columns]);
   const most = d.temp("Max", dtype, [rows]);
   const sum = d.temp("Sum", dtype, [rows]);
@@ -120,10 +127,10 @@ export function softmaxRows(rows: Index, columns: Index, dtype: LoopType = "floa
     lit(Number.NEGATIVE_INFINITY, dtype),
     ({ im, jm }) => [[im], x.at(im, jm)],
   );
-  d.compute(y, { ie: rows, je: columns }, ({ ie, je }) => [
-    [ie, je],
-    op("exp", op("sub", x.at(ie, je), most.at(ie))),
-  ]);
+  d.compute(y, { ie: rows, je: columns }, ({ ie, je }) => {
+    const below = op("sub", x.at(ie, je), most.at(ie));
+    return [[ie, je], op("exp", scale ? op("mul", below, scale.at(0)) : below)];
+  });
   d.reduce(sum, { is: rows }, { js: columns }, "add", lit(0, dtype), ({ is, js }) => [[is], y.at(is, js)]);
   d.compute(y, { i: rows, j: columns }, ({ i, j }) => [[i, j], op("div", y.at(i, j), sum.at(i))]);
   return d.kernel();
@@ -202,6 +209,37 @@ export function conv2d({
       (i, j) => x.at(v.b, v.c, i, j),
     );
     return [[v.b, v.f, v.y, v.x], op("mul", value, weights.at(v.f, v.c, v.r, v.q))];
+  });
+  return d.kernel();
+}
+
+/**
+ * Y[n, f, y, x] = Σ X[n, c, y + p − r, x + p − q] · W[c, f, r, q]: the gradient of a convolution of stride 1 by its images, for
+ * the gradient X of its output. Counted from the filter's end it is a convolution again. `shape` is the convolution's.
+ * @example conv2dInputGrad({ n: 1, channels: 2, filters: 3, height: 8, width: 8, kernel: 3, padding: 1 }).params[2].shape.join() // "1,2,8,8"
+ */
+export function conv2dInputGrad({
+  n,
+  channels,
+  filters,
+  height,
+  width,
+  kernel,
+  padding = 0,
+}: Omit<Conv2dShape, "stride">): LoopKernel {
+  const d = new Definition("conv2dInputGrad", sizesOf(n));
+  const [h, w] = [height, width].map((size) => size + 2 * padding - kernel + 1);
+  const x = d.input("X", "float32", [n, filters, h, w]);
+  const weights = d.input("W", "float32", [filters, channels, kernel, kernel]);
+  const y = d.output("Y", "float32", [n, channels, height, width]);
+  const axes = { b: n, f: channels, y: height, x: width };
+  d.reduce(y, axes, { c: filters, r: kernel, q: kernel }, "add", lit(0), (v) => {
+    const [before, last] = [kernel - 1 - padding, kernel - 1];
+    const value = inside(v.y.plus(v.r).minus(before), v.x.plus(v.q).minus(before), h, w, (i, j) =>
+      x.at(v.b, v.c, i, j),
+    );
+    const weight = weights.at(v.c, v.f, v.r.times(-1).plus(last), v.q.times(-1).plus(last));
+    return [[v.b, v.f, v.y, v.x], op("mul", value, weight)];
   });
   return d.kernel();
 }

@@ -4,6 +4,7 @@ export { type Axes, cast, Definition, lit, op, TensorRef, when } from "./compute
 export {
   type Conv2dShape,
   conv2d,
+  conv2dInputGrad,
   depthwise,
   elementwise,
   layerNormRows,

@@ -3,13 +3,21 @@
  * run while a native one is being compiled and where there is none. Loading this registers it.
  */
 import { registerDevice } from "../../runtime/devices.js";
-import { findKernel, kernelOps, registerKernel } from "../../runtime/kernels.js";
+import { type DeviceKernel, findKernel, kernelOps, registerKernel } from "../../runtime/kernels.js";
 import { nativeSupport } from "../../runtime/native/library.js";
 import { getNumThreads } from "../../runtime/pool/pool.js";
 import "../../runtime/wasm/index.js";
+import { registerElementwise } from "../../runtime/wasm/elementwise/compile.js";
+import { registerAttention } from "../../runtime/wasm/kernels/attention.js";
 import { registerProduct } from "../../runtime/wasm/kernels/gemm.js";
-import { nativeProduct, productPrograms } from "./product.js";
-import { nativeSoftmax, softmaxPrograms } from "./softmax.js";
+import { registerReduction } from "../../runtime/wasm/kernels/reduce.js";
+import { nativeAttention } from "./attention.js";
+import { directConv } from "./conv.js";
+import { nativeElementwise } from "./elementwise.js";
+import { nativeProduct } from "./product.js";
+import { allNativePrograms } from "./programs.js";
+import { nativeReduction } from "./reduce.js";
+import { nativeSoftmax } from "./softmax.js";
 
 registerDevice("native", () => {
   const tools = nativeSupport();
@@ -24,14 +32,26 @@ registerDevice("native", () => {
 /** Ops that call native code: it runs at once, on the calling thread, and not on a stream. */
 const runsAtOnce = (op: string): boolean => op === "matmul" || op === "softmax" || op.startsWith("conv");
 
+/** Native kernels by op, each in front of the WebAssembly one. */
+const OWN: Readonly<Record<string, (spare: never) => DeviceKernel<never>>> = {
+  softmax: nativeSoftmax,
+  conv2d: (spare) => directConv("native", "conv2d", spare),
+  conv2dInputGrad: (spare) => directConv("native", "conv2dInputGrad", spare),
+};
+
 // matmul and the convolutions are the WebAssembly device's, with the native product inside.
 for (const op of kernelOps("wasm")) {
   const kernel = findKernel("wasm", op);
   if (!kernel) continue;
-  const own = op === "softmax" ? (nativeSoftmax(kernel as never) as typeof kernel) : kernel;
+  const own = (OWN[op]?.(kernel as never) as typeof kernel | undefined) ?? kernel;
   registerKernel("native", runsAtOnce(op) ? { ...own, launches: false } : own);
 }
 registerProduct("native", nativeProduct);
+registerAttention("native", nativeAttention);
+registerElementwise("native", nativeElementwise);
+registerReduction("native", nativeReduction);
+// Depthwise filters have no product worth its columns, so that the WebAssembly device takes the loop compiler's kernel too.
+registerKernel("wasm", directConv("wasm", "conv2d", findKernel("wasm", "conv2d") as never));
 
 /**
  * How many native kernels were asked for so far, how many of them run by now, and when all do: until then, and where the
@@ -43,7 +63,7 @@ export function nativeKernels(): {
   readonly compiled: number;
   readonly ready: Promise<void>;
 } {
-  const all = [...productPrograms(), ...softmaxPrograms()];
+  const all = allNativePrograms();
   return {
     count: all.length,
     compiled: all.filter((p) => p.current() !== null).length,

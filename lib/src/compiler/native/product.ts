@@ -2,13 +2,12 @@
 import { nativeSupport } from "../../runtime/native/library.js";
 import type { Matrix, Product } from "../../runtime/wasm/kernels/gemm.js";
 import type { GemmType } from "../../runtime/wasm/kernels/gemm-code.js";
-import { compileInBackground, type NativeProgram } from "../codegen/c/compile.js";
+import { compileInBackground } from "../codegen/c/compile.js";
 import { type GemmTiles, gemmSchedule } from "../kernels/gemm.js";
 import { rowsSchedule } from "../kernels/gemv.js";
+import { nativePrograms } from "./programs.js";
 
 const FEW_ROWS = 4; // with so few rows, packing B costs more than it saves
-
-const programs = new Map<string, NativeProgram>();
 
 /**
  * The register tile for a processor: as many accumulators as leave room for a row of B and an element of A. With
@@ -27,21 +26,18 @@ export const nativeProduct: Product = (type, [m, n, k], a, b, c, count, accumula
   if ((transposeA && a.rows !== 1) || (transposeB && b.rows !== 1) || c.columns !== 1 || k === 0)
     return false;
   const few = m <= FEW_ROWS && !accumulate;
-  const key = `${type} ${transposeA} ${transposeB} ${few} ${accumulate}`;
-  let program = programs.get(key);
-  if (!program) {
-    const tools = nativeSupport();
-    if (typeof tools === "string") return false;
-    const layout = { dtype: type, transposeA, transposeB } as const;
-    program = compileInBackground(() => {
+  const key = `matmul ${type} ${transposeA} ${transposeB} ${few} ${accumulate}`;
+  const tools = nativeSupport();
+  if (typeof tools === "string") return false;
+  const native = nativePrograms(key, () =>
+    compileInBackground(() => {
+      const layout = { dtype: type, transposeA, transposeB } as const;
       const lanes = tools.vectorBytes / (type === "float32" ? 4 : 8);
       if (few) return rowsSchedule(lanes, layout).kernel;
       const { kernel } = gemmSchedule(tilesFor(type, tools.vectorBytes, tools.registers), layout);
       return accumulate ? { ...kernel, body: kernel.body.slice(1) } : kernel; // without the nest that sets zeros
-    });
-    programs.set(key, program);
-  }
-  const native = program.current();
+    }),
+  ).current();
   if (!native) return false;
   const lead = (x: Matrix, transposed: boolean): number => (transposed ? x.columns : x.rows);
   native.run(
@@ -50,6 +46,3 @@ export const nativeProduct: Product = (type, [m, n, k], a, b, c, count, accumula
   );
   return true;
 };
-
-/** The programs that were asked for. */
-export const productPrograms = (): NativeProgram[] => [...programs.values()];

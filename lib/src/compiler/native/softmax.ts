@@ -6,15 +6,11 @@ import type { DeviceKernel } from "../../runtime/kernels.js";
 import { nativeSupport } from "../../runtime/native/library.js";
 import { compileInBackground, type NativeProgram } from "../codegen/c/compile.js";
 import { softmaxSchedule } from "../kernels/rows.js";
+import { nativePrograms } from "./programs.js";
 
 interface Attrs {
   readonly axis: number;
 }
-
-const programs = new Map<string, NativeProgram>();
-
-/** The programs that were asked for. */
-export const softmaxPrograms = (): NativeProgram[] => [...programs.values()];
 
 /** A native kernel in front of another, which runs what this one does not take. */
 export function nativeSoftmax(spare: DeviceKernel<Attrs>): DeviceKernel<Attrs> {
@@ -43,16 +39,11 @@ export function nativeSoftmax(spare: DeviceKernel<Attrs>): DeviceKernel<Attrs> {
 }
 
 function programFor(dtype: "float32" | "float64"): NativeProgram {
-  let program = programs.get(dtype);
-  if (!program) {
-    program = compileInBackground(() => {
+  return nativePrograms(`softmax ${dtype}`, () =>
+    compileInBackground(() => {
       const tools = nativeSupport();
-      return softmaxSchedule(
-        typeof tools === "string" ? 4 : tools.vectorBytes / bytesPerElement(dtype),
-        dtype,
-      ).kernel;
-    });
-    programs.set(dtype, program);
-  }
-  return program;
+      const lanes = typeof tools === "string" ? 4 : tools.vectorBytes / bytesPerElement(dtype);
+      return softmaxSchedule(lanes, dtype).kernel;
+    }),
+  );
 }

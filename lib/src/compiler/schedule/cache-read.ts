@@ -8,9 +8,13 @@ import {
   findLoop,
   LoopError,
   type LoopKernel,
+  type LoopType,
   mapStmt,
   type Scope,
   type Stmt,
+  statementValue,
+  walk,
+  walkExpr,
 } from "../loop/ir.js";
 import { loadsIn, loadsOf, nest, type Region, rangesOf, regionOf } from "./region.js";
 import { boundsOf, checkFree, loopsInside, replaceLoop, simplify } from "./tree.js";
@@ -26,6 +30,10 @@ export interface CacheOptions {
   readonly name: string;
   readonly scope?: Scope;
   readonly pack?: Packing;
+  /** Zeros behind what is read, per axis: room for loops that are padded. */
+  readonly room?: readonly number[];
+  /** The copy holds elements converted to this type, as everything that reads them does: each is converted once. */
+  readonly as?: LoopType;
 }
 
 /**
@@ -40,9 +48,12 @@ export function cacheRead(
   options: CacheOptions,
 ): LoopKernel {
   const where = `cacheRead ${buffer}${at === null ? "" : ` at "${at}"`}`;
-  const body = at === null ? kernel.body : findLoop(kernel, at).loop.body;
-  const { source, accesses } = loadsOf(body, buffer, where);
-  const region = regionOf(kernel, accesses, where, at === null);
+  const inside = at === null ? kernel.body : findLoop(kernel, at).loop.body;
+  const { source } = loadsOf(inside, buffer, where);
+  const body = withoutGuards(inside, source);
+  const { accesses } = loadsOf(body, buffer, where);
+  const region = withRoom(regionOf(kernel, accesses, where, at === null), options.room, where);
+  if (options.as) checkConverted(body, buffer, options.as, where);
   const scope = options.scope ?? (at === null ? "shared" : "local");
   const copy = makeCopy(kernel, source, region, { ...options, scope }, at, where);
   const replaced = redirectLoads(kernel, body, source, copy, region, options.pack);
@@ -52,8 +63,49 @@ export function cacheRead(
   ];
   if (at !== null)
     return simplify(replaceLoop(kernel, at, (loop) => [{ ...loop, body: [...filled, ...replaced] }]));
-  const first = kernel.body.findIndex((s, i) => s !== replaced[i] && loadsIn(s, buffer));
+  const first = kernel.body.findIndex((s) => loadsIn(s, buffer));
   return simplify({ ...kernel, body: [...replaced.slice(0, first), ...filled, ...replaced.slice(first)] });
+}
+
+function withRoom(region: Region, room: readonly number[] | undefined, where: string): Region {
+  if (!room) return region;
+  if (room.length !== region.extent.length || room.some((n) => !Number.isInteger(n) || n < 0))
+    throw new LoopError(`${where}: room of [${room}] elements for ${region.extent.length} axes`);
+  return {
+    base: region.base,
+    extent: region.extent.map((size, d) => size.plus(room[d])),
+    reach: region.reach.map((reach, d) => (room[d] > 0 ? null : reach)),
+  };
+}
+
+/** Zeros instead of elements beyond the buffer's ends: the copy has them, so nothing need be asked at each read. */
+function withoutGuards(body: readonly Stmt[], source: Buffer): Stmt[] {
+  const expr = (e: Expr): Expr => {
+    if (e.kind !== "when" || e.no.kind !== "constant" || !Object.is(e.no.value, 0)) return e;
+    const read = e.yes.kind === "cast" ? e.yes.of : e.yes;
+    if (read.kind !== "load" || read.buffer.name !== source.name) return e;
+    const inside = read.indices
+      .flatMap((index, d) => [index.plus(1), source.shape[d].minus(index)])
+      .map(String);
+    return e.conditions.every(({ left, right }) => inside.includes(String(right.minus(left)))) ? e.yes : e;
+  };
+  return body.map((s) => mapStmt(s, { expr }));
+}
+
+/** @throws LoopError unless every read of the buffer is converted to `as` at once. */
+function checkConverted(body: readonly Stmt[], buffer: string, as: LoopType, where: string): void {
+  let [loads, converted] = [0, 0];
+  walk(body, (s) => {
+    const value = statementValue(s);
+    if (value)
+      walkExpr(value, (e) => {
+        if (e.kind === "load" && e.buffer.name === buffer) loads++;
+        if (e.kind === "cast" && e.dtype === as && e.of.kind === "load" && e.of.buffer.name === buffer)
+          converted++;
+      });
+  });
+  if (loads !== converted)
+    throw new LoopError(`${where} as ${as}: it is also read without being converted to ${as}`);
 }
 
 function makeCopy(
@@ -75,7 +127,7 @@ function makeCopy(
       throw new LoopError(`${where}: no pieces of ${pack.by} along axis ${pack.axis} of ${shape.length}`);
     shape = [ceildiv(shape[pack.axis], pack.by), ...shape.filter((_, d) => d !== pack.axis), affine(pack.by)];
   }
-  return { name, dtype: source.dtype, shape, strides: null, scope, output: false };
+  return { name, dtype: options.as ?? source.dtype, shape, strides: null, scope, output: false };
 }
 
 /** Position in the copy of an element at `offset` from the region's base. */
@@ -99,6 +151,8 @@ export function redirectLoads(
 ): Stmt[] {
   const ranges = rangesOf(kernel, loopsInside(body));
   const expr = (e: Expr): Expr => {
+    if (e.kind === "cast" && e.of.kind === "load" && e.of.buffer === copy && e.dtype === copy.dtype)
+      return e.of;
     if (e.kind !== "load" || e.buffer.name !== source.name) return e;
     const offset = e.indices.map((index, d) => index.minus(region.base[d]));
     return { ...e, buffer: copy, indices: packedIndices(offset, ranges, pack) };
@@ -145,12 +199,13 @@ function copyLoops(
         : [{ left: index, right: source.shape[d] }]),
     ]);
     const load: Expr = { kind: "load", buffer: source, indices };
-    const none: Expr = { kind: "constant", dtype: source.dtype, value: 0 };
+    const value: Expr = copy.dtype === source.dtype ? load : { kind: "cast", dtype: copy.dtype, of: load };
+    const none: Expr = { kind: "constant", dtype: copy.dtype, value: 0 };
     return {
       kind: "store",
       buffer: copy,
       indices: v,
-      value: conditions.length > 0 ? { kind: "when", conditions, yes: load, no: none } : load,
+      value: conditions.length > 0 ? { kind: "when", conditions, yes: value, no: none } : value,
     };
   });
 }

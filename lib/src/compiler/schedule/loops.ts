@@ -2,12 +2,14 @@
 import { type Affine, affine, ceildiv, floordiv, maximum, minimum, mod } from "../loop/affine.js";
 import { implied, project } from "../loop/constraints.js";
 import {
+  type Buffer,
   type Condition,
   type For,
   findLoop,
   LoopError,
   type LoopKernel,
   type LoopKind,
+  mapStmt,
   type Stmt,
   walk,
 } from "../loop/ir.js";
@@ -258,14 +260,19 @@ export function skew(
 
 /**
  * Lets the last round of a split run to its full length, on padding: legal where the further iterations write only
- * elements of local buffers that nothing else touches, and read inside their buffers.
+ * elements of local buffers that nothing else touches, and read inside their buffers. With `multiple` the loop runs to the
+ * next multiple of that, and the local buffers that it fills grow with it.
  * @throws LoopError saying which access forbids it.
  */
-export function pad(kernel: LoopKernel, variable: string): LoopKernel {
-  const { loop, around } = findLoop(kernel, variable);
-  const cap = capOf(loop);
+export function pad(given: LoopKernel, variable: string, multiple = 1): LoopKernel {
   const where = `pad "${variable}"`;
-  if (cap === null) throw new LoopError(`${where}: it has no constant bound to be padded to`);
+  if (!Number.isSafeInteger(multiple) || multiple < 1)
+    throw new LoopError(`${where}: a multiple is a whole number from 1, not ${multiple}`);
+  const least = capOf(findLoop(given, variable).loop);
+  if (least === null) throw new LoopError(`${where}: it has no constant bound to be padded to`);
+  const cap = Math.ceil(least / multiple) * multiple;
+  const kernel = cap > least ? withRoom(given, variable, cap) : given;
+  const { loop, around } = findLoop(kernel, variable);
   const full: For = { ...loop, to: loop.from.plus(cap) };
   if (full.to.equals(loop.to)) return kernel;
   const v = affine(variable);
@@ -314,6 +321,23 @@ export function pad(kernel: LoopKernel, variable: string): LoopKernel {
     }
   });
   return simplify(replaceLoop(kernel, variable, () => [full]));
+}
+
+/** The kernel with local buffers that the loop fills along an axis made as long as `cap` there. */
+function withRoom(kernel: LoopKernel, variable: string, cap: number): LoopKernel {
+  const longer = new Map<string, Buffer>();
+  walk(findLoop(kernel, variable).loop.body, (s) => {
+    if (s.kind !== "store" && s.kind !== "reduce") return;
+    const { buffer, indices } = s;
+    if (buffer.scope !== "local" && buffer.scope !== "register") return;
+    const shape = buffer.shape.map((size, d) =>
+      indices[d].toString() === variable && size.isConstant && size.constant < cap ? affine(cap) : size,
+    );
+    if (buffer.strides === null && shape.some((size, d) => size !== buffer.shape[d]))
+      longer.set(buffer.name, { ...buffer, shape });
+  });
+  const buffer = (b: Buffer): Buffer => longer.get(b.name) ?? b;
+  return { ...kernel, body: kernel.body.map((s) => mapStmt(s, { buffer })) };
 }
 
 /**

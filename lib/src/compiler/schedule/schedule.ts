@@ -28,7 +28,7 @@ export type Step =
       readonly factor: number;
       readonly name: string;
     }
-  | { readonly do: "pad"; readonly loop: string }
+  | { readonly do: "pad"; readonly loop: string; readonly multiple?: number }
   | { readonly do: "kind"; readonly loop: string; readonly kind: LoopKind }
   | {
       readonly do: "cacheRead";
@@ -63,7 +63,7 @@ export function applyStep(kernel: LoopKernel, step: Step): LoopKernel {
     case "skew":
       return skew(kernel, step.loops[0], step.loops[1], step.factor, step.name);
     case "pad":
-      return pad(kernel, step.loop);
+      return pad(kernel, step.loop, step.multiple);
     case "kind":
       return setKind(kernel, step.loop, step.kind);
     case "cacheRead":
@@ -140,8 +140,9 @@ export class Schedule {
     return name;
   }
 
-  pad(loop: string): this {
-    return this.apply({ do: "pad", loop });
+  /** Lets a loop's last round run to its full length, or every round to a multiple, where that does no harm. */
+  pad(loop: string, multiple?: number): this {
+    return this.apply({ do: "pad", loop, ...(multiple === undefined ? {} : { multiple }) });
   }
 
   unroll(loop: string): this {

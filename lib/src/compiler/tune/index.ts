@@ -1,4 +1,5 @@
-/** Schedule search and measurement; schedules of the matrix product. */
+/** Schedule search and measurement; the library's own schedules. */
+export { type ConvTiles, convSchedule, depthwiseSchedule } from "../kernels/conv.js";
 export {
   type GemmLayout,
   type GemmTiles,
@@ -7,6 +8,8 @@ export {
   gemmSketch,
 } from "../kernels/gemm.js";
 export { rowsSchedule } from "../kernels/gemv.js";
+export { INT8_SIZES, type Int8Layout, int8Definition, int8Schedule } from "../kernels/int8.js";
+export { REDUCE_SIZES, reduceSchedule } from "../kernels/reduce.js";
 export { layerNormSchedule, softmaxSchedule } from "../kernels/rows.js";
 export { BoostedTrees, type BoostingOptions } from "./boosting.js";
 export { FEATURES, featuresOf } from "./features.js";

@@ -2,7 +2,7 @@
  * Sketches: the shape of a schedule, with numbers left open. Which sketches a kernel has follows from its nests by rules
  * (Zheng et al. 2020, "Ansor": multi-level tiling, cache writing, packing); random annotation fills in the numbers.
  */
-import { type For, LoopError, type LoopKernel, type Stmt } from "../loop/ir.js";
+import { type Expr, type For, LoopError, type LoopKernel, type Stmt, walkExpr } from "../loop/ir.js";
 import { Schedule } from "../schedule/schedule.js";
 import { capOf } from "../schedule/tree.js";
 
@@ -37,6 +37,7 @@ export function sketchesOf(kernel: LoopKernel): Sketch[] {
   const spatial = main.loops.filter((l) => used.has(l.variable));
   const summed = main.loops.filter((l) => !used.has(l.variable));
   if (spatial.length < 2 || summed.length === 0) return [rowwise(kernel, main, spatial, summed)];
+  if (guardedLoads(main).length > 0) return [padded(kernel, main, spatial, summed)];
   return [tiled(kernel, main, spatial, summed, false), tiled(kernel, main, spatial, summed, true)];
 }
 
@@ -92,6 +93,72 @@ function tiled(
       return s;
     },
   };
+}
+
+/**
+ * Of a kernel that asks at each read whether it is inside (convolutions): a copy with zeros around is read instead. The tile
+ * is made of neighbours along the last axis, times an axis along which the copy's elements serve again.
+ */
+function padded(kernel: LoopKernel, main: Nest, spatial: readonly For[], summed: readonly For[]): Sketch {
+  const inputs = guardedLoads(main);
+  const column = spatial[spatial.length - 1];
+  const reads = (l: For): boolean => inputs.some((e) => e.indices.some((i) => i.variables().has(l.variable)));
+  const row = [...spatial.slice(0, -1)].reverse().find((l) => !reads(l)) ?? spatial[spatial.length - 2];
+  const outer = spatial.filter((l) => l !== row && l !== column).map((l) => l.variable);
+  const inner = summed.map((l) => l.variable);
+  const rank = main.inside.indices.length;
+  return {
+    name: "padded",
+    choices: { rows: upTo(TILES, row), columns: WIDTHS, lanes: [4, 8, 16], pack: [0, 1], unroll: [0, 1] },
+    build({ rows, columns: wanted, lanes, pack, unroll }) {
+      const columns = Math.ceil(wanted / lanes) * lanes;
+      const width = capOf(column);
+      if (width === null)
+        throw new LoopError(`${kernel.name}: the line "${column.variable}" has no known length`);
+      const whole = Math.max(1, ...divisors(capOf(row) ?? 1).filter((d) => d <= rows));
+      const round = width > columns ? columns : lanes;
+      const beyond = Math.ceil(width / round) * round - width;
+      const s = new Schedule(kernel);
+      s.split(row.variable, whole, ["t_row_tile", "t_row"]);
+      s.split(column.variable, columns, ["t_column_tile", "t_column"]);
+      s.reorder(...outer, "t_row_tile", "t_column_tile", ...inner, "t_row", "t_column");
+      for (const [i, e] of inputs.entries()) {
+        const room = e.indices.map((index) => beyond * Math.abs(index.coefficient(column.variable)));
+        s.cacheRead(e.buffer.name, null, { name: `t_padded${i}`, room });
+        for (const loop of ["axis0", "axis1"]) attempt(() => s.parallel(`t_padded${i}_${loop}`));
+      }
+      s.cacheWrite(main.inside.buffer.name, "t_column_tile", { name: "t_sum" });
+      s.pad("t_column", lanes);
+      for (const part of ["zero", "out"]) {
+        for (let d = 0; d < rank - 1; d++) s.unroll(`t_sum_${part}${d}`);
+        s.vectorize(`t_sum_${part}${rank - 1}`);
+      }
+      s.unroll("t_row").vectorize("t_column");
+      if (pack)
+        for (const [i, load] of loadsOf(main).entries()) {
+          const axis = load.indices.findIndex((index) => index.toString() === row.variable);
+          if (axis >= 0 && !inputs.some((e) => e.buffer.name === load.buffer.name))
+            attempt(() =>
+              s.cacheRead(load.buffer.name, null, { name: `t_pack${i}`, pack: { axis, by: whole } }),
+            );
+        }
+      if (unroll) attempt(() => s.unroll(inner[inner.length - 1]));
+      for (const loop of outer) attempt(() => s.parallel(loop));
+      return s;
+    },
+  };
+}
+
+const divisors = (n: number): number[] =>
+  Array.from({ length: n }, (_, i) => i + 1).filter((d) => n % d === 0);
+
+/** Reads under conditions. */
+function guardedLoads({ inside }: Nest): readonly Extract<Expr, { kind: "load" }>[] {
+  const found: Extract<Expr, { kind: "load" }>[] = [];
+  walkExpr(inside.value, (e, under) => {
+    if (e.kind === "load" && under.length > 0) found.push(e);
+  });
+  return found;
 }
 
 /** Reductions of rows: several partial sums along the last axis. */

@@ -2,7 +2,7 @@
 import { type ExecFileSyncOptionsWithStringEncoding, execFile, execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { availableParallelism, homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { DeviceError } from "../../core/errors.js";
 
@@ -92,22 +92,39 @@ function cpuModel(): string {
 }
 let model: string | undefined;
 
+/** As many compilers at once as leave room for the work that goes on meanwhile. */
+const COMPILERS = Math.max(1, availableParallelism() >> 1);
+let compilers = 0;
+const waiting: (() => void)[] = [];
+
 /** Compiles in the background. Resolves to the library's path; at once if it is in the cache. */
 export function buildLibrary(source: string, tools: Toolchain): Promise<string> {
   const path = libraryPath(source, tools);
   if (existsSync(path)) return Promise.resolve(path);
-  const { command, finish } = prepare(source, path, tools);
   return new Promise((resolve, reject) => {
-    const child = execFile(tools.compiler, command, { timeout: TIMEOUT_MS }, (error, _out, err) => {
-      try {
-        resolve(finish(error, err));
-      } catch (problem) {
-        reject(problem);
+    const start = (): void => {
+      if (existsSync(path)) {
+        resolve(path);
+        waiting.shift()?.();
+        return;
       }
-    });
-    child.unref(); // a process that is done need not wait for it
-    (child.stdout as { unref?(): void } | null)?.unref?.();
-    (child.stderr as { unref?(): void } | null)?.unref?.();
+      compilers++;
+      const { command, finish } = prepare(source, path, tools);
+      const child = execFile(tools.compiler, command, { timeout: TIMEOUT_MS }, (error, _out, err) => {
+        compilers--;
+        waiting.shift()?.();
+        try {
+          resolve(finish(error, err));
+        } catch (problem) {
+          reject(problem);
+        }
+      });
+      child.unref(); // a process that is done need not wait for it
+      (child.stdout as { unref?(): void } | null)?.unref?.();
+      (child.stderr as { unref?(): void } | null)?.unref?.();
+    };
+    if (compilers < COMPILERS) start();
+    else waiting.push(start);
   });
 }
 

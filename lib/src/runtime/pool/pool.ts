@@ -151,6 +151,9 @@ export function divertLaunches(launcher: Launcher, body: () => void): void {
   }
 }
 
+/** True while launches go to a stream: code that computes at once would come too early. */
+export const launchesDiverted = (): boolean => diversion !== null;
+
 /** Puts a RUN record into worker k's ring and returns its number. */
 export function post(
   k: number,

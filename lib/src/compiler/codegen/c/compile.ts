@@ -15,12 +15,18 @@ import { compileWasm } from "../wasm/compile.js";
 import { definitionsOf, PRELUDE, SCALAR_TYPES } from "./prelude.js";
 import { CTarget } from "./target.js";
 
+export interface COptions {
+  /** Outputs may lie where inputs lie, element for element: the compiler is not told that they do not. */
+  readonly inPlace?: boolean;
+}
+
 /**
  * The kernel as C: a function for each phase, and `mls_run` that runs them on the pool's threads.
  * @param vectorBytes bytes of the processor's vector registers (16, 32 or 64).
  * @example cSource(loop.matmul(4, 4, 4), 16).includes("static void phase0") // true
  */
-export function cSource(kernel: LoopKernel, vectorBytes = 16): string {
+export function cSource(kernel: LoopKernel, vectorBytes = 16, { inPlace = false }: COptions = {}): string {
+  const restrict = inPlace ? "" : "restrict ";
   const frame = new Frame(kernel);
   const helpers = new Set<string>();
   const buffers = new Map([...kernel.params, ...frame.temporaryBuffers].map((b) => [b.name, b]));
@@ -32,7 +38,7 @@ export function cSource(kernel: LoopKernel, vectorBytes = 16): string {
       const buffer = buffers.get(name);
       if (!buffer) return `  const int64_t ${name} = args[${i}];`;
       const type = SCALAR_TYPES[buffer.dtype];
-      return `  ${buffer.scope === "param" && !buffer.output ? "const " : ""}${type} *restrict ${name} = (${type} *)(base + (uint32_t)args[${i}]);`;
+      return `  ${buffer.scope === "param" && !buffer.output ? "const " : ""}${type} *${restrict}${name} = (${type} *)(base + (uint32_t)args[${i}]);`;
     });
     const walker = new Walker(kernel, target);
     if (phase.loops.length === 0) walker.block(phase.body);
@@ -114,7 +120,7 @@ export interface NativeProgram {
  * its own. From the cache the kernel is there at once. A failure is a warning, once; `current` stays null.
  * @example typeof compileInBackground(() => loop.matmul(4, 4, 4)).current // "function"
  */
-export function compileInBackground(make: () => LoopKernel): NativeProgram {
+export function compileInBackground(make: () => LoopKernel, options: COptions = {}): NativeProgram {
   let current: LoopProgram | null = null;
   let name = "a kernel";
   const warn = (error: Error): void => process.emitWarning(`${name} stays WebAssembly: ${error.message}`);
@@ -123,7 +129,7 @@ export function compileInBackground(make: () => LoopKernel): NativeProgram {
     if (typeof tools === "string") return Promise.resolve();
     const kernel = make();
     name = kernel.name;
-    const source = cSource(kernel, tools.vectorBytes);
+    const source = cSource(kernel, tools.vectorBytes, options);
     const load = (path: string): void => {
       current = programOf(kernel, source, loadKernel(path));
     };
@@ -173,7 +179,8 @@ export function nativeProgram(
   };
 }
 
-function programOf(kernel: LoopKernel, code: string, run: NativeRun): LoopProgram {
+/** A kernel whose library is loaded. */
+export function programOf(kernel: LoopKernel, code: string, run: NativeRun): LoopProgram {
   const frame = new Frame(kernel);
   return {
     kernel,

@@ -1,5 +1,6 @@
 /** C definitions that emitted kernels use: vector types, loads and stores of parts, and elementary functions on vectors. */
 import type { LoopType } from "../../loop/ir.js";
+import { dotText } from "./dot.js";
 
 export const SCALAR_TYPES: Record<LoopType, string> = {
   float32: "float",
@@ -42,6 +43,7 @@ export const PRELUDE = `#include <stdint.h>
 #include <string.h>
 #include <math.h>
 
+static inline int32_t mls_word(const void *p) { int32_t w; memcpy(&w, p, 4); return w; }
 static inline int64_t mls_min(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t mls_max(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t mls_floordiv(int64_t a, int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
@@ -230,6 +232,11 @@ function vectorDefinition(name: string, dtype: LoopType, lanes: number): string 
       const body = `${w} t = (${w})x; ${w} nan = x != x; t = (t + 0x7fff + ((t >> 16) & 1)) >> 16; t = (t & ~nan) | (nan & 0x7fc0); return __builtin_convertvector(t & 0xffff, ${h});`;
       return define(body, `${v} x`, h);
     }
+    case "dot_us":
+    case "dot_su":
+    case "dot_ss":
+    case "dot_uu":
+      return define(dotText(name.slice(4), lanes), `${v} c, ${v} a, ${v} b`);
     default:
       return elementary(name, dtype, v, mask, each, define);
   }

@@ -7,7 +7,7 @@ import type { Affine, Atom } from "../../loop/affine.js";
 import type { Buffer, Condition, LoopType } from "../../loop/ir.js";
 import { operator, type ScalarOp } from "../../loop/operators.js";
 import { Polynomial } from "../address.js";
-import type { Cell, Place, Target } from "../target.js";
+import type { Cell, DotInstructions, Place, Target } from "../target.js";
 import { helper, SCALAR_TYPES, shortName, vectorType } from "./prelude.js";
 
 export class CTarget implements Target<string> {
@@ -19,6 +19,7 @@ export class CTarget implements Target<string> {
   private indent = 1;
   private fresh = 0;
   private scratchUsed = 0;
+  private readonly locals = new Set<string>();
   private readonly renamed = new Map<string, string>();
 
   constructor(readonly vectorBytes: number) {}
@@ -114,6 +115,15 @@ export class CTarget implements Target<string> {
     return text;
   }
 
+  readonly dot: DotInstructions<string> = {
+    parts: 1,
+    spread: (place, _part, _signed, lanes) => this.splat(`mls_word(&${this.element(place)})`, "int32", lanes),
+    load: (place, _part, _signed, lanes) =>
+      `${this.need("load", "int32", lanes)}((const int32_t *)&${this.element(place)})`,
+    add: (acc, [a], [b], signs, lanes) =>
+      `${this.need(`dot_${signs.a ? "s" : "u"}${signs.b ? "s" : "u"}`, "int32", lanes)}(${acc}, ${a}, ${b})`,
+  };
+
   multiplyAdd(a: string, b: string, c: string): string {
     return `(${a} * ${b} + ${c})`;
   }
@@ -192,8 +202,10 @@ export class CTarget implements Target<string> {
   }
 
   local(buffer: Buffer): void {
+    if (this.locals.has(buffer.name)) return;
+    this.locals.add(buffer.name);
     const type = SCALAR_TYPES[buffer.dtype];
-    this.line(`${type} *restrict ${buffer.name} = (${type} *)(scratch + ${this.scratchUsed});`);
+    this.declarations.push(`${type} *restrict ${buffer.name} = (${type} *)(scratch + ${this.scratchUsed});`);
     const bytes = buffer.shape.reduce((n, d) => n * d.constant, 1) * bytesPerElement(buffer.dtype);
     this.scratchUsed += Math.ceil(bytes / 64) * 64;
   }

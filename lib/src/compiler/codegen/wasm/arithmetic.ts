@@ -227,6 +227,14 @@ export class WasmArithmetic {
   }
 }
 
+/** Every other byte, from `first` on, as 16-bit numbers. */
+export function bytesOf(words: V, first: number, signed: boolean): V {
+  if (first === 1) return op(signed ? "i16x8.shr_s" : "i16x8.shr_u", words, i32(8));
+  return signed
+    ? op("i16x8.shr_s", op("i16x8.shl", words, i32(8)), i32(8))
+    : op("v128.and", words, v128(new Int32Array(4).fill(0x00ff00ff)));
+}
+
 export const ZERO = v128(new Int32Array(4));
 
 function wrap(value: I, to: LoopType): I {

@@ -21,8 +21,8 @@ import {
 import { type Affine, type Atom, affine } from "../../loop/affine.js";
 import type { Buffer, Condition, LoopType } from "../../loop/ir.js";
 import { Polynomial } from "../address.js";
-import type { Cell, Place, Target } from "../target.js";
-import { WasmArithmetic, ZERO } from "./arithmetic.js";
+import type { Cell, DotInstructions, Place, Target } from "../target.js";
+import { bytesOf, WasmArithmetic, ZERO } from "./arithmetic.js";
 
 type V = Expr<"v128">;
 type I = Expr<"i32">;
@@ -147,6 +147,19 @@ export class WasmTarget extends WasmArithmetic implements Target<Expr> {
     }
   }
 
+  readonly dot: DotInstructions<Expr> = {
+    parts: 2, // even and odd bytes
+    spread: (place, part, signed) => bytesOf(this.word(place, "v128.load32_splat"), part, signed),
+    load: (place, part, signed) => bytesOf(this.word(place, "v128.load"), part, signed),
+    add: (acc, a, b) =>
+      a.reduce((sum, x, i) => op("i32x4.add", sum as V, op("i32x4.dot_i16x8_s", x as V, b[i] as V)), acc),
+  };
+
+  private word(place: Place, how: "v128.load32_splat" | "v128.load"): V {
+    const { base, offset } = this.address(place);
+    return load(how, base, offset);
+  }
+
   store(place: Place, value: Expr, lanes: number, count: Affine | null): void {
     const { f } = this;
     const { dtype } = place.buffer;
@@ -267,6 +280,7 @@ export class WasmTarget extends WasmArithmetic implements Target<Expr> {
   }
 
   local(buffer: Buffer): void {
+    if (this.locals.has(buffer.name)) return;
     const size = buffer.shape.reduce((n, d) => n * d.constant, 1) * bytesPerElement(buffer.dtype);
     this.locals.set(buffer.name, this.scratchUsed);
     this.scratchUsed += Math.ceil(size / 64) * 64;

@@ -4,6 +4,7 @@
  */
 import { bytesPerElement } from "../../../core/dtype.js";
 import { sizeOf } from "../../../core/shape.js";
+import { getDevice } from "../../devices.js";
 import { allocate, memory, release } from "../../heap.js";
 import type { HostArray } from "../../host-array.js";
 import type { Kernel, PreparedKernel } from "../../kernels.js";
@@ -38,6 +39,30 @@ export interface OperandSet {
   readonly outputs: readonly HostArray[];
 }
 
+/** Loops around a program, as few as the layouts allow: sizes, and strides in elements of the output, then of each input. */
+export interface Walk {
+  readonly sizes: readonly number[];
+  readonly strides: readonly (readonly number[])[];
+}
+
+/** A device's own code for a program. @param addresses of the outputs' first elements, then of the inputs' */
+export interface OwnElementwise {
+  /** False: it is not there (yet), and nothing was done. */
+  run(addresses: readonly number[], constants: readonly number[]): boolean;
+}
+
+const own = new Map<string, (program: ElementwiseProgram, walk: Walk) => OwnElementwise | null>();
+
+/** On this device programs over many elements run by code of its own, where it has some. */
+export function registerElementwise(
+  device: string,
+  make: (program: ElementwiseProgram, walk: Walk) => OwnElementwise | null,
+): void {
+  own.set(device, make);
+}
+
+/** Elements that are worth a call out of the engine. */
+const WORTH_OWN_CODE = 8192;
 const WORTH_A_THREAD_NS = 50_000;
 const cache = new Map<string, Variants>();
 
@@ -50,12 +75,12 @@ export { canCompile } from "./program.js";
  */
 export function compileElementwise(program: ElementwiseProgram): CompiledElementwise {
   const variants = variantsOf(program);
-  const own = constantsOf(program);
+  const given = constantsOf(program);
   return {
     program,
-    run: (inputs, outputs, constants = own) => variants.run(inputs, outputs, constants),
-    prepare: (inputs, outputs, constants = own) => variants.prepare(inputs, outputs, constants),
-    prepareMany: (sets) => variants.prepareMany(sets, own),
+    run: (inputs, outputs, constants = given) => variants.run(inputs, outputs, constants),
+    prepare: (inputs, outputs, constants = given) => variants.prepare(inputs, outputs, constants),
+    prepareMany: (sets) => variants.prepareMany(sets, given),
   };
 }
 
@@ -92,7 +117,7 @@ class Variants {
 
   run(inputs: readonly HostArray[], outputs: readonly HostArray[], constants: readonly number[]): void {
     const size = sizeOf(outputs[0].shape);
-    const flat = size === 0 ? null : flatPatterns(inputs, outputs[0], size);
+    const flat = size === 0 || hasOwn(size) ? null : flatPatterns(inputs, outputs[0], size);
     if (flat) {
       const args: number[] = [];
       for (const x of outputs) args.push(x.ptr + x.offset * bytesPerElement(x.dtype));
@@ -115,6 +140,24 @@ class Variants {
   }
 
   prepare(
+    inputs: readonly HostArray[],
+    outputs: readonly HostArray[],
+    constants: readonly number[],
+  ): PreparedKernel {
+    const spare = this.prepareSpare(inputs, outputs, constants);
+    const size = sizeOf(outputs[0].shape);
+    const code = hasOwn(size) ? own.get(getDevice())?.(this.program, collapse(inputs, outputs[0])) : null;
+    if (!code) return spare;
+    const arrays = [...outputs, ...inputs];
+    const starts = arrays.map((x) => x.offset * bytesPerElement(x.dtype));
+    const run = (at: number): void => {
+      const addresses = arrays.map((x, i) => x.ptr + starts[i]);
+      if (!code.run(addresses, constants)) spare.run(at);
+    };
+    return { workspace: spare.workspace, run };
+  }
+
+  private prepareSpare(
     inputs: readonly HostArray[],
     outputs: readonly HostArray[],
     constants: readonly number[],
@@ -170,6 +213,21 @@ class Variants {
   }
 
   prepareMany(sets: readonly OperandSet[], constants: readonly number[]): PreparedKernel | null {
+    const large = sets.filter(({ outputs }) => hasOwn(sizeOf(outputs[0].shape)));
+    const together = this.prepareTogether(sets, constants);
+    if (large.length === 0 || !together) return together;
+    const small = sets.filter((set) => !large.includes(set));
+    const rest = small.length > 0 ? this.prepareTogether(small, constants) : null;
+    if (small.length > 0 && !rest) return together;
+    const parts = large.map(({ inputs, outputs }) => this.prepare(inputs, outputs, constants));
+    const run = (at: number): void => {
+      for (const part of parts) part.run(at);
+      rest?.run(at);
+    };
+    return { workspace: Math.max(rest?.workspace ?? 0, ...parts.map((p) => p.workspace ?? 0)), run };
+  }
+
+  private prepareTogether(sets: readonly OperandSet[], constants: readonly number[]): PreparedKernel | null {
     const sizes = sets.map(({ outputs }) => sizeOf(outputs[0].shape));
     const patterns = sets.map(({ inputs, outputs }, k) => flatPatterns(inputs, outputs[0], sizes[k]));
     const [first] = patterns;
@@ -220,6 +278,8 @@ class Variants {
     return kernels;
   }
 }
+
+const hasOwn = (size: number): boolean => size >= WORTH_OWN_CODE && own.has(getDevice());
 
 /** Patterns if every input is contiguous with the output's size or has one element; else `null`. */
 function flatPatterns(inputs: readonly HostArray[], out: HostArray, size: number): Pattern[] | null {

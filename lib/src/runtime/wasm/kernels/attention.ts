@@ -6,6 +6,7 @@
  */
 import { bytesPerElement } from "../../../core/dtype.js";
 import { isContiguous } from "../../../core/layout.js";
+import { getDevice } from "../../devices.js";
 import type { HostArray } from "../../host-array.js";
 import type { PreparedKernel } from "../../kernels.js";
 import { launch, type PoolKernel, SCRATCH_BYTES } from "../../pool/pool.js";
@@ -28,6 +29,30 @@ export interface AttentionWork {
   readonly scale: number;
   /** Query i sees the keys 0 … i. */
   readonly causal: boolean;
+}
+
+/** Heads side by side: element strides of q, k, v and the output to the next head, row and column. */
+export interface AttentionHeads extends AttentionWork {
+  readonly type: GemmType;
+  readonly count: number;
+  readonly sizes: { readonly tq: number; readonly tk: number; readonly d: number; readonly dv: number };
+  readonly strides: readonly (readonly [batch: number, row: number, column: number])[];
+}
+
+/** A device's own attention: `run` false: it is not there (yet), and nothing was done. */
+export interface OwnAttention {
+  readonly workspace: number;
+  run(addresses: readonly number[], workspace: number): boolean;
+}
+
+const own = new Map<string, (heads: AttentionHeads) => OwnAttention | null>();
+
+/** On this device attention runs by code of its own, where it has some. */
+export function registerAttention(
+  device: string,
+  make: (heads: AttentionHeads) => OwnAttention | null,
+): void {
+  own.set(device, make);
 }
 
 /** `null` for dtypes and sizes that the kernel does not take. */
@@ -74,13 +99,17 @@ export function prepareAttention(
   });
   const kernel = kernelFor(type);
   const args = [0, 0, 0, 0, ...rest];
-  const run = (): void => {
+  const code = own.get(getDevice())?.({
+    ...{ type, count, scale, causal, sizes: { tq, tk, d, dv } },
+    strides: arrays.map((x, i) => [strides[i], ...x.strides.slice(-2)] as [number, number, number]),
+  });
+  const run = (workspace: number): void => {
     for (const starts of calls) {
       for (let i = 0; i < 4; i++) args[i] = arrays[i].ptr + starts[i];
-      launch(kernel, args, items, grain);
+      if (!code?.run(args.slice(0, 4), workspace)) launch(kernel, args, items, grain);
     }
   };
-  return { run };
+  return { workspace: code?.workspace ?? 0, run };
 }
 
 function kernelFor(type: GemmType): PoolKernel {

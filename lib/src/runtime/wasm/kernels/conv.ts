@@ -3,7 +3,7 @@
  * then it is a matrix product. As many images at once as keep the columns in the cache.
  */
 import { bytesPerElement, hostView } from "../../../core/dtype.js";
-import { contiguousLayout, isContiguous } from "../../../core/layout.js";
+import { contiguousLayout, isContiguous, permuteLayout } from "../../../core/layout.js";
 import { sizeOf } from "../../../core/shape.js";
 import { memory } from "../../heap.js";
 import { type HostArray, withLayoutOf } from "../../host-array.js";
@@ -12,7 +12,7 @@ import { launch, type PoolKernel } from "../../pool/pool.js";
 import { copyElements, under, withContiguous, withTemporary } from "../copy.js";
 import { compileKernels } from "../module.js";
 import { convModule } from "./conv-code.js";
-import { gemm, type Matrix } from "./gemm.js";
+import { gemm, hasOwnProduct, type Matrix } from "./gemm.js";
 import type { GemmType } from "./gemm-code.js";
 
 export interface ConvAttrs {
@@ -34,7 +34,8 @@ type Work = (a: HostArray, b: HostArray, out: HostArray, attrs: ConvAttrs, room:
 /** Memory for columns and the like: of the heap, or a piece that was planned. */
 type Room = (x: HostArray, shape: readonly number[], body: (array: HostArray) => void) => void;
 
-export const convKernels: readonly DeviceKernel<ConvAttrs>[] = [
+export const convKernels: readonly DeviceKernel<never>[] = [
+  foldKernel(),
   convKernel("conv2d", forward, ([x, w], y, attrs) => columnBytes(sizes(x, w, y, attrs))),
   convKernel("conv2dInputGrad", inputGradient, ([g, w], x, attrs) => columnBytes(sizes(x, w, g, attrs))),
   convKernel("conv2dWeightGrad", weightGradient, ([x, g], w, attrs) => {
@@ -73,6 +74,7 @@ export function prepareConvThen(
   operands: readonly HostArray[],
   epilogue: (inputs: readonly HostArray[], outputs: readonly HostArray[]) => PreparedKernel,
 ): PreparedKernel | null {
+  if (hasOwnProduct()) return null; // the device's own kernels are faster than the fusion
   if (!supports([x, w], [y]) || !isContiguous(x) || !isContiguous(w)) return null;
   const s = sizes(x, w, y, attrs);
   const batch = batchOf(s);
@@ -92,6 +94,36 @@ function imagesOf(x: HostArray, first: number, count: number, rank: number): Hos
   const { shape, strides, offset } = x;
   if (shape.length < rank || shape[0] === 1) return x;
   return under(x, { shape: [count, ...shape.slice(1)], strides, offset: offset + first * strides[0] });
+}
+
+interface FoldAttrs {
+  readonly size: readonly [number, number];
+  readonly stride: readonly [number, number];
+}
+
+/** Windows (n, c, oh, ow, kh, kw) added up where they overlap: columns in another order. The gradient of pooling. */
+function foldKernel(): DeviceKernel<FoldAttrs> {
+  const work = (x: HostArray, out: HostArray, { size, stride }: FoldAttrs, room: Room): void => {
+    const [n, c, oh, ow] = x.shape;
+    const none = [0, 0] as const;
+    const attrs = { stride, padding: [none, none], dilation: [1, 1], groups: 1 } as const;
+    const s = sizes(out, { shape: [1, c, ...size] }, { shape: [n, 1, oh, ow] }, attrs);
+    const columns = permuteLayout(x, [0, 1, 4, 5, 2, 3]);
+    room(x, columns.shape, (packed) => {
+      copyElements(withLayoutOf(x, columns), packed);
+      s.move("fromColumns", out, packed, 0, n, s.outputs, s.taps * s.outputs);
+    });
+  };
+  return {
+    op: "foldWindows2d",
+    supports: ([x], [out]) =>
+      (x.dtype === "float32" || x.dtype === "float64") && sizeOf(out.shape) > 0 && sizeOf(x.shape) > 0,
+    run: ([x], [out], attrs) => work(x, out, attrs, withTemporary),
+    prepare: ([x], [out], attrs) => ({
+      workspace: padded(sizeOf(x.shape) * bytesPerElement(x.dtype)),
+      run: (workspace) => work(x, out, attrs, roomAt(workspace)),
+    }),
+  };
 }
 
 /** Pieces side by side from an address on. */
@@ -182,7 +214,9 @@ function weightGradient(x: HostArray, g: HostArray, w: HostArray, attrs: ConvAtt
 
 type Sizes = ReturnType<typeof sizes>;
 
-function sizes(x: HostArray, w: HostArray, y: HostArray, attrs: ConvAttrs) {
+type Shaped = Pick<HostArray, "shape">;
+
+function sizes(x: HostArray, w: Shaped, y: Shaped, attrs: ConvAttrs) {
   const bytes = x.dtype === "float32" ? 4 : 8;
   const [images, channels, height, width] = x.shape;
   const [filterCount, , kh, kw] = w.shape;

@@ -2,6 +2,7 @@
 import { bytesPerElement, type DType } from "../../../core/dtype.js";
 import { permuteLayout } from "../../../core/layout.js";
 import { sizeOf } from "../../../core/shape.js";
+import { getDevice } from "../../devices.js";
 import type { HostArray } from "../../host-array.js";
 import type { DeviceKernel, PreparedKernel } from "../../kernels.js";
 import { launch, type PoolKernel } from "../../pool/pool.js";
@@ -13,7 +14,8 @@ interface ReduceAttrs {
   readonly axes: readonly number[];
 }
 
-interface Loops {
+/** Axes merged where one loop walks them evenly; strides in elements. */
+export interface Loops {
   readonly sizes: readonly number[];
   readonly strides: readonly number[];
 }
@@ -21,6 +23,27 @@ interface Loops {
 const NAMES: readonly Reduction[] = ["sum", "prod", "max", "min", "any", "all"];
 const WORTH_A_THREAD = 100_000; // elements
 const compiled = new Map<string, Record<"along" | "across", PoolKernel>>();
+
+/** A device's own code for a reduction; `run` false: it is not there (yet), and nothing was done. */
+export interface OwnReduction {
+  run(x: number, out: number): boolean;
+}
+
+export type ReductionCode = (
+  name: Reduction,
+  dtype: DType,
+  kept: Loops,
+  reduced: Loops,
+) => OwnReduction | null;
+
+const own = new Map<string, ReductionCode>();
+
+/** On this device reductions of many elements to the same dtype run by code of its own, where it has some. */
+export function registerReduction(device: string, make: ReductionCode): void {
+  own.set(device, make);
+}
+
+const WORTH_OWN_CODE = 8192; // elements
 
 export const reduceKernels: readonly DeviceKernel<ReduceAttrs>[] = NAMES.map((name) => ({
   op: name,
@@ -64,9 +87,12 @@ function prepareReduce(
   const target = out.offset * bytesPerElement(out.dtype);
   const work = (kernel: PoolKernel, rest: readonly number[], items: number, grain: number) => {
     const args = [0, 0, ...rest];
+    const many = x.dtype === out.dtype && sizeOf(x.shape) >= WORTH_OWN_CODE;
+    const code = many ? own.get(getDevice())?.(name, x.dtype, keptLoops, reducedLoops) : null;
     const run = (): void => {
       args[0] = x.ptr + source;
       args[1] = out.ptr + target;
+      if (code?.run(args[0], args[1])) return;
       launch(kernel, args, items, grain);
     };
     return { run };
