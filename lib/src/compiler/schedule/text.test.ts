@@ -83,7 +83,9 @@ describe("text of schedules", () => {
     refused("cacheRead A at=i scope=moon -> Ac", "the scope is one of shared, local, register");
     refused("split i 4\nvectorize k", 'line 2: vectorized "k"');
     const part = new Schedule(matmul(8, 8, 8));
-    expect(() => applyText(part, "split i 4\nsplit i 2 -> a b")).toThrow('line 2: matmul: there is no loop "i"');
+    expect(() => applyText(part, "split i 4\nsplit i 2 -> a b")).toThrow(
+      'line 2: matmul: there is no loop "i"',
+    );
     expect(part.steps).toHaveLength(1);
   });
 });
