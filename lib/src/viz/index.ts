@@ -6,6 +6,13 @@ export { type ExplorerStep, exploreIr, IrExplorer } from "./explorer.js";
 export { Drawing, type DrawOptions, drawGraph, drawTape } from "./graph.js";
 export { memoryMap } from "./memory-map.js";
 export {
+  type PlaygroundOptions,
+  type PlaygroundTarget,
+  type ScheduleAttempt,
+  SchedulePlayground,
+  schedulePlayground,
+} from "./playground.js";
+export {
   bar,
   Figure,
   type FigureOptions,

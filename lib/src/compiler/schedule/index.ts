@@ -2,3 +2,4 @@
 export type { CacheOptions, Packing } from "./cache-read.js";
 export { type Dependence, type Direction, dependences } from "./dependence.js";
 export { Schedule, type Step, scheduled } from "./schedule.js";
+export { applyText, scheduleText } from "./text.js";

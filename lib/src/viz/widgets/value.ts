@@ -66,9 +66,14 @@ export class Control extends Widget {
 
   override toString(): string {
     const description = this.get("description");
-    const value = "value" in this ? JSON.stringify(this.value) : undefined;
+    const value = this.valueText();
     const parts = [description && JSON.stringify(description), value].filter(Boolean);
     return `${super.toString()}(${parts.join(": ")})`;
+  }
+
+  /** Its value for people; nothing for what has none. */
+  protected valueText(): string | undefined {
+    return "value" in this ? JSON.stringify(this.value) : undefined;
   }
 }
 
@@ -111,6 +116,13 @@ export class SelectionWidget<T> extends ValueWidget<T> {
 
   override observe(listener: (value: T) => void): () => void {
     return this.onChange("index", () => listener(this.value));
+  }
+
+  /** Objects by their label: a graph is no text for one line, and may hold itself. */
+  protected override valueText(): string | undefined {
+    const { value } = this;
+    if (typeof value !== "object" || value === null) return super.valueText();
+    return JSON.stringify(this.choices[this.get("index") as number][0]);
   }
 }
 

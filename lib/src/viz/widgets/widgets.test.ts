@@ -45,6 +45,15 @@ function fakeComms() {
   };
 }
 
+it("options that are objects are called by their label", () => {
+  const ring: { self?: unknown } = {};
+  ring.self = ring;
+  expect(String(widgets.dropdown({ description: "program", options: { ring } }))).toBe(
+    'Dropdown("program": "ring")',
+  );
+  expect(String(widgets.dropdown({ options: ["sgd", "adam"], value: "adam" }))).toBe('Dropdown("adam")');
+});
+
 describe("without a kernel", () => {
   it("widgets are plain state, shown as text", () => {
     const slider = widgets.intSlider({ description: "depth", value: 3 });
