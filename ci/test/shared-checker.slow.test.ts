@@ -21,6 +21,11 @@ const isolation = await chooseIsolation("auto", { unsafe: true });
 const image = await buildImage();
 const fast = { ...isolation, spec: withImage(isolation.spec, image) };
 const shared = sharingChecker(fast, DEFAULT_LIMITS.box);
+const together = {
+  open: shared.open(SOLUTIONS),
+  openBare: shared.openBare?.(SOLUTIONS),
+  checker: shared.checker?.(SOLUTIONS),
+};
 const alone = boxes({ isolation, limits: DEFAULT_LIMITS.box });
 afterAll(async () => {
   await shutdownAll();
@@ -80,13 +85,13 @@ describe("beside the kernel's own check", () => {
         ...sources.map((source, i): BoxCell => ({ gradeId: `a${i}`, kind: "answer", source })),
       ];
       const [own, sharing] = [
-        await outcomes(new Box(alone(SOLUTIONS), cells, DEFAULT_LIMITS)),
-        await outcomes(new Box(shared.open(SOLUTIONS), cells, DEFAULT_LIMITS, shared.checker?.(SOLUTIONS))),
+        await outcomes(new Box({ open: alone(SOLUTIONS) }, cells, DEFAULT_LIMITS)),
+        await outcomes(new Box(together, cells, DEFAULT_LIMITS)),
       ];
       expect(sharing).toEqual(own);
       if (!REMEMBERED.has(title)) return;
       // The second time the verdicts are remembered.
-      const again = new Box(shared.open(SOLUTIONS), cells, DEFAULT_LIMITS, shared.checker?.(SOLUTIONS));
+      const again = new Box(together, cells, DEFAULT_LIMITS);
       expect(await outcomes(again)).toEqual(own);
     },
     120_000,

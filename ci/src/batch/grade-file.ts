@@ -11,6 +11,7 @@ import { readNotebook } from "../notebook/format.js";
 import { checksum, nbgraderOf } from "../notebook/nbgrader.js";
 import { chooseIsolation, type Isolation, NO_ISOLATION } from "../sandbox/ladder.js";
 import { boxes, kernelFactory, type OpenBox } from "../session/open.js";
+import type { SessionFactory } from "../session/session.js";
 import { type Judges, sha256 } from "./course.js";
 
 export interface FileOptions {
@@ -30,6 +31,8 @@ export interface FileOptions {
 export interface Place {
   isolation: Isolation;
   open: OpenBox;
+  /** For submissions whose cells the checker found right: less is started for them. */
+  openBare?: (cwd: string) => SessionFactory | undefined;
   /** For an assignment's folder; without it, the kernels check types themselves. */
   checker?: (cwd: string) => SharedChecker;
 }
@@ -49,6 +52,7 @@ export function gradeFile(file: string, judges: Judges, options: FileOptions = {
     return gradeSubmission(judge, submission, {
       ...options,
       open: place.open(folder),
+      openBare: place.openBare?.(folder),
       checker: place.checker?.(folder),
     });
   });

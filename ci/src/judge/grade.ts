@@ -30,6 +30,8 @@ export interface Judge {
 
 export interface GradeOptions {
   open: SessionFactory;
+  /** For cells that `checker` found right and that are plain. */
+  openBare?: SessionFactory;
   /** Where the kernels of `open` do not check types themselves. */
   checker?: SharedChecker;
   limits?: GradeLimits;
@@ -107,7 +109,7 @@ export async function gradeSubmission(
     const source = cell.kind === "given" ? cell.source : (submission.answers.get(cell.gradeId) ?? "");
     return [{ gradeId: cell.gradeId, kind: cell.kind, source }];
   });
-  const box = new Box(options.open, code, limits, options.checker);
+  const box = new Box(options, code, limits);
   try {
     await box.start();
     const host = new JudgeHost(limits, options);
