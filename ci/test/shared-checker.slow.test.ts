@@ -8,7 +8,7 @@ import { SharedChecker } from "../src/checker/checker.js";
 import { sharingChecker } from "../src/checker/place.js";
 import { Box, type BoxCell } from "../src/judge/box.js";
 import { DEFAULT_LIMITS } from "../src/judge/limits.js";
-import { buildImage, removeImage, withImage } from "../src/sandbox/image.js";
+import { buildImage, closeImage, withImage } from "../src/sandbox/image.js";
 import { chooseIsolation } from "../src/sandbox/ladder.js";
 import { viewFor } from "../src/sandbox/view.js";
 import { boxes } from "../src/session/open.js";
@@ -29,7 +29,7 @@ const together = {
 const alone = boxes({ isolation, limits: DEFAULT_LIMITS.box });
 afterAll(async () => {
   await shutdownAll();
-  removeImage(image);
+  closeImage(image);
 });
 
 const given: BoxCell = {

@@ -13,7 +13,7 @@ import { GraderError, InputError } from "../errors.js";
 import { DEFAULT_LIMITS } from "../judge/limits.js";
 import type { JudgeSetup } from "../judge/messages.js";
 import type { Report } from "../judge/report.js";
-import { buildImage, type Image, removeImage } from "../sandbox/image.js";
+import { closeImage, type Image, openImage } from "../sandbox/image.js";
 import { chooseIsolation, NO_ISOLATION } from "../sandbox/ladder.js";
 import { sweep } from "../sandbox/process.js";
 import { type JupyterPlace, onJupyter } from "../session/open.js";
@@ -149,7 +149,7 @@ async function gradeItems(
     );
   const server = await jupyterPlace(flags);
   const packed = items.length >= WORTH_AN_IMAGE && !server;
-  const image = packed ? await buildImage().catch(() => undefined) : undefined;
+  const image = packed ? await openImage().catch(() => undefined) : undefined;
   const supervisors = await startSupervisors(jobs, items.length > jobs, flags, course, { image, server });
   const idle = [...supervisors];
   signal.addEventListener("abort", () => void Promise.all(supervisors.map((item) => item.close())));
@@ -181,7 +181,7 @@ async function gradeItems(
   } finally {
     progress.stop();
     await Promise.all(supervisors.map((supervisor) => supervisor.close()));
-    if (image) removeImage(image);
+    if (image) closeImage(image);
   }
 }
 

@@ -33,7 +33,7 @@ export interface BoxPlace {
   /** For cells that the checker found right and that are plain. */
   openBare?: SessionFactory;
   /** Checks the cells' types; where there is none, the kernel does that. */
-  checker?: SharedChecker;
+  checker?: Pick<SharedChecker, "begin">;
 }
 
 export type CellStatus = "ok" | "error" | "compile" | Crash;

@@ -33,7 +33,7 @@ export interface GradeOptions {
   /** For cells that `checker` found right and that are plain. */
   openBare?: SessionFactory;
   /** Where the kernels of `open` do not check types themselves. */
-  checker?: SharedChecker;
+  checker?: Pick<SharedChecker, "begin">;
   limits?: GradeLimits;
   visibleOnly?: boolean;
   /** Grade these tasks only; the others' answers still run. */

@@ -9,8 +9,9 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { transform } from "esbuild";
 import { resolve as resolveImport } from "import-meta-resolve";
-import ts from "typescript";
+import type { StringLiteral } from "typescript";
 import type { Assignment } from "../assignment/assignment.js";
+import { ts } from "../assignment/typescript.js";
 import { AuthoringError, messageOf } from "../errors.js";
 import { markHiddenTests } from "../notebook/markers.js";
 
@@ -122,7 +123,7 @@ function splitImports(source: string, gradeId: string): SplitCell {
           bindings.push({ local: element.name.text, imported: (element.propertyName ?? element.name).text });
       }
     }
-    imports.push({ specifier: (statement.moduleSpecifier as ts.StringLiteral).text, bindings });
+    imports.push({ specifier: (statement.moduleSpecifier as StringLiteral).text, bindings });
   }
   return { imports, body };
 }
