@@ -4,6 +4,7 @@
  */
 import { type Assignment, folderOf, type Task } from "../assignment/assignment.js";
 import { generateRelease } from "../assignment/generate.js";
+import { isSeeded } from "../assignment/seeded.js";
 import { REQUIRED, readVariants, type Variant } from "../assignment/variants.js";
 import { type GradeOptions, gradeSubmission, type Judge, prepareJudge } from "../judge/grade.js";
 import type { GradeLimits } from "../judge/limits.js";
@@ -51,6 +52,7 @@ export async function validate(assignment: Assignment, options: ValidateOptions 
     const submission = { answers: run.answers, notes: [] };
     proofs.push(run.judge(await gradeSubmission(judge, submission, { open, limits, onTest })));
   }
+  if (isSeeded(assignment)) proofs.push(...(await seeded(judge, runs, options)));
   proofs.push(await deterministic(judge, runs, options));
   return [...proofs, times.proof()];
 }
@@ -58,6 +60,25 @@ export async function validate(assignment: Assignment, options: ValidateOptions 
 const SOLUTION = "solution";
 /** Random inputs that differ from run to run are found out soon. */
 const REPEATS = 3;
+
+const STUDENTS = ["ada", "grace", "edsger"];
+
+/** The reference answer must be right for everybody's values, and nobody's release may show it. */
+async function seeded(judge: Judge, runs: readonly Run[], options: ValidateOptions): Promise<Proof[]> {
+  const { assignment } = judge;
+  const open = (options.open ?? kernelFactory)(folderOf(assignment));
+  const answers = (runs.find(({ name }) => name === SOLUTION) as Run).answers;
+  const proofs: Proof[] = [];
+  for (const student of STUDENTS) {
+    options.signal?.throwIfAborted();
+    const name = `${SOLUTION} with the values of "${student}"`;
+    options.onStart?.(name, runs.length - 1, runs.length);
+    const submission = { answers, notes: [] };
+    const reports = await gradeSubmission(judge, submission, { open, limits: options.limits, student });
+    proofs.push(full(name, reports, assignment.tasks), releaseProof(assignment, student));
+  }
+  return proofs;
+}
 
 /** What passes once must pass again, and what fails must fail again, with the same words. */
 async function deterministic(judge: Judge, runs: readonly Run[], options: ValidateOptions): Promise<Proof> {
@@ -213,10 +234,10 @@ function failures(task: TaskReport): string[] {
   return [...cells, ...tests];
 }
 
-function releaseProof(assignment: Assignment): Proof {
-  const { leaks } = generateRelease(assignment);
+function releaseProof(assignment: Assignment, student?: string): Proof {
+  const { leaks } = generateRelease(assignment, student);
   return {
-    name: "release shows no answers",
+    name: `release${student === undefined ? "" : ` for "${student}"`} shows no answers`,
     ok: leaks.length === 0,
     expected: "no leaks",
     got: `${leaks.length} leaks`,

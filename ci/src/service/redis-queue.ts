@@ -122,9 +122,10 @@ export class RedisQueue implements WorkQueue {
   private async put(id: string, jobId: string): Promise<void> {
     const work = this.submissions.work(id);
     if (!work) return;
-    const { assignment, file, bytes } = work;
+    const { person, assignment, file, bytes } = work;
     const data = {
       id,
+      person,
       assignment,
       file,
       bytes: bytes.toString("base64"),

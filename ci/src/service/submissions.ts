@@ -47,6 +47,7 @@ export interface Submission {
 /** A submission to be graded. */
 export interface Work {
   id: string;
+  person: string;
   assignment: string;
   file: string;
   bytes: Buffer;
@@ -169,7 +170,7 @@ export class Submissions {
   /** What is to be graded, with its bytes; `undefined` when it is graded. */
   work(id: string): Work | undefined {
     const row = this.database.get<Omit<Work, "bytes"> & { bytes: ArrayBuffer }>(
-      "SELECT s.id, s.assignment, s.file, s.bytes, w.attempts FROM work w JOIN submission s ON s.id = w.submission WHERE s.id = ?",
+      "SELECT s.id, s.person, s.assignment, s.file, s.bytes, w.attempts FROM work w JOIN submission s ON s.id = w.submission WHERE s.id = ?",
       id,
     );
     return row && { ...row, bytes: Buffer.from(row.bytes) };
