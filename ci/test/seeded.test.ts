@@ -140,7 +140,7 @@ describe("grading", async () => {
   });
 
   it("is proved for several students", async () => {
-    const proofs = await validate(source, { open: place.open });
+    const proofs = await validate(source, { place });
     const seeded = proofs.filter(({ name }) => name.includes("ada") || name.includes("grace"));
     expect(seeded.map(({ ok, got }) => [ok, got])).toEqual([
       [true, "3"],

@@ -11,7 +11,6 @@ import { gradescopeZip } from "../package/gradescope.js";
 import { resultsJsonSchema } from "../report/results.js";
 import { mutationAsText, proofsAsText } from "../report/terminal.js";
 import { chooseIsolation } from "../sandbox/ladder.js";
-import { boxes } from "../session/open.js";
 import { shutdownAll } from "../session/running.js";
 import { SubmitError } from "../submit/client.js";
 import { EXIT } from "./exit.js";
@@ -111,18 +110,17 @@ async function prove(slugs: string[], flags: ProveFlags, signal: AbortSignal): P
   const course = findCourse(process.cwd(), flags);
   // The author's own code: in the same place as submissions, so that it proves what they will get; unfenced if need be.
   const isolation = await chooseIsolation("auto", { unsafe: true });
-  const open = boxes({ isolation, limits: DEFAULT_LIMITS.box, warm: 1 });
+  const place = sharingChecker(isolation, DEFAULT_LIMITS.box, { warm: 1 });
   let code: number = EXIT.ok;
   for (const slug of await slugsOf(course, slugs)) {
     const progress = startProgress(slug);
     try {
       const assignment = await readSource(course, slug);
       const limits = { ...DEFAULT_LIMITS, cellMs: flags.cellTimeout, cellCpuMs: flags.cellTimeout * 1.5 };
-      const proofs = await validate(assignment, { signal, open, limits, onStart: progress.step });
+      const proofs = await validate(assignment, { signal, place, limits, onStart: progress.step });
       progress.stop();
       console.log(proofsAsText(slug, proofs));
       if (flags.mutants !== undefined) {
-        const place = sharingChecker(isolation, DEFAULT_LIMITS.box, { warm: 1 });
         const found = await mutationTest(assignment, {
           place,
           most: flags.mutants,
