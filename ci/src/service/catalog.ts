@@ -1,6 +1,6 @@
 /** The course's assignments as the service offers them, and whether a file can be one of them. */
 import { createHash } from "node:crypto";
-import type { Assignment } from "../assignment/assignment.js";
+import type { Assignment, Task } from "../assignment/assignment.js";
 import { type Course, readSource, slugsOf } from "../batch/course.js";
 import { InputError } from "../errors.js";
 import type { TestKey } from "../judge/grade.js";
@@ -31,6 +31,10 @@ export class Catalog {
       points,
       tasks: tasks.length,
     }));
+  }
+
+  tasks(slug: string): Pick<Task, "name" | "number" | "title" | "points">[] {
+    return this.assignments.get(slug)?.tasks ?? [];
   }
 
   title(slug: string): string {

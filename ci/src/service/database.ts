@@ -28,6 +28,9 @@ CREATE TABLE IF NOT EXISTS work(
 CREATE TABLE IF NOT EXISTS grade(
   submission TEXT PRIMARY KEY REFERENCES submission, status TEXT NOT NULL, score REAL NOT NULL, points REAL NOT NULL,
   report TEXT NOT NULL, graded INTEGER NOT NULL, attempts INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS decision(
+  id INTEGER PRIMARY KEY, person TEXT NOT NULL REFERENCES person, assignment TEXT NOT NULL, line TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS decision_by_person ON decision(person, assignment);
 `;
 
 export class Database {

@@ -3,9 +3,10 @@
  * and graded by another that takes the work away: each accepted one gets exactly one grade, whenever the process ends.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { type Report, reportSchema } from "../judge/report.js";
+import { finalScore, type Report, reportSchema } from "../judge/report.js";
 import type { Receipt } from "../submit/protocol.js";
 import type { Database } from "./database.js";
+import type { Decisions, Handed } from "./decisions.js";
 
 export interface NewSubmission {
   person: string;
@@ -27,7 +28,11 @@ export type Accepted = { receipt: Receipt } | { retryAfter: number } | { full: t
 
 export interface Graded {
   status: Report["status"];
+  /** What counts: with instructors' decisions and the late penalty. */
   score: number;
+  /** What the tests gave. */
+  raw: number;
+  late?: Report["late"];
   points: number;
   /** Milliseconds since 1970, as all times here. */
   graded: number;
@@ -73,7 +78,10 @@ const SELECT = `SELECT s.id, s.person, s.assignment, s.file, s.sha256, s.accepte
 const HOUR_MS = 60 * 60 * 1000;
 
 export class Submissions {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly decisions: Decisions,
+  ) {}
 
   /**
    * Accepts, on the disk, or finds what the same request brought before.
@@ -127,19 +135,21 @@ export class Submissions {
 
   get(id: string): Submission | undefined {
     const row = this.database.get<Row>(`${SELECT} WHERE s.id = ?`, id);
-    return row && submissionOf(row);
+    return row && this.submissionOf(row);
   }
 
   /** The newest first. */
   of(person: string): Submission[] {
     return this.database
       .all<Row>(`${SELECT} WHERE s.person = ? ORDER BY s.accepted DESC, s.rowid DESC`, person)
-      .map(submissionOf);
+      .map((row) => this.submissionOf(row));
   }
 
   /** The oldest first. */
   all(): Submission[] {
-    return this.database.all<Row>(`${SELECT} ORDER BY s.accepted, s.rowid`).map(submissionOf);
+    return this.database
+      .all<Row>(`${SELECT} ORDER BY s.accepted, s.rowid`)
+      .map((row) => this.submissionOf(row));
   }
 
   bytes(id: string): Buffer | undefined {
@@ -147,9 +157,13 @@ export class Submissions {
     return row && Buffer.from(row.bytes);
   }
 
+  /** As it counts. */
   report(id: string): Report | undefined {
-    const row = this.database.get<{ report: string }>("SELECT report FROM grade WHERE submission = ?", id);
-    return row && reportSchema.parse(JSON.parse(row.report));
+    const row = this.database.get<Handed & { report: string }>(
+      "SELECT g.report, s.person, s.assignment, s.accepted FROM grade g JOIN submission s ON s.id = g.submission WHERE s.id = ?",
+      id,
+    );
+    return row && this.decisions.decide(reportSchema.parse(JSON.parse(row.report)), row);
   }
 
   /** Takes work that nobody has: of people who have none in hand first, then in order of arrival. */
@@ -222,14 +236,21 @@ export class Submissions {
       return true;
     });
   }
+
+  private submissionOf({ status, score: raw, points, graded, ...row }: Row): Submission {
+    const { id, person, assignment, file, sha256, accepted } = row;
+    const submission = { id, person, assignment, file, sha256, accepted };
+    if (status === null) return submission;
+    if (status !== "graded") return { ...submission, grade: { status, score: raw, raw, points, graded } };
+    const late = this.decisions.lateness(submission);
+    // Only what was decided by task needs the whole report.
+    const isDecided = this.decisions.of(person, assignment).length > 0;
+    const report = isDecided ? this.report(id) : undefined;
+    const score = report ? finalScore(report) : Math.round(raw * (100 - (late?.percent ?? 0)) * 1e4) / 1e6;
+    return { ...submission, grade: { status, score, raw, ...(late && { late }), points, graded } };
+  }
 }
 
 function newTicket(): string {
   return randomBytes(6).toString("hex");
-}
-
-function submissionOf({ status, score, points, graded, ...row }: Row): Submission {
-  const { id, person, assignment, file, sha256, accepted } = row;
-  const submission = { id, person, assignment, file, sha256, accepted };
-  return status === null ? submission : { ...submission, grade: { status, score, points, graded } };
 }

@@ -23,7 +23,7 @@ interface ById {
 }
 
 export function submissionRoutes(app: FastifyInstance, service: Service): void {
-  const { options, catalog, submissions, board, queue, shelf } = service;
+  const { options, catalog, submissions, decisions, board, queue, shelf } = service;
   const { courseName: course, maxBytes, perHour } = options;
   const gate = new Gate(UPLOADS_AT_ONCE);
   const share = new Share(UPLOADS_OF_ONE, "You are sending so many files at once already: wait for them.");
@@ -99,7 +99,14 @@ export function submissionRoutes(app: FastifyInstance, service: Service): void {
     const { person } = request;
     const report = submissions.report(id);
     const title = catalog.title(assignment);
-    return html(reply, submissionPage({ course, person, receipt, title, progress, report }));
+    const page = { course, person, receipt, title, progress, report };
+    if (person?.role !== "instructor") return html(reply, submissionPage(page));
+    const decided = decisions.of(receipt.person, assignment);
+    const tasks = catalog.tasks(assignment);
+    return html(
+      reply,
+      submissionPage({ ...page, decisions: { id, person: receipt.person, tasks, decisions: decided } }),
+    );
   });
 
   app.get<ById>("/submissions/:id/events", (request, reply) => {
