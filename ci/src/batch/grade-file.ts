@@ -168,6 +168,7 @@ function describe(report: Report, judge: Judge): void {
   report.assignment = judge.assignment.slug;
   report.title = judge.assignment.title;
   report.points = judge.assignment.points;
+  if (judge.assignment.manual.length > 0) report.manual = judge.assignment.manual;
 }
 
 /** What is a mistake of an author in a source is, in a learner's file, a damaged file. */

@@ -1,6 +1,6 @@
 /** The course's assignments as the service offers them, and whether a file can be one of them. */
 import { createHash } from "node:crypto";
-import type { Assignment, Task } from "../assignment/assignment.js";
+import type { Assignment } from "../assignment/assignment.js";
 import { type Course, readSource, slugsOf } from "../batch/course.js";
 import { InputError } from "../errors.js";
 import type { TestKey } from "../judge/grade.js";
@@ -33,8 +33,13 @@ export class Catalog {
     }));
   }
 
-  tasks(slug: string): Pick<Task, "name" | "number" | "title" | "points">[] {
-    return this.assignments.get(slug)?.tasks ?? [];
+  /** What a score can be decided for: the tasks, and cells that a person grades. */
+  parts(slug: string): { name: string; title: string; points: number }[] {
+    const { tasks = [], manual = [] } = this.assignments.get(slug) ?? {};
+    return [
+      ...tasks.map(({ name, number, title, points }) => ({ name, title: `${number}. ${title}`, points })),
+      ...manual.map(({ gradeId, points }) => ({ name: gradeId, title: `${gradeId}, by hand`, points })),
+    ];
   }
 
   title(slug: string): string {

@@ -3,7 +3,7 @@
  * and graded by another that takes the work away: each accepted one gets exactly one grade, whenever the process ends.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { finalScore, type Report, reportSchema } from "../judge/report.js";
+import { finalScore, fullPoints, type Report, reportSchema } from "../judge/report.js";
 import type { Receipt } from "../submit/protocol.js";
 import type { Database } from "./database.js";
 import type { Decisions, Handed } from "./decisions.js";
@@ -217,7 +217,8 @@ export class Submissions {
       const work = database.get<{ attempts: number }>("SELECT attempts FROM work WHERE submission = ?", id);
       if (!work) return false;
       database.run("DELETE FROM work WHERE submission = ?", id);
-      const { status, score, points } = report;
+      const { status, score } = report;
+      const points = fullPoints(report);
       database.run(
         "INSERT INTO grade(submission, status, score, points, report, graded, attempts) VALUES (?, ?, ?, ?, ?, ?, ?)",
         ...[id, status, score, points, JSON.stringify(report), Date.now(), work.attempts],
@@ -247,7 +248,8 @@ export class Submissions {
     const isDecided = this.decisions.of(person, assignment).length > 0;
     const report = isDecided ? this.report(id) : undefined;
     const score = report ? finalScore(report) : Math.round(raw * (100 - (late?.percent ?? 0)) * 1e4) / 1e6;
-    return { ...submission, grade: { status, score, raw, ...(late && { late }), points, graded } };
+    const total = report ? fullPoints(report) : points;
+    return { ...submission, grade: { status, score, raw, ...(late && { late }), points: total, graded } };
   }
 }
 

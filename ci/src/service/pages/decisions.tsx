@@ -6,12 +6,13 @@ export interface DecisionsProps {
   /** Of the submission from whose page it is decided. */
   id: string;
   person: string;
-  tasks: readonly { name: string; number: number; title: string; points: number }[];
+  /** Tasks, and cells that a person grades. */
+  parts: readonly { name: string; title: string; points: number }[];
   decisions: readonly Override[];
 }
 
 export function Decisions(props: DecisionsProps) {
-  const { id, person, tasks, decisions } = props;
+  const { id, person, parts, decisions } = props;
   const action = `/submissions/${id}/decisions`;
   return (
     <section aria-labelledby="decisions">
@@ -25,8 +26,8 @@ export function Decisions(props: DecisionsProps) {
         <label for="task">About</label>
         <select id="task" name="task">
           <option value="">the whole</option>
-          {tasks.map(({ name, number, title, points }) => (
-            <option key={name} value={name}>{`${number}. ${title} (${points} points)`}</option>
+          {parts.map(({ name, title, points }) => (
+            <option key={name} value={name}>{`${title} (${points} points)`}</option>
           ))}
         </select>
         <label for="score">Points for the task, instead of the tests'</label>
@@ -42,8 +43,8 @@ export function Decisions(props: DecisionsProps) {
   );
 }
 
-function Made({ tasks, decisions }: DecisionsProps) {
-  const titles = new Map(tasks.map(({ name, title }) => [name, title]));
+function Made({ parts, decisions }: DecisionsProps) {
+  const titles = new Map(parts.map(({ name, title }) => [name, title]));
   return (
     <div class="scroll">
       <table>

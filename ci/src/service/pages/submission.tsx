@@ -1,5 +1,11 @@
 /** One submission: how far it is, its receipt, what it got. */
-import { type Report, type TaskReport, type TestReport, taskScore } from "../../judge/report.js";
+import {
+  awaitsPerson,
+  type Report,
+  type TaskReport,
+  type TestReport,
+  taskScore,
+} from "../../judge/report.js";
 import { sumPoints } from "../../kit/check.js";
 import type { Progress, Receipt } from "../../submit/protocol.js";
 import { Decisions, type DecisionsProps } from "./decisions.js";
@@ -85,6 +91,7 @@ function Result({ progress, report }: { progress: Extract<Progress, { state: "do
             {report.late.percent > 0 && `; without that it would be ${withoutPenalty(report)} points`}.
           </p>
         )}
+        {report && awaitsPerson(report) && <p>A person has cells left to grade.</p>}
         {report?.comments?.map((comment) => (
           <blockquote key={comment}>{comment}</blockquote>
         ))}
@@ -99,8 +106,8 @@ function Result({ progress, report }: { progress: Extract<Progress, { state: "do
   );
 }
 
-function withoutPenalty({ tasks }: Report): number {
-  return sumPoints(tasks.map(taskScore));
+function withoutPenalty({ tasks, manual = [] }: Report): number {
+  return sumPoints([...tasks.map(taskScore), ...manual.map(({ score = 0 }) => score)]);
 }
 
 function Tasks({ report }: { report: Report }) {

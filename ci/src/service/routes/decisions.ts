@@ -23,7 +23,7 @@ export function decisionRoutes(app: FastifyInstance, { submissions, decisions, c
       return typeof value === "string" ? value.trim() : "";
     };
     const task = field("task") || undefined;
-    if (task !== undefined && !catalog.tasks(assignment).some(({ name }) => name === task))
+    if (task !== undefined && !catalog.parts(assignment).some(({ name }) => name === task))
       throw refused(`There is no task ${JSON.stringify(task.slice(0, 80))}.`);
     const decision = field("clear") === "" ? read(task, field) : takenBack(task);
     decisions.add({ student, assignment, ...(task === undefined ? {} : { task }), ...decision, by });

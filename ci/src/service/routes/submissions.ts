@@ -102,10 +102,10 @@ export function submissionRoutes(app: FastifyInstance, service: Service): void {
     const page = { course, person, receipt, title, progress, report };
     if (person?.role !== "instructor") return html(reply, submissionPage(page));
     const decided = decisions.of(receipt.person, assignment);
-    const tasks = catalog.tasks(assignment);
+    const parts = catalog.parts(assignment);
     return html(
       reply,
-      submissionPage({ ...page, decisions: { id, person: receipt.person, tasks, decisions: decided } }),
+      submissionPage({ ...page, decisions: { id, person: receipt.person, parts, decisions: decided } }),
     );
   });
 
