@@ -178,7 +178,7 @@ describe("handing in", () => {
     const headers = { authorization: `Bearer ${token}` };
     const stream = await fetch(`${tried.address}/submissions/${id}/events`, { headers });
     const told = new ToldGrader();
-    submissions.record(id, await told.grade({ id, file: "mini.ipynb", assignment: "mini" }));
+    await submissions.record(id, await told.grade({ id, file: "mini.ipynb", assignment: "mini" }));
     board.drop(id);
     board.drop(id); // as when two who look at a fleet see the same end
     open();

@@ -102,7 +102,7 @@ export class RedisQueue implements WorkQueue {
       const job = await this.queue.getJob(jobId);
       if (!job || this.closed) return;
       const { file, assignment } = job.data;
-      this.submissions.record(
+      await this.submissions.record(
         id,
         state === "completed"
           ? await reportFrom(job.returnvalue, file, assignment)

@@ -87,10 +87,10 @@ export class Submissions {
    * Accepts, on the disk, or finds what the same request brought before.
    * @returns the receipt; or the seconds to wait, if there were too many; or that there is no room for more of this person's
    */
-  accept(given: NewSubmission, { perHour, bytesPerPerson }: AcceptLimits): Accepted {
+  accept(given: NewSubmission, { perHour, bytesPerPerson }: AcceptLimits): Promise<Accepted> {
     const { person, assignment, file, bytes, request } = given;
     const { database } = this;
-    return database.transaction(() => {
+    return database.together(() => {
       const known = database.get<{ id: string }>(
         "SELECT id FROM submission WHERE person = ? AND request = ?",
         person,
@@ -169,7 +169,7 @@ export class Submissions {
   /** Takes work that nobody has: of people who have none in hand first, then in order of arrival. */
   claim(owner: string): Work | undefined {
     const { database } = this;
-    return database.transaction(() => {
+    return database.quickly(() => {
       const next = database.get<{ id: string }>(
         `SELECT s.id FROM work w JOIN submission s ON s.id = w.submission WHERE w.owner IS NULL
          ORDER BY (SELECT count(*) FROM work b JOIN submission t ON t.id = b.submission
@@ -211,9 +211,9 @@ export class Submissions {
   }
 
   /** @returns false for a submission that has its grade already: that one stays */
-  record(id: string, report: Report): boolean {
+  record(id: string, report: Report): Promise<boolean> {
     const { database } = this;
-    return database.transaction(() => {
+    return database.together(() => {
       const work = database.get<{ attempts: number }>("SELECT attempts FROM work WHERE submission = ?", id);
       if (!work) return false;
       database.run("DELETE FROM work WHERE submission = ?", id);

@@ -17,8 +17,11 @@ const MAX_PARTS = 2_000;
 const MESSAGE_LIMIT = 2_000;
 const TRACEBACK_LINES = 40;
 
-/** The worker's pipes where `BoxProcess` has the standard ones; what else it prints is not a message. */
-const PLUMBING = 'exec "$@" 3<&0 4>&1 5</dev/null 0</dev/null 1>&2';
+/**
+ * The worker's pipes where `BoxProcess` has the standard ones; what else it prints is not a message. The shell stays: the
+ * first process of a namespace could not end itself by a signal.
+ */
+const PLUMBING = '"$@" 3<&0 4>&1 5</dev/null 0</dev/null 1>&2; exit';
 
 type Message = ToHost | { type: "too-much" };
 

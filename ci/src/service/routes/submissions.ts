@@ -67,7 +67,8 @@ export function submissionRoutes(app: FastifyInstance, service: Service): void {
     );
     const { bytes, file } = upload;
     const assignment = catalog.assignmentOf(bytes, file, upload.assignment);
-    const answer = submissions.accept({ person: person.id, assignment, file, bytes, request: name }, options);
+    const handedIn = { person: person.id, assignment, file, bytes, request: name };
+    const answer = await submissions.accept(handedIn, options);
     if ("full" in answer)
       throw new Refusal(
         413,
