@@ -226,15 +226,64 @@ describe.skipIf(missing)(
       await look("8-gradebook-dark");
       const [download] = await Promise.all([
         page.waitForEvent("download"),
-        page.getByRole("link", { name: "CSV" }).click(),
+        page.getByRole("link", { name: "CSV", exact: true }).click(),
       ]);
       const csv = readFileSync(await download.path(), "utf8");
       expect(csv).toMatch(/\r\nann,Ann Lee,ann@example\.org,mini,11,12,3,0,0,/);
-      expect(csv).toMatch(/\r\nbob,"Bob, Jr\.",,mini,,,0,0,0,,,\r\n$/);
+      expect(csv).toMatch(/\r\nbob,"Bob, Jr\.",,mini,,,0,0,0,,,,,\r\n$/);
       await page.getByRole("row", { name: "Ann Lee" }).getByRole("cell").getByRole("link").click();
       await page.getByRole("heading", { name: "All tests" }).waitFor();
       await look("9-instructor-dark");
       expect(await page.getByText("hidden").count()).toBeGreaterThan(0);
+    });
+
+    it("lets the instructor decide a task's points and say why; the learner sees both", async () => {
+      await page.getByLabel("About").selectOption({ index: 1 });
+      await page.getByLabel("Points for the task, instead of the tests'").fill("2.5");
+      await page.getByLabel("Comment").fill("The order is right, but see page 3.");
+      await page.getByRole("button", { name: "Decide" }).click();
+      await page.getByRole("cell", { name: "The order is right, but see page 3." }).waitFor();
+      await page.getByRole("heading", { name: "Decisions" }).scrollIntoViewIfNeeded();
+      await look("12-decisions-dark");
+      const decided = await page.locator(".score").textContent();
+      const address = page.url();
+      await visit();
+      await signIn("ann");
+      await page.goto(address);
+      expect(await page.locator(".score").textContent()).toBe(decided);
+      await page.getByText("decided; the tests gave").waitFor();
+      await page.getByText("The order is right, but see page 3.").waitFor();
+      expect(await page.getByRole("heading", { name: "Decisions" }).count()).toBe(0);
+      await look("13-decided");
+    });
+
+    it("fills in the table that Canvas exported, and gives the other exports", async () => {
+      await visit();
+      await signIn("prof");
+      await page.goto("/gradebook#exports");
+      const roster = join(folder, "canvas.csv");
+      writeFileSync(
+        roster,
+        'Student,ID,SIS User ID,SIS Login ID,Section,Mini (77)\n    Points Possible,,,,,12\n"Lee, Ann",101,,ann,A,\n',
+      );
+      await page.getByLabel("Its column in Canvas").fill("Mini (77)");
+      await page.getByLabel("The grades as Canvas exported them").setInputFiles(roster);
+      await look("14-exports");
+      const [filled] = await Promise.all([
+        page.waitForEvent("download"),
+        page.getByRole("button", { name: "Fill in" }).click(),
+      ]);
+      expect(filled.suggestedFilename()).toBe("canvas.csv");
+      expect(readFileSync(await filled.path(), "utf8")).toMatch(/"Lee, Ann",101,,ann,A,\d/);
+      const [pages] = await Promise.all([
+        page.waitForEvent("download"),
+        page.getByRole("link", { name: "Learners' feedback pages (zip)" }).click(),
+      ]);
+      expect(
+        readFileSync(await pages.path())
+          .subarray(0, 2)
+          .toString(),
+      ).toBe("PK");
     });
 
     it("works on a small screen, without scripts, and by keyboard alone", async () => {

@@ -10,6 +10,7 @@ import { command, parseOptions, root, SetupError, UsageError } from "./steps.mjs
 const ROOMS = {
   kernel: "kernel",
   grader: "ci",
+  service: "ci",
   compute: "lib",
   data: "lib",
   distributed: "lib",

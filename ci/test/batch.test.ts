@@ -379,6 +379,12 @@ describe("decisions", () => {
       override: { score: 3, by: "Ada" },
       comments: ["Right idea.", "See page 3."],
     });
+    const manual = [{ gradeId: "essay", points: 3 }];
+    const essay = { ...override, task: "essay", score: 2.5, comment: undefined };
+    const graded = decided(report({ manual }), [essay], NO_SETTINGS);
+    expect(graded.manual).toEqual([{ gradeId: "essay", points: 3, score: 2.5, by: essay.by }]);
+    expect(graded.final).toBe(report().score + 2.5);
+    expect(decided(report({ manual }), [], NO_SETTINGS)).toEqual(report({ manual }));
     const undone = decided(report(), [...made, { ...override, score: null, comment: null }], NO_SETTINGS);
     expect(undone).toEqual(report());
     expect(decided(report({ student: "bob" }), made, NO_SETTINGS)).toEqual(report({ student: "bob" }));

@@ -5,16 +5,18 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { BoxPlace } from "../src/judge/box.js";
 import type { Judge } from "../src/judge/grade.js";
 import type { TaskReport } from "../src/judge/report.js";
 import { LEVELS } from "../src/sandbox/command.js";
-import { buildImage, removeImage, withImage } from "../src/sandbox/image.js";
+import { buildImage, closeImage, withImage } from "../src/sandbox/image.js";
 import { type Attempt, tryLevel } from "../src/sandbox/ladder.js";
-import { boxes, type OpenBox } from "../src/session/open.js";
+import { bareBoxes, boxes } from "../src/session/open.js";
 import {
   type Bait,
   CORPUS_LIMITS,
   corpusJudge,
+  credulous,
   gradeAnswers,
   layBait,
   readCorpus,
@@ -23,12 +25,19 @@ import { scratchFolder } from "./support/course.js";
 
 const corpus = readCorpus();
 /**
- * The whole corpus at every level takes more than an hour: many attacks end a process several times. Each run takes every
- * third attack at the strongest level and every twelfth at the others; `MLSYS_CORPUS=all` takes all of them.
+ * How a level's boxes are used: with the whole kernel in them, or with its worker alone, as for most submissions. Each run
+ * takes every attack at the strongest level with the worker alone, and at the others one in so many;
+ * `MLSYS_CORPUS=all` takes all of them everywhere.
  */
-const EVERY: Readonly<Record<string, number>> = { bwrap: 3, userns: 12, uid: 12 };
-const chosen = (level: string, place: number): boolean =>
-  process.env.MLSYS_CORPUS === "all" || place % EVERY[level] === 0;
+const EVERY: Readonly<Record<string, Readonly<Record<Program, number>>>> = {
+  bwrap: { worker: 1, kernel: 6 },
+  userns: { worker: 12, kernel: 24 },
+  uid: { worker: 12, kernel: 24 },
+};
+const PROGRAMS = ["worker", "kernel"] as const;
+type Program = (typeof PROGRAMS)[number];
+const chosen = (level: string, program: Program, place: number): boolean =>
+  process.env.MLSYS_CORPUS === "all" || place % EVERY[level][program] === 0;
 const folder = join(scratchFolder(afterAll), "course");
 mkdirSync(folder);
 // As people's folders are: open to all who can reach them.
@@ -38,7 +47,7 @@ let judge: Judge;
 const attempts: Attempt[] = await Promise.all(LEVELS.filter((level) => level !== "none").map(tryLevel));
 
 const image = await buildImage();
-afterAll(() => removeImage(image));
+afterAll(() => closeImage(image));
 beforeAll(async () => {
   bait = await layBait(folder);
   judge = await corpusJudge(folder, bait.token);
@@ -55,23 +64,30 @@ it("runs at every level that continuous integration must offer", () => {
   if (process.env.CI === "true") expect(attempts.filter(({ problem }) => problem !== undefined)).toEqual([]);
 });
 
-for (const { level, isolation, problem } of attempts) {
-  describe.skipIf(!isolation)(`isolation ${level}${problem ? ` (${problem})` : ""}`, () => {
-    let open: OpenBox;
+const cases = attempts.flatMap((attempt) => PROGRAMS.map((program) => ({ ...attempt, program })));
+for (const { level, isolation, problem, program } of cases) {
+  const title = `isolation ${level}, ${program}${problem ? ` (${problem})` : ""}`;
+  describe.skipIf(!isolation)(title, () => {
+    let place: BoxPlace;
     beforeAll(() => {
-      // The cells are JavaScript: without the checker a box starts sooner.
-      const env = { MLSYS_TYPECHECK: "off", MLSYS_WARM: "off" };
-      // As batches start boxes.
+      // As batches start boxes. The cells are JavaScript: without the checker a box starts sooner.
       const packed = { ...isolation!, spec: withImage(isolation!.spec, image) };
-      open = boxes({ isolation: packed, limits: CORPUS_LIMITS.box, warm: 2, env });
+      const options = { isolation: packed, limits: CORPUS_LIMITS.box, warm: 2 };
+      const solutions = join(folder, "solutions");
+      const env = { MLSYS_TYPECHECK: "off", MLSYS_WARM: "off" };
+      place = { open: boxes({ ...options, env })(solutions) };
+      if (program === "worker")
+        place = { ...place, openBare: bareBoxes(options)(solutions), checker: credulous };
     });
 
-    const mine = corpus.filter((attack, place) => attack.holds.includes(level) && chosen(level, place));
+    const mine = corpus.filter(
+      (attack, index) => attack.holds.includes(level) && chosen(level, program, index),
+    );
     it.each(mine.map((attack) => [attack.name, attack] as const))(
       "attack %s",
       async (_, attack) => {
         const hits = bait.hits();
-        const reports = await gradeAnswers(judge, open, folder, bait.fill(attack.attack));
+        const reports = await gradeAnswers(judge, place, bait.fill(attack.attack));
         const [visible, hidden] = testsOf(reports, "target");
         const what = `${attack.why}: ${JSON.stringify(reports)}`.slice(0, 3_000);
         expect(attack.visible, what).toContain(visible.status);
@@ -94,7 +110,7 @@ for (const { level, isolation, problem } of attempts) {
     it.each(mine.map((attack) => [attack.name, attack] as const))(
       "control %s",
       async (_, attack) => {
-        const reports = await gradeAnswers(judge, open, folder, bait.fill(attack.control));
+        const reports = await gradeAnswers(judge, place, bait.fill(attack.control));
         expect(
           reports.map(({ score }) => score),
           JSON.stringify(reports).slice(0, 3_000),

@@ -97,11 +97,12 @@ for line in json.load(open(sys.argv[1])):
       partial: await solved({ ...wrong("ignores-cycles"), ...wrong("naive"), ...wrong("overwrites") }),
     };
     const judges = new Judges({ solutions: join(COURSE, "solutions"), exercises: join(COURSE, "exercises") });
+    const place = await placeHere();
     const ours: Record<string, number> = {};
     for (const [student, notebook] of Object.entries(submissions)) {
       const folder = join(course.folder, "submitted", student, "mini");
       mkdirSync(folder, { recursive: true });
-      ours[student] = (await gradeFile(handIn(folder, notebook), judges, { place: await placeHere() })).score;
+      ours[student] = (await gradeFile(handIn(folder, notebook), judges, { place })).score;
     }
     course.run("autograde", "mini", "--create");
     course.run("export");

@@ -302,9 +302,19 @@ describe("Gradescope, PrairieLearn, LTI", () => {
       gradingProgress: "FullyGraded",
     });
     expect(scores.slice(2).map(({ scoreGiven, gradingProgress }) => [scoreGiven, gradingProgress])).toEqual([
-      [undefined, "PendingManual"],
+      [undefined, "Failed"],
       [undefined, "Failed"],
     ]);
+    const manual = [
+      { gradeId: "essay", points: 3, score: 2 },
+      { gradeId: "proof", points: 1 },
+    ];
+    const [open, closed] = ltiScores([report({ manual }), report({ manual: manual.slice(0, 1), final: 3 })], {
+      now,
+    });
+    expect(open).toMatchObject({ scoreMaximum: 8, gradingProgress: "PendingManual" });
+    expect(open.comment).toMatch(/; essay: 2\/3; proof: not graded yet\/1$/);
+    expect(closed).toMatchObject({ scoreGiven: 3, scoreMaximum: 7, gradingProgress: "FullyGraded" });
     expect(scores[1].comment).not.toMatch(/[<>&]/);
     expect(() => ltiScores([report({ student: undefined })], { now })).toThrow(/belongs to no student/);
   });

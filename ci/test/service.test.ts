@@ -178,7 +178,7 @@ describe("handing in", () => {
     const headers = { authorization: `Bearer ${token}` };
     const stream = await fetch(`${tried.address}/submissions/${id}/events`, { headers });
     const told = new ToldGrader();
-    submissions.record(id, await told.grade({ id, file: "mini.ipynb", assignment: "mini" }));
+    await submissions.record(id, await told.grade({ id, file: "mini.ipynb", assignment: "mini" }));
     board.drop(id);
     board.drop(id); // as when two who look at a fleet see the same end
     open();
@@ -401,7 +401,7 @@ describe("the instructor", () => {
   it("sees everyone's best, and exports it so that no spreadsheet runs it", async () => {
     const csv = (await ask("/gradebook.csv", prof)).text.split("\r\n");
     expect(csv[0]).toBe(
-      "person,name,email,assignment,score,points,submissions,waiting,failed,submission,accepted,sha256",
+      "person,name,email,assignment,score,points,submissions,waiting,failed,submission,accepted,sha256,raw_score,late_percent",
     );
     expect(csv.find((line) => line.startsWith("bob,"))).toMatch(
       /^bob,'=HYPERLINK\(1\),bob@example.org,mini,7,12,1,0,0,/,

@@ -8,7 +8,7 @@ import { SharedChecker } from "../src/checker/checker.js";
 import { sharingChecker } from "../src/checker/place.js";
 import { Box, type BoxCell } from "../src/judge/box.js";
 import { DEFAULT_LIMITS } from "../src/judge/limits.js";
-import { buildImage, removeImage, withImage } from "../src/sandbox/image.js";
+import { buildImage, closeImage, withImage } from "../src/sandbox/image.js";
 import { chooseIsolation } from "../src/sandbox/ladder.js";
 import { viewFor } from "../src/sandbox/view.js";
 import { boxes } from "../src/session/open.js";
@@ -21,10 +21,15 @@ const isolation = await chooseIsolation("auto", { unsafe: true });
 const image = await buildImage();
 const fast = { ...isolation, spec: withImage(isolation.spec, image) };
 const shared = sharingChecker(fast, DEFAULT_LIMITS.box);
+const together = {
+  open: shared.open(SOLUTIONS),
+  openBare: shared.openBare?.(SOLUTIONS),
+  checker: shared.checker?.(SOLUTIONS),
+};
 const alone = boxes({ isolation, limits: DEFAULT_LIMITS.box });
 afterAll(async () => {
   await shutdownAll();
-  removeImage(image);
+  closeImage(image);
 });
 
 const given: BoxCell = {
@@ -80,13 +85,13 @@ describe("beside the kernel's own check", () => {
         ...sources.map((source, i): BoxCell => ({ gradeId: `a${i}`, kind: "answer", source })),
       ];
       const [own, sharing] = [
-        await outcomes(new Box(alone(SOLUTIONS), cells, DEFAULT_LIMITS)),
-        await outcomes(new Box(shared.open(SOLUTIONS), cells, DEFAULT_LIMITS, shared.checker?.(SOLUTIONS))),
+        await outcomes(new Box({ open: alone(SOLUTIONS) }, cells, DEFAULT_LIMITS)),
+        await outcomes(new Box(together, cells, DEFAULT_LIMITS)),
       ];
       expect(sharing).toEqual(own);
       if (!REMEMBERED.has(title)) return;
       // The second time the verdicts are remembered.
-      const again = new Box(shared.open(SOLUTIONS), cells, DEFAULT_LIMITS, shared.checker?.(SOLUTIONS));
+      const again = new Box(together, cells, DEFAULT_LIMITS);
       expect(await outcomes(again)).toEqual(own);
     },
     120_000,

@@ -9,6 +9,7 @@ import { cutHiddenTests, cutSolutions, hasSolution, TEXT_STUB } from "../noteboo
 import { checksum, isLocked, nbgraderOf } from "../notebook/nbgrader.js";
 import type { Assignment } from "./assignment.js";
 import { findLeaks } from "./leaks.js";
+import { personal, seededValues } from "./seeded.js";
 
 export interface Release {
   slug: string;
@@ -19,12 +20,15 @@ export interface Release {
   leaks: string[];
 }
 
-export function generateRelease(assignment: Assignment): Release {
+/** @param seed the id of the student whose own values it shows; without, it shows the author's */
+export function generateRelease(source: Assignment, seed?: string): Release {
+  const assignment = personal(source, seed === undefined ? undefined : seededValues(source, seed));
   const notebook = copyNotebook(assignment.notebook);
   delete notebook.metadata.celltoolbar;
   notebook.metadata.mlsys = {
     ...(notebook.metadata.mlsys as object | undefined),
     assignment: assignment.slug,
+    ...(seed === undefined ? {} : { student: seed }),
   };
   // Cell ids came with format 4.5; a stable one makes the output depend on the source alone.
   notebook.nbformatMinor = Math.max(notebook.nbformatMinor, 5);

@@ -2,7 +2,8 @@
  * Mutants of a reference answer: the same program with one small mistake, as a tired learner makes them. Tests that no
  * mutant fails check less than they seem to.
  */
-import ts from "typescript";
+import type { Node, SyntaxKind } from "typescript";
+import { ts } from "./typescript.js";
 
 export interface Mutant {
   /** What was changed to what. */
@@ -14,9 +15,9 @@ export interface Mutant {
 }
 
 /** One way to be wrong: what to put in a node's place, `undefined` for nodes that it does not concern. */
-type Operator = (node: ts.Node, text: string) => string | undefined;
+type Operator = (node: Node, text: string) => string | undefined;
 
-const SWAPPED: Partial<Record<ts.SyntaxKind, string>> = {
+const SWAPPED: Partial<Record<SyntaxKind, string>> = {
   [ts.SyntaxKind.PlusToken]: "-",
   [ts.SyntaxKind.MinusToken]: "+",
   [ts.SyntaxKind.AsteriskToken]: "/",
@@ -95,7 +96,7 @@ const operators: Operator[] = [
 export function mutantsOf(source: string): Mutant[] {
   const file = ts.createSourceFile("answer.ts", source, ts.ScriptTarget.ESNext, true, ts.ScriptKind.TS);
   const mutants: Mutant[] = [];
-  const visit = (node: ts.Node): void => {
+  const visit = (node: Node): void => {
     // Types are not run, and a message may be worded in many ways.
     if (ts.isTypeNode(node) || ts.isThrowStatement(node) || ts.isImportDeclaration(node)) return;
     if (node !== file) {

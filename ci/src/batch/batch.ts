@@ -15,7 +15,7 @@ import type { BatchLog, Graded } from "./log.js";
 export interface BatchOptions {
   log: BatchLog;
   /** Grades one file, or only some of its tasks. */
-  grade: (file: string, tasks?: readonly string[]) => Promise<Report>;
+  grade: (file: string, tasks?: readonly string[], student?: string) => Promise<Report>;
   /** The assignment of a report, to know what it was graded with. */
   assignment: (slug: string) => Promise<Assignment>;
   /** Submissions at once. */
@@ -84,7 +84,7 @@ async function settle(item: HandedIn, options: BatchOptions): Promise<Report | u
 async function attempt(item: HandedIn, { grade }: BatchOptions, tasks?: readonly string[]): Promise<Report> {
   if (item.refused) return { ...(await emptyReport(item.file)), status: "invalid", ...item.refused };
   try {
-    return await grade(item.file, tasks);
+    return await grade(item.file, tasks, item.student);
   } catch (error) {
     return failedReport(item.file, messageOf(error));
   }

@@ -16,14 +16,20 @@ export function decided(report: Report, overrides: readonly Override[], settings
       mine.filter((override) => override.task === task.name),
     ),
   );
+  const manual = report.manual?.map((cell) => ({
+    ...cell,
+    ...lastScore(mine.filter((override) => override.task === cell.gradeId)),
+  }));
   const comments = commentsOf(mine.filter((override) => override.task === undefined));
-  const changed = tasks.some((task) => task.override) || late !== undefined;
+  const byHand = manual?.flatMap(({ score }) => (score === undefined ? [] : [score])) ?? [];
+  const changed = tasks.some((task) => task.override) || byHand.length > 0 || late !== undefined;
   if (report.status !== "graded") return { ...report, ...(comments && { comments }) };
-  const full = sumPoints(tasks.map(taskScore));
+  const full = sumPoints([...tasks.map(taskScore), ...byHand]);
   const score = Math.round(full * (100 - (late?.percent ?? 0)) * 1e4) / 1e6;
   return {
     ...report,
     tasks,
+    ...(manual && { manual }),
     ...(comments && { comments }),
     ...(late && { late }),
     ...(changed && { final: score }),
@@ -32,12 +38,15 @@ export function decided(report: Report, overrides: readonly Override[], settings
 
 function decidedTask(task: TaskReport, overrides: readonly Override[]): TaskReport {
   const comments = commentsOf(overrides);
-  const last = overrides.findLast(({ score }) => score !== undefined);
-  const override =
-    last?.score === undefined || last.score === null
-      ? undefined
-      : { score: last.score, ...(last.by === undefined ? {} : { by: last.by }) };
+  const override = lastScore(overrides);
   return { ...task, ...(override && { override }), ...(comments && { comments }) };
+}
+
+/** The last score that was decided, unless it was taken back. */
+function lastScore(overrides: readonly Override[]): { score: number; by?: string } | undefined {
+  const last = overrides.findLast(({ score }) => score !== undefined);
+  if (last?.score === undefined || last.score === null) return undefined;
+  return { score: last.score, ...(last.by === undefined ? {} : { by: last.by }) };
 }
 
 /** Each comment, until one takes all earlier ones back. */

@@ -1,16 +1,18 @@
 /** One file to one report: whatever is wrong with the file or the grader ends up in the report, never as an exception. */
 import { assignmentOf, folderOf } from "../assignment/assignment.js";
+import { isSeeded, personal, seededValues } from "../assignment/seeded.js";
 import type { SharedChecker } from "../checker/checker.js";
 import { AuthoringError, InputError, messageOf } from "../errors.js";
 import { type GradeOptions, gradeSubmission, type Judge, prepareJudge } from "../judge/grade.js";
 import { DEFAULT_LIMITS, type GradeLimits } from "../judge/limits.js";
 import type { Report } from "../judge/report.js";
-import { submissionOf } from "../judge/submission.js";
+import { claimedStudent, submissionOf } from "../judge/submission.js";
 import { sumPoints } from "../kit/check.js";
 import { readNotebook } from "../notebook/format.js";
 import { checksum, nbgraderOf } from "../notebook/nbgrader.js";
 import { chooseIsolation, type Isolation, NO_ISOLATION } from "../sandbox/ladder.js";
 import { boxes, kernelFactory, type OpenBox } from "../session/open.js";
+import type { SessionFactory } from "../session/session.js";
 import { type Judges, sha256 } from "./course.js";
 
 export interface FileOptions {
@@ -22,6 +24,8 @@ export interface FileOptions {
   visibleOnly?: boolean;
   /** Grade these tasks only. */
   tasks?: readonly string[];
+  /** Who handed it in, where that is known for sure. */
+  student?: string;
   onTest?: GradeOptions["onTest"];
   finished?: GradeOptions["finished"];
 }
@@ -30,6 +34,8 @@ export interface FileOptions {
 export interface Place {
   isolation: Isolation;
   open: OpenBox;
+  /** For submissions whose cells the checker found right: less is started for them. */
+  openBare?: (cwd: string) => SessionFactory | undefined;
   /** For an assignment's folder; without it, the kernels check types themselves. */
   checker?: (cwd: string) => SharedChecker;
 }
@@ -41,17 +47,36 @@ export function gradeFile(file: string, judges: Judges, options: FileOptions = {
     const slug = options.slug ?? (await judges.slugFor(notebook, file));
     const judge = await judges.get(slug);
     describe(report, judge);
-    const submission = submissionOf(notebook, judge.assignment, file);
-    report.notes = submission.notes;
+    const student = isSeeded(judge.assignment) ? (options.student ?? claimedStudent(notebook)) : undefined;
+    const values = student === undefined ? undefined : seededValues(judge.assignment, student);
+    const submission = submissionOf(notebook, personal(judge.assignment, values), file);
+    report.notes = [...submission.notes, ...whose(student, options.student, claimedStudent(notebook))];
     const place = options.place ?? (await strongest(options.limits));
     report.isolation = isolationOf(place.isolation);
     const folder = folderOf(judge.assignment);
     return gradeSubmission(judge, submission, {
       ...options,
+      student,
       open: place.open(folder),
+      openBare: place.openBare?.(folder),
       checker: place.checker?.(folder),
     });
   });
+}
+
+/** Where a notebook has a student's own values, and it may not be this student's. */
+function whose(
+  student: string | undefined,
+  known: string | undefined,
+  claimed: string | undefined,
+): string[] {
+  if (student === undefined) return [];
+  const name = (id: string) => JSON.stringify(id.slice(0, 80));
+  if (known === undefined)
+    return [`graded with the values of ${name(student)}, whom only the notebook itself names`];
+  return claimed === undefined || claimed === known
+    ? []
+    : [`the notebook is that of ${name(claimed)}; graded with the values of ${name(known)}`];
 }
 
 async function strongest(limits: GradeLimits = DEFAULT_LIMITS): Promise<Place> {
@@ -143,6 +168,7 @@ function describe(report: Report, judge: Judge): void {
   report.assignment = judge.assignment.slug;
   report.title = judge.assignment.title;
   report.points = judge.assignment.points;
+  if (judge.assignment.manual.length > 0) report.manual = judge.assignment.manual;
 }
 
 /** What is a mistake of an author in a source is, in a learner's file, a damaged file. */

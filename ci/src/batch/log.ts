@@ -23,7 +23,7 @@ const staleSchema = z.object({
   /** These tasks' earlier results are not taken up again. */
   tasks: z.array(z.string()),
 });
-const overrideSchema = z.object({
+export const overrideSchema = z.object({
   type: z.literal("override"),
   student: z.string(),
   assignment: z.string(),

@@ -21,7 +21,7 @@ const MAIN = fileURLToPath(
   new URL(import.meta.url.endsWith(".ts") ? "../../dist/judge/main.js" : "../judge/main.js", import.meta.url),
 );
 
-type Work = Pick<Extract<ToJudge, { type: "grade" }>, "file" | "slug" | "tasks">;
+type Work = Pick<Extract<ToJudge, { type: "grade" }>, "file" | "slug" | "tasks" | "student">;
 type End = { report: Report } | { stuck: boolean; during: TestKey | undefined };
 
 export class Supervisor {
@@ -35,11 +35,11 @@ export class Supervisor {
     private readonly stallMs = STALL_MS,
   ) {}
 
-  /** @param tasks grade these only */
-  async grade(file: string, slug?: string, tasks?: readonly string[]): Promise<Report> {
+  /** @param tasks grade these only @param student who handed it in, where that is known for sure */
+  async grade(file: string, slug?: string, tasks?: readonly string[], student?: string): Promise<Report> {
     const finished = new Map<TestKey, TestOutcome>();
     for (let deaths = 0; ; deaths++) {
-      const end = await this.attempt({ file, slug, tasks }, finished);
+      const end = await this.attempt({ file, slug, tasks, student }, finished);
       if ("report" in end) return end.report;
       await this.discard();
       if (end.during === undefined || deaths > this.setup.limits.restarts || this.closed)

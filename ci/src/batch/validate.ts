@@ -4,11 +4,13 @@
  */
 import { type Assignment, folderOf, type Task } from "../assignment/assignment.js";
 import { generateRelease } from "../assignment/generate.js";
+import { isSeeded } from "../assignment/seeded.js";
 import { REQUIRED, readVariants, type Variant } from "../assignment/variants.js";
 import { type GradeOptions, gradeSubmission, type Judge, prepareJudge } from "../judge/grade.js";
 import type { GradeLimits } from "../judge/limits.js";
 import type { TaskReport } from "../judge/report.js";
-import { kernelFactory, type OpenBox } from "../session/open.js";
+import { kernelFactory } from "../session/open.js";
+import type { Place } from "./grade-file.js";
 
 export interface Proof {
   /** What was graded: `solution`, `untouched`, `topo: tasks 1 to 2`, `topo/name`. */
@@ -23,7 +25,7 @@ export interface Proof {
 export interface ValidateOptions {
   limits?: GradeLimits;
   /** Where the answers run; they are the author's own, so by default beside the grader. */
-  open?: OpenBox;
+  place?: Pick<Place, "open" | "openBare" | "checker">;
   /** Called before each run, for a progress bar. */
   onStart?: (name: string, done: number, total: number) => void;
   signal?: AbortSignal;
@@ -45,23 +47,52 @@ export async function validate(assignment: Assignment, options: ValidateOptions 
   for (const [index, run] of runs.entries()) {
     options.signal?.throwIfAborted();
     options.onStart?.(run.name, index, runs.length);
-    const open = (options.open ?? kernelFactory)(folderOf(assignment));
     const { limits } = options;
     const onTest = run.name === SOLUTION ? times.onTest : undefined;
     const submission = { answers: run.answers, notes: [] };
-    proofs.push(run.judge(await gradeSubmission(judge, submission, { open, limits, onTest })));
+    proofs.push(
+      run.judge(await gradeSubmission(judge, submission, { ...kernels(judge, options), limits, onTest })),
+    );
   }
+  if (isSeeded(assignment)) proofs.push(...(await seeded(judge, runs, options)));
   proofs.push(await deterministic(judge, runs, options));
   return [...proofs, times.proof()];
+}
+
+function kernels(judge: Judge, { place = { open: kernelFactory }, limits }: ValidateOptions) {
+  const folder = folderOf(judge.assignment);
+  return {
+    open: place.open(folder),
+    openBare: place.openBare?.(folder),
+    checker: place.checker?.(folder),
+    limits,
+  };
 }
 
 const SOLUTION = "solution";
 /** Random inputs that differ from run to run are found out soon. */
 const REPEATS = 3;
 
+const STUDENTS = ["ada", "grace", "edsger"];
+
+/** The reference answer must be right for everybody's values, and nobody's release may show it. */
+async function seeded(judge: Judge, runs: readonly Run[], options: ValidateOptions): Promise<Proof[]> {
+  const { assignment } = judge;
+  const answers = (runs.find(({ name }) => name === SOLUTION) as Run).answers;
+  const proofs: Proof[] = [];
+  for (const student of STUDENTS) {
+    options.signal?.throwIfAborted();
+    const name = `${SOLUTION} with the values of "${student}"`;
+    options.onStart?.(name, runs.length - 1, runs.length);
+    const submission = { answers, notes: [] };
+    const reports = await gradeSubmission(judge, submission, { ...kernels(judge, options), student });
+    proofs.push(full(name, reports, assignment.tasks), releaseProof(assignment, student));
+  }
+  return proofs;
+}
+
 /** What passes once must pass again, and what fails must fail again, with the same words. */
 async function deterministic(judge: Judge, runs: readonly Run[], options: ValidateOptions): Promise<Proof> {
-  const open = (options.open ?? kernelFactory)(folderOf(judge.assignment));
   const details: string[] = [];
   for (const name of [SOLUTION, "untouched"]) {
     const run = runs.find((candidate) => candidate.name === name) as Run;
@@ -70,7 +101,7 @@ async function deterministic(judge: Judge, runs: readonly Run[], options: Valida
       options.signal?.throwIfAborted();
       options.onStart?.(`${name} again`, runs.length - 1, runs.length);
       const submission = { answers: run.answers, notes: [] };
-      const found = verdicts(await gradeSubmission(judge, submission, { open, limits: options.limits }));
+      const found = verdicts(await gradeSubmission(judge, submission, kernels(judge, options)));
       first ??= found;
       for (const [test, verdict] of found)
         if (first.get(test) !== verdict)
@@ -213,10 +244,10 @@ function failures(task: TaskReport): string[] {
   return [...cells, ...tests];
 }
 
-function releaseProof(assignment: Assignment): Proof {
-  const { leaks } = generateRelease(assignment);
+function releaseProof(assignment: Assignment, student?: string): Proof {
+  const { leaks } = generateRelease(assignment, student);
   return {
-    name: "release shows no answers",
+    name: `release${student === undefined ? "" : ` for "${student}"`} shows no answers`,
     ok: leaks.length === 0,
     expected: "no leaks",
     got: `${leaks.length} leaks`,

@@ -13,7 +13,7 @@ import { GraderError, InputError } from "../errors.js";
 import { DEFAULT_LIMITS } from "../judge/limits.js";
 import type { JudgeSetup } from "../judge/messages.js";
 import type { Report } from "../judge/report.js";
-import { buildImage, type Image, removeImage } from "../sandbox/image.js";
+import { closeImage, type Image, openImage } from "../sandbox/image.js";
 import { chooseIsolation, NO_ISOLATION } from "../sandbox/ladder.js";
 import { sweep } from "../sandbox/process.js";
 import { type JupyterPlace, onJupyter } from "../session/open.js";
@@ -39,10 +39,8 @@ interface GradeFlags extends CourseFlags, CheckFlags, BoxFlags {
   threshold: number;
   log?: string;
   regrade?: string[];
+  studentSeed?: string;
 }
-
-/** Building one takes as long as it saves for so many submissions. */
-const WORTH_AN_IMAGE = 4;
 
 interface OverrideFlags {
   student: string;
@@ -69,6 +67,7 @@ export function addGradeCommands(
     .option("--assignment <slug>", "assignment of all files; default: what each says")
     .option("--threshold <percent>", "exit 1 if a file gets less", percentage, 0)
     .option("--log <file>", "keep each result there as it comes, and go on from there another time")
+    .option("--student-seed <id>", "whose seeded values the files have, where their folders don't say it")
     .option("--regrade <task...>", "with --log: grade these tasks again")
     .action(async (paths: string[], flags: GradeFlags) => finish(await grade(paths, flags, signal)));
 
@@ -148,8 +147,7 @@ async function gradeItems(
       "--session jupyter: submissions run unfenced, as whoever runs the server; add --unsafe if that is what you want",
     );
   const server = await jupyterPlace(flags);
-  const packed = items.length >= WORTH_AN_IMAGE && !server;
-  const image = packed ? await buildImage().catch(() => undefined) : undefined;
+  const image = server ? undefined : await openImage().catch(() => undefined);
   const supervisors = await startSupervisors(jobs, items.length > jobs, flags, course, { image, server });
   const idle = [...supervisors];
   signal.addEventListener("abort", () => void Promise.all(supervisors.map((item) => item.close())));
@@ -167,10 +165,10 @@ async function gradeItems(
         sources.set(slug, source);
         return source;
       },
-      grade: async (file, tasks) => {
+      grade: async (file, tasks, student) => {
         const supervisor = idle.pop() as Supervisor;
         try {
-          const report = await supervisor.grade(file, flags.assignment, tasks);
+          const report = await supervisor.grade(file, flags.assignment, tasks, flags.studentSeed ?? student);
           // What runs beside a server's other kernels, with the rights of all of them, proves nothing.
           return server ? { ...report, trust: "in-kernel" as const } : report;
         } finally {
@@ -181,7 +179,7 @@ async function gradeItems(
   } finally {
     progress.stop();
     await Promise.all(supervisors.map((supervisor) => supervisor.close()));
-    if (image) removeImage(image);
+    if (image) closeImage(image);
   }
 }
 

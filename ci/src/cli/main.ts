@@ -1,9 +1,6 @@
 /** The command `mlsys-grade`. */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { Command } from "commander";
 import colors from "picocolors";
-import { generateRelease } from "../assignment/generate.js";
 import { findCourse, Judges, readSource, slugsOf } from "../batch/course.js";
 import { mutationTest } from "../batch/mutation.js";
 import { validate } from "../batch/validate.js";
@@ -14,10 +11,10 @@ import { gradescopeZip } from "../package/gradescope.js";
 import { resultsJsonSchema } from "../report/results.js";
 import { mutationAsText, proofsAsText } from "../report/terminal.js";
 import { chooseIsolation } from "../sandbox/ladder.js";
-import { boxes } from "../session/open.js";
 import { shutdownAll } from "../session/running.js";
 import { SubmitError } from "../submit/client.js";
 import { EXIT } from "./exit.js";
+import { type GenerateFlags, generate } from "./generate.js";
 import { addGradeCommands } from "./grade.js";
 import { type CourseFlags, count, ofCourse, seconds } from "./options.js";
 import { startProgress } from "./progress.js";
@@ -68,9 +65,12 @@ function createProgram(signal: AbortSignal, finish: (code: number) => void): Com
   ofCourse(program.command("generate [slug...]"))
     .description("make exercises/*.ipynb from solutions/*.ipynb")
     .option("--check", "write nothing; fail if a release is stale")
-    .action(async (slugs: string[], flags: CourseFlags & { check?: boolean }) =>
-      finish(await generate(slugs, flags)),
-    );
+    .option(
+      "--student-seed <id...>",
+      "the releases of these students, with values of their own: exercises/ID/",
+    )
+    .option("--roster <file>", "the same for all students of a CSV file with a column id")
+    .action(async (slugs: string[], flags: GenerateFlags) => finish(await generate(slugs, flags)));
 
   ofCourse(program.command("validate [slug...]"))
     .description("prove that solution, untouched release and variants get what they should")
@@ -101,32 +101,6 @@ function createProgram(signal: AbortSignal, finish: (code: number) => void): Com
   return program;
 }
 
-async function generate(slugs: string[], flags: CourseFlags & { check?: boolean }): Promise<number> {
-  const course = findCourse(process.cwd(), flags);
-  let code: number = EXIT.ok;
-  for (const slug of await slugsOf(course, slugs)) {
-    const release = generateRelease(await readSource(course, slug));
-    const path = join(course.exercises, `${slug}.ipynb`);
-    const before = await readFile(path, "utf8").catch(() => undefined);
-    for (const leak of release.leaks) process.stderr.write(`${colors.red("leak:")} ${slug}: ${leak}\n`);
-    if (release.leaks.length > 0) {
-      code = EXIT.broken;
-    } else if (before === release.text) {
-      console.log(`${path} is up to date`);
-    } else if (flags.check) {
-      process.stderr.write(
-        `${path} is ${before === undefined ? "missing" : "stale"}: run mlsys-grade generate ${slug}\n`,
-      );
-      code = Math.max(code, EXIT.below);
-    } else {
-      await mkdir(course.exercises, { recursive: true });
-      await writeFile(path, release.text);
-      console.log(`wrote ${path}`);
-    }
-  }
-  return code;
-}
-
 interface ProveFlags extends CourseFlags {
   mutants?: number;
   cellTimeout: number;
@@ -136,18 +110,17 @@ async function prove(slugs: string[], flags: ProveFlags, signal: AbortSignal): P
   const course = findCourse(process.cwd(), flags);
   // The author's own code: in the same place as submissions, so that it proves what they will get; unfenced if need be.
   const isolation = await chooseIsolation("auto", { unsafe: true });
-  const open = boxes({ isolation, limits: DEFAULT_LIMITS.box, warm: 1 });
+  const place = sharingChecker(isolation, DEFAULT_LIMITS.box, { warm: 1 });
   let code: number = EXIT.ok;
   for (const slug of await slugsOf(course, slugs)) {
     const progress = startProgress(slug);
     try {
       const assignment = await readSource(course, slug);
       const limits = { ...DEFAULT_LIMITS, cellMs: flags.cellTimeout, cellCpuMs: flags.cellTimeout * 1.5 };
-      const proofs = await validate(assignment, { signal, open, limits, onStart: progress.step });
+      const proofs = await validate(assignment, { signal, place, limits, onStart: progress.step });
       progress.stop();
       console.log(proofsAsText(slug, proofs));
       if (flags.mutants !== undefined) {
-        const place = sharingChecker(isolation, DEFAULT_LIMITS.box, { warm: 1 });
         const found = await mutationTest(assignment, {
           place,
           most: flags.mutants,

@@ -4,10 +4,12 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { findCourse } from "../batch/course.js";
 import { isolationOf } from "../batch/grade-file.js";
+import { readSettings } from "../batch/settings.js";
 import { GraderError } from "../errors.js";
 import { DEFAULT_LIMITS } from "../judge/limits.js";
 import type { JudgeSetup } from "../judge/messages.js";
 import { printable } from "../report/terminal.js";
+import { openImage } from "../sandbox/image.js";
 import { chooseIsolation } from "../sandbox/ladder.js";
 import { sweep } from "../sandbox/process.js";
 import { Catalog } from "../service/catalog.js";
@@ -68,6 +70,7 @@ export async function serve(flags: ServeFlags, signal: AbortSignal): Promise<voi
     perMinute: 300,
     signInsPerMinute: 20,
     keep,
+    settings: await readSettings(course),
     publicUrl,
     shelf: pick === undefined ? undefined : resolve(pick),
     makeQueue: (submissions, board) =>
@@ -127,5 +130,6 @@ async function judgeSetup(flags: LimitFlags & BoxFlags, course: JudgeSetup["cour
   const { memory: memoryBytes, processes, cpus, readable = [] } = flags;
   const limits = { ...limitsOf(flags), box: { ...DEFAULT_LIMITS.box, memoryBytes, processes, cpus } };
   await sweep();
-  return { course, isolation: isolationOf(isolation), limits, warm: 1, readable };
+  const image = await openImage().catch(() => undefined);
+  return { course, isolation: isolationOf(isolation), limits, warm: 1, readable, image };
 }

@@ -7,6 +7,7 @@ import type { SharedChecker, Turn } from "../checker/checker.js";
 import { withoutTypes } from "../checker/plain.js";
 import { GraderError, messageOf } from "../errors.js";
 import type { StatusError, TestStatus } from "../kit/check.js";
+import { isPlain } from "../session/bare.js";
 import {
   type Execution,
   ExecutionTimeout,
@@ -24,6 +25,15 @@ export interface BoxCell {
   /** `given` cells are the instructor's. */
   kind: "given" | "answer";
   source: string;
+}
+
+/** Where the cells run. */
+export interface BoxPlace {
+  open: SessionFactory;
+  /** For cells that the checker found right and that are plain. */
+  openBare?: SessionFactory;
+  /** Checks the cells' types; where there is none, the kernel does that. */
+  checker?: Pick<SharedChecker, "begin">;
 }
 
 export type CellStatus = "ok" | "error" | "compile" | Crash;
@@ -55,7 +65,7 @@ export class Box {
   readonly peer = new Peer({ send: (frame) => this.send(frame) });
   /** How each cell went when it was run last. */
   readonly cells = new Map<string, CellOutcome>();
-  private readonly session: KernelSession;
+  private session: KernelSession;
   private outgoing: Frame[] = [];
   private pumping = false;
   private changed: () => void = () => {};
@@ -68,19 +78,23 @@ export class Box {
   private closed: BoxError | undefined;
 
   constructor(
-    open: SessionFactory,
+    private readonly place: BoxPlace,
     private readonly code: readonly BoxCell[],
     private readonly limits: GradeLimits,
-    /** Checks the cells' types; where there is none, the kernel does that. */
-    private readonly checker?: SharedChecker,
   ) {
-    this.session = open();
+    this.session = place.open();
   }
 
   /** Starts the process and runs all cells. @throws GraderError when there is no working kernel */
   async start(): Promise<void> {
     this.deadline = Date.now() + this.limits.notebookMs;
-    await this.session.start();
+    await this.check();
+    const { openBare } = this.place;
+    if (openBare && this.rightAsAWhole && (await this.isPlain())) this.session = openBare();
+    await this.session.start().catch((error: unknown) => {
+      this.turn?.end();
+      throw error;
+    });
     await this.prepare();
   }
 
@@ -111,18 +125,28 @@ export class Box {
     return this.session.execute(code, budgetFor(step, this.limits, this.left, this.cpuLeft));
   }
 
+  /** Begins a turn of the checker, which is over when the cells are right as a whole: most submissions are. */
+  private async check(): Promise<void> {
+    this.turn = await this.place.checker?.begin();
+    // Cells that are left out change what the others see.
+    if (this.cells.size > 0 || !(await this.turn?.takeAll(this.code.map(({ source }) => source)))) return;
+    this.turn?.end();
+    this.turn = undefined;
+    this.rightAsAWhole = true;
+  }
+
+  private async isPlain(): Promise<boolean> {
+    for (const { source } of this.code) if (!isPlain(await withoutTypes(source))) return false;
+    return true;
+  }
+
   /** Loads the agent and runs the cells, leaving out those that ended or blocked the process before. */
   private async prepare(): Promise<void> {
-    await this.loadAgent();
-    // Run again, what was right stays right.
-    this.turn = this.rightAsAWhole ? undefined : await this.checker?.begin();
-    // Most submissions are right as a whole; cells that are left out change what the others see.
-    if (this.cells.size === 0 && (await this.turn?.takeAll(this.code.map(({ source }) => source)))) {
-      this.turn?.end();
-      this.turn = undefined;
-      this.rightAsAWhole = true;
-    }
-    const blocked = await this.runCells().finally(() => this.turn?.end());
+    const run = async () => {
+      await this.loadAgent();
+      return this.runCells();
+    };
+    const blocked = await run().finally(() => this.turn?.end());
     if (blocked) await this.replace();
   }
 
@@ -214,6 +238,8 @@ export class Box {
       return;
     }
     await this.session.restart();
+    // Run again, what was right stays right.
+    if (!this.rightAsAWhole) await this.check();
     await this.prepare();
   }
 

@@ -1,5 +1,6 @@
 /** Grading one submission: the learner's answers in the box, the instructor's tests here, the points from the manifest. */
 import type { Assignment, Task } from "../assignment/assignment.js";
+import { personal, type SeededValues, seededValues } from "../assignment/seeded.js";
 import type { SharedChecker } from "../checker/checker.js";
 import { AuthoringError, GraderError, messageOf } from "../errors.js";
 import { type DeclaredTest, runTest, sumPoints, type TestHost, type TestOutcome } from "../kit/check.js";
@@ -30,12 +31,16 @@ export interface Judge {
 
 export interface GradeOptions {
   open: SessionFactory;
+  /** For cells that `checker` found right and that are plain. */
+  openBare?: SessionFactory;
   /** Where the kernels of `open` do not check types themselves. */
-  checker?: SharedChecker;
+  checker?: Pick<SharedChecker, "begin">;
   limits?: GradeLimits;
   visibleOnly?: boolean;
   /** Grade these tasks only; the others' answers still run. */
   tasks?: readonly string[];
+  /** Whose own values the given cells have; without, the author's. */
+  student?: string;
   /** Told when a test begins and when it has ended. */
   onTest?: (key: TestKey, outcome?: TestOutcome) => void;
   /** Outcomes from an earlier attempt at the same submission; these tests are not run again. */
@@ -65,9 +70,11 @@ export async function prepareJudge(assignment: Assignment, { released = false } 
       return 0;
     },
   };
-  const cells = await module(kitNames(createKit(peer, lister)), ignoreDisplay).catch((error: unknown) => {
-    throw new AuthoringError(`${assignment.slug}: the given cells fail in the judge: ${messageOf(error)}`);
-  });
+  const cells = await module(kitNames(createKit(peer, lister)), ignoreDisplay, NO_VALUES).catch(
+    (error: unknown) => {
+      throw new AuthoringError(`${assignment.slug}: the given cells fail in the judge: ${messageOf(error)}`);
+    },
+  );
   for (const cell of assignment.cells) {
     if (cell.kind !== "test") continue;
     const where = `${assignment.slug}, test cell ${cell.gradeId}`;
@@ -94,6 +101,8 @@ export async function prepareJudge(assignment: Assignment, { released = false } 
   return { assignment, module, tests };
 }
 
+const NO_VALUES: SeededValues = new Map();
+
 /** Grades a submission. @throws GraderError when the grader itself fails: no kernel, or a broken given cell */
 export async function gradeSubmission(
   judge: Judge,
@@ -101,17 +110,19 @@ export async function gradeSubmission(
   options: GradeOptions,
 ): Promise<TaskReport[]> {
   const limits = options.limits ?? DEFAULT_LIMITS;
-  const { assignment } = judge;
+  const { student } = options;
+  const values = student === undefined ? undefined : seededValues(judge.assignment, student);
+  const assignment = personal(judge.assignment, values);
   const code = assignment.cells.flatMap((cell): BoxCell[] => {
     if (cell.kind === "test") return [];
     const source = cell.kind === "given" ? cell.source : (submission.answers.get(cell.gradeId) ?? "");
     return [{ gradeId: cell.gradeId, kind: cell.kind, source }];
   });
-  const box = new Box(options.open, code, limits, options.checker);
+  const box = new Box(options, code, limits);
   try {
     await box.start();
     const host = new JudgeHost(limits, options);
-    const cells = await judge.module(kitNames(createKit(box.peer, host)), ignoreDisplay);
+    const cells = await judge.module(kitNames(createKit(box.peer, host)), ignoreDisplay, values ?? NO_VALUES);
     const reports: TaskReport[] = [];
     for (const task of assignment.tasks) {
       if (options.tasks && !options.tasks.includes(task.name)) continue;

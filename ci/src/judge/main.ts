@@ -41,11 +41,18 @@ function leave(): void {
   void shutdownAll().finally(() => process.exit(0));
 }
 
-async function grade({ file, slug, tasks, finished }: Extract<ToJudge, { type: "grade" }>): Promise<void> {
+async function grade({
+  file,
+  slug,
+  tasks,
+  student,
+  finished,
+}: Extract<ToJudge, { type: "grade" }>): Promise<void> {
   const report = await gradeFile(file, judges, {
     place: await place,
     slug,
     tasks,
+    student,
     limits: setup.limits,
     finished: new Map(finished),
     onTest: (key, outcome) => tell({ type: "test", key, outcome }),

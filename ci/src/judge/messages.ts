@@ -30,6 +30,8 @@ export type ToJudge =
       slug?: string;
       /** Only these tasks. */
       tasks?: readonly string[];
+      /** Who handed it in. */
+      student?: string;
       finished: [TestKey, TestOutcome][];
     };
 

@@ -9,17 +9,20 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { transform } from "esbuild";
 import { resolve as resolveImport } from "import-meta-resolve";
-import ts from "typescript";
+import type { StringLiteral } from "typescript";
 import type { Assignment } from "../assignment/assignment.js";
+import { type SeededValues, withValuesOf } from "../assignment/seeded.js";
+import { ts } from "../assignment/typescript.js";
 import { AuthoringError, messageOf } from "../errors.js";
 import { markHiddenTests } from "../notebook/markers.js";
 
 /** @param setHidden called with true and false at the markers of hidden tests */
 export type TestCellFunction = (setHidden: (hidden: boolean) => void) => Promise<void>;
-/** Runs the given cells and returns the test cells by grade_id. */
+/** Runs the given cells and returns the test cells by grade_id. `values` are a student's own. */
 export type JudgeModule = (
   kit: Record<string, unknown>,
   display: unknown,
+  values: SeededValues,
 ) => Promise<Map<string, TestCellFunction>>;
 
 const KIT = "@mlsys/grader/kit";
@@ -69,7 +72,7 @@ function moduleSource(assignment: Assignment): string {
     const source =
       cell.kind === "test"
         ? markHiddenTests(cell.source, "__setHidden(true);", "__setHidden(false);")
-        : cell.source;
+        : withValuesOf(cell.source, `${assignment.slug}, cell ${cell.gradeId}`, "__values");
     const { imports, body } = splitImports(source, cell.gradeId);
     const kitLines: string[] = [];
     for (const { specifier, bindings } of imports) {
@@ -91,7 +94,7 @@ function moduleSource(assignment: Assignment): string {
     ...[...hoisted].map(([local, { specifier, imported }]) =>
       importLine(local, specifier, imported, assignment.path),
     ),
-    "export default async function (__kit, display) {",
+    "export default async function (__kit, display, __values) {",
     "const __cells = new Map();",
     ...lines,
     "return __cells;",
@@ -122,7 +125,7 @@ function splitImports(source: string, gradeId: string): SplitCell {
           bindings.push({ local: element.name.text, imported: (element.propertyName ?? element.name).text });
       }
     }
-    imports.push({ specifier: (statement.moduleSpecifier as ts.StringLiteral).text, bindings });
+    imports.push({ specifier: (statement.moduleSpecifier as StringLiteral).text, bindings });
   }
   return { imports, body };
 }

@@ -99,6 +99,10 @@ export const reportSchema = z.object({
   score: points,
   points,
   tasks: z.array(taskReportSchema),
+  /** Cells that a person grades. `score`: an instructor's, which counts in `final`; without one it is still to be given. */
+  manual: z
+    .array(z.object({ gradeId: z.string(), points, score: points.optional(), by: z.string().optional() }))
+    .optional(),
   /** Changes to the instructor's cells, which were ignored. */
   notes: z.array(z.string()),
   /** Whose submission it is, in a batch. */
@@ -123,6 +127,16 @@ export type Report = z.infer<typeof reportSchema>;
 /** The score that counts. */
 export function finalScore(report: Report): number {
   return report.final ?? report.score;
+}
+
+/** What can be had: tests, and what a person grades. */
+export function fullPoints({ points, manual = [] }: Report): number {
+  return manual.reduce((sum, cell) => sum + cell.points, points);
+}
+
+/** Whether a person has something left to grade. */
+export function awaitsPerson({ manual = [] }: Report): boolean {
+  return manual.some(({ score }) => score === undefined);
 }
 
 /** A task's score, or what an instructor made of it. */

@@ -55,10 +55,19 @@ export function submissionOf(notebook: Notebook, assignment: Assignment, file: s
 
 /** The assignment that a notebook says it belongs to. */
 export function claimedAssignment(notebook: Notebook): string | undefined {
+  return claim(notebook, "assignment");
+}
+
+/** The student for whom a notebook says it was made. */
+export function claimedStudent(notebook: Notebook): string | undefined {
+  return claim(notebook, "student");
+}
+
+function claim(notebook: Notebook, key: string): string | undefined {
   const own = notebook.metadata.mlsys;
   if (own === null || typeof own !== "object") return undefined;
-  const slug = (own as { assignment?: unknown }).assignment;
-  return typeof slug === "string" ? slug : undefined;
+  const value = (own as Record<string, unknown>)[key];
+  return typeof value === "string" ? value : undefined;
 }
 
 function checkKernel(notebook: Notebook, file: string): void {

@@ -1,5 +1,5 @@
 /** `grades.csv`: one row a submission, with the columns of nbgrader's own export and what it lacks. */
-import { finalScore, type Report } from "../judge/report.js";
+import { finalScore, fullPoints, type Report } from "../judge/report.js";
 import { asCsv, type CsvCell } from "./csv.js";
 
 const COLUMNS = [
@@ -49,7 +49,7 @@ export function gradesCsv(reports: readonly Report[], { people, due }: GradesOpt
       graded ? raw : undefined,
       graded ? Math.round((raw - score) * 1e6) / 1e6 : undefined,
       graded ? score : undefined,
-      report.points,
+      fullPoints(report),
       report.status,
       graded ? report.notes.join("; ") : report.message,
     ];
@@ -59,6 +59,7 @@ export function gradesCsv(reports: readonly Report[], { people, due }: GradesOpt
 
 /** With overrides, before the late penalty. */
 function rawScore(report: Report): number {
-  const sum = report.tasks.reduce((total, task) => total + (task.override?.score ?? task.score), 0);
+  const byHand = (report.manual ?? []).reduce((total, { score = 0 }) => total + score, 0);
+  const sum = report.tasks.reduce((total, task) => total + (task.override?.score ?? task.score), byHand);
   return Math.round(sum * 1e6) / 1e6;
 }

@@ -3,7 +3,14 @@
  * the renderer. Of a hidden test it shows the name, the result and the hint, nothing else.
  */
 import { renderToString } from "preact-render-to-string";
-import { finalScore, type Report, type TaskReport, type TestReport, taskScore } from "../judge/report.js";
+import {
+  finalScore,
+  fullPoints,
+  type Report,
+  type TaskReport,
+  type TestReport,
+  taskScore,
+} from "../judge/report.js";
 import { Difference } from "./diff.js";
 import { cellTexts, forLearner, STATUS_WORDS } from "./learner.js";
 import { Plots } from "./plot.js";
@@ -74,7 +81,7 @@ function Result({ report }: { report: Report }) {
     <>
       <p>
         <strong>
-          {finalScore(report)} of {report.points} points
+          {finalScore(report)} of {fullPoints(report)} points
         </strong>
         {report.visibleOnly && " in the visible tests"}
         {report.late &&
@@ -113,10 +120,25 @@ function Result({ report }: { report: Report }) {
           ))}
         </tbody>
       </table>
+      <ByHand report={report} />
       {report.tasks.map((task) => (
         <TaskSection key={task.name} task={task} />
       ))}
     </>
+  );
+}
+
+function ByHand({ report: { manual = [] } }: { report: Report }) {
+  if (manual.length === 0) return null;
+  return (
+    <p class="note">
+      A person grades:{" "}
+      {manual
+        .map(({ gradeId, score, points }) =>
+          score === undefined ? `${gradeId} (not graded yet)` : `${gradeId} (${score} / ${points})`,
+        )
+        .join(", ")}
+    </p>
   );
 }
 

@@ -1,5 +1,5 @@
 /** Scores for the Assignment and Grade Services of LTI 1.3: what a platform's line item takes. Posting them is its client's work. */
-import { finalScore, type Report } from "../judge/report.js";
+import { awaitsPerson, finalScore, fullPoints, type Report } from "../judge/report.js";
 
 export interface LtiScore {
   userId: string;
@@ -10,7 +10,7 @@ export interface LtiScore {
   /** ISO 8601 with milliseconds; platforms ignore a score that is older than the one that they have. */
   timestamp: string;
   activityProgress: "Submitted" | "Completed";
-  /** Platforms record `FullyGraded` only. */
+  /** Platforms record `FullyGraded` only. `PendingManual`: a person has cells left to grade. */
   gradingProgress: "FullyGraded" | "PendingManual" | "Failed";
   submission?: { submittedAt: string };
 }
@@ -30,11 +30,11 @@ export function ltiScores(reports: readonly Report[], { now, userId }: LtiOption
     const graded = report.status === "graded";
     return {
       userId: userId?.(report.student) ?? report.student,
-      ...(graded ? { scoreGiven: finalScore(report), scoreMaximum: report.points } : {}),
+      ...(graded ? { scoreGiven: finalScore(report), scoreMaximum: fullPoints(report) } : {}),
       comment: commentOf(report),
       timestamp: now.toISOString(),
       activityProgress: graded ? "Completed" : "Submitted",
-      gradingProgress: graded ? "FullyGraded" : report.status === "invalid" ? "PendingManual" : "Failed",
+      gradingProgress: graded ? (awaitsPerson(report) ? "PendingManual" : "FullyGraded") : "Failed",
       ...(report.submittedAt === undefined ? {} : { submission: { submittedAt: report.submittedAt } }),
     };
   });
@@ -46,7 +46,10 @@ function commentOf(report: Report): string {
   const tasks = report.tasks.map(
     (task) => `${task.number}. ${plain(task.title)}: ${task.override?.score ?? task.score}/${task.points}`,
   );
-  return [...(report.comments ?? []).map(plain), ...tasks].join("; ").slice(0, 2_000);
+  const byHand = (report.manual ?? []).map(
+    ({ gradeId, score, points }) => `${plain(gradeId)}: ${score ?? "not graded yet"}/${points}`,
+  );
+  return [...(report.comments ?? []).map(plain), ...tasks, ...byHand].join("; ").slice(0, 2_000);
 }
 
 /** Platforms show a comment as HTML: there is none in it. */

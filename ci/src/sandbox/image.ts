@@ -1,10 +1,23 @@
 /**
  * What runs in every box, packed for a fast start: the kernel, the library and the agent as a few files instead of some
  * hundred, whose finding and reading is half of what a box costs. The same code at the same paths: the packed folders are
- * shown in the place of the packages' own, read-only. Built anew for each run of the grader, from what is installed.
+ * shown in the place of the packages' own, read-only. Made once for what is installed, and kept for the next run.
  */
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { createHash } from "node:crypto";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { homedir, tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { build, type Plugin } from "esbuild";
 import { OWNED } from "./cgroup.js";
@@ -15,6 +28,8 @@ import { graderRoot, packageRoot, type View } from "./view.js";
 export interface Image {
   folder: string;
   mounts: NonNullable<View["mounts"]>;
+  /** Stays for the next run. */
+  kept: boolean;
 }
 
 interface Part {
@@ -25,33 +40,100 @@ interface Part {
   folders: string[];
 }
 
-/** @throws Error when a package can't be packed: boxes work without an image */
-export async function buildImage(): Promise<Image> {
-  const folder = mkdtempSync(join(tmpdir(), `${OWNED}${process.pid}-`));
+const partsOf = (): Part[] => [
+  { root: packageRoot("mlsys"), entries: ["index.js", "data/mnist-batch.js"], folders: ["."] },
+  {
+    root: packageRoot("@mlsys/kernel"),
+    entries: ["client/index.js", "host/main.js", "spec/index.js", "worker/main.js"],
+    folders: ["."],
+  },
+  {
+    root: graderRoot(),
+    entries: ["box/agent.js", "box/main.js", "kit/index.js"],
+    folders: ["box", "kit", "wire"],
+  },
+];
+
+/** That of an earlier run, if nothing has changed since. @throws Error when a package can't be packed: boxes work without */
+export async function openImage(cache = cacheFolder()): Promise<Image> {
+  const parts = partsOf();
+  const folder = join(cache, `${PREFIX}${fingerprint(parts)}`);
+  const mounts = parts.flatMap((part, index) => mountsOf(part, join(folder, String(index))));
+  if (!existsSync(folder)) {
+    try {
+      mkdirSync(cache, { recursive: true, mode: 0o700 });
+      removeOld(cache);
+      const made = await buildImage(mkdtempSync(join(cache, ".making-")));
+      put(made.folder, folder);
+    } catch (error) {
+      // A folder that can't be written to; what is wrong with the packages shows again.
+      if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+      return buildImage();
+    }
+  }
+  const now = new Date();
+  utimesSync(folder, now, now);
+  return { folder, mounts, kept: true };
+}
+
+/** Anew. @param folder to put it into */
+export async function buildImage(
+  folder = mkdtempSync(join(tmpdir(), `${OWNED}${process.pid}-`)),
+): Promise<Image> {
   try {
-    const parts: Part[] = [
-      { root: packageRoot("mlsys"), entries: ["index.js", "data/mnist-batch.js"], folders: ["."] },
-      {
-        root: packageRoot("@mlsys/kernel"),
-        entries: ["client/index.js", "host/main.js", "spec/index.js", "worker/main.js"],
-        folders: ["."],
-      },
-      {
-        root: graderRoot(),
-        entries: ["box/agent.js", "box/main.js", "kit/index.js"],
-        folders: ["box", "kit", "wire"],
-      },
-    ];
+    const parts = partsOf();
     const mounts = await Promise.all(parts.map((part, index) => packed(part, join(folder, String(index)))));
-    return { folder, mounts: mounts.flat() };
+    return { folder, mounts: mounts.flat(), kept: false };
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
     throw error;
   }
 }
 
-export function removeImage({ folder }: Image): void {
-  rmSync(folder, { recursive: true, force: true });
+export function closeImage({ folder, kept }: Image): void {
+  if (!kept) rmSync(folder, { recursive: true, force: true });
+}
+
+const PREFIX = "boxes-";
+/** A run that takes longer than this with an image that no newer run has used is not to be expected. */
+const KEPT_DAYS = 14;
+
+/** Where nobody but the user can write. */
+function cacheFolder(): string {
+  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "mlsys", "grader");
+}
+
+/** Of all that is packed, and of what packs it. */
+function fingerprint(parts: readonly Part[]): string {
+  const hash = createHash("sha256").update(process.version);
+  for (const { root } of parts) {
+    if (root === undefined) continue;
+    const dist = join(root, "dist");
+    hash.update(`\0${dist}`);
+    for (const file of readdirSync(dist, { recursive: true, encoding: "utf8" }).sort()) {
+      const { size, mtimeMs } = statSync(join(dist, file));
+      hash.update(`\0${file}\0${size}\0${mtimeMs}`);
+    }
+  }
+  return hash.digest("hex").slice(0, 32);
+}
+
+/** Another run may have been faster: its image is the same. */
+function put(made: string, folder: string): void {
+  try {
+    renameSync(made, folder);
+  } catch (error) {
+    rmSync(made, { recursive: true, force: true });
+    if (!existsSync(folder)) throw error;
+  }
+}
+
+function removeOld(cache: string): void {
+  const before = Date.now() - KEPT_DAYS * 24 * 3_600_000;
+  for (const name of readdirSync(cache)) {
+    const path = join(cache, name);
+    if (statSync(path).mtimeMs < before) rmSync(path, { recursive: true, force: true });
+  }
 }
 
 /** The same level, whose boxes see the image. */
@@ -64,7 +146,8 @@ export function withImage(spec: LevelSpec, image: Image | undefined): LevelSpec 
   };
 }
 
-async function packed({ root, entries, folders }: Part, target: string): Promise<Image["mounts"]> {
+async function packed(part: Part, target: string): Promise<Image["mounts"]> {
+  const { root, entries, folders } = part;
   if (root === undefined) return [];
   const dist = join(root, "dist");
   for (const folder of folders)
@@ -92,7 +175,13 @@ async function packed({ root, entries, folders }: Part, target: string): Promise
   });
   for (const file of readdirSync(target, { recursive: true, encoding: "utf8" }))
     if (file.endsWith(".js")) placeIn(target, file, dist);
-  return folders.map((folder) => ({ from: join(target, folder), to: join(dist, folder) }));
+  return mountsOf(part, target);
+}
+
+function mountsOf({ root, folders }: Part, target: string): { from: string; to: string }[] {
+  return root === undefined
+    ? []
+    : folders.map((folder) => ({ from: join(target, folder), to: join(root, "dist", folder) }));
 }
 
 const MARK = "mlsys-image:";

@@ -29,6 +29,8 @@ export class BoxProcess {
   readonly stdout: Readable;
   readonly exited: Promise<void>;
   private readonly child: ChildProcess;
+  /** What it wrote to standard error so far. */
+  errorBytes = 0;
   private tail = "";
   private ended = false;
 
@@ -60,6 +62,7 @@ export class BoxProcess {
     for (const stream of [stdin, stdout, stderr, filter]) stream?.on("error", () => {});
     if (wrapped.descriptor3) filter?.end(wrapped.descriptor3);
     stderr.setEncoding("utf8").on("data", (text: string) => {
+      this.errorBytes += text.length;
       this.tail = (this.tail + text).slice(-STDERR_TAIL);
     });
     this.exited = new Promise((resolve) => {

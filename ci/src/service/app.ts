@@ -7,6 +7,7 @@ import { type Service, type ServiceOptions, wantsJson } from "./context.js";
 import { problemPage } from "./pages/problem.js";
 import { notFound, Refusal, refusalOf } from "./problems.js";
 import { assetRoutes } from "./routes/assets.js";
+import { decisionRoutes } from "./routes/decisions.js";
 import { entranceRoutes, sessionSecretOf } from "./routes/entrance.js";
 import { instructorRoutes } from "./routes/instructor.js";
 import { submissionRoutes } from "./routes/submissions.js";
@@ -74,6 +75,7 @@ export async function createApp(service: Service): Promise<FastifyInstance> {
   entranceRoutes(app, service);
   submissionRoutes(app, service);
   instructorRoutes(app, service);
+  decisionRoutes(app, service);
   return app;
 }
 

@@ -33,6 +33,15 @@ export class Catalog {
     }));
   }
 
+  /** What a score can be decided for: the tasks, and cells that a person grades. */
+  parts(slug: string): { name: string; title: string; points: number }[] {
+    const { tasks = [], manual = [] } = this.assignments.get(slug) ?? {};
+    return [
+      ...tasks.map(({ name, number, title, points }) => ({ name, title: `${number}. ${title}`, points })),
+      ...manual.map(({ gradeId, points }) => ({ name: gradeId, title: `${gradeId}, by hand`, points })),
+    ];
+  }
+
   title(slug: string): string {
     return this.assignments.get(slug)?.title ?? slug;
   }

@@ -1,6 +1,7 @@
 /** What the routes work with, and who a request is from. */
 import type { FastifyRequest } from "fastify";
 import type { Catalog } from "./catalog.js";
+import type { Decisions } from "./decisions.js";
 import type { Keep } from "./gradebook.js";
 import type { People, Person } from "./people.js";
 import { signInFirst } from "./problems.js";
@@ -32,6 +33,7 @@ export interface Service {
   catalog: Catalog;
   people: People;
   submissions: Submissions;
+  decisions: Decisions;
   board: ProgressBoard;
   queue: WorkQueue;
   shelf?: Shelf;

@@ -28,10 +28,18 @@ CREATE TABLE IF NOT EXISTS work(
 CREATE TABLE IF NOT EXISTS grade(
   submission TEXT PRIMARY KEY REFERENCES submission, status TEXT NOT NULL, score REAL NOT NULL, points REAL NOT NULL,
   report TEXT NOT NULL, graded INTEGER NOT NULL, attempts INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS decision(
+  id INTEGER PRIMARY KEY, person TEXT NOT NULL REFERENCES person, assignment TEXT NOT NULL, line TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS decision_by_person ON decision(person, assignment);
 `;
 
 export class Database {
   private readonly statements = new Map<string, Sqlite.Statement>();
+  private readonly waiting: {
+    work: () => unknown;
+    resolve: (value: unknown) => void;
+    reject: (error: unknown) => void;
+  }[] = [];
 
   private constructor(private readonly sqlite: Sqlite.Database) {}
 
@@ -71,7 +79,54 @@ export class Database {
     }
   }
 
+  /**
+   * A transaction that shares its way to the disk, the slow part, with all that come in the same moment. Each is whole or
+   * nothing by itself; it is on the disk when the promise resolves.
+   */
+  together<T>(work: () => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.waiting.length === 0) setImmediate(() => this.runWaiting());
+      this.waiting.push({ work, resolve: resolve as (value: unknown) => void, reject });
+    });
+  }
+
+  private runWaiting(): void {
+    const turn = this.waiting.splice(0);
+    if (turn.length === 0) return;
+    const ends: (() => void)[] = [];
+    try {
+      this.transaction(() => {
+        for (const { work, resolve, reject } of turn) {
+          this.sqlite.exec("SAVEPOINT one");
+          try {
+            const result = work();
+            ends.push(() => resolve(result));
+          } catch (error) {
+            this.sqlite.exec("ROLLBACK TO one");
+            ends.push(() => reject(error));
+          }
+          this.sqlite.exec("RELEASE one");
+        }
+      });
+    } catch (error) {
+      for (const { reject } of turn) reject(error);
+      return;
+    }
+    for (const end of ends) end();
+  }
+
+  /** As `transaction`, kept over the end of the process but not, at once, over a power cut: for what may then be done again. */
+  quickly<T>(work: () => T): T {
+    this.sqlite.exec("PRAGMA synchronous = NORMAL");
+    try {
+      return this.transaction(work);
+    } finally {
+      this.sqlite.exec("PRAGMA synchronous = FULL");
+    }
+  }
+
   close(): void {
+    this.runWaiting();
     this.sqlite.close();
   }
 

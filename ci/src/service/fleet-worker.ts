@@ -51,13 +51,13 @@ export class FleetWorker {
   }
 
   private async grade(data: unknown, onProgress: (progress: object) => Promise<void>): Promise<Report> {
-    const { id, assignment, file, bytes, source } = jobSchema.parse(data);
+    const { id, person, assignment, file, bytes, source } = jobSchema.parse(data);
     if (this.options.digest(assignment) !== source)
       throw new GraderError(
         `a worker has another version of the assignment "${assignment}": bring it up to date`,
       );
     return this.options.grader.grade(
-      { id, assignment, file, bytes: Buffer.from(bytes, "base64") },
+      { id, person, assignment, file, bytes: Buffer.from(bytes, "base64") },
       (progress) => {
         // How far it is may get lost; the result may not.
         onProgress(progress).catch(() => {});

@@ -17,6 +17,7 @@ export const LOST_MS = 30_000;
 /** One submission to be graded. It names the course's source, so that no worker grades with another version. */
 export const jobSchema = z.object({
   id: z.string(),
+  person: z.string(),
   assignment: z.string(),
   file: z.string(),
   /** Base64. */

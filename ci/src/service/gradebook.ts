@@ -60,6 +60,7 @@ export function countingOf(submissions: readonly Submission[], keep: Keep): Subm
 
 const COLUMNS = [
   "person", "name", "email", "assignment", "score", "points", "submissions", "waiting", "failed", "submission", "accepted", "sha256",
+  "raw_score", "late_percent",
 ]; // biome-ignore format: a record
 
 /** RFC 4180; text that a spreadsheet would take for a formula gets an apostrophe before it. */
@@ -77,6 +78,8 @@ export function gradebookCsv(entries: readonly Entry[]): string {
     counts?.id ?? "",
     counts ? new Date(counts.accepted).toISOString() : "",
     counts?.sha256 ?? "",
+    counts?.grade?.raw ?? "",
+    counts?.grade?.late?.percent ?? "",
   ]);
   return stringify([COLUMNS, ...rows], { escape_formulas: true, record_delimiter: "windows" });
 }
@@ -91,6 +94,8 @@ export function gradebookJson(entries: readonly Entry[]): unknown {
       assignment,
       score: counts?.grade?.score ?? null,
       points: counts?.grade?.points ?? null,
+      rawScore: counts?.grade?.raw ?? null,
+      latePercent: counts?.grade?.late?.percent ?? 0,
       submission: counts?.id ?? null,
       submissions,
       waiting,

@@ -31,7 +31,7 @@ export class BoxGrader implements Grader {
   ) {}
 
   async grade(
-    { id, assignment, file, bytes }: Omit<Work, "attempts">,
+    { id, person, assignment, file, bytes }: Omit<Work, "attempts">,
     onProgress: OnProgress,
   ): Promise<Report> {
     const supervisor = this.idle.pop() ?? this.open();
@@ -45,7 +45,7 @@ export class BoxGrader implements Grader {
         if (outcome) tests++;
         onProgress({ state: "running", ...this.catalog.taskOf(assignment, key), tests });
       };
-      const report = await supervisor.grade(path, assignment);
+      const report = await supervisor.grade(path, assignment, undefined, person);
       const message = report.message?.replaceAll(path, file);
       return { ...report, file, ...(message === undefined ? {} : { message }) };
     } catch (error) {

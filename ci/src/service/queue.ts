@@ -69,7 +69,7 @@ export class LocalQueue implements WorkQueue {
         : await this.grader.grade(work, (progress) => this.board.set(id, progress));
     // A grader that is told to end says so in its reports, and that is no grade.
     if (this.closed) return;
-    this.submissions.record(id, report);
+    await this.submissions.record(id, report);
     this.board.drop(id);
   }
 }

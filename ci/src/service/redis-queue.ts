@@ -102,7 +102,7 @@ export class RedisQueue implements WorkQueue {
       const job = await this.queue.getJob(jobId);
       if (!job || this.closed) return;
       const { file, assignment } = job.data;
-      this.submissions.record(
+      await this.submissions.record(
         id,
         state === "completed"
           ? await reportFrom(job.returnvalue, file, assignment)
@@ -122,9 +122,10 @@ export class RedisQueue implements WorkQueue {
   private async put(id: string, jobId: string): Promise<void> {
     const work = this.submissions.work(id);
     if (!work) return;
-    const { assignment, file, bytes } = work;
+    const { person, assignment, file, bytes } = work;
     const data = {
       id,
+      person,
       assignment,
       file,
       bytes: bytes.toString("base64"),

@@ -21,10 +21,10 @@ form.card, .card { border: 1px solid var(--line); border-radius: .5rem; backgrou
 label, legend { display: block; font-weight: 600; margin: .8rem 0 .25rem; }
 fieldset { border: 0; padding: 0; margin: 0; }
 .help { color: var(--soft); font-size: .9rem; margin: .25rem 0; }
-input[type="password"], input[type="text"], input[type="file"], select { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--soft); border-radius: .35rem; padding: .5rem .6rem; width: 100%; max-width: 32rem; }
+input[type="password"], input[type="text"], input[type="number"], input[type="file"], textarea, select { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--soft); border-radius: .35rem; padding: .5rem .6rem; width: 100%; max-width: 32rem; }
 button { font: inherit; font-weight: 600; color: var(--on-accent); background: var(--accent); border: 1px solid transparent; border-radius: .35rem; padding: .5rem 1.1rem; margin-top: 1rem; cursor: pointer; min-height: 2.5rem; }
 button.plain { color: var(--accent); background: none; border-color: var(--line); margin: 0; padding: .2rem .7rem; min-height: 2rem; }
-form.card > button { display: block; }
+form.card > button { display: block; } form.card > button.plain { margin-top: .6rem; }
 form.inline { display: inline; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
@@ -37,6 +37,7 @@ progress { width: 100%; height: 1rem; accent-color: var(--accent); }
 dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; } dl.facts dt { color: var(--soft); } dl.facts dd { margin: 0; overflow-wrap: anywhere; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--paper); border: 1px solid var(--line); border-radius: .35rem; padding: .5rem; margin: .3rem 0; }
 ul.tests { list-style: none; padding: 0; } ul.tests li { border-left: 4px solid var(--bad); padding: .1rem .8rem; margin: .6rem 0; } ul.tests li.passed { border-color: var(--good); }
+blockquote { border-left: 4px solid var(--accent); margin: .4rem 0; padding: .1rem .8rem; font-weight: 400; white-space: pre-wrap; overflow-wrap: anywhere; }
 .alert { border-left: 4px solid var(--bad); padding: .6rem 1rem; background: var(--raised); }
 @media (max-width: 40rem) { header .who { margin-left: 0; width: 100%; } }
 `;

@@ -3,9 +3,10 @@
  * and graded by another that takes the work away: each accepted one gets exactly one grade, whenever the process ends.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { type Report, reportSchema } from "../judge/report.js";
+import { finalScore, fullPoints, type Report, reportSchema } from "../judge/report.js";
 import type { Receipt } from "../submit/protocol.js";
 import type { Database } from "./database.js";
+import type { Decisions, Handed } from "./decisions.js";
 
 export interface NewSubmission {
   person: string;
@@ -27,7 +28,11 @@ export type Accepted = { receipt: Receipt } | { retryAfter: number } | { full: t
 
 export interface Graded {
   status: Report["status"];
+  /** What counts: with instructors' decisions and the late penalty. */
   score: number;
+  /** What the tests gave. */
+  raw: number;
+  late?: Report["late"];
   points: number;
   /** Milliseconds since 1970, as all times here. */
   graded: number;
@@ -47,6 +52,7 @@ export interface Submission {
 /** A submission to be graded. */
 export interface Work {
   id: string;
+  person: string;
   assignment: string;
   file: string;
   bytes: Buffer;
@@ -72,16 +78,19 @@ const SELECT = `SELECT s.id, s.person, s.assignment, s.file, s.sha256, s.accepte
 const HOUR_MS = 60 * 60 * 1000;
 
 export class Submissions {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly decisions: Decisions,
+  ) {}
 
   /**
    * Accepts, on the disk, or finds what the same request brought before.
    * @returns the receipt; or the seconds to wait, if there were too many; or that there is no room for more of this person's
    */
-  accept(given: NewSubmission, { perHour, bytesPerPerson }: AcceptLimits): Accepted {
+  accept(given: NewSubmission, { perHour, bytesPerPerson }: AcceptLimits): Promise<Accepted> {
     const { person, assignment, file, bytes, request } = given;
     const { database } = this;
-    return database.transaction(() => {
+    return database.together(() => {
       const known = database.get<{ id: string }>(
         "SELECT id FROM submission WHERE person = ? AND request = ?",
         person,
@@ -126,19 +135,21 @@ export class Submissions {
 
   get(id: string): Submission | undefined {
     const row = this.database.get<Row>(`${SELECT} WHERE s.id = ?`, id);
-    return row && submissionOf(row);
+    return row && this.submissionOf(row);
   }
 
   /** The newest first. */
   of(person: string): Submission[] {
     return this.database
       .all<Row>(`${SELECT} WHERE s.person = ? ORDER BY s.accepted DESC, s.rowid DESC`, person)
-      .map(submissionOf);
+      .map((row) => this.submissionOf(row));
   }
 
   /** The oldest first. */
   all(): Submission[] {
-    return this.database.all<Row>(`${SELECT} ORDER BY s.accepted, s.rowid`).map(submissionOf);
+    return this.database
+      .all<Row>(`${SELECT} ORDER BY s.accepted, s.rowid`)
+      .map((row) => this.submissionOf(row));
   }
 
   bytes(id: string): Buffer | undefined {
@@ -146,15 +157,19 @@ export class Submissions {
     return row && Buffer.from(row.bytes);
   }
 
+  /** As it counts. */
   report(id: string): Report | undefined {
-    const row = this.database.get<{ report: string }>("SELECT report FROM grade WHERE submission = ?", id);
-    return row && reportSchema.parse(JSON.parse(row.report));
+    const row = this.database.get<Handed & { report: string }>(
+      "SELECT g.report, s.person, s.assignment, s.accepted FROM grade g JOIN submission s ON s.id = g.submission WHERE s.id = ?",
+      id,
+    );
+    return row && this.decisions.decide(reportSchema.parse(JSON.parse(row.report)), row);
   }
 
   /** Takes work that nobody has: of people who have none in hand first, then in order of arrival. */
   claim(owner: string): Work | undefined {
     const { database } = this;
-    return database.transaction(() => {
+    return database.quickly(() => {
       const next = database.get<{ id: string }>(
         `SELECT s.id FROM work w JOIN submission s ON s.id = w.submission WHERE w.owner IS NULL
          ORDER BY (SELECT count(*) FROM work b JOIN submission t ON t.id = b.submission
@@ -169,7 +184,7 @@ export class Submissions {
   /** What is to be graded, with its bytes; `undefined` when it is graded. */
   work(id: string): Work | undefined {
     const row = this.database.get<Omit<Work, "bytes"> & { bytes: ArrayBuffer }>(
-      "SELECT s.id, s.assignment, s.file, s.bytes, w.attempts FROM work w JOIN submission s ON s.id = w.submission WHERE s.id = ?",
+      "SELECT s.id, s.person, s.assignment, s.file, s.bytes, w.attempts FROM work w JOIN submission s ON s.id = w.submission WHERE s.id = ?",
       id,
     );
     return row && { ...row, bytes: Buffer.from(row.bytes) };
@@ -196,13 +211,14 @@ export class Submissions {
   }
 
   /** @returns false for a submission that has its grade already: that one stays */
-  record(id: string, report: Report): boolean {
+  record(id: string, report: Report): Promise<boolean> {
     const { database } = this;
-    return database.transaction(() => {
+    return database.together(() => {
       const work = database.get<{ attempts: number }>("SELECT attempts FROM work WHERE submission = ?", id);
       if (!work) return false;
       database.run("DELETE FROM work WHERE submission = ?", id);
-      const { status, score, points } = report;
+      const { status, score } = report;
+      const points = fullPoints(report);
       database.run(
         "INSERT INTO grade(submission, status, score, points, report, graded, attempts) VALUES (?, ?, ?, ?, ?, ?, ?)",
         ...[id, status, score, points, JSON.stringify(report), Date.now(), work.attempts],
@@ -221,14 +237,22 @@ export class Submissions {
       return true;
     });
   }
+
+  private submissionOf({ status, score: raw, points, graded, ...row }: Row): Submission {
+    const { id, person, assignment, file, sha256, accepted } = row;
+    const submission = { id, person, assignment, file, sha256, accepted };
+    if (status === null) return submission;
+    if (status !== "graded") return { ...submission, grade: { status, score: raw, raw, points, graded } };
+    const late = this.decisions.lateness(submission);
+    // Only what was decided by task needs the whole report.
+    const isDecided = this.decisions.of(person, assignment).length > 0;
+    const report = isDecided ? this.report(id) : undefined;
+    const score = report ? finalScore(report) : Math.round(raw * (100 - (late?.percent ?? 0)) * 1e4) / 1e6;
+    const total = report ? fullPoints(report) : points;
+    return { ...submission, grade: { status, score, raw, ...(late && { late }), points: total, graded } };
+  }
 }
 
 function newTicket(): string {
   return randomBytes(6).toString("hex");
-}
-
-function submissionOf({ status, score, points, graded, ...row }: Row): Submission {
-  const { id, person, assignment, file, sha256, accepted } = row;
-  const submission = { id, person, assignment, file, sha256, accepted };
-  return status === null ? submission : { ...submission, grade: { status, score, points, graded } };
 }

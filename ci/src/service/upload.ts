@@ -22,6 +22,19 @@ export async function readUpload(
   shelf: Shelf | undefined,
   maxBytes: number,
 ): Promise<Upload> {
+  const { fields, file: sent } = await readForm(request, maxBytes);
+  const assignment = fields.get("assignment") || undefined;
+  if (sent) return { ...sent, assignment };
+  const picked = fields.get("pick");
+  if (picked && shelf) return { bytes: await shelf.read(person.id, picked), file: shown(picked), assignment };
+  throw new Refusal(400, "no-file", "Choose a notebook (.ipynb) first.");
+}
+
+/** A form's fields, and its file if there is one. @throws Refusal for what is no form */
+export async function readForm(
+  request: FastifyRequest,
+  maxBytes: number,
+): Promise<{ fields: ReadonlyMap<string, string>; file?: { bytes: Buffer; file: string } }> {
   if (!request.isMultipart())
     throw new Refusal(415, "not-a-form", "Send the notebook as a form with a file (multipart/form-data).");
   const limits = {
@@ -41,11 +54,7 @@ export async function readUpload(
       if (bytes.length > 0 || part.filename !== "") sent = { bytes, file: shown(part.filename) };
     } else fields.set(part.fieldname, String(part.value));
   }
-  const assignment = fields.get("assignment") || undefined;
-  if (sent) return { ...sent, assignment };
-  const picked = fields.get("pick");
-  if (picked && shelf) return { bytes: await shelf.read(person.id, picked), file: shown(picked), assignment };
-  throw new Refusal(400, "no-file", "Choose a notebook (.ipynb) first.");
+  return { fields, file: sent };
 }
 
 /** The last part of a name, without what could steer a terminal, a page or a shell. */

@@ -7,10 +7,12 @@ import { GraderError } from "../errors.js";
 import type { Isolation } from "../sandbox/ladder.js";
 import type { BoxLimits } from "../sandbox/limits.js";
 import { viewFor } from "../sandbox/view.js";
+import { BareTongue } from "./bare.js";
 import type { ServerAddress } from "./jupyter-server.js";
 import { BoxPool } from "./pool.js";
 import { BoxedKernel, SandboxedSession } from "./sandboxed.js";
 import type { SessionFactory } from "./session.js";
+import { KernelTongue, type Tongue } from "./tongue.js";
 import { ZmqSession } from "./zmq.js";
 
 /** Unfenced, for code of one's own. @param cwd folder that the notebook's imports resolve from */
@@ -34,13 +36,25 @@ export interface BoxesOptions {
 }
 
 /** Boxes of one level; those of one folder share a store of warm kernels. */
-export function boxes({ isolation, limits, warm = 0, readable = [], env }: BoxesOptions): OpenBox {
+export function boxes(options: BoxesOptions): OpenBox {
   ownKernel();
+  // Without a shell there is nothing to start a box with.
+  if (options.isolation.level === "none" && process.platform === "win32") return kernelFactory;
+  return stored(options, () => new KernelTongue());
+}
+
+/** Boxes with nothing but the kernel's worker, for cells that are plain and right. */
+export function bareBoxes(options: BoxesOptions): OpenBox {
+  return stored(options, () => new BareTongue());
+}
+
+function stored(
+  { isolation, limits, warm = 0, readable = [], env }: BoxesOptions,
+  tongue: () => Tongue,
+): OpenBox {
   const pools = new Map<string, BoxPool>();
   return (cwd) => {
-    // Without a shell there is nothing to start a box with.
-    if (isolation.level === "none" && process.platform === "win32") return kernelFactory(cwd);
-    const options = { isolation, limits, env, view: viewFor(cwd, readable) };
+    const options = { isolation, limits, env, tongue, view: viewFor(cwd, readable) };
     let pool = pools.get(cwd);
     if (!pool && warm > 0) {
       pool = new BoxPool(options, warm);

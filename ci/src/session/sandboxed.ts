@@ -1,5 +1,4 @@
 /** A kernel in a box, over a pipe: measured and bounded from outside, whatever happens inside. */
-import { fileURLToPath } from "node:url";
 import { GraderError } from "../errors.js";
 import { type Isolation, SYSTEM_PATH } from "../sandbox/ladder.js";
 import type { BoxLimits } from "../sandbox/limits.js";
@@ -7,27 +6,18 @@ import { BoxProcess } from "../sandbox/process.js";
 import type { View } from "../sandbox/view.js";
 import { FRAMES_MIME } from "../wire/carrier.js";
 import { MAX_FRAME_CHARS } from "../wire/frames.js";
-import { type BoxDone, type BoxRequest, KIND, PipeReader, pack } from "../wire/pipe.js";
+import { type BoxDone, type BoxRequest, KIND } from "../wire/pipe.js";
 import { onTheWayOut } from "./running.js";
 import { type Budget, type Execution, ExecutionTimeout, KernelDied, type KernelSession } from "./session.js";
+import { TEXT_LIMIT, type Tongue } from "./tongue.js";
 
 const START_MS = 60_000;
 const WATCH_MS = 50;
-const TEXT_LIMIT = 20_000;
-/** UTF-8 takes up to three bytes for a character, but the frames' own text is ASCII nearly always. */
-const PIECES = {
-  [KIND.ready]: 0,
-  [KIND.frames]: MAX_FRAME_CHARS,
-  [KIND.text]: 4 * TEXT_LIMIT,
-  [KIND.done]: 1024 * 1024,
-};
+/** V8's last words. */
+const OUT_OF_HEAP = /heap out of memory/;
 /** Frames of one exchange. */
 const MAX_FRAME_PIECES = 1_000;
 
-// The box runs what is built, also when the judge itself runs from its sources (in tests).
-const MAIN = fileURLToPath(
-  new URL(import.meta.url.endsWith(".ts") ? "../../dist/box/main.js" : "../box/main.js", import.meta.url),
-);
 const ENVIRONMENT = {
   PATH: SYSTEM_PATH,
   HOME: "/tmp",
@@ -42,19 +32,23 @@ export interface BoxOptions {
   isolation: Isolation;
   view: View;
   limits: BoxLimits;
+  /** The program, and its language. */
+  tongue: () => Tongue;
   /** More variables for the kernel. */
   env?: Readonly<Record<string, string>>;
 }
 
 /** A box whose kernel answers. */
 export class BoxedKernel {
-  private readonly reader = new PipeReader(PIECES);
   private listener: Listener | undefined;
   private failure: KernelDied | undefined;
   private onFailure: (error: KernelDied) => void = () => {};
   private onReady: () => void = () => {};
 
-  private constructor(readonly process: BoxProcess) {
+  private constructor(
+    readonly process: BoxProcess,
+    private readonly tongue: Tongue,
+  ) {
     process.stdout.on("data", (chunk: Buffer) => this.receive(chunk));
     void process.exited.then(() =>
       this.fail(new KernelDied("the kernel's process ended", this.causeOfDeath())),
@@ -62,11 +56,12 @@ export class BoxedKernel {
   }
 
   /** @throws GraderError with what the box said when its kernel does not answer */
-  static async start({ isolation, view, limits, env }: BoxOptions): Promise<BoxedKernel> {
+  static async start({ isolation, view, limits, tongue, env }: BoxOptions): Promise<BoxedKernel> {
     onTheWayOut.check();
-    const argv = [process.execPath, MAIN];
-    const box = BoxProcess.start(isolation.spec, { argv, env: { ...ENVIRONMENT, ...env }, view, limits });
-    const kernel = new BoxedKernel(box);
+    const spoken = tongue();
+    const command = { argv: [...spoken.argv], env: { ...ENVIRONMENT, ...env }, view, limits };
+    const box = BoxProcess.start(isolation.spec, command);
+    const kernel = new BoxedKernel(box, spoken);
     onTheWayOut.add(kernel);
     let timer: NodeJS.Timeout | undefined;
     try {
@@ -98,7 +93,7 @@ export class BoxedKernel {
   }
 
   send(request: BoxRequest): void {
-    if (!this.failure) this.process.stdin.write(pack(KIND.command, JSON.stringify(request)));
+    if (!this.failure) this.process.stdin.write(this.tongue.say(request));
   }
 
   killNow(): void {
@@ -122,12 +117,12 @@ export class BoxedKernel {
   }
 
   private causeOfDeath(): "oom" | "exit" {
-    return this.process.usage().oomKills > 0 ? "oom" : "exit";
+    return this.process.usage().oomKills > 0 || OUT_OF_HEAP.test(this.process.errorText) ? "oom" : "exit";
   }
 
   private receive(chunk: Buffer): void {
     try {
-      for (const { kind, body } of this.reader.push(chunk)) {
+      for (const { kind, body } of this.tongue.hear(chunk)) {
         if (this.failure) return;
         if (kind === KIND.ready) this.onReady();
         else this.listener?.(kind, body);
@@ -194,7 +189,7 @@ export class SandboxedSession implements KernelSession {
     }
     if (execution.status === "error") {
       execution.outOfMemory =
-        kernel.process.usage().oomKills > before.oomKills || /heap out of memory/.test(execution.text);
+        kernel.process.usage().oomKills > before.oomKills || OUT_OF_HEAP.test(execution.text);
     }
     return execution;
   }
@@ -226,6 +221,7 @@ export class SandboxedSession implements KernelSession {
     cpuBefore: number | undefined,
     reject: (error: Error) => void,
   ): () => void {
+    const printedBefore = kernel.process.errorBytes;
     const clock = setTimeout(
       () => reject(new ExecutionTimeout(`ran longer than ${budget.wallMs / 1000} s`)),
       budget.wallMs,
@@ -234,6 +230,8 @@ export class SandboxedSession implements KernelSession {
       const { cpuMs, memoryBytes } = kernel.process.usage();
       if (cpuMs !== undefined && cpuBefore !== undefined && cpuMs - cpuBefore > budget.cpuMs)
         reject(new ExecutionTimeout(`used more than ${budget.cpuMs / 1000} s of processor time`));
+      if (kernel.process.errorBytes - printedBefore > budget.outputBytes)
+        reject(new KernelDied(`wrote more than ${budget.outputBytes} bytes`, "limit"));
       if (memoryBytes !== undefined && memoryBytes > this.limits.memoryBytes)
         reject(new KernelDied(`used more than ${megabytes(this.limits.memoryBytes)} of memory`, "oom"));
     }, WATCH_MS);

@@ -2,7 +2,8 @@
  * A program as a sequence of symbols in which names, values, comments, layout and types do not count: what is left of
  * it after a copy has been disguised by hand.
  */
-import ts from "typescript";
+import type { Node, SyntaxKind } from "typescript";
+import { ts } from "../assignment/typescript.js";
 
 export interface Token {
   /** Its kind: all names are one kind, all numbers another. */
@@ -15,7 +16,7 @@ export interface Token {
 export function tokensOf(source: string): Token[] {
   const file = ts.createSourceFile("answer.ts", source, ts.ScriptTarget.ESNext, false, ts.ScriptKind.TS);
   const tokens: Token[] = [];
-  const visit = (node: ts.Node): void => {
+  const visit = (node: Node): void => {
     if (isTypeOnly(node)) return;
     if (ts.isToken(node) || ts.isIdentifier(node) || ts.isLiteralExpression(node)) {
       const symbol = symbolOf(node);
@@ -31,7 +32,7 @@ export function tokensOf(source: string): Token[] {
 }
 
 /** Types can be added and removed without changing what a program does. */
-function isTypeOnly(node: ts.Node): boolean {
+function isTypeOnly(node: Node): boolean {
   return (
     ts.isTypeNode(node) ||
     ts.isInterfaceDeclaration(node) ||
@@ -42,7 +43,7 @@ function isTypeOnly(node: ts.Node): boolean {
 }
 
 /** Punctuation that a formatter or a habit adds or leaves out, and what only types need. */
-const IGNORED = new Set<ts.SyntaxKind>([
+const IGNORED = new Set<SyntaxKind>([
   ts.SyntaxKind.SemicolonToken,
   ts.SyntaxKind.CommaToken,
   ts.SyntaxKind.ColonToken,
@@ -55,7 +56,7 @@ const IGNORED = new Set<ts.SyntaxKind>([
   ts.SyntaxKind.AsKeyword,
 ]);
 
-function symbolOf(node: ts.Node): string | undefined {
+function symbolOf(node: Node): string | undefined {
   if (IGNORED.has(node.kind)) return undefined;
   if (ts.isIdentifier(node) || ts.isPrivateIdentifier(node)) return "name";
   if (ts.isNumericLiteral(node) || ts.isBigIntLiteral(node)) return "number";

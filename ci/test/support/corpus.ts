@@ -21,13 +21,13 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { assignmentOf } from "../../src/assignment/assignment.js";
+import type { BoxPlace } from "../../src/judge/box.js";
 import { gradeSubmission, type Judge, prepareJudge } from "../../src/judge/grade.js";
 import { DEFAULT_LIMITS, type GradeLimits } from "../../src/judge/limits.js";
 import type { TaskReport } from "../../src/judge/report.js";
 import type { Cell, Notebook } from "../../src/notebook/format.js";
 import { formatNotebook } from "../../src/notebook/format.js";
 import type { Level } from "../../src/sandbox/command.js";
-import type { OpenBox } from "../../src/session/open.js";
 
 const FOLDER = fileURLToPath(new URL("../attacks", import.meta.url));
 
@@ -148,21 +148,17 @@ export function corpusJudge(folder: string, token: string): Promise<Judge> {
 
 export const HONEST = "function double(x) { return 2 * x; }";
 
-export function gradeAnswers(
-  judge: Judge,
-  open: OpenBox,
-  folder: string,
-  answer: string,
-): Promise<TaskReport[]> {
+/** Finds nothing wrong: an attack may have made the real one say so. */
+export const credulous: BoxPlace["checker"] = {
+  begin: async () => ({ takeAll: async () => true, take: async () => ({}), end: () => {} }),
+};
+
+export function gradeAnswers(judge: Judge, place: BoxPlace, answer: string): Promise<TaskReport[]> {
   const answers = new Map([
     ["target", answer],
     ["bystander", HONEST],
   ]);
-  return gradeSubmission(
-    judge,
-    { answers, notes: [] },
-    { open: open(join(folder, "solutions")), limits: CORPUS_LIMITS },
-  );
+  return gradeSubmission(judge, { answers, notes: [] }, { ...place, limits: CORPUS_LIMITS });
 }
 
 function notebook(token: string): Notebook {

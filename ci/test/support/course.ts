@@ -6,10 +6,10 @@ import { fileURLToPath } from "node:url";
 import { type Assignment, readAssignment } from "../../src/assignment/assignment.js";
 import { generateRelease } from "../../src/assignment/generate.js";
 import type { Place } from "../../src/batch/grade-file.js";
+import { sharingChecker } from "../../src/checker/place.js";
 import { DEFAULT_LIMITS, type GradeLimits } from "../../src/judge/limits.js";
 import { formatNotebook, type Notebook } from "../../src/notebook/format.js";
 import { chooseIsolation } from "../../src/sandbox/ladder.js";
-import { boxes } from "../../src/session/open.js";
 
 export const COURSE = fileURLToPath(new URL("../fixtures/course", import.meta.url));
 export const SOURCE = join(COURSE, "solutions", "mini.ipynb");
@@ -26,7 +26,7 @@ export const SHORT: GradeLimits = {
 /** Boxes of the strongest isolation that this machine has, and none where it has none: what it is, the corpus tests. */
 export async function placeHere(limits: GradeLimits = DEFAULT_LIMITS): Promise<Place> {
   const isolation = await chooseIsolation("auto", { unsafe: true });
-  return { isolation, open: boxes({ isolation, limits: limits.box }) };
+  return sharingChecker(isolation, limits.box);
 }
 
 export function miniAssignment(): Promise<Assignment> {

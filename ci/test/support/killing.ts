@@ -2,7 +2,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
+import { NO_SETTINGS } from "../../src/batch/settings.js";
 import { Database } from "../../src/service/database.js";
+import { Decisions } from "../../src/service/decisions.js";
 import { People } from "../../src/service/people.js";
 import { Submissions } from "../../src/service/submissions.js";
 import { call, formOf, notebookText } from "./service.js";
@@ -68,7 +70,7 @@ export async function endure({ data, kills, pauseMs, kill, address }: Ordeal): P
   await pause(200);
   over = true;
   await Promise.all(senders);
-  const submissions = new Submissions(database);
+  const submissions = new Submissions(database, new Decisions(database, NO_SETTINGS));
   for (let tries = 0; tries < 1_200 && submissions.pending().length > 0; tries++) await pause(50);
 
   const all = submissions.all();

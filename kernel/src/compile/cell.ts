@@ -102,6 +102,18 @@ export async function compileCell(
   };
 }
 
+/**
+ * Without any transpiler. `undefined` for what is no JavaScript, or declares a global of Node's as its own: that takes more.
+ */
+export function compilePlain(text: string): CompiledCell | undefined {
+  const code = readable(text);
+  const program = tryParse(code);
+  if (!program || mayHideTypeArguments(program) || declaredGlobals(program, GLOBALS).length > 0)
+    return undefined;
+  const names = topLevelBindings(program).map(({ name }) => name);
+  return { ...scopeCell(code, program, { lowered: false }), names, shadows: [] };
+}
+
 /** Whether nothing in the cell can be mistyped, and it needs no transpiler. Longer cells are not looked at: they are not so simple. */
 export function isEvident(text: string): boolean {
   if (text.length > 200) return false;

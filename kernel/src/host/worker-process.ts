@@ -4,12 +4,12 @@
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
-import { fileURLToPath } from "node:url";
 import { RUNTIME } from "../compile/scope.js";
 import { encodeFrame, FrameReader } from "../link/frames.js";
 import type { ToHost, ToWorker } from "../link/messages.js";
 import { InspectorClient } from "./inspector.js";
 import { descendants, LivedTime } from "./usage.js";
+import { workerCommand } from "./worker-command.js";
 
 export interface WorkerEvents {
   message(message: ToHost, buffers: Buffer[]): void;
@@ -48,8 +48,6 @@ const FLUSH = { expression: `${RUNTIME}.flush()`, silent: true };
 /** How long after a piece of text a worker that goes on computing is asked for the next one. */
 const FLUSH_MS = 20;
 
-const MAIN = fileURLToPath(new URL("../worker/main.js", import.meta.url));
-
 export class WorkerProcess {
   private readonly child: ChildProcess;
   private readonly ready: Promise<string | null>;
@@ -69,7 +67,8 @@ export class WorkerProcess {
     private readonly events: WorkerEvents,
     cwd: string,
   ) {
-    this.child = spawn(process.execPath, [...workerFlags(), MAIN], {
+    const [program, ...args] = workerCommand();
+    this.child = spawn(program!, args, {
       cwd,
       env: workerEnvironment(),
       stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"],
@@ -318,18 +317,6 @@ export class WorkerProcess {
 /** A grandchild that keeps the pipes open must not keep the worker's end from being seen. */
 function destroyPipes(child: ChildProcess): void {
   for (const stream of child.stdio) (stream as Socket | null)?.destroy();
-}
-
-function workerFlags(): string[] {
-  const major = Number(process.versions.node.split(".")[0]);
-  return [
-    "--experimental-import-meta-resolve",
-    "--disable-warning=ExperimentalWarning",
-    // Without it any local user could read the inspector's address over HTTP and run code in the worker.
-    "--inspect-publish-uid=stderr",
-    ...(major <= 20 ? ["--experimental-wasm-relaxed-simd"] : []),
-    ...(process.env.MLSYS_NODE_OPTIONS?.split(/\s+/).filter(Boolean) ?? []),
-  ];
 }
 
 function workerEnvironment(): NodeJS.ProcessEnv {

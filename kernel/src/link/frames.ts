@@ -39,16 +39,22 @@ export class FrameReader<T> {
   private chunks: Buffer[] = [];
   private size = 0;
 
+  /** @param maxBytes of a frame @param parse of its JSON, for who does not want all that JSON can become */
+  constructor(
+    private readonly maxBytes = MAX_FRAME,
+    private readonly parse: (json: string) => T = JSON.parse,
+  ) {}
+
   push(chunk: Buffer): Frame<T>[] {
     this.chunks.push(chunk);
     this.size += chunk.length;
     const frames: Frame<T>[] = [];
     while (this.size >= 4) {
       const need = this.peekLength() + 4;
-      if (need - 4 > MAX_FRAME || need < 8)
+      if (need - 4 > this.maxBytes || need < 8)
         throw new Error(`frame of ${need - 4} bytes on the worker's pipe`);
       if (this.size < need) break;
-      frames.push(parse(this.take(need)));
+      frames.push(split(this.take(need), this.parse));
     }
     return frames;
   }
@@ -66,10 +72,10 @@ export class FrameReader<T> {
   }
 }
 
-function parse<T>(frame: Buffer): Frame<T> {
+function split<T>(frame: Buffer, parse: (json: string) => T): Frame<T> {
   const length = frame.readUInt32LE(4);
   if (length > frame.length - 8) throw new Error("a frame's JSON is longer than the frame");
-  const message = JSON.parse(frame.toString("utf8", 8, 8 + length)) as T;
+  const message = parse(frame.toString("utf8", 8, 8 + length));
   const buffers: Buffer[] = [];
   for (let at = 8 + length; at + 4 <= frame.length; ) {
     const size = frame.readUInt32LE(at);

@@ -1,5 +1,6 @@
 /** For instructors: everyone's counting results, and one person's submissions. */
 import type { Offer } from "../catalog.js";
+import { EXPORTS } from "../exports.js";
 import type { Entry, Keep } from "../gradebook.js";
 import type { Person } from "../people.js";
 import type { Submission } from "../submissions.js";
@@ -24,7 +25,7 @@ export function gradebookPage(props: GradebookProps): string {
       <>
         <p>
           The {keep} graded submission counts. Export: <a href="/gradebook.csv">CSV</a>,{" "}
-          <a href="/gradebook.json">JSON</a>.
+          <a href="/gradebook.json">JSON</a>, <a href="#exports">more</a>.
         </p>
         {waiting > 0 && <p class="soft">{waiting} submissions are not graded yet.</p>}
         {failed > 0 && (
@@ -64,16 +65,83 @@ export function gradebookPage(props: GradebookProps): string {
             </tbody>
           </table>
         </div>
+        <Exports offers={offers} />
       </>
     ),
   });
 }
 
+function Exports({ offers }: Pick<GradebookProps, "offers">) {
+  const choices = offers.map(({ slug, title }) => (
+    <option key={slug} value={slug}>
+      {title}
+    </option>
+  ));
+  return (
+    <section aria-labelledby="exports">
+      <h2 id="exports">Exports</h2>
+      <ul>
+        {Object.entries(EXPORTS).map(([file, { title }]) => (
+          <li key={file}>
+            <a href={`/gradebook/export/${file}`}>{title}</a>
+            {offers.length > 1 && (
+              <>
+                {" – of one assignment: "}
+                {offers.map(({ slug }, i) => (
+                  <>
+                    {i > 0 && ", "}
+                    <a
+                      key={slug}
+                      href={`/gradebook/export/${file}?assignment=${encodeURIComponent(slug)}`}
+                      aria-label={`${title}, ${slug}`}
+                    >
+                      {slug}
+                    </a>
+                  </>
+                ))}
+              </>
+            )}
+          </li>
+        ))}
+      </ul>
+      <form class="card" method="post" action="/gradebook/export/canvas.csv" enctype="multipart/form-data">
+        <h3>For Canvas</h3>
+        <label for="canvas-assignment">Assignment</label>
+        <select id="canvas-assignment" name="assignment" required>
+          {choices}
+        </select>
+        <label for="canvas-column">Its column in Canvas</label>
+        <input id="canvas-column" name="column" type="text" required aria-describedby="canvas-help" />
+        <p class="help" id="canvas-help">
+          As in the table that Canvas exports, with the number: Exercise 3 (12345). Another name makes a new
+          assignment there.
+        </p>
+        <label for="canvas-roster">The grades as Canvas exported them</label>
+        <input id="canvas-roster" name="roster" type="file" accept=".csv" required />
+        <button type="submit">Fill in</button>
+      </form>
+    </section>
+  );
+}
+
 function Cell({ entry: { counts, waiting, failed } }: { entry: Entry }) {
+  const { score, raw, late } = counts?.grade ?? {};
   return (
     <>
       {counts ? (
-        <a href={`/submissions/${counts.id}`}>{counts.grade?.score}</a>
+        <>
+          <a href={`/submissions/${counts.id}`}>{score}</a>
+          {(late || score !== raw) && (
+            <span class="soft">
+              {" "}
+              (
+              {[late && `late, −${late.percent} %`, score !== raw && `tests ${raw}`]
+                .filter(Boolean)
+                .join("; ")}
+              )
+            </span>
+          )}
+        </>
       ) : (
         <span class="soft">{waiting > 0 ? "being graded" : "–"}</span>
       )}

@@ -114,6 +114,6 @@ export function SubmissionTable({
 
 export function resultOf({ grade }: Submission): string {
   if (!grade) return "being graded";
-  if (grade.status === "graded") return `${grade.score} / ${grade.points}`;
+  if (grade.status === "graded") return `${grade.score} / ${grade.points}${grade.late ? ", late" : ""}`;
   return grade.status === "invalid" ? "not gradeable" : "the grader failed";
 }

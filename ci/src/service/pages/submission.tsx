@@ -1,6 +1,14 @@
 /** One submission: how far it is, its receipt, what it got. */
-import type { Report, TestReport } from "../../judge/report.js";
+import {
+  awaitsPerson,
+  type Report,
+  type TaskReport,
+  type TestReport,
+  taskScore,
+} from "../../judge/report.js";
+import { sumPoints } from "../../kit/check.js";
 import type { Progress, Receipt } from "../../submit/protocol.js";
+import { Decisions, type DecisionsProps } from "./decisions.js";
 import { type PageProps, pageAsHtml, Time } from "./layout.js";
 
 export interface SubmissionProps extends Pick<PageProps, "course" | "person"> {
@@ -8,6 +16,8 @@ export interface SubmissionProps extends Pick<PageProps, "course" | "person"> {
   title: string;
   progress: Progress;
   report?: Report;
+  /** For instructors. */
+  decisions?: DecisionsProps;
 }
 
 export function submissionPage(props: SubmissionProps): string {
@@ -38,6 +48,7 @@ export function submissionPage(props: SubmissionProps): string {
           </form>
         )}
         <ReceiptFacts receipt={receipt} />
+        {props.decisions && <Decisions {...props.decisions} />}
         {instructor && report && <Tests report={report} />}
       </>
     ),
@@ -70,9 +81,21 @@ function Result({ progress, report }: { progress: Extract<Progress, { state: "do
   const { status, score, points } = progress;
   if (status === "graded")
     return (
-      <p class="score">
-        {score} of {points} points
-      </p>
+      <>
+        <p class="score">
+          {score} of {points} points
+        </p>
+        {report?.late && (
+          <p>
+            Handed in late: {report.late.percent} % taken off
+            {report.late.percent > 0 && `; without that it would be ${withoutPenalty(report)} points`}.
+          </p>
+        )}
+        {report && awaitsPerson(report) && <p>A person has cells left to grade.</p>}
+        {report?.comments?.map((comment) => (
+          <blockquote key={comment}>{comment}</blockquote>
+        ))}
+      </>
     );
   return (
     <p class="alert" role="alert">
@@ -81,6 +104,10 @@ function Result({ progress, report }: { progress: Extract<Progress, { state: "do
         : "The grader failed. This is not your fault and not a score; your instructor sees it."}
     </p>
   );
+}
+
+function withoutPenalty({ tasks, manual = [] }: Report): number {
+  return sumPoints([...tasks.map(taskScore), ...manual.map(({ score = 0 }) => score)]);
 }
 
 function Tasks({ report }: { report: Report }) {
@@ -99,21 +126,33 @@ function Tasks({ report }: { report: Report }) {
         </tr>
       </thead>
       <tbody>
-        {report.tasks.map(({ number, title, tests, score, points }) => (
-          <tr key={number}>
-            <th scope="row">
-              {number}. {title}
-            </th>
-            <td class="number">
-              {tests.filter((test) => test.status === "passed").length} / {tests.length}
-            </td>
-            <td class={`number ${score === points ? "good" : ""}`}>
-              {score} / {points}
-            </td>
-          </tr>
+        {report.tasks.map((task) => (
+          <TaskRow key={task.number} task={task} />
         ))}
       </tbody>
     </table>
+  );
+}
+
+function TaskRow({ task }: { task: TaskReport }) {
+  const { number, title, tests, points, override, comments = [] } = task;
+  const score = taskScore(task);
+  return (
+    <tr>
+      <th scope="row">
+        {number}. {title}
+        {comments.map((comment) => (
+          <blockquote key={comment}>{comment}</blockquote>
+        ))}
+      </th>
+      <td class="number">
+        {tests.filter((test) => test.status === "passed").length} / {tests.length}
+      </td>
+      <td class={`number ${score >= points ? "good" : ""}`}>
+        {score} / {points}
+        {override && <span class="soft"> (decided; the tests gave {task.score})</span>}
+      </td>
+    </tr>
   );
 }
 

@@ -5,6 +5,7 @@ import { gradebook, gradebookCsv, gradebookJson } from "../gradebook.js";
 import { gradebookPage, personPage } from "../pages/gradebook.js";
 import type { Person } from "../people.js";
 import { instructorsOnly, notFound, Refusal } from "../problems.js";
+import { exportRoutes } from "./exports.js";
 
 interface ById {
   Params: { id: string };
@@ -25,6 +26,11 @@ export function instructorRoutes(app: FastifyInstance, service: Service): void {
       submissions.all(),
       keep,
     );
+
+  exportRoutes(app, service, (request) => {
+    instructor(request);
+    return entries();
+  });
 
   app.get("/gradebook", (request, reply) => {
     const person = instructor(request);

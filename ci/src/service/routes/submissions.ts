@@ -23,7 +23,7 @@ interface ById {
 }
 
 export function submissionRoutes(app: FastifyInstance, service: Service): void {
-  const { options, catalog, submissions, board, queue, shelf } = service;
+  const { options, catalog, submissions, decisions, board, queue, shelf } = service;
   const { courseName: course, maxBytes, perHour } = options;
   const gate = new Gate(UPLOADS_AT_ONCE);
   const share = new Share(UPLOADS_OF_ONE, "You are sending so many files at once already: wait for them.");
@@ -67,7 +67,8 @@ export function submissionRoutes(app: FastifyInstance, service: Service): void {
     );
     const { bytes, file } = upload;
     const assignment = catalog.assignmentOf(bytes, file, upload.assignment);
-    const answer = submissions.accept({ person: person.id, assignment, file, bytes, request: name }, options);
+    const handedIn = { person: person.id, assignment, file, bytes, request: name };
+    const answer = await submissions.accept(handedIn, options);
     if ("full" in answer)
       throw new Refusal(
         413,
@@ -99,7 +100,14 @@ export function submissionRoutes(app: FastifyInstance, service: Service): void {
     const { person } = request;
     const report = submissions.report(id);
     const title = catalog.title(assignment);
-    return html(reply, submissionPage({ course, person, receipt, title, progress, report }));
+    const page = { course, person, receipt, title, progress, report };
+    if (person?.role !== "instructor") return html(reply, submissionPage(page));
+    const decided = decisions.of(receipt.person, assignment);
+    const parts = catalog.parts(assignment);
+    return html(
+      reply,
+      submissionPage({ ...page, decisions: { id, person: receipt.person, parts, decisions: decided } }),
+    );
   });
 
   app.get<ById>("/submissions/:id/events", (request, reply) => {
