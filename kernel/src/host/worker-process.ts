@@ -149,7 +149,7 @@ export class WorkerProcess {
       const spent = lived.since([...own, ...children]);
       // First where it does no harm. What does not listen, or is not known to be the reader's, is stopped all the same,
       // but for the loading of a module, which is given time.
-      const unheard = !heard && spent - ordered > AGAIN_MS / 2;
+      const unheard = !heard && spent - ordered > 2 * AGAIN_MS;
       const patient = (held || this.loading) && spent < LOADING_MS;
       const force = (unheard || tries % FORCE_AT === 0) && !patient;
       if (heard || force) {
