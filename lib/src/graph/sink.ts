@@ -14,7 +14,7 @@ import { closeScope, disposeEarly, openScope } from "../runtime/tidy.js";
 import { type CapturedState, captureState } from "./capture.js";
 import { compile, type Executable } from "./execute.js";
 import { type Captureable, isVariable } from "./families.js";
-import type { StaticOptions } from "./static.js";
+import { donations, type StaticOptions } from "./static.js";
 
 /** A function of stacked arguments: axis 0 counts the steps. */
 export type SunkFunction<A extends unknown[], R> = (...args: A) => R;
@@ -87,7 +87,7 @@ function capturedStep(
     const state = captureState(options, f, unflatten(def, slices) as unknown[], true);
     return {
       ...state,
-      executable: compile(state.graph, { level: "O3", ...compiling }),
+      executable: compile(state.graph, { level: "O3", ...compiling, donate: donations(state) }),
       output: state.graph.origin.output as TreeDef,
     };
   } finally {
