@@ -3,7 +3,9 @@
  * all results back; in between nothing of it runs but schedules. (Book, chapter 5: the whole graph sunk to the device.)
  */
 import type { Variable } from "../autodiff/variable.js";
+import { bytesPerElement } from "../core/dtype.js";
 import { ShapeError, TransformError, ValueError } from "../core/errors.js";
+import { isContiguous } from "../core/layout.js";
 import { formatType } from "../core/shape.js";
 import type { Tensor } from "../core/tensor.js";
 import { flatten, type TreeDef, unflatten } from "../core/tree.js";
@@ -147,10 +149,12 @@ function loop(
 function rowsOf(data: DenseTensor): (k: number) => DenseTensor {
   const { shape, dtype, device } = data;
   const row = emptyDense(shape.slice(1), dtype, device);
-  const bytes = elementBytes(data);
-  const length = row.storage.bytes().length;
+  const target = row.storage.bytes();
+  const from = isContiguous(data) ? data.offset * bytesPerElement(dtype) : 0;
+  const bytes = isContiguous(data) ? data.storage.bytes() : elementBytes(data);
   return (k) => {
-    row.storage.bytes().set(bytes.subarray(k * length, (k + 1) * length));
+    const at = from + k * target.length;
+    target.set(bytes.subarray(at, at + target.length));
     return row;
   };
 }
