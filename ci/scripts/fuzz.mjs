@@ -38,7 +38,7 @@ function vitest(paths, env) {
 function positive(text, name) {
   const number = Number(text);
   if (Number.isInteger(number) && number > 0) return number;
-  throw new UsageError(`--${name} takes a whole number from 1 on, got "${text}"`);
+  throw new UsageError(`--${name} takes a whole number from 1 on, not "${text}".`);
 }
 
 async function main(argv) {

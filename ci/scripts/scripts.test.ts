@@ -1,4 +1,4 @@
-/** npm start, npm test, npm run bench: what they say to wrong options and to machines that lack something. */
+/** npm start, npm test, npm run fuzz, npm run bench: what they say to wrong options and to machines that lack something. */
 import { execFile } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -32,6 +32,8 @@ describe("wrong options", () => {
     ["start", ["--port"], "Option '--port <value>' argument missing."],
     ["start", ["notebooks"], "Unexpected argument 'notebooks'."],
     ["test", ["--bad"], "Unknown option '--bad'."],
+    ["fuzz", ["--rounds", "none"], '--rounds takes a whole number from 1 on, not "none".'],
+    ["fuzz", ["--bad"], "Unknown option '--bad'."],
     ["bench", [], "Name a suite."],
     ["bench", ["nothing"], 'There is no suite "nothing".'],
     ["bench", ["kernel", "compute"], 'One suite at a time: "compute" is too much.'],

@@ -5,16 +5,17 @@
  */
 import { clock } from "../core/clock.js";
 import { bytesPerElement, encodingOf } from "../core/dtype.js";
-import type { Layout } from "../core/layout.js";
+import { isContiguous, type Layout } from "../core/layout.js";
 import { sizeOf } from "../core/shape.js";
 import type { Graph, GraphNode, Value } from "../ir/graph.js";
+import { sameType } from "../ir/verify.js";
 import { type DenseTensor, emptyDense, viewOf } from "../runtime/dense.js";
 import { sizeClass } from "../runtime/heap.js";
 import { commit, type HostArray } from "../runtime/host-array.js";
 import { findKernel, type PreparedKernel } from "../runtime/kernels.js";
 import { disposeEarly } from "../runtime/tidy.js";
 import { type ArenaPlan, BoundArray, planArena } from "./arena.js";
-import { layoutsOf } from "./layouts.js";
+import { type Layouts, layoutsOf } from "./layouts.js";
 import { type NodeSpan, type PlanStep, runComposite, runStep } from "./step.js";
 
 /** What the executor knows of its graph. */
@@ -25,6 +26,8 @@ export interface Prepared {
   /** Tensors that are there before a run, by slot. */
   readonly fixed: readonly (DenseTensor | undefined)[];
   readonly device: string;
+  /** Results that may take the memory of an argument, and of which. */
+  readonly donated: ReadonlyMap<Value, number>;
 }
 
 /** Memory of one run. */
@@ -64,6 +67,8 @@ export class BoundProgram {
   private readonly tensors: ReadonlySet<Value>;
   private readonly steps: readonly BoundStep[];
   private readonly params: readonly Root[];
+  /** Results that do. */
+  private readonly inPlace = new Map<Value, number>();
   private readonly inArena: readonly (readonly [root: Root, offset: number])[];
   private base = -1;
 
@@ -77,11 +82,7 @@ export class BoundProgram {
     const composite = (node: GraphNode): boolean => this.stepOf(node).composite !== null;
     const layouts = layoutsOf(graph, given, composite);
     this.tensors = tensorsOf(graph, layouts.viewed, composite, layouts.of);
-    const rootOf = (value: Value): Value => {
-      let root = value;
-      for (let base = layouts.viewed.get(root); base; base = layouts.viewed.get(root)) root = base;
-      return root;
-    };
+    const rootOf = (value: Value): Value => baseOf(value, layouts.viewed);
     for (const value of graph.values()) {
       const layout = layouts.of.get(value);
       if (!layout) continue;
@@ -108,6 +109,11 @@ export class BoundProgram {
     );
     this.params = graph.params.map((param) => this.roots.get(param) as Root);
     const kept = new Set([...graph.results, ...graph.params, ...graph.constants.map(({ value }) => value)]);
+    for (const [result, argument] of prepared.donated) {
+      const node = graph.producer(result);
+      if (!node || !kernels.get(node) || !this.takesOver(node, result, argument, layouts, last)) continue;
+      this.inPlace.set(result, argument);
+    }
     const ending = groupBy(
       [...this.tensors].filter((value) => !kept.has(value)),
       (value) => last.get(value),
@@ -241,12 +247,46 @@ export class BoundProgram {
     if (beside.length === 0) return call;
     return () => {
       for (const value of beside) {
-        const tensor = emptyDense(value.shape, value.dtype, device);
+        const tensor = this.donation(value) ?? emptyDense(value.shape, value.dtype, device);
         this.values[slotOf.get(value) as number] = tensor;
         this.bind(value, tensor.storage.ptr);
       }
       call();
     };
+  }
+
+  /** True if a result's kernel may write over an argument: element by element, and nobody reads that argument later. */
+  private takesOver(
+    node: GraphNode,
+    result: Value,
+    argument: number,
+    layouts: Layouts,
+    last: ReadonlyMap<Value, number>,
+  ): boolean {
+    const { graph } = this.prepared;
+    const param = graph.params[argument];
+    const layout = layouts.of.get(param);
+    const reads = node.inputs.filter((input) => baseOf(input, layouts.viewed) === param);
+    return (
+      (node.op.kind === "elementwise" || node.op.name === "fused" || node.op.name === "fusedMany") &&
+      sameType(param, result) &&
+      layout !== undefined &&
+      layout.offset === 0 &&
+      isContiguous(layout) &&
+      reads.length === 1 &&
+      reads[0] === param &&
+      last.get(param) === graph.nodes.indexOf(node) &&
+      !graph.results.some((value) => baseOf(value, layouts.viewed) === param) &&
+      ![...this.inPlace.values()].includes(argument)
+    );
+  }
+
+  /** The argument's memory for a result, if nobody else has it. */
+  private donation(result: Value): DenseTensor | null {
+    const argument = this.inPlace.get(result);
+    if (argument === undefined) return null;
+    const given = this.values[argument] as DenseTensor;
+    return given.storage.shared || given.storage.length !== given.size ? null : viewOf(given, given);
   }
 
   /** A kernel that has to look at its arrays in each run. */
@@ -273,6 +313,13 @@ export class BoundProgram {
       }
     };
   }
+}
+
+/** What a value is a view of in the end; itself if it is none. */
+function baseOf(value: Value, viewed: ReadonlyMap<Value, Value>): Value {
+  let root = value;
+  for (let base = viewed.get(root); base; base = viewed.get(root)) root = base;
+  return root;
 }
 
 /** Elements from the storage's start that a layout reaches. */

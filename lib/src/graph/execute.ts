@@ -30,6 +30,12 @@ export interface CompileOptions {
    * casts and changes of layout between them (see `placeOnDevices`). Default: all on the present device.
    */
   readonly placement?: Devices;
+  /**
+   * Pairs of an argument and a result that may take its memory (JAX's `donate_argnums`): where the result's kernel works
+   * element by element and is the last to read the argument, it writes in place, unless somebody else has that memory too.
+   * The argument is not to be used afterwards.
+   */
+  readonly donate?: readonly (readonly [argument: number, result: number])[];
   /** More than 1: independent nodes run at the same time, each stream on a thread of its own. Default 1. */
   readonly streams?: number;
 }
@@ -45,6 +51,7 @@ export class Executable {
   private readonly results: readonly number[];
   private readonly device = getDevice();
   private readonly placement: Placement | null;
+  private readonly donated: ReadonlyMap<Value, number>;
   private readonly names: ReadonlyMap<GraphNode, string>;
   /** By the layouts of the arguments. */
   private readonly programs = new Map<string, BoundProgram[]>();
@@ -65,6 +72,9 @@ export class Executable {
     this.names = dagOf(this.graph).nameOf;
     this.steps = this.graph.nodes.map((node) =>
       stepOf(node, { inputs: node.inputs.map(at), outputs: node.outputs.map(at) }, this.device),
+    );
+    this.donated = new Map(
+      (options.donate ?? []).map(([argument, result]) => [this.graph.results[result], argument]),
     );
     this.placement = this.streams > 1 ? placeOnStreams(this.graph, this.streams) : null;
   }
@@ -154,8 +164,8 @@ export class Executable {
 
   private programFor(programs: BoundProgram[], layouts: () => readonly Layout[]): BoundProgram {
     for (const program of programs) if (!program.busy) return program;
-    const { graph, steps, slotOf, fixed, device } = this;
-    const program = new BoundProgram({ graph, steps, slotOf, fixed, device }, layouts(), this.names);
+    const { graph, steps, slotOf, fixed, device, donated } = this;
+    const program = new BoundProgram({ graph, steps, slotOf, fixed, device, donated }, layouts(), this.names);
     programs.push(program);
     return program;
   }
@@ -184,8 +194,8 @@ const executables = new WeakMap<Graph, Map<string, Executable>>();
  * @example graph.compile(capture((x: Tensor) => x.mul(2).add(1), tensor([1, 2]))).run([tensor([3, 4])])[0] // [7, 9]
  */
 export function compile(graph: Graph, options: CompileOptions = {}): Executable {
-  const { passes, level = "O1", streams = 1, placement } = options;
-  const key = JSON.stringify([getDevice(), passes ?? level, streams, placementKey(placement)]);
+  const { passes, level = "O1", streams = 1, placement, donate } = options;
+  const key = JSON.stringify([getDevice(), passes ?? level, streams, placementKey(placement), donate]);
   const known = executables.get(graph) ?? new Map<string, Executable>();
   executables.set(graph, known);
   let executable = known.get(key);

@@ -3,7 +3,9 @@
  * all results back; in between nothing of it runs but schedules. (Book, chapter 5: the whole graph sunk to the device.)
  */
 import type { Variable } from "../autodiff/variable.js";
+import { bytesPerElement } from "../core/dtype.js";
 import { ShapeError, TransformError, ValueError } from "../core/errors.js";
+import { isContiguous } from "../core/layout.js";
 import { formatType } from "../core/shape.js";
 import type { Tensor } from "../core/tensor.js";
 import { flatten, type TreeDef, unflatten } from "../core/tree.js";
@@ -14,7 +16,7 @@ import { closeScope, disposeEarly, openScope } from "../runtime/tidy.js";
 import { type CapturedState, captureState } from "./capture.js";
 import { compile, type Executable } from "./execute.js";
 import { type Captureable, isVariable } from "./families.js";
-import type { StaticOptions } from "./static.js";
+import { donations, type StaticOptions } from "./static.js";
 
 /** A function of stacked arguments: axis 0 counts the steps. */
 export type SunkFunction<A extends unknown[], R> = (...args: A) => R;
@@ -87,7 +89,7 @@ function capturedStep(
     const state = captureState(options, f, unflatten(def, slices) as unknown[], true);
     return {
       ...state,
-      executable: compile(state.graph, { level: "O3", ...compiling }),
+      executable: compile(state.graph, { level: "O3", ...compiling, donate: donations(state) }),
       output: state.graph.origin.output as TreeDef,
     };
   } finally {
@@ -147,10 +149,12 @@ function loop(
 function rowsOf(data: DenseTensor): (k: number) => DenseTensor {
   const { shape, dtype, device } = data;
   const row = emptyDense(shape.slice(1), dtype, device);
-  const bytes = elementBytes(data);
-  const length = row.storage.bytes().length;
+  const target = row.storage.bytes();
+  const from = isContiguous(data) ? data.offset * bytesPerElement(dtype) : 0;
+  const bytes = isContiguous(data) ? data.storage.bytes() : elementBytes(data);
   return (k) => {
-    row.storage.bytes().set(bytes.subarray(k * length, (k + 1) * length));
+    const at = from + k * target.length;
+    target.set(bytes.subarray(at, at + target.length));
     return row;
   };
 }

@@ -4,6 +4,7 @@
  */
 
 import { isRecording, variableHost } from "../autodiff/tape-mode.js";
+import { LruMap } from "../core/lru.js";
 import { formatType } from "../core/shape.js";
 import type { MemoryHolder, Tensor } from "../core/tensor.js";
 import { flatten, type TreeDef, unflatten } from "../core/tree.js";
@@ -11,6 +12,8 @@ import { call } from "../ir/call.js";
 import type { Graph } from "../ir/graph.js";
 import { PassManager } from "../ir/passes/manager.js";
 import { isTracing } from "../ir/trace.js";
+import { DenseTensor } from "../runtime/dense.js";
+import { getDevice } from "../runtime/devices.js";
 import { closeScope, openScope } from "../runtime/tidy.js";
 import { type CapturedState, type CaptureOptions, captureState } from "./capture.js";
 import { type CompileOptions, compile, type Executable } from "./execute.js";
@@ -40,9 +43,12 @@ export interface StaticFunction<A extends unknown[], R> {
   readonly captures: number;
 }
 
+/** Signatures that are kept; one that was forgotten is captured again. */
+const MOST_SIGNATURES = 256;
+
 interface Captured extends CapturedState {
   /** What runs: the graph, or what the passes made of it for all sizes. */
-  readonly executable: () => Executable;
+  readonly executable: (donates: boolean) => Executable;
   /** The structure of what the function returns. */
   readonly output: TreeDef;
   /**
@@ -72,7 +78,7 @@ export function toStatic<A extends unknown[], R>(
   const compiling: CompileOptions = { level: "O3", ...options };
   const { passes, level, placement } = compiling;
   const optimize = (graph: Graph): Graph => new PassManager({ stages: passes, level }).run(graph).graph;
-  const captured = new Map<string, Captured>();
+  const captured = new LruMap<string, Captured>(MOST_SIGNATURES);
   const families = options.dynamic ? new SymbolicFamilies({ ...options, name }, optimize) : null;
   let concrete = 0;
   const capturedFor = (args: A): { entry: Captured; leaves: Tensor[] } => {
@@ -88,7 +94,11 @@ export function toStatic<A extends unknown[], R>(
       const done = placement === undefined ? (shared?.optimized ?? null) : null;
       entry = {
         ...state,
-        executable: () => (done ? compile(done, { ...compiling, passes: [] }) : compile(graph, compiling)),
+        executable: executableOf(done ?? graph, {
+          ...compiling,
+          ...(done ? { passes: [] } : {}),
+          donate: options.beforeAssign ? undefined : donations(state),
+        }),
         output: state.graph.origin.output as TreeDef,
         trains: state.updated.some((variable) => variable.requiresGrad),
       };
@@ -100,6 +110,8 @@ export function toStatic<A extends unknown[], R>(
     const { entry, leaves } = capturedFor(args);
     for (const hook of entry.hooks) hook();
     const { graph, updated, output } = entry;
+    // a variable's value that is an argument besides must not change under it
+    const donates = !leaves.some((leaf) => leaf instanceof DenseTensor && leaf.isLeased);
     const around = graph.origin.captured ?? [];
     const given = [...leaves.filter((leaf) => !isVariable(leaf)), ...around];
     const seenThrough = isTracing() || given.some((x) => needsOp(x, entry.trains));
@@ -107,7 +119,7 @@ export function toStatic<A extends unknown[], R>(
     let results: readonly Tensor[] = [];
     let count = 0;
     try {
-      results = seenThrough ? call(graph, given) : entry.executable().run(given);
+      results = seenThrough ? call(graph, given) : entry.executable(donates).run(given);
       count = results.length - updated.length;
       const result = unflatten(output, results.slice(0, count)) as R;
       options.beforeAssign?.(result);
@@ -127,6 +139,31 @@ export function toStatic<A extends unknown[], R>(
     options: { value: compiling },
     captures: { get: () => concrete + (families?.made ?? 0) },
   });
+}
+
+/** Each variable's old value, with its new one: updates are written in place. */
+export function donations({ graph, updated }: CapturedState): [argument: number, result: number][] {
+  const around = graph.origin.captured ?? [];
+  const first = graph.params.length - around.length;
+  const count = graph.results.length - updated.length;
+  return updated.flatMap((variable, i): [number, number][] => {
+    const at = around.indexOf(variable);
+    return at < 0 ? [] : [[first + at, count + i]];
+  });
+}
+
+/** The executable for the device in use, found again without a look at the options. */
+function executableOf(graph: Graph, options: CompileOptions): (donates: boolean) => Executable {
+  const known = new Map<string, Executable>();
+  return (donates) => {
+    const key = `${getDevice()} ${donates}`;
+    let found = known.get(key);
+    if (!found) {
+      found = compile(graph, donates ? options : { ...options, donate: undefined });
+      known.set(key, found);
+    }
+    return found;
+  };
 }
 
 /** True for values that a transformation or the tape must see. */

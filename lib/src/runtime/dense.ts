@@ -53,6 +53,11 @@ export class DenseTensor extends Tensor implements Layout {
     return hostArray(this.storage, this);
   }
 
+  /** True for the present value of an owner that changes it. */
+  get isLeased(): boolean {
+    return this.lease !== null;
+  }
+
   override retained(): DenseTensor {
     return new DenseTensor(this.storage.retain(), this, this.device, false);
   }

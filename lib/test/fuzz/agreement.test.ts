@@ -1,12 +1,13 @@
 /**
  * Differential fuzzing: random programs give the same results, within what rounding explains, whichever way they run: by
- * the reference kernels, eagerly, compiled at every level, on streams, by WebAssembly and by the C compiler's code.
+ * the reference kernels, eagerly, compiled at every level, on streams, on several devices, by WebAssembly and by the C
+ * compiler's code.
  *
  * Programs per run: few in `npm test`, more under MLSYS_TEST_ALL=1; `npm run fuzz` sets MLSYS_FUZZ_RUNS.
  */
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
-import { captureWith, compile, type Graph, interpret } from "../../src/graph/index.js";
+import { captureWith, compile, type Graph, type GraphNode, interpret } from "../../src/graph/index.js";
 import { compiler, getDevice, setDevice, type Tensor, tidy } from "../../src/index.js";
 import { nativeSupport } from "../../src/runtime/native/library.js";
 import { argumentsOf, describeProgram, functionOf, type Program, programs } from "./programs.js";
@@ -29,10 +30,17 @@ const compiled = (device: string, level: "O1" | "O2" | "O3", streams = 1): Way =
   run: (graph, _, args) => compile(graph, { level, streams }).run(args),
 });
 
+const byName = (_: GraphNode, name: string): string => (name.length % 2 === 0 ? "cpu" : "wasm");
+
 const WAYS: readonly Way[] = [
   { name: "wasm, eager", device: "wasm", run: (_graph, f, args) => f(...args) },
   ...(["O1", "O2", "O3"] as const).map((level) => compiled("wasm", level)),
   compiled("wasm", "O3", 2),
+  {
+    name: "subgraphs on two devices",
+    device: "wasm",
+    run: (graph, _, args) => compile(graph, { level: "O3", placement: byName }).run(args),
+  },
 ];
 const NATIVE: readonly Way[] = (["O1", "O3"] as const).map((level) => compiled("native", level));
 
@@ -115,7 +123,9 @@ function agree(program: Program, ways: readonly Way[]): void {
 }
 
 describe("random programs agree", () => {
-  it(`${RUNS} programs: reference, eager, every level, streams`, { timeout: 60_000 + RUNS * 2_000 }, () => {
+  it(`${RUNS} programs: reference, eager, every level, streams, two devices`, {
+    timeout: 60_000 + RUNS * 2_000,
+  }, () => {
     fc.assert(
       fc.property(programs, (program) => agree(program, WAYS)),
       { numRuns: RUNS },

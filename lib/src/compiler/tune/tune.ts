@@ -5,8 +5,9 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { ValueError } from "../../core/errors.js";
+import { cacheLimit, touch, trimFolder } from "../../runtime/native/disk-cache.js";
 import { cacheFolder } from "../../runtime/native/toolchain.js";
 import { getNumThreads } from "../../runtime/pool/pool.js";
 import { Dice } from "../dice.js";
@@ -235,6 +236,7 @@ function readTuned(file: string, kernel: LoopKernel): Tuned | null {
   if (!existsSync(file)) return null;
   try {
     const { steps, seconds } = JSON.parse(readFileSync(file, "utf8")) as { steps: Step[]; seconds: number };
+    touch(file);
     return { steps, seconds, kernel: scheduled(kernel, steps), history: [], fromCache: true };
   } catch {
     return null; // a damaged file is as good as none: it is written anew
@@ -244,4 +246,5 @@ function readTuned(file: string, kernel: LoopKernel): Tuned | null {
 function store(file: string, steps: readonly Step[], seconds: number): void {
   writeFileSync(`${file}.${process.pid}`, JSON.stringify({ steps, seconds }));
   renameSync(`${file}.${process.pid}`, file);
+  trimFolder(dirname(file), cacheLimit(), file);
 }

@@ -6,6 +6,7 @@
 
 import type { DType } from "../../core/dtype.js";
 import { ShapeError } from "../../core/errors.js";
+import { LruMap } from "../../core/lru.js";
 import { formatShape, formatType, type Shape } from "../../core/shape.js";
 import type { Tensor } from "../../core/tensor.js";
 import { defineOp, NOT_DIFFERENTIABLE, type OpDef } from "../../ops/registry.js";
@@ -47,8 +48,12 @@ export const dimensionOp: OpDef<DimensionAttrs> = defineOp<DimensionAttrs>({
 
 const numberOf = ({ value, reciprocal }: DimensionAttrs): number => (reciprocal ? 1 / value : value);
 
+/** Graphs that are kept: lengths of sentences come again, all that ever came would fill the memory. */
+const MOST_SIZES = 64;
+
 export class SymbolicGraph {
-  private readonly known = new Map<string, Graph>();
+  /** With their compiled forms, which go with them. */
+  private readonly known = new LruMap<string, Graph>(MOST_SIZES);
 
   constructor(
     /** Sizes in it that are symbols are `Dim`s in the place of numbers. */
@@ -56,7 +61,7 @@ export class SymbolicGraph {
     readonly guards: readonly Guard[],
   ) {}
 
-  /** Sizes for which there is a graph already. */
+  /** Sizes for which there is a graph at the moment. */
   get instances(): number {
     return this.known.size;
   }

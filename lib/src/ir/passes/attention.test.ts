@@ -112,6 +112,14 @@ describe("attention as one kernel", () => {
       return [weights.matmul(v), weights]; // the weights are wanted too
     });
     left((q, k, v) => q.matmul(k.transpose()).softmax(0).matmul(v));
+    left((q) => {
+      const turned = q.matmul(q.transpose()).transpose();
+      return turned.matmul(turned).softmax(-1).matmul(q); // the turned one is wanted as it is, too
+    });
+    left((q, k) => {
+      const weights = q.matmul(k.transpose()).softmax(-1);
+      return weights.matmul(weights);
+    });
     left((q, k, v) => q.transpose().matmul(k).softmax(-1).matmul(v.transpose()));
     left((q, k, v) =>
       attention(q, k, v, {

@@ -97,6 +97,8 @@ function matchAt(graph: Graph, node: GraphNode): Match | null {
   const batch = (x: Value) => x.shape.slice(0, -2);
   const alike = [k, v].every((x) => sameShape(batch(x), batch(q)));
   if (!lastTwo || axes.length !== rank || !alike || !Number.isFinite(scale)) return null;
+  // a node that reads a value twice counts as one reader: k·kᵀ with kᵀ for both
+  if ([q, k, v].some((input) => nodes.some(({ outputs }) => outputs.includes(input)))) return null;
   return { scale, causal: hidden !== null, inputs: [q, k, v], nodes };
 }
 

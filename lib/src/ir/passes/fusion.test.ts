@@ -347,6 +347,7 @@ describe("reconstruction", () => {
     });
     kept((x) => x.transpose().tanh().reshape([24]).mul(2));
     kept((x) => x.sum(1, true).tanh().reshape([4]));
+    kept((x) => x.sum().tanh().reshape([1]).mul(2));
   });
 });
 

@@ -37,7 +37,8 @@ const isElementwise = ({ op, outputs }: GraphNode): boolean =>
 function mayLift(graph: Graph, node: GraphNode): boolean {
   const source = graph.producer(node.inputs[0]);
   const waiting = graph.users(node.outputs[0]).some(isElementwise);
-  return waiting && source !== null && isMovable(graph, source) && endsWell(graph, source);
+  const single = node.inputs[0].shape.length === 0; // it has no other operand to take a shape from
+  return waiting && !single && source !== null && isMovable(graph, source) && endsWell(graph, source);
 }
 
 /** An elementwise node that only reshapes read, over operands of its own shape or single numbers. */
