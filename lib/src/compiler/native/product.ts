@@ -5,6 +5,7 @@ import type { GemmType } from "../../runtime/wasm/kernels/gemm-code.js";
 import { compileInBackground } from "../codegen/c/compile.js";
 import { type GemmTiles, gemmSchedule } from "../kernels/gemm.js";
 import { rowsSchedule } from "../kernels/gemv.js";
+import { tunedProduct } from "../tune/products.js";
 import { nativePrograms } from "./programs.js";
 
 const FEW_ROWS = 4; // with so few rows, packing B costs more than it saves
@@ -34,7 +35,9 @@ export const nativeProduct: Product = (type, [m, n, k], a, b, c, count, accumula
       const layout = { dtype: type, transposeA, transposeB } as const;
       const lanes = tools.vectorBytes / (type === "float32" ? 4 : 8);
       if (few) return rowsSchedule(lanes, layout).kernel;
-      const { kernel } = gemmSchedule(tilesFor(type, tools.vectorBytes, tools.registers), layout);
+      const kernel =
+        tunedProduct(layout, "c") ??
+        gemmSchedule(tilesFor(type, tools.vectorBytes, tools.registers), layout).kernel;
       return accumulate ? { ...kernel, body: kernel.body.slice(1) } : kernel; // without the nest that sets zeros
     }),
   ).current();

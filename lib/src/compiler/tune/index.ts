@@ -14,5 +14,6 @@ export { layerNormSchedule, softmaxSchedule } from "../kernels/rows.js";
 export { BoostedTrees, type BoostingOptions } from "./boosting.js";
 export { FEATURES, featuresOf } from "./features.js";
 export { type MeasureOptions, measureProgram } from "./measure.js";
+export { tuneProduct } from "./products.js";
 export { type Sketch, sketchesOf } from "./sketch.js";
 export { type Tuned, type TuneOptions, type TuneProgress, tune } from "./tune.js";
