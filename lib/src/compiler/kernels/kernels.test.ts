@@ -23,7 +23,7 @@ import { problemsOf } from "../loop/verify.js";
 import { randomBuffers } from "../random-schedule.js";
 import { convSchedule, depthwiseSchedule } from "./conv.js";
 import { gemmDefinition, gemmSchedule } from "./gemm.js";
-import { rowsSchedule } from "./gemv.js";
+import { rowsSchedule, thinSchedule } from "./gemv.js";
 import { int8Definition, int8Schedule } from "./int8.js";
 import { layerNormSchedule, softmaxSchedule } from "./rows.js";
 
@@ -109,6 +109,21 @@ describe("matrix products", () => {
       [1, 3, 1, 2],
     ].map(([b, m, n, k]) => sizesOf(b, m, n, k, transposeA, transposeB));
     same(gemmDefinition(layout), kernel, all);
+  });
+});
+
+describe("products of some rows", () => {
+  it.each([false, true])("read B as it lies, A transposed: %s", (transposeA) => {
+    const sizes = [
+      [1, 5, 50, 33],
+      [2, 9, 17, 64],
+      [1, 8, 16, 1],
+      [1, 1, 1, 2],
+    ].map(([batch, M, N, K]) => ({
+      ...{ batch, M, N, K, A_batch: M * K, lda: transposeA ? M : K, B_batch: K * N, ldb: N },
+      ...{ C_batch: M * N, ldc: N },
+    }));
+    same(gemmDefinition({ transposeA }), thinSchedule(4, 4, { transposeA }).kernel, sizes);
   });
 });
 

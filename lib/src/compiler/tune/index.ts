@@ -7,7 +7,7 @@ export {
   gemmSchedule,
   gemmSketch,
 } from "../kernels/gemm.js";
-export { rowsSchedule } from "../kernels/gemv.js";
+export { rowsSchedule, thinSchedule } from "../kernels/gemv.js";
 export { INT8_SIZES, type Int8Layout, int8Definition, int8Schedule } from "../kernels/int8.js";
 export { REDUCE_SIZES, reduceSchedule } from "../kernels/reduce.js";
 export { layerNormSchedule, softmaxSchedule } from "../kernels/rows.js";
