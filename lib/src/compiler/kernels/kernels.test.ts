@@ -25,6 +25,7 @@ import { convSchedule, depthwiseSchedule } from "./conv.js";
 import { gemmDefinition, gemmSchedule } from "./gemm.js";
 import { rowsSchedule, thinSchedule } from "./gemv.js";
 import { int8Definition, int8Schedule } from "./int8.js";
+import { reduceSchedule } from "./reduce.js";
 import { layerNormSchedule, softmaxSchedule } from "./rows.js";
 
 type Sizes = Readonly<Record<string, number>>;
@@ -211,6 +212,27 @@ describe("convolutions", () => {
   });
 });
 
+describe("reductions", () => {
+  const sizes = [
+    [1, 3, 2, 40],
+    [2, 5, 1, 16],
+    [3, 1, 4, 7],
+    [1, 33, 3, 2],
+  ];
+  it.each(["add", "mul", "maximum", "minimum"] as const)("by %s, along runs and across rows", (reduction) => {
+    for (const dtype of ["float32", "float64"] as const) {
+      const along = reduceSchedule(reduction, true, 4, dtype);
+      const across = reduceSchedule(reduction, false, 4, dtype);
+      for (const [K0, K1, R0, R1] of sizes) {
+        const strides = { k0: K1 * R0 * R1, k1: R0 * R1, r0: R1, r1: 1 };
+        same(along.source, along.kernel, [{ K0, K1, R0, R1, ...strides }]);
+        const turned = { k0: K1 * R0 * R1, k1: 1, r0: K1 * R1, r1: K1 };
+        same(across.source, across.kernel, [{ K0, K1, R0, R1, ...turned }]);
+      }
+    }
+  });
+});
+
 describe("rows", () => {
   it("softmax", () => {
     for (const dtype of ["float32", "float64"] as const)
@@ -220,6 +242,12 @@ describe("rows", () => {
         { M: 5, N: 64 },
         { M: 1, N: 15 },
       ]);
+  });
+
+  it("softmax of rows times a number", () => {
+    same(softmaxRows("M", "N", "float32", true), softmaxSchedule(4, "float32", true).kernel, [
+      { M: 3, N: 37 },
+    ]);
   });
 
   it("layer normalization", () => {
