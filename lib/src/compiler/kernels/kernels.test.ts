@@ -195,6 +195,7 @@ describe("convolutions", () => {
     { n: "N", channels: 3, filters: 6, height: 9, width: 14, kernel: 3, padding: 1 },
     { n: "N", channels: 2, filters: 5, height: 8, width: 33, kernel: 5, padding: 0 },
     { n: "N", channels: 4, filters: 4, height: 7, width: 8, kernel: 3, padding: 2 },
+    { n: "N", channels: 2, filters: 3, height: 5, width: 3, kernel: 3, padding: 1 }, // lines shorter than a vector
   ];
   const tiles = { rows: 4, columns: 16, lanes: 4 };
   const sizes = [{ N: 1 }, { N: 3 }];
