@@ -55,7 +55,8 @@ export function planVectors(kernel: LoopKernel, target: Target<unknown>): Vector
     const whole = body.registers.every(
       ({ buffer: { shape } }) => shape[shape.length - 1].constant % count === 0,
     );
-    if (cap >= count && !body.blocked && !masked && whole && target.supports(count, body.types, body.ops))
+    const long = cap >= count || (cap > 0 && body.registers.length > 0); // a short one of registers is masked
+    if (long && !body.blocked && !masked && whole && target.supports(count, body.types, body.ops))
       lanes.set(s.variable, count);
   });
   const registers = new Map<string, number>();

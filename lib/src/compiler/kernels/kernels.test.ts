@@ -23,8 +23,9 @@ import { problemsOf } from "../loop/verify.js";
 import { randomBuffers } from "../random-schedule.js";
 import { convSchedule, depthwiseSchedule } from "./conv.js";
 import { gemmDefinition, gemmSchedule } from "./gemm.js";
-import { rowsSchedule } from "./gemv.js";
+import { rowsSchedule, thinSchedule } from "./gemv.js";
 import { int8Definition, int8Schedule } from "./int8.js";
+import { reduceSchedule } from "./reduce.js";
 import { layerNormSchedule, softmaxSchedule } from "./rows.js";
 
 type Sizes = Readonly<Record<string, number>>;
@@ -112,6 +113,21 @@ describe("matrix products", () => {
   });
 });
 
+describe("products of some rows", () => {
+  it.each([false, true])("read B as it lies, A transposed: %s", (transposeA) => {
+    const sizes = [
+      [1, 5, 50, 33],
+      [2, 9, 17, 64],
+      [1, 8, 16, 1],
+      [1, 1, 1, 2],
+    ].map(([batch, M, N, K]) => ({
+      ...{ batch, M, N, K, A_batch: M * K, lda: transposeA ? M : K, B_batch: K * N, ldb: N },
+      ...{ C_batch: M * N, ldc: N },
+    }));
+    same(gemmDefinition({ transposeA }), thinSchedule(4, 4, { transposeA }).kernel, sizes);
+  });
+});
+
 describe("products of 8-bit integers", () => {
   const tiles = { rows: 3, columns: 16, down: 2, across: 2, depth: 16 };
   const all = [
@@ -179,6 +195,7 @@ describe("convolutions", () => {
     { n: "N", channels: 3, filters: 6, height: 9, width: 14, kernel: 3, padding: 1 },
     { n: "N", channels: 2, filters: 5, height: 8, width: 33, kernel: 5, padding: 0 },
     { n: "N", channels: 4, filters: 4, height: 7, width: 8, kernel: 3, padding: 2 },
+    { n: "N", channels: 2, filters: 3, height: 5, width: 3, kernel: 3, padding: 1 }, // lines shorter than a vector
   ];
   const tiles = { rows: 4, columns: 16, lanes: 4 };
   const sizes = [{ N: 1 }, { N: 3 }];
@@ -196,6 +213,27 @@ describe("convolutions", () => {
   });
 });
 
+describe("reductions", () => {
+  const sizes = [
+    [1, 3, 2, 40],
+    [2, 5, 1, 16],
+    [3, 1, 4, 7],
+    [1, 33, 3, 2],
+  ];
+  it.each(["add", "mul", "maximum", "minimum"] as const)("by %s, along runs and across rows", (reduction) => {
+    for (const dtype of ["float32", "float64"] as const) {
+      const along = reduceSchedule(reduction, true, 4, dtype);
+      const across = reduceSchedule(reduction, false, 4, dtype);
+      for (const [K0, K1, R0, R1] of sizes) {
+        const strides = { k0: K1 * R0 * R1, k1: R0 * R1, r0: R1, r1: 1 };
+        same(along.source, along.kernel, [{ K0, K1, R0, R1, ...strides }]);
+        const turned = { k0: K1 * R0 * R1, k1: 1, r0: K1 * R1, r1: K1 };
+        same(across.source, across.kernel, [{ K0, K1, R0, R1, ...turned }]);
+      }
+    }
+  });
+});
+
 describe("rows", () => {
   it("softmax", () => {
     for (const dtype of ["float32", "float64"] as const)
@@ -205,6 +243,12 @@ describe("rows", () => {
         { M: 5, N: 64 },
         { M: 1, N: 15 },
       ]);
+  });
+
+  it("softmax of rows times a number", () => {
+    same(softmaxRows("M", "N", "float32", true), softmaxSchedule(4, "float32", true).kernel, [
+      { M: 3, N: 37 },
+    ]);
   });
 
   it("layer normalization", () => {

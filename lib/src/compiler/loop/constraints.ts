@@ -94,15 +94,29 @@ function eliminate(
     }
   };
   for (const e of nonnegative) add(e);
+  const equations: Row[] = [];
   for (const e of zeros) {
     // An equation whose coefficients share a divisor that the constant lacks has no whole solution.
     const divisor = e.terms.reduce((g, t) => gcd(g, Math.abs(t.coefficient)), 0);
     if (divisor > 1 && e.constant % divisor !== 0) return null;
-    add(e);
-    add(e.times(-1));
+    equations.push({
+      coefficients: new Map(e.terms.map((t) => [t.key, t.coefficient])),
+      constant: e.constant,
+    });
+    for (const term of e.terms) {
+      atoms.set(term.key, term);
+      define(term);
+    }
   }
-  for (const [variable, sign, bound] of wholeBounds([...rows.values()]))
-    put(new Map([[variable, sign]]), -sign * bound);
+  if (equations.length > 0) {
+    const solved = solve(equations, [...rows.values()]);
+    if (solved === null) return null;
+    rows.clear();
+    for (const { coefficients, constant } of solved) put(new Map(coefficients), constant);
+  }
+  const bounds = wholeBounds([...rows.values()]);
+  if (bounds === null) return null;
+  for (const [variable, sign, bound] of bounds) put(new Map([[variable, sign]]), -sign * bound);
   while (!contradiction && rows.size > 0) {
     if (rows.size > MAX_ROWS) return "too large";
     const variable = cheapest(rows.values(), only && ((key) => only(atoms.get(key) as Term)));
@@ -153,9 +167,9 @@ export function implied(e: Affine, known: readonly Affine[]): boolean {
 
 /**
  * Constant bounds of single variables, rounded to whole numbers from row to row: what elimination in another order would
- * lose. Each is (variable, 1: from below or −1: from above, bound).
+ * lose. Each is (variable, 1: from below or −1: from above, bound). `null`: some variable has no value.
  */
-function wholeBounds(rows: readonly Row[]): [string, 1 | -1, number][] {
+function wholeBounds(rows: readonly Row[]): [string, 1 | -1, number][] | null {
   const low = new Map<string, number>();
   const high = new Map<string, number>();
   for (let round = 0, changed = true; changed && round < 4; round++) {
@@ -191,10 +205,52 @@ function wholeBounds(rows: readonly Row[]): [string, 1 | -1, number][] {
       }
     }
   }
+  for (const [v, least] of low) if (least > (high.get(v) ?? Number.POSITIVE_INFINITY)) return null;
   return [
     ...[...low].map(([v, b]): [string, 1, number] => [v, 1, b]),
     ...[...high].map(([v, b]): [string, -1, number] => [v, -1, b]),
   ];
+}
+
+/**
+ * The rows with variables replaced by what the equations say they are, where their coefficient there is ±1: far fewer rows
+ * than elimination makes of an equation. What is left of the equations comes as two rows each. `null`: no solution.
+ */
+function solve(equations: readonly Row[], rows: readonly Row[]): Row[] | null {
+  let open = [...equations];
+  let rest = [...rows];
+  while (open.length > 0) {
+    const [first, ...others] = open;
+    open = others;
+    const divisor = [...first.coefficients.values()].reduce((g, c) => gcd(g, Math.abs(c)), 0);
+    if (divisor === 0 ? first.constant !== 0 : first.constant % divisor !== 0) return null;
+    const unit = [...first.coefficients].find(([, c]) => Math.abs(c) === 1);
+    if (unit) {
+      const [variable, sign] = unit;
+      const without = (row: Row): Row => {
+        const c = row.coefficients.get(variable);
+        return c === undefined ? row : sumOf(row, first, -c * sign);
+      };
+      open = open.map(without);
+      rest = rest.map(without);
+    } else if (divisor > 0)
+      rest.push(first, {
+        coefficients: new Map([...first.coefficients].map(([v, c]) => [v, -c])),
+        constant: -first.constant,
+      });
+  }
+  return rest;
+}
+
+/** a + factor · b */
+function sumOf(a: Row, b: Row, factor: number): Row {
+  const coefficients = new Map(a.coefficients);
+  for (const [v, c] of b.coefficients) {
+    const sum = (coefficients.get(v) ?? 0) + factor * c;
+    if (sum === 0) coefficients.delete(v);
+    else coefficients.set(v, sum);
+  }
+  return { coefficients, constant: a.constant + factor * b.constant };
 }
 
 function tighten(coefficients: Map<string, number>, value: number): Row | null {

@@ -1,6 +1,6 @@
 /** Elementwise programs of the native device: one loop nest for a program and the way its operands lie, for all sizes. */
 import type { DType } from "../../core/dtype.js";
-import { allocate, memory } from "../../runtime/heap.js";
+import { memory, reserve } from "../../runtime/heap.js";
 import { nativeSupport } from "../../runtime/native/library.js";
 import { launchesDiverted } from "../../runtime/pool/pool.js";
 import type { OwnElementwise, Walk } from "../../runtime/wasm/elementwise/compile.js";
@@ -68,11 +68,13 @@ export function nativeElementwise(program: ElementwiseProgram, walk: Walk): OwnE
 }
 
 const MAX_CONSTANTS = 256;
+/** Addresses and sizes of a call, with room for its phases. */
+const MAX_ARGUMENTS = 240;
 let numbers = 0;
 
 /** Where the program's numbers lie during the call. */
 function numbersAt(constants: readonly number[]): number {
-  if (numbers === 0) numbers = allocate(MAX_CONSTANTS * 8); // kept for good
+  if (numbers === 0) numbers = reserve(MAX_CONSTANTS * 8);
   if (constants.length > 0) new Float64Array(memory.buffer, numbers, constants.length).set(constants);
   return numbers;
 }
@@ -107,7 +109,7 @@ function kernelOf(
   });
   const outputs = program.outputs.map((v, i) => param(`Y${i}`, types[v], null, true));
   const count = program.nodes.reduce((n, node) => n + attributeNames(node).length, 0);
-  if (count > MAX_CONSTANTS) return null;
+  if (count > MAX_CONSTANTS || names.length + inputs.length + outputs.length > MAX_ARGUMENTS) return null;
   const constants: Buffer = { ...param("K", "float64", null), shape: [affine(Math.max(1, count))] };
   const [outside, inside]: [Stmt[], Stmt[]] = [[], []];
   const named = (list: Stmt[], name: string, value: Expr, dtype: LoopType): Expr => {

@@ -4,10 +4,12 @@ import type { Matrix, Product } from "../../runtime/wasm/kernels/gemm.js";
 import type { GemmType } from "../../runtime/wasm/kernels/gemm-code.js";
 import { compileInBackground } from "../codegen/c/compile.js";
 import { type GemmTiles, gemmSchedule } from "../kernels/gemm.js";
-import { rowsSchedule } from "../kernels/gemv.js";
+import { rowsSchedule, thinSchedule } from "../kernels/gemv.js";
+import { tunedProduct } from "../tune/products.js";
 import { nativePrograms } from "./programs.js";
 
-const FEW_ROWS = 4; // with so few rows, packing B costs more than it saves
+const FEW_ROWS = 4; // with so few rows nothing is kept in registers but sums
+const THIN_ROWS = 24; // with so few, packing B costs more than it saves
 
 /**
  * The register tile for a processor: as many accumulators as leave room for a row of B and an element of A. With
@@ -26,7 +28,8 @@ export const nativeProduct: Product = (type, [m, n, k], a, b, c, count, accumula
   if ((transposeA && a.rows !== 1) || (transposeB && b.rows !== 1) || c.columns !== 1 || k === 0)
     return false;
   const few = m <= FEW_ROWS && !accumulate;
-  const key = `matmul ${type} ${transposeA} ${transposeB} ${few} ${accumulate}`;
+  const thin = !few && m <= THIN_ROWS && !accumulate && !transposeB;
+  const key = `matmul ${type} ${transposeA} ${transposeB} ${few} ${thin} ${accumulate}`;
   const tools = nativeSupport();
   if (typeof tools === "string") return false;
   const native = nativePrograms(key, () =>
@@ -34,7 +37,10 @@ export const nativeProduct: Product = (type, [m, n, k], a, b, c, count, accumula
       const layout = { dtype: type, transposeA, transposeB } as const;
       const lanes = tools.vectorBytes / (type === "float32" ? 4 : 8);
       if (few) return rowsSchedule(lanes, layout).kernel;
-      const { kernel } = gemmSchedule(tilesFor(type, tools.vectorBytes, tools.registers), layout);
+      if (thin) return thinSchedule(lanes, tools.registers >= 32 ? 8 : 4, layout).kernel;
+      const kernel =
+        tunedProduct(layout, "c") ??
+        gemmSchedule(tilesFor(type, tools.vectorBytes, tools.registers), layout).kernel;
       return accumulate ? { ...kernel, body: kernel.body.slice(1) } : kernel; // without the nest that sets zeros
     }),
   ).current();

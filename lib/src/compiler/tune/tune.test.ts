@@ -6,11 +6,13 @@ import { afterAll, describe, expect, it } from "vitest";
 import { typescriptFunction } from "../codegen/typescript/source.js";
 import { Dice } from "../dice.js";
 import { conv2d, elementwise, matmul, rowReduce, softmaxRows } from "../loop/definitions.js";
+import { printKernel } from "../loop/print.js";
 import { problemsOf } from "../loop/verify.js";
 import { randomBuffers } from "../random-schedule.js";
 import { scheduled } from "../schedule/schedule.js";
 import { BoostedTrees } from "./boosting.js";
 import { FEATURES, featuresOf } from "./features.js";
+import { tunedProduct, tuneProduct } from "./products.js";
 import { sketchesOf } from "./sketch.js";
 import { type TuneProgress, tune } from "./tune.js";
 
@@ -101,6 +103,15 @@ describe("tune", () => {
     for (const name of readdirSync(folder)) writeFileSync(join(folder, name), "{");
     expect((await tune(kernel, { ...QUICK, trials: 2 })).fromCache).toBe(false);
   });
+
+  it("keeps the tiles of products where the native device finds them", async () => {
+    const layout = { transposeB: true };
+    expect(tunedProduct(layout, "wasm")).toBeNull();
+    const found = await tuneProduct(layout, { ...QUICK, target: "wasm", trials: 2 });
+    const kept = tunedProduct(layout, "wasm");
+    expect(kept && printKernel(kept)).toBe(printKernel(found.kernel));
+    expect(tunedProduct({}, "wasm")).toBeNull();
+  }, 300_000);
 
   it("ends when it is told to, with what it has", async () => {
     const stop = new AbortController();

@@ -131,6 +131,19 @@ export async function tune(kernel: LoopKernel, options: TuneOptions = {}): Promi
   return { steps: candidate.steps, kernel: candidate.kernel, seconds, history, fromCache: false };
 }
 
+/** What an earlier search on this machine found; `null` if there was none, or its results cannot be read. */
+export function fromCache(
+  kernel: LoopKernel,
+  target: "wasm" | "c",
+  sizes: TuneOptions["sizes"],
+): Tuned | null {
+  try {
+    return readTuned(cacheFile(kernel, target, sizes), kernel);
+  } catch {
+    return null; // a folder that cannot be made, say
+  }
+}
+
 /** A schedule that a target cannot take is as slow as can be. */
 function secondsOf(candidate: Candidate, target: "wasm" | "c", options: TuneOptions): number {
   try {

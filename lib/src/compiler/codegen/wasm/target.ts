@@ -1,6 +1,5 @@
 /**
- * The WebAssembly target: values are expressions of the assembler, vectors have 128 bits. Addresses that go up evenly in
- * a loop become pointers that are moved along (V8 does not find them itself: measured, 2–3 times on matrix products).
+ * The WebAssembly target: values are expressions of the assembler, vectors have 128 bits.
  */
 import { bytesPerElement } from "../../../core/dtype.js";
 import {
@@ -14,57 +13,33 @@ import {
   load64Lane,
   type ModuleBuilder,
   op,
-  select,
   type ValueType,
   v128,
 } from "../../../runtime/wasm/assembler.js";
-import { type Affine, type Atom, affine } from "../../loop/affine.js";
-import type { Buffer, Condition, LoopType } from "../../loop/ir.js";
-import { Polynomial } from "../address.js";
+import { type Affine, affine } from "../../loop/affine.js";
+import type { Condition, LoopType } from "../../loop/ir.js";
 import type { Cell, DotInstructions, Place, Target } from "../target.js";
-import { bytesOf, WasmArithmetic, ZERO } from "./arithmetic.js";
+import { type Moving, WasmAddresses } from "./addresses.js";
+import { bytesOf, ZERO } from "./arithmetic.js";
 
 type V = Expr<"v128">;
 type I = Expr<"i32">;
 
-/** A loop being written: pointers that it moves. */
-interface Moving {
-  readonly variable: string;
-  readonly from: Affine;
-  readonly pointers: Map<
-    string,
-    { readonly local: Local<"i32">; readonly start: Polynomial; readonly step: Polynomial }
-  >;
-}
-
 const HALF = new Set<LoopType>(["float64"]);
 
-export class WasmTarget extends WasmArithmetic implements Target<Expr> {
+export class WasmTarget extends WasmAddresses implements Target<Expr> {
   readonly vectorBytes = 16;
   readonly keepsLoads = true;
-  private moving: Moving[] = [];
-  private variables = new Map<string, Local<"i32">>();
-  private scratchUsed = 0;
-  private readonly locals = new Map<string, number>();
 
   /** `names`: where sizes and buffers are found among the parameters. */
   constructor(
     private readonly module: ModuleBuilder,
     f: Func,
-    private names: ReadonlyMap<string, Local<"i32">>,
-    private scratch: Local<"i32">,
+    names: ReadonlyMap<string, Local<"i32">>,
+    scratch: Local<"i32">,
     relaxed: boolean,
   ) {
-    super(f, relaxed);
-  }
-
-  /** Bytes of scratch memory that local buffers take. */
-  get scratchBytes(): number {
-    return this.scratchUsed;
-  }
-
-  bind(variable: string, local: Local<"i32">): void {
-    this.variables.set(variable, local);
+    super(f, names, scratch, relaxed);
   }
 
   supports(lanes: number, types: ReadonlySet<LoopType>): boolean {
@@ -279,13 +254,6 @@ export class WasmTarget extends WasmArithmetic implements Target<Expr> {
     for (const byte of inside) f.code.push(byte);
   }
 
-  local(buffer: Buffer): void {
-    if (this.locals.has(buffer.name)) return;
-    const size = buffer.shape.reduce((n, d) => n * d.constant, 1) * bytesPerElement(buffer.dtype);
-    this.locals.set(buffer.name, this.scratchUsed);
-    this.scratchUsed += Math.ceil(size / 64) * 64;
-  }
-
   private gather(place: Place, lanes: number): V {
     const { f } = this;
     const { dtype } = place.buffer;
@@ -334,101 +302,6 @@ export class WasmTarget extends WasmArithmetic implements Target<Expr> {
     };
     next(1);
     return f.let(v);
-  }
-
-  private step(place: Place): I {
-    return this.polynomial(place.step.scale(bytesPerElement(place.buffer.dtype)));
-  }
-
-  /** Where an element lies: a pointer and a constant offset. */
-  private address({ buffer, offset }: Place): { base: I; offset: number } {
-    const size = bytesPerElement(buffer.dtype);
-    const name = this.names.get(buffer.name);
-    const local = this.locals.get(buffer.name);
-    if (!name && local === undefined) throw new TypeError(`no memory for the buffer "${buffer.name}"`);
-    const bytes = offset.scale(size).plus(Polynomial.of(affine(local ?? 0)));
-    const whole = bytes.plus(Polynomial.of(affine(name ? ` ${buffer.name}` : " scratch")));
-    const immediate = Math.max(0, bytes.constant);
-    return { base: this.pointer(immediate === 0 ? whole : whole.withoutConstant()), offset: immediate };
-  }
-
-  /** The address as a pointer of the innermost loop being written, where it grows evenly. */
-  private pointer(address: Polynomial): I {
-    const moving = this.moving.pop();
-    if (!moving) return this.polynomial(address);
-    try {
-      const step = address.slope(moving.variable);
-      if (step === null) return this.polynomial(address);
-      if (step.number === 0) {
-        if (address.terms.size === 1) return this.polynomial(address);
-      }
-      const key = address.key();
-      let found = moving.pointers.get(key);
-      if (!found) {
-        found = { local: this.f.local("i32"), start: address.substitute(moving.variable, moving.from), step };
-        moving.pointers.set(key, found);
-      }
-      return found.local;
-    } finally {
-      this.moving.push(moving);
-    }
-  }
-
-  private condition(conditions: readonly Condition[]): I {
-    return conditions
-      .map(({ left, right }): I => op("i32.lt_s", this.number(left), this.number(right)))
-      .reduce((a, b) => op("i32.and", a, b));
-  }
-
-  /** An index expression as an i32. */
-  integer(e: Affine): I {
-    return this.number(e);
-  }
-
-  private number(e: Affine): I {
-    return this.polynomial(Polynomial.of(e));
-  }
-
-  private polynomial(p: Polynomial): I {
-    let sum: I | null = null;
-    for (const { coefficient, factors } of p.terms.values()) {
-      if (factors.length === 0) continue;
-      let product = factors.map(({ atom }) => this.atom(atom)).reduce((a, b) => op("i32.mul", a, b));
-      if (coefficient !== 1) product = op("i32.mul", product, i32(coefficient));
-      sum = sum === null ? product : op("i32.add", sum, product);
-    }
-    if (sum === null) return i32(p.constant);
-    return p.constant === 0 ? sum : op("i32.add", sum, i32(p.constant));
-  }
-
-  private atom(atom: Atom): I {
-    const { f } = this;
-    if (atom.kind === "var") {
-      if (atom.name === " scratch") return this.scratch;
-      const local = this.variables.get(atom.name) ?? this.names.get(atom.name.trim());
-      if (!local) throw new TypeError(`no variable "${atom.name}"`);
-      return local;
-    }
-    if (atom.kind === "min" || atom.kind === "max") {
-      return atom.of
-        .map((p) => this.number(p))
-        .reduce((a, b) => {
-          const [x, y] = [f.let(a), f.let(b)];
-          return select(op(atom.kind === "min" ? "i32.lt_s" : "i32.gt_s", x, y), x, y);
-        });
-    }
-    const of = this.number(atom.of);
-    const { by } = atom;
-    if ((by & (by - 1)) === 0)
-      return atom.kind === "mod" ? op("i32.and", of, i32(by - 1)) : op("i32.shr_s", of, i32(Math.log2(by)));
-    const x = f.let(of);
-    // Rounds down below zero too.
-    const quotient = op(
-      "i32.div_s",
-      op("i32.sub", x, op("i32.and", op("i32.shr_s", x, i32(31)), i32(by - 1))),
-      i32(by),
-    );
-    return atom.kind === "floordiv" ? quotient : op("i32.sub", x, op("i32.mul", quotient, i32(by)));
   }
 }
 

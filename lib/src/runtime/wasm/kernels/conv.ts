@@ -74,7 +74,8 @@ export function prepareConvThen(
   operands: readonly HostArray[],
   epilogue: (inputs: readonly HostArray[], outputs: readonly HostArray[]) => PreparedKernel,
 ): PreparedKernel | null {
-  if (hasOwnProduct()) return null; // the device's own kernels are faster than the fusion
+  // The device's own kernels are faster than the fusion, as are those of depthwise filters.
+  if (hasOwnProduct() || (attrs.groups > 1 && w.shape[1] === 1)) return null;
   if (!supports([x, w], [y]) || !isContiguous(x) || !isContiguous(w)) return null;
   const s = sizes(x, w, y, attrs);
   const batch = batchOf(s);
