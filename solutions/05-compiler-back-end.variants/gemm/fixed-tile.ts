@@ -14,8 +14,7 @@ function tiledProduct(A: Float32Array, B: Float32Array, n: number, tile: number,
 
 /** A schedule that uses what is in the cache. */
 function blocked(n: number, cacheBytes: number): string {
-  const tile = Math.min(32, n + 0 * cacheBytes);
-  return `tile i j ${tile} ${tile}\nreorder i_o j_o k i_i j_i`;
+  return `tile i j ${Math.min(32, n)} ${Math.min(32, n)}\nreorder i_o j_o k i_i j_i # ${cacheBytes}`;
 }
 
 /** A schedule whose sums stay in registers, in vectors. */
