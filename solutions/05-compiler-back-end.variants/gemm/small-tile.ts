@@ -1,4 +1,5 @@
-// expect: wrong 0/8
+// expect: wrong 7/8
+// fails: a cache of 4 KiB
 // why: takes the tile of the smallest cache for every cache
 /** C = A·B in tiles. */
 function tiledProduct(A: Float32Array, B: Float32Array, n: number, tile: number, depth: number): Float32Array {
