@@ -9,6 +9,9 @@ const COLOURS: Readonly<Record<BufferKind, string>> = {
   workspace: PALETTE[3],
 };
 
+/** More names than that would lie over each other. */
+const MAX_TICKS = 32;
+
 /**
  * A rectangle per buffer: the nodes during which it is kept from left to right, its addresses from bottom to top. A line
  * shows the most that is alive at once, below which no plan can stay.
@@ -51,11 +54,13 @@ export function memoryMap(plan: MemoryPlan, options: FigureOptions = {}): Figure
     height: 420,
     ...options,
   });
+  const step = Math.ceil(nodes.length / MAX_TICKS);
+  const named = [...nodes.keys()].filter((i) => i % step === 0);
   const xaxis = {
     ...(layout.xaxis as object),
     range: [-0.6, nodes.length - 0.4],
-    tickvals: nodes.map((_, i) => i),
-    ticktext: nodes.map(literal),
+    tickvals: named,
+    ticktext: named.map((i) => literal(nodes[i])),
     tickangle: nodes.length > 8 ? -60 : 0,
     automargin: true,
     showgrid: false,

@@ -53,9 +53,11 @@ const NAMES: Readonly<Record<PlaygroundTarget, string>> = {
 };
 const MAX_LINES = 600;
 const STORED_LINES = 60;
+/** Of the text of the schedule; what is longer is scrolled. */
+const MAX_ROWS = 10;
 /** Columns lie side by side where there is room, and below each other on narrow pages. */
 const GRID =
-  "display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:12px;align-items:start";
+  "display:grid;grid-template-columns:repeat(auto-fit,minmax(230px,1fr));gap:12px;align-items:start";
 const BOX = "max-height:420px;overflow:auto;font-size:11px;line-height:1.35;margin:0;white-space:pre";
 
 /** HTML that shows itself. */
@@ -140,7 +142,10 @@ export class SchedulePlayground {
     const steps = textarea({
       description: "steps",
       value: schedule.value,
-      rows: Math.max(8, ...Object.values(this.schedules).map((text) => text.split("\n").length + 1)),
+      rows: Math.min(
+        MAX_ROWS,
+        1 + Math.max(...Object.values(this.schedules).map((text) => text.split("\n").length)),
+      ),
       continuousUpdate: false,
       layout: { width: "44em" },
     });

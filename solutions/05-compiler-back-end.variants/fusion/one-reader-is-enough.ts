@@ -1,4 +1,5 @@
-// expect: wrong 0/8
+// expect: wrong 5/8
+// fails: a diamond is one kernel, a value that others read stays out | what lies between two halves keeps them apart | random programs
 // why: takes in an op if any reader is in the group
 /** Groups of elementwise ops that become one kernel each. */
 function fuse(p: Program): string[][] {

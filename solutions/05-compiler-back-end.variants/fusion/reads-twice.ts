@@ -1,4 +1,5 @@
-// expect: wrong 0/8
+// expect: wrong 6/8
+// fails: traffic: once per kernel, and what others need is written | traffic of random groups
 // why: counts an operand once for each op that reads it
 /** Groups of elementwise ops that become one kernel each. */
 function fuse(p: Program): string[][] {

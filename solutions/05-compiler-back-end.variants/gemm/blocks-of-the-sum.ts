@@ -16,8 +16,9 @@ function tiledProduct(A: Float32Array, B: Float32Array, n: number, tile: number,
 }
 
 function blocked(n: number, cacheBytes: number): string {
-  const side = Math.min(n, Math.max(4, 4 * Math.floor(Math.sqrt(cacheBytes / 12) / 4)));
-  return [`split i ${side} -> it ir`, `split j ${side} -> jt jr`, "split k 4 -> kt kr", "reorder it jt kt kr ir jr"].join("\n");
+  const columns = cacheBytes >= 4096 ? 32 : 16;
+  const rows = Math.max(4, Math.min(16, 4 * Math.floor(cacheBytes / 64 / 10)));
+  return [`split i ${Math.min(rows, n)} -> it ir`, `split j ${columns} -> jt jr`, "split k 4 -> kt kr", "reorder it jt kt kr ir jr"].join("\n");
 }
 
 function inRegisters(n: number): string {

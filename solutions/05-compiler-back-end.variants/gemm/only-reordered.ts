@@ -1,4 +1,5 @@
-// expect: wrong 0/8
+// expect: wrong 6/8
+// fails: caches of 1 and 2 KiB | a cache of 4 KiB
 // why: only puts j inside: C goes through the cache in every round of k
 /** C = A·B in tiles. */
 function tiledProduct(A: Float32Array, B: Float32Array, n: number, tile: number, depth: number): Float32Array {

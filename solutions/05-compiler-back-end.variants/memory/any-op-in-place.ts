@@ -1,4 +1,5 @@
-// expect: wrong 0/9
+// expect: wrong 7/9
+// fails: what may not be overwritten | random programs: what is written in place changes no value
 // why: lets every kind of op write over its operands
 interface Lifetime {
   first: number;

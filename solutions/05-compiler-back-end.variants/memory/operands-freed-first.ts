@@ -1,4 +1,5 @@
-// expect: wrong 0/9
+// expect: wrong 6/9
+// fails: a layer: lifetimes and peak | random programs: lifetimes and peaks
 // why: frees operands before the op writes its result
 interface Lifetime {
   first: number;

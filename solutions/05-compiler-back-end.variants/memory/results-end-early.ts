@@ -1,4 +1,5 @@
-// expect: wrong 0/9
+// expect: wrong 2/9
+// fails: a layer: lifetimes and peak | views of views keep what they look at | results stay to the end, also through a view; what nobody reads goes at once | random programs: lifetimes and peaks | what may not be overwritten | random programs: what is written in place changes no value
 // why: frees results after their last reader
 interface Lifetime {
   first: number;

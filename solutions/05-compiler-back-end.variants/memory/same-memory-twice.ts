@@ -1,4 +1,5 @@
-// expect: wrong 0/9
+// expect: wrong 8/9
+// fails: the same memory under two names
 // why: does not see the operand under another name
 interface Lifetime {
   first: number;

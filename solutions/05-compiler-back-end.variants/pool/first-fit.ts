@@ -1,4 +1,5 @@
-// expect: wrong 0/9
+// expect: wrong 6/9
+// fails: the smallest piece that fits, the lowest of equal ones | random blocks, aligned | both ends of random pools
 // why: takes the first piece that is large enough
 interface Placement {
   /** Where each block starts. */

@@ -1,4 +1,5 @@
-// expect: wrong 0/9
+// expect: wrong 3/9
+// fails: a place is used again | weights below, activations above | what ends now is still there for what begins now | random blocks, aligned | both ends of random pools | out of memory, and just not
 // why: gives back before the new blocks take their places
 interface Placement {
   /** Where each block starts. */

@@ -1,4 +1,5 @@
-// expect: wrong 0/9
+// expect: wrong 6/9
+// fails: the pool grows by what is missing | random blocks, aligned | both ends of random pools
 // why: leaves a free piece at the top behind when the pool grows
 interface Placement {
   /** Where each block starts. */

@@ -1,4 +1,5 @@
-// expect: wrong 0/9
+// expect: wrong 6/9
+// fails: neighbours join, on both sides | random blocks, aligned | both ends of random pools
 // why: leaves neighbours apart
 interface Placement {
   /** Where each block starts. */

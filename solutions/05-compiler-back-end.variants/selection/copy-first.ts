@@ -1,4 +1,5 @@
-// expect: wrong 0/8
+// expect: wrong 6/8
+// fails: a cast down comes before the copy, a cast up behind it | every pair of formats
 // why: always copies first
 interface Selected {
   /** Positions in the list of kernels, by node. */

@@ -1,4 +1,5 @@
-// expect: wrong 0/9
+// expect: wrong 6/9
+// fails: needs a factor of two | the smallest factor | the stencil, run wave by wave with each wave backwards, is the stencil
 // why: always skews by one, as the book does
 /** Distances between iterations that depend on each other. */
 function distances({ write, reads }: Nest): Vector[] {

@@ -1,4 +1,5 @@
-// expect: wrong 0/9
+// expect: wrong 7/9
+// fails: legal, parallel, blockable
 // why: takes legal for "no component is negative"
 /** Distances between iterations that depend on each other. */
 function distances({ write, reads }: Nest): Vector[] {

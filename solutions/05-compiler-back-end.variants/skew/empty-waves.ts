@@ -1,4 +1,5 @@
-// expect: wrong 0/9
+// expect: wrong 8/9
+// fails: waves hold every iteration once, and no wave has a dependence inside
 // why: lists waves without iterations, too
 /** Distances between iterations that depend on each other. */
 function distances({ write, reads }: Nest): Vector[] {

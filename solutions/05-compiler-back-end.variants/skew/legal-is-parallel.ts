@@ -1,4 +1,5 @@
-// expect: wrong 0/9
+// expect: wrong 4/9
+// fails: needs a factor of two | legal, parallel, blockable | the smallest factor | the stencil, run wave by wave with each wave backwards, is the stencil
 // why: takes every legal change for parallel
 /** Distances between iterations that depend on each other. */
 function distances({ write, reads }: Nest): Vector[] {

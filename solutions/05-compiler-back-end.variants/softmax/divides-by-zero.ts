@@ -1,4 +1,5 @@
-// expect: wrong 0/8
+// expect: wrong 7/8
+// fails: nothing to attend to
 // why: does not look whether anything was seen
 /** The state before the first block. */
 function start(size: number): Running {

@@ -1,4 +1,5 @@
-// expect: wrong 0/8
+// expect: wrong 5/8
+// fails: two blocks | scores of ten thousand | a small score after a large one, and the other way round
 // why: takes exponentials of the scores themselves
 /** The state before the first block. */
 function start(size: number): Running {

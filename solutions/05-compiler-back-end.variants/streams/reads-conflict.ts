@@ -1,4 +1,5 @@
-// expect: wrong 0/9
+// expect: wrong 7/9
+// fails: reads are free, a write waits for all of them | random effects
 // why: orders reads among each other
 type Edge = [from: string, to: string];
 

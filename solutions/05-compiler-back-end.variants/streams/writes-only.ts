@@ -1,4 +1,5 @@
-// expect: wrong 0/9
+// expect: wrong 7/9
+// fails: reads are free, a write waits for all of them | random effects
 // why: orders writes before reads, and not reads before writes
 type Edge = [from: string, to: string];
 

@@ -206,6 +206,17 @@ describe("memory plans", () => {
     expect(drawn).toHaveLength(plan.buffers.filter(({ bytes }) => bytes > 0).length);
     expect(String(figure)).toContain("somas");
   });
+
+  it("name as many nodes as can be read", () => {
+    const long = capture(
+      (x: Tensor) => Array.from({ length: 80 }).reduce((y: Tensor) => y.matmul(x), x),
+      ones([2, 2]),
+    );
+    const ticks = (graph: Graph): number =>
+      (viz.memoryMap(planMemory(graph)).layout.xaxis as { tickvals: number[] }).tickvals.length;
+    expect(ticks(long)).toBe(27);
+    expect(ticks(capture((x: Tensor) => x.matmul(x).matmul(x), ones([2, 2])))).toBe(2);
+  });
 });
 
 describe("what a run takes", () => {
