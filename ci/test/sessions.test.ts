@@ -3,13 +3,15 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, parse, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { DEFAULT_LIMITS } from "../src/judge/limits.js";
+import { chooseIsolation } from "../src/sandbox/ladder.js";
 import { JupyterSession } from "../src/session/jupyter.js";
 import { OwnJupyterServer } from "../src/session/jupyter-server.js";
-import { kernelFactory } from "../src/session/open.js";
+import { boxes, kernelFactory } from "../src/session/open.js";
 import { type Budget, ExecutionTimeout, KernelDied, type KernelSession } from "../src/session/session.js";
 import { FRAMES_MIME } from "../src/wire/carrier.js";
 import { grade } from "./support/command.js";
-import { COURSE, handIn, placeHere, scratchFolder, solved } from "./support/course.js";
+import { COURSE, handIn, scratchFolder, solved } from "./support/course.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const PROGRAM = join(ROOT, ".venv", process.platform === "win32" ? "Scripts" : "bin", "jupyter-server");
@@ -35,7 +37,10 @@ const WAYS: Way[] = [
   {
     name: "a box",
     fenced: true,
-    prepare: async () => (await placeHere()).open(COURSE),
+    prepare: async () => {
+      const isolation = await chooseIsolation("auto", { unsafe: true });
+      return boxes({ isolation, limits: DEFAULT_LIMITS.box })(COURSE);
+    },
   },
   {
     name: "a Jupyter server",
