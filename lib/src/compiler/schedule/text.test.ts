@@ -38,6 +38,12 @@ describe("text of schedules", () => {
     ["merge", softmaxRows("M", "N"), "merge im_0 im ie is_0 is i\nparallel im_0"],
     ["skew", stencil(6, 9), "skew i j 2 -> wave\nreorder wave i"],
     ["pad", matmul(10, 8, 4), "split i 4\ncacheRead A scope=shared pack=0,4 -> Ap"],
+    ["room", matmul(10, 8, 4, { dtype: "bfloat16" }), "cacheRead A room=6,0 as=float32 -> Ap"],
+    [
+      "pad to a multiple",
+      matmul(10, 8, 4),
+      "split i 4 -> it ir\nreorder it j k ir\ncacheWrite C at=j -> sum\ncacheRead A at=it pack=0,4 -> Ap\npad ir 2",
+    ],
     ["computeAt", layerNormRows("M", 8), "computeAt Variance at=i scope=register"],
     ["cacheWrite", matmul(4, 4, 8), "cacheWrite C at=j -> sum"],
     ["rfactor", rowReduce("sum", 4, 20, "add"), "split j 4\nrfactor j_i j_o -> part"],

@@ -2,7 +2,7 @@
  * Schedules as text, a primitive a line, as a reader writes them: `split k 4 -> kb ki`. Names behind `->` may be left out.
  * What is printed parses back to the same steps.
  */
-import { LoopError, type LoopKind, type Scope } from "../loop/ir.js";
+import { LOOP_TYPES, LoopError, type LoopKind, type LoopType, type Scope } from "../loop/ir.js";
 import type { Packing } from "./cache-read.js";
 import type { Schedule, Step } from "./schedule.js";
 
@@ -31,12 +31,12 @@ const FORMS: Readonly<Record<string, string>> = {
   fuse: "fuse OUTER INNER [-> NAME]",
   merge: "merge FIRST SECOND …",
   skew: "skew OUTER INNER [FACTOR] [-> NAME]",
-  pad: "pad LOOP",
+  pad: "pad LOOP [MULTIPLE]",
   unroll: "unroll LOOP …",
   vectorize: "vectorize LOOP …",
   parallel: "parallel LOOP …",
   serial: "serial LOOP …",
-  cacheRead: "cacheRead BUFFER [at=LOOP] [scope=SCOPE] [pack=AXIS,BY] -> NAME",
+  cacheRead: "cacheRead BUFFER [at=LOOP] [scope=SCOPE] [pack=AXIS,BY] [room=N,…] [as=TYPE] -> NAME",
   cacheWrite: "cacheWrite BUFFER at=LOOP [scope=SCOPE] -> NAME",
   computeAt: "computeAt BUFFER at=LOOP [scope=SCOPE]",
   rfactor: "rfactor INNER OUTER -> NAME",
@@ -90,10 +90,17 @@ function applyLine(s: Schedule, line: string): void {
     const [axis, by] = settings.get("pack")?.split(",") ?? [];
     return axis === undefined ? undefined : { axis: number(axis), by: number(by ?? "") };
   };
+  const room = () => settings.get("room")?.split(",").map(number);
+  const type = (): LoopType | undefined => {
+    const name = settings.get("as");
+    return name === undefined
+      ? undefined
+      : (LOOP_TYPES.find((one) => one === name) ?? wrong(`the type is one of ${LOOP_TYPES.join(", ")}`));
+  };
   const at = (): string => settings.get("at") ?? wrong(`expected ${form}`);
   const cache = () => {
-    const [found, packing] = [scope(), pack()];
-    return { name: names[0], ...(found && { scope: found }), ...(packing && { pack: packing }) };
+    const options = { scope: scope(), pack: pack(), room: room(), as: type() };
+    return { name: names[0], ...defined(options) };
   };
   if (verb in KINDS) {
     take(1, 99, [0]);
@@ -117,8 +124,8 @@ function applyLine(s: Schedule, line: string): void {
     take(2, 3, [0, 1]);
     s.skew(words[0], words[1], number(words[2] ?? "1"), names[0]);
   } else if (verb === "pad") {
-    take(1, 1, [0]);
-    s.pad(words[0]);
+    take(1, 2, [0]);
+    s.pad(words[0], words[1] === undefined ? undefined : number(words[1]));
   } else if (verb === "cacheRead") {
     take(1, 1, [1]);
     s.cacheRead(words[0], settings.get("at") ?? null, cache());
@@ -133,6 +140,9 @@ function applyLine(s: Schedule, line: string): void {
     s.rfactor(words[0], words[1], names[0]);
   }
 }
+
+const defined = <T extends object>(fields: T): Partial<T> =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>;
 
 function wordsOf(rest: string): Words {
   const [before, behind = ""] = rest.split("->");
@@ -171,16 +181,18 @@ function lineOf(step: Step): string {
     case "skew":
       return `skew ${step.loops.join(" ")} ${step.factor} -> ${step.name}`;
     case "pad":
-      return `pad ${step.loop}`;
+      return `pad ${step.loop}${step.multiple === undefined ? "" : ` ${step.multiple}`}`;
     case "kind":
       return `${Object.keys(KINDS).find((verb) => KINDS[verb] === step.kind)} ${step.loop}`;
     case "cacheRead":
     case "cacheWrite": {
-      const { name, scope, pack } = step.options;
+      const { name, scope, pack, room, as } = step.options;
       const settings = [
         step.at === null ? "" : ` at=${step.at}`,
         scope ? ` scope=${scope}` : "",
         pack ? ` pack=${pack.axis},${pack.by}` : "",
+        room ? ` room=${room.join(",")}` : "",
+        as ? ` as=${as}` : "",
       ];
       return `${step.do} ${step.buffer}${settings.join("")} -> ${name}`;
     }
