@@ -134,6 +134,16 @@ it("asks an object for its own bundle, at once or by promise", async () => {
   expect(String(broken.reply.evalue)).toContain("expected a MIME bundle");
 });
 
+it("keeps what is shown in the order of the calls, however long each takes to draw", async () => {
+  const drawn = (text: string, ms: number) =>
+    `display({ [Symbol.for("Jupyter.display")]: () => new Promise((done) => setTimeout(() => done({ "text/plain": "${text}" }), ${ms})) })`;
+  const shown = await bundles(
+    `${drawn("slow", 60)}; ${drawn("quick", 1)}; display.markdown("at once"); const late = ${drawn("old", 5)}; late.update("new"); "result"`,
+  );
+  const texts = ["slow", "quick", "at once", "old", "'new'", "'result'"];
+  expect(shown.map(([, data]) => (data as Record<string, string>)["text/plain"])).toEqual(texts);
+});
+
 it("shows an array of records as a table, escaped, beside its text", async () => {
   const [[, data]] = (await bundles('[{ a: 1, b: "<x>" }, { a: 2 }]')) as [[string, Record<string, string>]];
   expect(data["text/html"]).toContain("<th>a</th><th>b</th>");

@@ -69,23 +69,40 @@ export interface Display {
   clear(wait?: boolean): void;
 }
 
-/** Shows of a value whose bundle is still being made, by cell: the cell is not over before they are. */
-const pending = new Map<number, Set<Promise<void>>>();
+/** The last of what waits to be shown, by cell: the cell is not over before it is. */
+const last = new Map<number, Promise<void>>();
 
 export async function displaysSettled(run: number): Promise<void> {
-  while (pending.get(run)?.size) await Promise.all(pending.get(run)!);
+  while (last.has(run)) await last.get(run);
 }
 
 export function hasPendingDisplays(run: number): boolean {
-  return (pending.get(run)?.size ?? 0) > 0;
+  return last.has(run);
+}
+
+/** Shows stand in the order of their calls, though some values take time to draw: `act` waits for them, and for `ready`. */
+function inTurn(run: number, act: () => unknown, ready?: Promise<void>): void {
+  const before = last.get(run);
+  if (!before && !ready) return void act();
+  const turn: Promise<void> = Promise.all([before?.catch(() => {}), ready])
+    .then(() => void act())
+    .finally(() => {
+      if (last.get(run) === turn) last.delete(run);
+    });
+  last.set(run, turn);
 }
 
 export function publish(bundle: MimeBundle, options: PublishOptions = {}, run = currentRun()): void {
+  const ready = finish(bundle); // as it is now: it may be changed before its turn
+  inTurn(run, () => sendDisplay(ready, options, run));
+}
+
+function sendDisplay(data: MimeBundle, options: PublishOptions, run: number): void {
   flush();
   send({
     type: "display",
     run,
-    data: finish(bundle),
+    data,
     metadata: { ...options.metadata },
     transient: {
       ...options.transient,
@@ -96,8 +113,11 @@ export function publish(bundle: MimeBundle, options: PublishOptions = {}, run = 
 }
 
 export function clearOutput(wait = false): void {
-  flush();
-  send({ type: "clear", run: currentRun(), wait: Boolean(wait) });
+  const run = currentRun();
+  inTurn(run, () => {
+    flush();
+    send({ type: "clear", run, wait: Boolean(wait) });
+  });
 }
 
 export function makeDisplay(): Display {
@@ -150,18 +170,16 @@ function showValue(value: unknown, options: PublishOptions): void {
     if (bundle) publish(bundle, options, run);
     return;
   }
-  const waiting = pending.get(run) ?? new Set();
-  pending.set(run, waiting);
-  const shown: Promise<void> = bundle
-    .then(
-      (settled) => void (settled && publish(settled, options, run)),
-      (error) => publish({ "text/plain": `[display failed: ${String(error)}]` }, options, run),
-    )
-    .finally(() => {
-      waiting.delete(shown);
-      if (waiting.size === 0) pending.delete(run);
-    });
-  waiting.add(shown);
+  let drawn: MimeBundle | null = null;
+  const ready = bundle.then(
+    (settled) => {
+      drawn = settled && finish(settled);
+    },
+    (error) => {
+      drawn = { "text/plain": `[display failed: ${String(error)}]` };
+    },
+  );
+  inTurn(run, () => drawn && sendDisplay(drawn, options, run), ready);
 }
 
 function makeHandle(options?: DisplayOptions): DisplayHandle {
