@@ -3,6 +3,7 @@
 import type { Tensor } from "../core/tensor.js";
 import type { ContractionAttrs } from "../ir/call.js";
 import type { FusedAttentionAttrs } from "../ir/fused-attention.js";
+import type { FusedReductionAttrs } from "../ir/fused-reduction.js";
 import type { Graph, GraphNode } from "../ir/graph.js";
 import { interpret } from "../ir/interpret.js";
 import { type DenseTensor, emptyDense, viewOf } from "../runtime/dense.js";
@@ -10,6 +11,7 @@ import { commit } from "../runtime/host-array.js";
 import { findKernel } from "../runtime/kernels.js";
 import { attentionStep, contractionStep } from "./contraction.js";
 import { type FusedStep, fusedKernel, fusedManyKernel, operandSets } from "./fused.js";
+import { reductionStep } from "./reduction.js";
 
 /** What one node did in a run; times in milliseconds of the process's clock. */
 export interface NodeSpan {
@@ -51,6 +53,7 @@ function fusedStep({ op, attrs }: GraphNode, device: string): FusedStep | null {
   if (op.name === "fused") return fusedKernel((attrs as { graph: Graph }).graph);
   if (op.name === "fusedContraction") return contractionStep(attrs as ContractionAttrs, device);
   if (op.name === "fusedAttention") return attentionStep(attrs as FusedAttentionAttrs);
+  if (op.name === "fusedReduction") return reductionStep(attrs as unknown as FusedReductionAttrs);
   if (op.name !== "fusedMany") return null;
   const many = fusedManyKernel((attrs as { graphs: readonly Graph[] }).graphs);
   if (!many) return null;

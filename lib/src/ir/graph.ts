@@ -128,7 +128,10 @@ export class Graph {
   }
 }
 
-const FUSED: ReadonlySet<string> = new Set(["fused", "fusedMany", "fusedContraction", "deviceCall"]);
+const FUSED: ReadonlySet<string> = new Set([
+  ...["fused", "fusedMany", "fusedContraction", "fusedReduction"],
+  "deviceCall",
+]);
 
 /** True for nodes whose regions are kernels, or are compiled by themselves: passes leave them as they are. */
 export function isFused({ op }: GraphNode): boolean {

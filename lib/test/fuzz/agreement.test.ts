@@ -9,6 +9,7 @@ import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { captureWith, compile, type Graph, type GraphNode, interpret } from "../../src/graph/index.js";
 import { compiler, getDevice, setDevice, type Tensor, tidy } from "../../src/index.js";
+import { LEVELS, PassManager } from "../../src/ir/passes/manager.js";
 import { nativeSupport } from "../../src/runtime/native/library.js";
 import { argumentsOf, describeProgram, functionOf, type Program, programs } from "./programs.js";
 
@@ -36,6 +37,14 @@ const WAYS: readonly Way[] = [
   { name: "wasm, eager", device: "wasm", run: (_graph, f, args) => f(...args) },
   ...(["O1", "O2", "O3"] as const).map((level) => compiled("wasm", level)),
   compiled("wasm", "O3", 2),
+  {
+    name: "reductions of any size with what is in front of them",
+    device: "wasm",
+    run: (graph, _, args) => {
+      const passes = new PassManager({ stages: LEVELS.O3, reduceLimit: 1 });
+      return compile(passes.run(graph).graph, { passes: [] }).run(args);
+    },
+  },
   {
     name: "subgraphs on two devices",
     device: "wasm",

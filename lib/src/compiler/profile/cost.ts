@@ -6,6 +6,7 @@ import { bytesPerElement } from "../../core/dtype.js";
 import { type Shape, sizeOf } from "../../core/shape.js";
 import { layoutsOf } from "../../graph/layouts.js";
 import type { ContractionAttrs } from "../../ir/call.js";
+import type { FusedReductionAttrs } from "../../ir/fused-reduction.js";
 import { type Graph, type GraphNode, regionsOf, type Value } from "../../ir/graph.js";
 
 export interface NodeCost {
@@ -57,6 +58,11 @@ function flopsOf(node: GraphNode): number | null {
     const inner = graph.nodes.map(flopsOf);
     const shapes = [inputs.map(({ shape }) => shape), [graph.params[0].shape]] as const;
     return FLOPS[first](...shapes) + inner.reduce((sum: number, flops) => sum + (flops ?? 0), 0);
+  }
+  if (op.name === "fusedReduction") {
+    const { graph } = attrs as unknown as FusedReductionAttrs;
+    const inner = graph.nodes.map(flopsOf);
+    return sizeOf(graph.results[0].shape) + inner.reduce((sum: number, flops) => sum + (flops ?? 0), 0);
   }
   const regions = regionsOf(attrs);
   if (regions.length > 0) {

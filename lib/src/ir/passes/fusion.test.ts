@@ -63,6 +63,16 @@ describe("fusion with several results", () => {
     expect(names(graph)).toEqual(["exp", "sum", "tanh", "add"]);
   });
 
+  it("has integer constants in all lanes of a vector", () => {
+    for (const dtype of ["int32", "int16", "uint8"] as const) {
+      const x = tensor(Array.from({ length: 11 }, (_, i) => i)).cast(dtype);
+      const f = (x: Tensor): Tensor => x.mul(3).add(x).add(7);
+      const graph = runPasses(capture(f, x), ["fuse"]);
+      expect(names(graph)).toEqual(["fused"]);
+      close(compile(graph, { passes: [] }).run([x]), [f(x)], 0);
+    }
+  });
+
   it("keeps the meaning of random programs, also in print", () => {
     fc.assert(
       fc.property(seeds, (seed) => {

@@ -14,6 +14,7 @@ import { fold } from "./fold.js";
 import { foldScale } from "./fold-scale.js";
 import { fuse } from "./fuse.js";
 import { fuseOutputsPass } from "./fuse-outputs.js";
+import { fuseReduce } from "./fuse-reduce.js";
 import { inline } from "./inline.js";
 import { layout } from "./layout.js";
 import { licm } from "./licm.js";
@@ -41,6 +42,7 @@ const TABLE: readonly Pass[] = [
   foldScale,
   reconstructPass,
   attention,
+  fuseReduce,
   fuse,
   fuseOutputsPass,
   multiTensor,

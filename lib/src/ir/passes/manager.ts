@@ -34,6 +34,7 @@ export const LEVELS: Readonly<Record<OptimizationLevel, readonly PipelineStage[]
       ],
     },
     "reconstruct",
+    "fuse-reduce",
     "fuse",
     "fuse-outputs",
     "multi-tensor",
@@ -47,6 +48,7 @@ export const LEVELS: Readonly<Record<OptimizationLevel, readonly PipelineStage[]
     },
     "reconstruct",
     "attention",
+    "fuse-reduce",
     "fuse",
     "fuse-outputs",
     "multi-tensor",
@@ -127,6 +129,7 @@ export class PassManager {
       fastMath: flags,
       foldLimit: options.foldLimit ?? DEFAULT_OPTIONS.foldLimit,
       inlineLimit: options.inlineLimit ?? DEFAULT_OPTIONS.inlineLimit,
+      reduceLimit: options.reduceLimit ?? DEFAULT_OPTIONS.reduceLimit,
     };
     this.maxRounds = options.maxRounds ?? 10;
     this.dump = options.dump;

@@ -16,9 +16,16 @@ export interface PassOptions {
   readonly foldLimit: number;
   /** Called graphs of at most so many nodes are copied to where they are called. */
   readonly inlineLimit: number;
+  /** Reductions of at least so many elements take the elementwise ops in front of them along. */
+  readonly reduceLimit: number;
 }
 
-export const DEFAULT_OPTIONS: PassOptions = { fastMath: [], foldLimit: 1024, inlineLimit: 64 };
+export const DEFAULT_OPTIONS: PassOptions = {
+  fastMath: [],
+  foldLimit: 1024,
+  inlineLimit: 64,
+  reduceLimit: 4096,
+};
 
 export interface Pass {
   readonly name: string;

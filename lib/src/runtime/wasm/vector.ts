@@ -1,5 +1,5 @@
 /** Arithmetic on one vector of a lane type: what the formulas of `math.ts` are written in. */
-import { type Expr, type Func, i32, op, v128 } from "./assembler.js";
+import { type Expr, type Func, i32, laneOp, op, v128 } from "./assembler.js";
 
 export type LaneType = "f32x4" | "f64x2" | "i32x4";
 export type V = Expr<"v128">;
@@ -34,7 +34,8 @@ export class Lanes {
   splatOf(value: Expr<"f64">): V {
     if (this.type === "f32x4") return op("f32x4.splat", op("f32.demote_f64", value));
     if (this.type === "f64x2") return op("f64x2.splat", value);
-    return op("i32x4.trunc_sat_f64x2_s_zero", op("f64x2.splat", value));
+    const two = op("i32x4.trunc_sat_f64x2_s_zero", op("f64x2.splat", value)); // the other two are 0
+    return op("i32x4.splat", laneOp("i32x4.extract_lane", 0, two));
   }
 
   un(name: Unary, a: V): V {

@@ -62,6 +62,7 @@ export function addFlat(
   program: ElementwiseProgram,
   patterns: readonly Pattern[],
   relaxed: boolean,
+  name = "flat",
 ): Func {
   const operands = program.outputs.length + program.inputs.length;
   const strided = patterns.filter((p) => p === "strided").length;
@@ -73,7 +74,7 @@ export function addFlat(
     "i32",
     "i32",
   ];
-  return module.func("flat", params, null, (f) => buildFlat(f, program, patterns, relaxed));
+  return module.func(name, params, null, (f) => buildFlat(f, program, patterns, relaxed));
 }
 
 /** Words of the table before the constants (an even number, so that those are aligned). */

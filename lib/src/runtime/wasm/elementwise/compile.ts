@@ -117,7 +117,7 @@ class Variants {
 
   run(inputs: readonly HostArray[], outputs: readonly HostArray[], constants: readonly number[]): void {
     const size = sizeOf(outputs[0].shape);
-    const flat = size === 0 || hasOwn(size) ? null : flatPatterns(inputs, outputs[0], size);
+    const flat = size === 0 || hasOwnElementwise(size) ? null : flatPatterns(inputs, outputs[0], size);
     if (flat) {
       const args: number[] = [];
       for (const x of outputs) args.push(x.ptr + x.offset * bytesPerElement(x.dtype));
@@ -146,7 +146,9 @@ class Variants {
   ): PreparedKernel {
     const spare = this.prepareSpare(inputs, outputs, constants);
     const size = sizeOf(outputs[0].shape);
-    const code = hasOwn(size) ? own.get(getDevice())?.(this.program, collapse(inputs, outputs[0])) : null;
+    const code = hasOwnElementwise(size)
+      ? own.get(getDevice())?.(this.program, collapse(inputs, outputs[0]))
+      : null;
     if (!code) return spare;
     const arrays = [...outputs, ...inputs];
     const starts = arrays.map((x) => x.offset * bytesPerElement(x.dtype));
@@ -213,7 +215,7 @@ class Variants {
   }
 
   prepareMany(sets: readonly OperandSet[], constants: readonly number[]): PreparedKernel | null {
-    const large = sets.filter(({ outputs }) => hasOwn(sizeOf(outputs[0].shape)));
+    const large = sets.filter(({ outputs }) => hasOwnElementwise(sizeOf(outputs[0].shape)));
     const together = this.prepareTogether(sets, constants);
     if (large.length === 0 || !together) return together;
     const small = sets.filter((set) => !large.includes(set));
@@ -279,7 +281,8 @@ class Variants {
   }
 }
 
-const hasOwn = (size: number): boolean => size >= WORTH_OWN_CODE && own.has(getDevice());
+/** True if this device has code of its own for programs over so many elements. */
+export const hasOwnElementwise = (size: number): boolean => size >= WORTH_OWN_CODE && own.has(getDevice());
 
 /** Patterns if every input is contiguous with the output's size or has one element; else `null`. */
 function flatPatterns(inputs: readonly HostArray[], out: HostArray, size: number): Pattern[] | null {

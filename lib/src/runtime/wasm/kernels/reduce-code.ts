@@ -51,7 +51,8 @@ export function reduceModule(name: Reduction, input: DType, output: DType): Modu
   return module;
 }
 
-class Reducer {
+/** Partial results of a reduction in vectors, and how elements are taken into them. */
+export class Reducer {
   readonly k: Lanes;
   readonly rule: Rule;
   readonly parts: number;

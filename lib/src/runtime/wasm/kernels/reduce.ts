@@ -72,7 +72,7 @@ export function reduce(name: Reduction, x: HostArray, out: HostArray, axes: read
 }
 
 /** `null` if the axes lie so that a copy is needed first. */
-function prepareReduce(
+export function prepareReduce(
   name: Reduction,
   x: HostArray,
   out: HostArray,
