@@ -84,10 +84,10 @@ export class Walker<E> {
       case "alloc":
         if (s.buffer.scope === "register")
           this.elements.declare(s.buffer, this.plan.registers.get(s.buffer.name) ?? 1);
-        else if (s.buffer.scope === "local") {
+        else if (s.buffer.scope === "local" || s.buffer.scope === "workgroup") {
           if (!s.buffer.shape.every((d) => d.isConstant))
             throw new LoopError(
-              `${this.kernel.name}: the local buffer "${s.buffer.name}" has the shape [${s.buffer.shape.join(", ")}]; a thread's memory needs a constant one`,
+              `${this.kernel.name}: the ${s.buffer.scope} buffer "${s.buffer.name}" has the shape [${s.buffer.shape.join(", ")}]; a thread's memory needs a constant one`,
             );
           target.local(s.buffer);
         }

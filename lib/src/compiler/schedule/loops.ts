@@ -1,6 +1,7 @@
 /** Primitives that change loops: split, reorder, fuse, skew, pad, and the kinds (unroll, vectorize, parallel). */
 import { type Affine, affine, ceildiv, floordiv, maximum, minimum, mod } from "../loop/affine.js";
 import { implied, project } from "../loop/constraints.js";
+import { threadsOf } from "../loop/grid.js";
 import {
   type Buffer,
   type Condition,
@@ -290,7 +291,7 @@ export function pad(given: LoopKernel, variable: string, multiple = 1): LoopKern
   const inside = touchesOf(loop.body, beyond);
   for (const t of inside) {
     const name = t.buffer.name;
-    if (t.writes && t.buffer.scope !== "local" && t.buffer.scope !== "register")
+    if (t.writes && (t.buffer.scope === "param" || t.buffer.scope === "shared"))
       throw new LoopError(`${where}: "${name}" is written there, and is not a local buffer`);
     t.indices.forEach((index, axis) => {
       if (!implied(index, t.when) || !implied(t.buffer.shape[axis].minus(index).minus(1), t.when))
@@ -329,7 +330,7 @@ function withRoom(kernel: LoopKernel, variable: string, cap: number): LoopKernel
   walk(findLoop(kernel, variable).loop.body, (s) => {
     if (s.kind !== "store" && s.kind !== "reduce") return;
     const { buffer, indices } = s;
-    if (buffer.scope !== "local" && buffer.scope !== "register") return;
+    if (buffer.scope === "param" || buffer.scope === "shared") return;
     const shape = buffer.shape.map((size, d) =>
       indices[d].toString() === variable && size.isConstant && size.constant < cap ? affine(cap) : size,
     );
@@ -341,9 +342,9 @@ function withRoom(kernel: LoopKernel, variable: string, cap: number): LoopKernel
 }
 
 /**
- * Makes a loop unrolled, vectorized or parallel (or serial again).
- * @throws LoopError if an iteration depends on another (vectorized, parallel), the number of iterations has no constant
- * bound (vectorized, unrolled), or the loop is not outermost (parallel).
+ * Makes a loop unrolled, vectorized, parallel, or blocks or threads of a GPU (or serial again).
+ * @throws LoopError if an iteration depends on another (vectorized, parallel, block, thread), the number of iterations has
+ * no constant bound (vectorized, unrolled, thread), or the loop is not outermost (parallel, block).
  */
 export function setKind(kernel: LoopKernel, variable: string, kind: LoopKind): LoopKernel {
   const { loop, around } = findLoop(kernel, variable);
@@ -352,17 +353,19 @@ export function setKind(kernel: LoopKernel, variable: string, kind: LoopKind): L
     throw new LoopError(`${where}: ${loop.to.minus(loop.from)} iterations; a constant bound is needed`);
   if (kind === "vectorized" && !(loop.from.isConstant && loop.from.constant === 0))
     throw new LoopError(`${where}: it begins at ${loop.from}, not at 0`);
-  if (kind === "parallel") {
-    const bad = around.find((s) => s.kind !== "for" || s.loop !== "parallel" || s.body.length !== 1);
+  if (kind === "thread" && threadsOf(loop) === null)
+    throw new LoopError(`${where}: it runs over ${loop.from}..${loop.to}, not from 0 to a constant bound`);
+  if (kind === "parallel" || kind === "block") {
+    const bad = around.find((s) => s.kind !== "for" || s.loop !== kind || s.body.length !== 1);
     if (bad)
       throw new LoopError(
-        `${where}: it is inside ${bad.kind === "for" ? `"${bad.variable}"` : "a condition"}; only outermost loops are parallel`,
+        `${where}: it is inside ${bad.kind === "for" ? `"${bad.variable}"` : "a condition"}; only outermost loops are ${kind === "block" ? "blocks" : "parallel"}`,
       );
     const outer = around.flatMap((s) => (s.kind === "for" ? [s.variable] : []));
     if ([...loop.from.variables(), ...loop.to.variables()].some((v) => outer.includes(v)))
-      throw new LoopError(`${where}: its bounds depend on the parallel loop around it`);
+      throw new LoopError(`${where}: its bounds depend on the ${kind} loop around it`);
   }
-  if (kind === "vectorized" || kind === "parallel") {
+  if (kind !== "serial" && kind !== "unrolled") {
     const conflict = carried(kernel, loop, around);
     if (conflict) throw new LoopError(`${where}: ${conflict}`);
   }
