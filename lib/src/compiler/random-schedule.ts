@@ -139,6 +139,8 @@ function randomGridStep(dice: Dice, s: Schedule, name: string): void {
   if (own.length === 0 && (choice === 6 || choice === 8)) return;
   switch (choice) {
     case 0:
+      s.guard(loop);
+      break;
     case 1:
     case 2:
       s.bind("thread", loop);
@@ -168,7 +170,10 @@ function randomGridStep(dice: Dice, s: Schedule, name: string): void {
     }
     case 7: {
       const targets = buffersOf(s.kernel).filter((b) => b.output || b.scope === "shared");
-      s.cacheWrite(dice.pick(targets).name, loop, { name, scope: dice.pick(["local", "register", "workgroup"]) });
+      s.cacheWrite(dice.pick(targets).name, loop, {
+        name,
+        scope: dice.pick(["local", "register", "workgroup"]),
+      });
       break;
     }
     default: {

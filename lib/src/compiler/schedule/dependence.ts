@@ -19,6 +19,7 @@ import {
 } from "../loop/ir.js";
 import { printBlock } from "../loop/print.js";
 import { known } from "../loop/verify.js";
+import { digitsOf } from "./mixed-radix.js";
 
 /** One place where a nest touches a buffer. */
 export interface Touch {
@@ -103,6 +104,13 @@ function conditionsOf(s: Stmt): Affine[] {
 
 const LATER = "'";
 
+/** The place of an element in its buffer, where its indices have remainders; `null`: the indices say it as well. */
+function placeIn({ shape }: Buffer, indices: readonly Affine[]): Affine | null {
+  const cut = indices.some((i) => i.terms.some(({ atom }) => atom.kind === "mod"));
+  if (!cut || !shape.slice(1).every((size) => size.isConstant)) return null;
+  return indices.reduce((sum, index, d) => (d === 0 ? index : sum.times(shape[d].constant).plus(index)));
+}
+
 /** A pair of touches of one buffer that could depend on each other. */
 export class Pair {
   private readonly base: readonly Affine[];
@@ -122,6 +130,10 @@ export class Pair {
     };
     this.base = [...nest, ...earlier.when, ...[...nest, ...later.when].map(rename)];
     this.equal = earlier.indices.map((index, d) => index.minus(rename(later.indices[d])));
+    // What follows from the others: quotients and remainders are one number again in it.
+    const [place, other] = [earlier, later].map((touch) => placeIn(touch.buffer, touch.indices));
+    if (place && other)
+      this.equal = [...this.equal, ...digitsOf(place.minus(rename(other)), this.base, (v) => v + LATER)];
   }
 
   /** False if no two such touches meet under these further constraints on `v` and `v'`. */

@@ -19,7 +19,8 @@ import { cacheWrite, rfactor } from "./cache-write.js";
 import { computeAt } from "./compute-at.js";
 import { carried } from "./dependence.js";
 import { type LayoutOptions, layout } from "./layout.js";
-import { fuse, merge, pad, reorder, setKind, skew, split } from "./loops.js";
+import { fuse, merge, reorder, setKind, skew, split } from "./loops.js";
+import { guard, pad } from "./pad.js";
 import { prefetch } from "./prefetch.js";
 import { treeReduce } from "./tree-reduce.js";
 
@@ -41,6 +42,7 @@ export type Step =
       readonly name: string;
     }
   | { readonly do: "pad"; readonly loop: string; readonly multiple?: number }
+  | { readonly do: "guard"; readonly loop: string }
   | { readonly do: "kind"; readonly loop: string; readonly kind: LoopKind }
   | {
       readonly do: "cacheRead";
@@ -97,6 +99,8 @@ function rewritten(kernel: LoopKernel, step: Step): LoopKernel {
       return skew(kernel, step.loops[0], step.loops[1], step.factor, step.name);
     case "pad":
       return pad(kernel, step.loop, step.multiple);
+    case "guard":
+      return guard(kernel, step.loop);
     case "kind":
       return setKind(kernel, step.loop, step.kind);
     case "cacheRead":
@@ -182,6 +186,11 @@ export class Schedule {
   /** Lets a loop's last round run to its full length, or every round to a multiple, where that does no harm. */
   pad(loop: string, multiple?: number): this {
     return this.apply({ do: "pad", loop, ...(multiple === undefined ? {} : { multiple }) });
+  }
+
+  /** Lets a loop run to its constant bound, and asks in each iteration whether it is one. */
+  guard(loop: string): this {
+    return this.apply({ do: "guard", loop });
   }
 
   unroll(loop: string): this {

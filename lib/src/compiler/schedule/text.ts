@@ -34,6 +34,7 @@ const FORMS: Readonly<Record<string, string>> = {
   merge: "merge FIRST SECOND …",
   skew: "skew OUTER INNER [FACTOR] [-> NAME]",
   pad: "pad LOOP [MULTIPLE]",
+  guard: "guard LOOP …",
   unroll: "unroll LOOP …",
   vectorize: "vectorize LOOP …",
   parallel: "parallel LOOP …",
@@ -134,6 +135,9 @@ function applyLine(s: Schedule, line: string): void {
   } else if (verb === "pad") {
     take(1, 2, [0]);
     s.pad(words[0], words[1] === undefined ? undefined : number(words[1]));
+  } else if (verb === "guard") {
+    take(1, 99, [0]);
+    for (const loop of words) s.guard(loop);
   } else if (verb === "cacheRead") {
     take(1, 1, [1]);
     s.cacheRead(words[0], settings.get("at") ?? null, cache());
@@ -206,6 +210,8 @@ function lineOf(step: Step): string {
       return `skew ${step.loops.join(" ")} ${step.factor} -> ${step.name}`;
     case "pad":
       return `pad ${step.loop}${step.multiple === undefined ? "" : ` ${step.multiple}`}`;
+    case "guard":
+      return `guard ${step.loop}`;
     case "kind":
       return `${Object.keys(KINDS).find((verb) => KINDS[verb] === step.kind)} ${step.loop}`;
     case "cacheRead":

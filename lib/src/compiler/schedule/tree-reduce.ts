@@ -1,7 +1,15 @@
 /** treeReduce: the threads of a block each accumulate a part, which are then added up two by two. */
 import { affine } from "../loop/affine.js";
 import { threadsOf } from "../loop/grid.js";
-import { type Buffer, type Expr, findLoop, LoopError, type LoopKernel, type Stmt } from "../loop/ir.js";
+import {
+  type Buffer,
+  type Condition,
+  type Expr,
+  findLoop,
+  LoopError,
+  type LoopKernel,
+  type Stmt,
+} from "../loop/ir.js";
 import { identity } from "./cache-write.js";
 import { checkFree, replaceLoop, simplify } from "./tree.js";
 
@@ -27,10 +35,12 @@ export function treeReduce(kernel: LoopKernel, variable: string, name: string): 
   };
   let found: Extract<Stmt, { kind: "reduce" }> | undefined;
   const inner = new Set([variable]);
+  const asked: Condition[] = [];
   const into = (s: Stmt): Stmt => {
     const [only] = s.kind === "for" || s.kind === "if" ? s.body : [];
     if ((s.kind === "for" || s.kind === "if") && s.body.length === 1) {
       if (s.kind === "for") inner.add(s.variable);
+      else asked.push(...s.conditions);
       return { ...s, body: [into(only)] };
     }
     if (s.kind !== "reduce") throw new LoopError(`${where}: there is more inside it than one accumulation`);
@@ -71,6 +81,10 @@ export function treeReduce(kernel: LoopKernel, variable: string, name: string): 
       ],
     });
   }
+  const total: Stmt = { ...sum, value: load(shared, 0) };
+  const outside = asked.filter(
+    ({ left, right }) => ![...left.variables(), ...right.variables()].some((v) => inner.has(v)),
+  );
   checkFree(kernel, [name, mine.name, ...levels.map((_, i) => `${name}_${i + 1}`)], where);
   return simplify(
     replaceLoop(kernel, variable, () => [
@@ -95,7 +109,7 @@ export function treeReduce(kernel: LoopKernel, variable: string, name: string): 
         ],
       },
       ...levels,
-      { ...sum, value: load(shared, 0) },
+      outside.length > 0 ? { kind: "if", conditions: outside, body: [total] } : total,
     ]),
   );
 }
