@@ -161,7 +161,11 @@ function shareOut(s: Schedule, top: string, threads: number, lanes: number): voi
     if (cached) {
       for (const step of cached.steps.slice(s.steps.length)) s.apply(step);
       const loops = s.loops.filter((l) => l.startsWith(`${name}_zero`) || l.startsWith(`${name}_out`));
-      for (const l of loops) s.unroll(l);
+      const last = stage.leaf.indices.length - 1;
+      for (const l of loops) {
+        if (lane !== null && l.endsWith(String(last))) s.vectorize(l);
+        else s.unroll(l);
+      }
       if (lane !== null) s.pad(lane);
     }
   }
