@@ -40,9 +40,14 @@ export interface SimulateOptions {
 
 /**
  * @example
- * const s = new compiler.schedule.Schedule(compiler.loop.matmul(256, 256, 64));
- * s.tile("i", "j", [16, 16]).bind("block", "i_o", "j_o").bind("thread", "i_i", "j_i");
- * compiler.gpu.simulate(s.kernel, compiler.gpu.GPUS.V100).counters.flops // 8388608
+ * const twice = compiler.loop.parseKernel(`kernel twice(X: float32[1024], out Y: float32[1024]) {
+ *   block for b in 0..4 {
+ *     thread for t in 0..256 {
+ *       Y[256*b + t] = X[256*b + t] + X[256*b + t]
+ *     }
+ *   }
+ * }`);
+ * compiler.gpu.simulate(twice, compiler.gpu.GPUS.V100).counters.flops // 1024
  * @throws LoopError for a kernel without block loops; DeviceError if a block does not fit on the GPU
  */
 export function simulate(kernel: LoopKernel, spec: GpuSpec, options: SimulateOptions = {}): Simulation {

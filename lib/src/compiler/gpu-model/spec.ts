@@ -108,7 +108,10 @@ export const GPUS: Readonly<Record<"V100" | "RTX 3080" | "H100", GpuSpec>> = {
   H100,
 };
 
-/** What a whole GPU has; `die`: all that is on the die, not what the product uses. */
+/**
+ * What a whole GPU has; `die`: all that is on the die, not what the product uses.
+ * @example compiler.gpu.totalsOf(compiler.gpu.GPUS.V100, true).fp32 // 5376
+ */
 export function totalsOf(
   { clusters: [gpc, tpc, sm], processors, units, tensorMultiplyAdds, ghz }: GpuSpec,
   die = false,
