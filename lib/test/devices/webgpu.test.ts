@@ -6,7 +6,7 @@ import { describeConformance } from "./conformance.js";
 const info = devices().find(({ name }) => name === "webgpu");
 if (info?.available)
   describeConformance("webgpu", {
-    native: 150,
+    native: 133,
     ulps: 64,
     pieces: () => gpu().buffers.stats().liveBuffers,
     hostOps: { MLP: [], CNN: [] },

@@ -21,11 +21,18 @@ export function attentionFits(inputs: readonly RemoteType[]): boolean {
   return (
     inputs.every((x) => x.dtype === "float32" && fitsBinding(x) && hasVectors(x)) &&
     [q, v].every(({ shape }) => shape[shape.length - 1] <= MOST_WIDTH) &&
-    inputs.every(({ shape }) => shape.length === q.shape.length && shape.slice(0, -2).join() === q.shape.slice(0, -2).join())
+    inputs.every(
+      ({ shape }) =>
+        shape.length === q.shape.length && shape.slice(0, -2).join() === q.shape.slice(0, -2).join(),
+    )
   );
 }
 
-export function attend([q, k, v]: readonly GpuArray[], out: GpuArray, { scale, causal }: FusedAttentionAttrs): void {
+export function attend(
+  [q, k, v]: readonly GpuArray[],
+  out: GpuArray,
+  { scale, causal }: FusedAttentionAttrs,
+): void {
   if (sizeOf(out.shape) === 0) return;
   const w = new ShaderWriter("attention");
   const rank = q.shape.length;
@@ -46,22 +53,32 @@ export function attend([q, k, v]: readonly GpuArray[], out: GpuArray, { scale, c
   let oq = ((${base(q)}) >> 2u) + ${query} * ${step(q)};
   let ok = (${base(k)}) >> 2u; let ov = (${base(v)}) >> 2u;
   let sk = ${step(k)}; let sv = ${step(v)};
-  ${range(d).map((j) => `let q${j} = ${read(0, `(oq + ${j}u)`)} * ${w.float(scale)};`).join(" ")}
-  ${range(dv).map((j) => `var o${j} = vec4f(0.0);`).join(" ")}
+  ${range(d)
+    .map((j) => `let q${j} = ${read(0, `(oq + ${j}u)`)} * ${w.float(scale)};`)
+    .join(" ")}
+  ${range(dv)
+    .map((j) => `var o${j} = vec4f(0.0);`)
+    .join(" ")}
   var top = bitcast<f32>(0xff7fffffu); var total = 0.0;
   let last = ${causal ? `min(${query} + 1u, ${w.int(keys)})` : w.int(keys)};
   for (var j = 0u; j < last; j++) {
     let pk = ok + j * sk;
     var s = vec4f(0.0);
-    ${range(d).map((j) => `s += q${j} * ${read(1, `(pk + ${j}u)`)};`).join(" ")}
+    ${range(d)
+      .map((j) => `s += q${j} * ${read(1, `(pk + ${j}u)`)};`)
+      .join(" ")}
     let score = (s.x + s.y) + (s.z + s.w);
     let most = max(top, score);
     let both = m_exp(vec4f(top - most, score - most, 0.0, 0.0));
     top = most;
     total = total * both.x + both.y;
     let pv = ov + j * sv;
-    ${range(dv).map((j) => `o${j} = o${j} * both.x + ${read(2, `(pv + ${j}u)`)} * both.y;`).join(" ")}
+    ${range(dv)
+      .map((j) => `o${j} = o${j} * both.x + ${read(2, `(pv + ${j}u)`)} * both.y;`)
+      .join(" ")}
   }
-  ${range(dv).map((j) => target.vector(`(i * ${dv}u + ${j}u)`, `o${j} / total`)).join(" ")}`;
+  ${range(dv)
+    .map((j) => target.vector(`(i * ${dv}u + ${j}u)`, `o${j} / total`))
+    .join(" ")}`;
   w.runItems(sizeOf(q.shape.slice(0, -1)), body);
 }

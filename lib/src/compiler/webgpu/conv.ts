@@ -24,7 +24,12 @@ interface Sizes {
   readonly result: readonly [number, number];
 }
 
-function sizesOf(x: readonly number[], w: readonly number[], y: readonly number[], { groups }: ConvAttrs): Sizes {
+function sizesOf(
+  x: readonly number[],
+  w: readonly number[],
+  y: readonly number[],
+  { groups }: ConvAttrs,
+): Sizes {
   return {
     n: x[0],
     groups,
@@ -54,7 +59,11 @@ const images = (x: GpuArray, from: number, count: number): GpuArray => ({
 });
 
 /** An array of the same elements under other axes. */
-const view = (x: GpuArray, shape: readonly number[], strides: readonly number[]): GpuArray => ({ ...x, shape, strides });
+const view = (x: GpuArray, shape: readonly number[], strides: readonly number[]): GpuArray => ({
+  ...x,
+  shape,
+  strides,
+});
 
 /** The windows of images: (count, groups, inner·kH·kW, oH·oW). */
 function columns(s: Sizes, { stride, padding, dilation }: ConvAttrs, x: GpuArray, out: GpuArray): void {
@@ -65,12 +74,25 @@ function columns(s: Sizes, { stride, padding, dilation }: ConvAttrs, x: GpuArray
   const axis = (d: 0 | 1): string =>
     `i32(${at[4 + d]}) * ${w.number(stride[d], "i32")} - ${w.number(padding[d][0], "i32")} + i32(${at[2 + d]}) * ${w.number(dilation[d], "i32")}`;
   const inside = `r < 0 || r >= ${w.number(s.image[0], "i32")} || q < 0 || q >= ${w.number(s.image[1], "i32")}`;
-  const value = w.input(x).element(w.position({ ...x, shape: [2, 2, 2, 2] }, [at[0], at[1], "u32(r)", "u32(q)"]));
-  runElements(w, out, `${text}\n  let r = ${axis(0)}; let q = ${axis(1)};\n  if (${inside}) { return 0.0; }`, () => value);
+  const value = w
+    .input(x)
+    .element(w.position({ ...x, shape: [2, 2, 2, 2] }, [at[0], at[1], "u32(r)", "u32(q)"]));
+  runElements(
+    w,
+    out,
+    `${text}\n  let r = ${axis(0)}; let q = ${axis(1)};\n  if (${inside}) { return 0.0; }`,
+    () => value,
+  );
 }
 
 /** The sums of columns at each place of the images: the transpose of `columns`. */
-function fold(s: Sizes, { stride, padding, dilation }: ConvAttrs, c: GpuArray, out: GpuArray, from: number): void {
+function fold(
+  s: Sizes,
+  { stride, padding, dilation }: ConvAttrs,
+  c: GpuArray,
+  out: GpuArray,
+  from: number,
+): void {
   const w = new ShaderWriter("conv2dInputGrad (sums)");
   const [kh, kw] = s.kernel;
   const count = c.shape[0];
@@ -80,7 +102,16 @@ function fold(s: Sizes, { stride, padding, dilation }: ConvAttrs, c: GpuArray, o
   const strides = [...sizes.keys()].map((d) => sizeOf(sizes.slice(d + 1)));
   const value = w
     .input(c)
-    .element(w.position({ ...c, shape: sizes.map(() => 2), strides }, [at[0], at[1], "p", "q", "u32(dr)", "u32(dc)"]));
+    .element(
+      w.position({ ...c, shape: sizes.map(() => 2), strides }, [
+        at[0],
+        at[1],
+        "p",
+        "q",
+        "u32(dr)",
+        "u32(dc)",
+      ]),
+    );
   const place = (name: string, d: 0 | 1, tap: string): string => {
     const step = w.number(stride[d], "i32");
     return `var ${name} = i32(${at[2 + d]}) + ${w.number(padding[d][0], "i32")} - i32(${tap}) * ${w.number(dilation[d], "i32")};
@@ -122,7 +153,12 @@ function isRowMajor({ shape, strides }: RemoteType): boolean {
 }
 
 /** Images as (count, groups, channels of a group, height·width): in place if rows follow each other, else copied. */
-function planes(s: Sizes, x: GpuArray, channels: number, make: (shape: readonly number[]) => GpuArray): GpuArray {
+function planes(
+  s: Sizes,
+  x: GpuArray,
+  channels: number,
+  make: (shape: readonly number[]) => GpuArray,
+): GpuArray {
   const [count, , h, w] = x.shape;
   let flat = x;
   if (!((w === 1 || x.strides[3] === 1) && (h === 1 || x.strides[2] === w * x.strides[3]))) {
@@ -163,7 +199,11 @@ export function convolve(x: GpuArray, w: GpuArray, y: GpuArray, attrs: ConvAttrs
 }
 
 /** Kernels write whole arrays from their start; a slice that begins elsewhere is written apart and copied. */
-function intoSlice(out: GpuArray, make: (shape: readonly number[]) => GpuArray, write: (out: GpuArray) => void): void {
+function intoSlice(
+  out: GpuArray,
+  make: (shape: readonly number[]) => GpuArray,
+  write: (out: GpuArray) => void,
+): void {
   if (out.offset === 0) {
     write(out);
     return;
@@ -233,7 +273,11 @@ const weightGrad: GpuKernel<ConvAttrs> = {
         copy("conv2dWeightGrad (windows)", view(windows, right.shape, [wg, wd, wn, wa]), right);
         const k = count * area;
         const out = sums ?? w;
-        const target: GpuArray = { ...out, shape: [s.groups, s.outer, depth], offset: part * s.groups * s.outer * depth };
+        const target: GpuArray = {
+          ...out,
+          shape: [s.groups, s.outer, depth],
+          offset: part * s.groups * s.outer * depth,
+        };
         intoSlice(target, make, (result) =>
           product(
             "conv2dWeightGrad",
@@ -252,7 +296,12 @@ const weightGrad: GpuKernel<ConvAttrs> = {
 function addUp(sums: GpuArray, parts: number, out: GpuArray): void {
   const w = new ShaderWriter("conv2dWeightGrad (sums)");
   const value = w.input(sums).element(`k * ${w.int(sizeOf(out.shape))} + i`);
-  runElements(w, out, `var sum = 0.0;\n  for (var k = 0u; k < ${w.int(parts)}; k++) { sum += ${value}; }`, () => "sum");
+  runElements(
+    w,
+    out,
+    `var sum = 0.0;\n  for (var k = 0u; k < ${w.int(parts)}; k++) { sum += ${value}; }`,
+    () => "sum",
+  );
 }
 
 export const convKernels: readonly GpuKernel[] = [conv2d, inputGrad, weightGrad] as readonly GpuKernel[];

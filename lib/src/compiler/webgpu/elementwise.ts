@@ -145,11 +145,27 @@ export function operandVectors(
     else if (access === "same") value = `vec4<${type}>(${source.element(w.int(x.offset))})`;
     else if (access === "row same") value = `vec4<${type}>(${source.element(w.position(layout, rowAt))})`;
     else if (access === "row vector") value = source.vector(`((${w.position(layout, rowAt)}) >> 2u)`);
-    else value = vectorOf(type, elementAt.map((at) => source.element(w.position(layout, at))));
+    else
+      value = vectorOf(
+        type,
+        elementAt.map((at) => source.element(w.position(layout, at))),
+      );
     text += `  let a${o} = ${value};\n`;
     return `a${o}`;
   });
   return { text, values };
+}
+
+/** The positions of the operands' elements for the row-major element `i` of a shape, and the statements that they need. */
+export function operandPositions(
+  w: ShaderWriter,
+  shape: readonly number[],
+  inputs: readonly GpuArray[],
+  i: string,
+): { text: string; places: string[] } {
+  const { sizes, strides } = collapse(shape, inputs);
+  const { text, at } = w.coordinates(sizes, i, "c");
+  return { text, places: inputs.map((x, o) => w.position({ ...x, shape: sizes, strides: strides[o] }, at)) };
 }
 
 /** Runs a program on inputs that broadcast to the (contiguous, new) outputs. */

@@ -98,7 +98,11 @@ function reductionStep({ op, attrs, graph }: FusedReductionAttrs): Step | null {
 }
 
 /** A program of the product and other operands, as what follows the product. */
-function epilogueOf({ program, types }: Compiled, others: readonly GpuArray[], shape: readonly number[]): Epilogue {
+function epilogueOf(
+  { program, types }: Compiled,
+  others: readonly GpuArray[],
+  shape: readonly number[],
+): Epilogue {
   return {
     write(w: ShaderWriter) {
       const operands = operandVectors(w, shape, others);

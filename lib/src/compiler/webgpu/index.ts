@@ -5,11 +5,12 @@
 import type { DType } from "../../core/dtype.js";
 import { sizeOf } from "../../core/shape.js";
 import { registerRemoteFusion } from "../../graph/remote.js";
-import { registerRemote, registerRemoteKernel, type RemoteType } from "../../runtime/remote.js";
+import { type RemoteType, registerRemote, registerRemoteKernel } from "../../runtime/remote.js";
 import type { ElementwiseProgram } from "../../runtime/wasm/elementwise/program.js";
 import type { GpuBuffer } from "../../runtime/webgpu/queue.js";
 import { describeAdapter, gpu, openGpu } from "../../runtime/webgpu/start.js";
 import { convKernels } from "./conv.js";
+import { doubleAdd, doubleCast, doubleCopy } from "./double.js";
 import { programTypes, runProgram } from "./elementwise.js";
 import { FORMULA_OPS } from "./formulas.js";
 import { fuse } from "./fuse.js";
@@ -41,7 +42,12 @@ registerRemote<GpuBuffer>(
 type Attrs = Readonly<Record<string, unknown>>;
 
 /** An op as a program of one node. */
-function programOf(op: string, inputs: readonly RemoteType[], outputs: readonly RemoteType[], attrs: Attrs): ElementwiseProgram {
+function programOf(
+  op: string,
+  inputs: readonly RemoteType[],
+  outputs: readonly RemoteType[],
+  attrs: Attrs,
+): ElementwiseProgram {
   const given = op === "cast" ? { ...attrs, dtype: outputs[0].dtype } : attrs;
   return {
     inputs: inputs.map((x): DType => x.dtype),
@@ -70,7 +76,24 @@ const KERNELS: readonly GpuKernel[] = [
   ...randomKernels,
   ...convKernels,
   matmulKernel as GpuKernel,
+  doubleAdd as GpuKernel,
+  doubleCast as GpuKernel,
+  ...(["reshape", "broadcastTo"].map(doubleCopy) as readonly GpuKernel[]),
 ];
 
-for (const kernel of KERNELS) registerRemoteKernel<GpuBuffer, never>(DEVICE, kernel);
+/** The first that takes the arrays. */
+const either = (...kernels: readonly GpuKernel[]): GpuKernel => ({
+  op: kernels[0].op,
+  supports: (...call) => kernels.some((kernel) => kernel.supports?.(...call) ?? true),
+  run(...call) {
+    kernels.find((kernel) => kernel.supports?.(...call) ?? true)?.run(...call);
+  },
+});
+
+const byOp = new Map<string, GpuKernel>();
+for (const kernel of KERNELS) {
+  const other = byOp.get(kernel.op);
+  byOp.set(kernel.op, other ? either(other, kernel) : kernel);
+}
+for (const kernel of byOp.values()) registerRemoteKernel<GpuBuffer, never>(DEVICE, kernel);
 registerRemoteFusion<GpuBuffer>(DEVICE, fuse);

@@ -33,7 +33,8 @@ const MOST_JOINED = 7;
 
 const concat: GpuKernel<AxisAttrs> = {
   op: "concat",
-  supports: (inputs, outputs) => fits(inputs, outputs) && (inputs.length <= MOST_JOINED || isWord(outputs[0])),
+  supports: (inputs, outputs) =>
+    fits(inputs, outputs) && (inputs.length <= MOST_JOINED || isWord(outputs[0])),
   run(inputs, [out], { axis }) {
     if (inputs.length <= MOST_JOINED) joinAtOnce(inputs, out, axis);
     else joinOneByOne(inputs, out, axis);
@@ -272,7 +273,9 @@ const foldWindows2d: GpuKernel<FoldAttrs> = {
     const w = new ShaderWriter("foldWindows2d");
     const { text, at } = w.coordinates(out.shape, "i", "c");
     const [rows, columns] = [x.shape[2], x.shape[3]];
-    const value = w.input(x).element(w.position({ ...x, shape: x.shape.map(() => 2) }, [at[0], at[1], "r", "s", "p", "q"]));
+    const value = w
+      .input(x)
+      .element(w.position({ ...x, shape: x.shape.map(() => 2) }, [at[0], at[1], "r", "s", "p", "q"]));
     const [sh, sw] = stride.map((n) => w.int(n));
     const body = `${text}
   var sum = ${computedAs(out.dtype)}(0);
@@ -297,7 +300,8 @@ interface SearchAttrs {
 
 const searchsorted: GpuKernel<SearchAttrs> = {
   op: "searchsorted",
-  supports: (inputs, outputs) => fits(inputs, outputs) && inputs.every(isWord) && inputs[0].dtype === inputs[1].dtype,
+  supports: (inputs, outputs) =>
+    fits(inputs, outputs) && inputs.every(isWord) && inputs[0].dtype === inputs[1].dtype,
   run([edges, x], [out], { right }) {
     const w = new ShaderWriter("searchsorted");
     const { text, at } = w.coordinates(out.shape, "i", "c");

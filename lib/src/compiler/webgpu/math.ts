@@ -110,7 +110,10 @@ const FUNCTIONS: Readonly<Record<string, MathFunction>> = {
   return select(m_nan(), select(y, -y, q >= vec4i(2)), m_isfinite(x));
 }`,
   },
-  m_sin: { needs: ["m_sincos"], text: "fn m_sin(x: vec4f) -> vec4f { return select(m_sincos(x, 0), x, x == vec4f(0.0)); }" },
+  m_sin: {
+    needs: ["m_sincos"],
+    text: "fn m_sin(x: vec4f) -> vec4f { return select(m_sincos(x, 0), x, x == vec4f(0.0)); }",
+  },
   m_cos: { needs: ["m_sincos"], text: "fn m_cos(x: vec4f) -> vec4f { return m_sincos(x, 1); }" },
   m_atan: {
     needs: ["m_copysign", "m_isnan"],
@@ -244,7 +247,10 @@ const FUNCTIONS: Readonly<Record<string, MathFunction>> = {
     needs: ["m_exp", "m_log1p", "m_isnan"],
     text: "fn m_softplus(x: vec4f) -> vec4f { return select(max(x, vec4f(0.0)) + m_log1p(m_exp(-abs(x))), x, m_isnan(x)); }",
   },
-  m_sigmoid: { needs: ["m_exp"], text: "fn m_sigmoid(x: vec4f) -> vec4f { return 1.0 / (1.0 + m_exp(-x)); }" },
+  m_sigmoid: {
+    needs: ["m_exp"],
+    text: "fn m_sigmoid(x: vec4f) -> vec4f { return 1.0 / (1.0 + m_exp(-x)); }",
+  },
   m_cbrt: {
     needs: ["m_exp", "m_log", "m_copysign", "m_isfinite"],
     text: `fn m_cbrt(x: vec4f) -> vec4f {
@@ -323,6 +329,110 @@ const FUNCTIONS: Readonly<Record<string, MathFunction>> = {
   return select(m_nan(), m_copysign(select(a, r, m_isfinite(b)), a), ok);
 }`,
   },
+  m_mod: {
+    needs: ["m_fmod", "m_signbit"],
+    text: `fn m_mod(a: vec4f, b: vec4f) -> vec4f {
+  let r = m_fmod(a, b);
+  let zero = select(vec4f(0.0), vec4f(-0.0), m_signbit(b));
+  return select(select(r, r + b, (r < vec4f(0.0)) != (b < vec4f(0.0))), zero, r == vec4f(0.0));
+}`,
+  },
+  m_floordiv: {
+    needs: ["m_fmod", "m_copysign"],
+    text: `fn m_floordiv(a: vec4f, b: vec4f) -> vec4f {
+  let r = m_fmod(a, b);
+  let below = (r != vec4f(0.0)) & ((r < vec4f(0.0)) != (b < vec4f(0.0)));
+  let whole = (a - r) / b - select(vec4f(0.0), vec4f(1.0), below);
+  let down = floor(whole);
+  let y = select(down, down + 1.0, whole - down > vec4f(0.5));
+  return select(select(y, m_copysign(vec4f(0.0), a / b), whole == vec4f(0.0)), a / b, b == vec4f(0.0));
+}`,
+  },
+  // Division by zero gives 0, as what is no number is stored into integers.
+  m_imod: {
+    text: `fn m_imod(a: vec4i, b: vec4i) -> vec4i {
+  let r = a % b;
+  let y = select(r, r + b, (r != vec4i(0)) & ((r < vec4i(0)) != (b < vec4i(0))));
+  return select(y, vec4i(0), b == vec4i(0));
+}`,
+  },
+  m_ifloordiv: {
+    text: `fn m_ifloordiv(a: vec4i, b: vec4i) -> vec4i {
+  let q = a / b;
+  let y = select(q, q - 1, (q * b != a) & ((a < vec4i(0)) != (b < vec4i(0))));
+  return select(y, vec4i(0), b == vec4i(0));
+}`,
+  },
+  // M. Giles, "Approximating the erfinv function" (2010), then a step of Newton's.
+  m_erfinv: {
+    needs: ["m_log1p", "m_exp", "m_erf", "m_nan", "m_inf", "m_copysign", "m_isfinite"],
+    text: `fn m_erfinv(x: vec4f) -> vec4f {
+  let w = -m_log1p(-x * x);
+  let near = w < vec4f(5.0);
+  let v = select(sqrt(max(w, vec4f(0.0))) - 3.0, w - 2.5, near);
+  var p = select(vec4f(-0.000200214257), vec4f(2.81022636e-08), near);
+  p = select(vec4f(0.000100950558), vec4f(3.43273939e-07), near) + p * v;
+  p = select(vec4f(0.00134934322), vec4f(-3.5233877e-06), near) + p * v;
+  p = select(vec4f(-0.00367342844), vec4f(-4.39150654e-06), near) + p * v;
+  p = select(vec4f(0.00573950773), vec4f(0.00021858087), near) + p * v;
+  p = select(vec4f(-0.0076224613), vec4f(-0.00125372503), near) + p * v;
+  p = select(vec4f(0.00943887047), vec4f(-0.00417768164), near) + p * v;
+  p = select(vec4f(1.00167406), vec4f(0.246640727), near) + p * v;
+  p = select(vec4f(2.83297682), vec4f(1.50140941), near) + p * v;
+  let y = p * x;
+  let edge = select(y, m_copysign(m_inf(), x), abs(x) == vec4f(1.0));
+  return select(edge, m_nan(), !(abs(x) <= vec4f(1.0)));
+}`,
+  },
+  // Stirling's series above 8, where the argument is brought by its recurrence; below 0 by reflection.
+  m_lgamma: {
+    needs: ["m_log", "m_sin", "m_inf", "m_isinf", "m_isnan"],
+    text: `fn m_lgammaPositive(x: vec4f) -> vec4f {
+  var z = x;
+  var product = vec4f(1.0);
+  for (var k = 0; k < 8; k++) {
+    let low = z < vec4f(8.0);
+    product = select(product, product * z, low);
+    z = select(z, z + 1.0, low);
+  }
+  let r = 1.0 / z;
+  let s = r * r;
+  let series = r * (0.08333333333 + s * (-0.00277777778 + s * 0.000793650794));
+  return (z - 0.5) * m_log(z) - z + 0.91893853320 + series - m_log(product);
+}
+fn m_lgamma(x: vec4f) -> vec4f {
+  let low = x < vec4f(0.5);
+  let y = m_lgammaPositive(select(x, 1.0 - x, low));
+  let part = abs(x - round(x));
+  let reflected = 1.14472988585 - m_log(abs(m_sin(3.14159265359 * part))) - y;
+  let pole = (x <= vec4f(0.0)) & (x == floor(x));
+  return select(select(select(y, reflected, low), m_inf(), pole | m_isinf(x)), x, m_isnan(x));
+}`,
+  },
+  m_digamma: {
+    needs: ["m_log", "m_sin", "m_cos", "m_nan", "m_isnan", "m_inf"],
+    text: `fn m_digammaPositive(x: vec4f) -> vec4f {
+  var z = x;
+  var sum = vec4f(0.0);
+  for (var k = 0; k < 8; k++) {
+    let low = z < vec4f(8.0);
+    sum = select(sum, sum + 1.0 / z, low);
+    z = select(z, z + 1.0, low);
+  }
+  let r = 1.0 / z;
+  let s = r * r;
+  return m_log(z) - 0.5 * r - s * (0.08333333333 - s * (0.00833333333 - s * 0.00396825397)) - sum;
+}
+fn m_digamma(x: vec4f) -> vec4f {
+  let low = x < vec4f(0.5);
+  let y = m_digammaPositive(select(x, 1.0 - x, low));
+  let part = x - round(x);
+  let reflected = y - 3.14159265359 * m_cos(3.14159265359 * part) / m_sin(3.14159265359 * part);
+  let pole = (x < vec4f(0.0)) & (x == floor(x));
+  let z = select(select(y, reflected, low), m_nan(), pole);
+  return select(select(z, -m_inf(), bitcast<vec4u>(x) == vec4u(0u)), select(m_inf(), x, m_isnan(x)), (bitcast<vec4u>(x) == vec4u(0x80000000u)) | m_isnan(x));
+}`,
+  },
   // As JavaScript stores numbers into integers.
   m_toInt: {
     needs: ["m_isfinite"],
@@ -333,8 +443,14 @@ const FUNCTIONS: Readonly<Record<string, MathFunction>> = {
   return select(far, vec4i(clamp(t, vec4f(-2147483648.0), vec4f(2147483520.0))), abs(t) < vec4f(2147483648.0));
 }`,
   },
-  m_max: { needs: ["m_isnan"], text: "fn m_max(a: vec4f, b: vec4f) -> vec4f { return select(b, a, (a > b) | m_isnan(a)); }" },
-  m_min: { needs: ["m_isnan"], text: "fn m_min(a: vec4f, b: vec4f) -> vec4f { return select(b, a, (a < b) | m_isnan(a)); }" },
+  m_max: {
+    needs: ["m_isnan"],
+    text: "fn m_max(a: vec4f, b: vec4f) -> vec4f { return select(b, a, (a > b) | m_isnan(a)); }",
+  },
+  m_min: {
+    needs: ["m_isnan"],
+    text: "fn m_min(a: vec4f, b: vec4f) -> vec4f { return select(b, a, (a < b) | m_isnan(a)); }",
+  },
 };
 
 /** The functions that a text names, and those that they name, each behind what it calls. */

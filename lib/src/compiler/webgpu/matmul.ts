@@ -56,8 +56,10 @@ function directionOf({ strides, offset, shape }: RemoteType): Direction | null {
   const even = (step: number, size: number): boolean => size === 1 || step % 4 === 0;
   const batch = strides.slice(0, -2).every((s, d) => even(s, shape[d]));
   if (!batch || offset % 4 !== 0) return null;
-  if ((column === 1 || shape[rank - 1] === 1) && even(row, shape[rank - 2]) && shape[rank - 1] % 4 === 0) return "along";
-  if ((row === 1 || shape[rank - 2] === 1) && even(column, shape[rank - 1]) && shape[rank - 2] % 4 === 0) return "across";
+  if ((column === 1 || shape[rank - 1] === 1) && even(row, shape[rank - 2]) && shape[rank - 1] % 4 === 0)
+    return "along";
+  if ((row === 1 || shape[rank - 2] === 1) && even(column, shape[rank - 1]) && shape[rank - 2] % 4 === 0)
+    return "across";
   return null;
 }
 
@@ -73,7 +75,9 @@ function pack(x: GpuArray, make: (shape: readonly number[]) => GpuArray): GpuArr
   const w = new ShaderWriter("matmul (packing)");
   const { text, at } = w.coordinates(out.shape, "i", "c");
   const body =
-    columns === padded(columns) ? text : `${text}\n  if (${at[rank - 1]} >= ${w.int(columns)}) { return 0.0; }`;
+    columns === padded(columns)
+      ? text
+      : `${text}\n  if (${at[rank - 1]} >= ${w.int(columns)}) { return 0.0; }`;
   const shape = x.shape.map((n, d) => (d < rank - 2 ? batch[d] : n));
   const value = w.input(x).element(w.position({ ...x, shape }, at));
   runElements(w, out, body, () => value);
@@ -98,7 +102,10 @@ export function product(label: string, a: GpuArray, b: GpuArray, out: GpuArray, 
     const w = new ShaderWriter(label);
     const end = epilogue?.write(w) ?? "";
     const target = w.output(out);
-    w.runItems(Math.ceil(sizeOf(out.shape) / 4), `var v = vec4f(0.0);\n  ${end}\n  ${target.vector("i", "v")}`);
+    w.runItems(
+      Math.ceil(sizeOf(out.shape) / 4),
+      `var v = vec4f(0.0);\n  ${end}\n  ${target.vector("i", "v")}`,
+    );
     return;
   }
   withScratch((make) => {
@@ -144,7 +151,11 @@ function run(
   const end = epilogue?.write(w) ?? "";
   const [mm, nn, kk, n4] = [m, n, Math.ceil(k / 4), Math.ceil(n / 4)].map((value) => w.int(value));
   const rank = batch.length;
-  const view = (x: GpuArray): RemoteType => ({ ...x, shape: x.shape.slice(0, rank), strides: x.strides.slice(0, rank) });
+  const view = (x: GpuArray): RemoteType => ({
+    ...x,
+    shape: x.shape.slice(0, rank),
+    strides: x.strides.slice(0, rank),
+  });
   const walk = collapse(batch, [view(a), view(b)]);
   const { text: batchText, at } = w.coordinates(walk.sizes, "z", "z");
   const base = (x: GpuArray, o: number): string =>
@@ -156,8 +167,12 @@ function run(
   let load = "";
   if (da === "along") {
     const stride = w.int(aRow / 4);
-    head += range(rows).map((i) => `  let pa${i} = oa + min(row + ${i}u, ${mm} - 1u) * ${stride};\n`).join("");
-    load += range(rows).map((i) => `    let a${i} = ${xs.vector(`pa${i} + k`)};\n`).join("");
+    head += range(rows)
+      .map((i) => `  let pa${i} = oa + min(row + ${i}u, ${mm} - 1u) * ${stride};\n`)
+      .join("");
+    load += range(rows)
+      .map((i) => `    let a${i} = ${xs.vector(`pa${i} + k`)};\n`)
+      .join("");
   } else {
     // Vectors down the columns: four rows at each of four k.
     const stride = w.int(aColumn / 4);
@@ -175,7 +190,9 @@ function run(
   const sums = range(rows * vectors);
   if (db === "along") {
     const stride = w.int(bRow / 4);
-    head += range(vectors).map((j) => `  let pb${j} = ob + min(column + ${j}u, ${n4} - 1u);\n`).join("");
+    head += range(vectors)
+      .map((j) => `  let pb${j} = ob + min(column + ${j}u, ${n4} - 1u);\n`)
+      .join("");
     const size = k % 4 === 0 ? null : w.int(k);
     for (const q of range(4)) {
       for (const j of range(vectors)) {
@@ -183,7 +200,8 @@ function run(
         step += `    let b${q}_${j} = ${size === null ? value : `select(vec4f(0.0), ${value}, k * 4u + ${q}u < ${size})`};\n`;
       }
       for (const i of range(rows))
-        for (const j of range(vectors)) step += `    s${i * vectors + j} += a${i}.${"xyzw"[q]} * b${q}_${j};\n`;
+        for (const j of range(vectors))
+          step += `    s${i * vectors + j} += a${i}.${"xyzw"[q]} * b${q}_${j};\n`;
     }
   } else {
     const stride = w.int(bColumn / 4);
@@ -200,7 +218,10 @@ function run(
         if (whole)
           return `  if (row + ${i}u < ${mm} && column + ${j}u < ${n4}) { let i = ${place} * ${n4} + column + ${j}u; var v = ${s}; ${end} ${target.vector("i", "v")} }`;
         const lanes = range(4)
-          .map((c) => `if ((column + ${j}u) * 4u + ${c}u < ${nn}) { ${target.element(`p + ${c}u`, `v.${"xyzw"[c]}`)} }`)
+          .map(
+            (c) =>
+              `if ((column + ${j}u) * 4u + ${c}u < ${nn}) { ${target.element(`p + ${c}u`, `v.${"xyzw"[c]}`)} }`,
+          )
           .join(" ");
         return `  if (row + ${i}u < ${mm}) { let p = ${place} * ${nn} + (column + ${j}u) * 4u; let v = ${s}; ${lanes} }`;
       }),

@@ -1,4 +1,5 @@
 /** Random numbers: Philox4x32-10 in WGSL, the same words as on the host (core/random.ts), four to an invocation. */
+import type { DType } from "../../core/dtype.js";
 import { sizeOf } from "../../core/shape.js";
 import type { GpuKernel } from "./indexing.js";
 import { mathFor } from "./math.js";
@@ -34,25 +35,27 @@ interface RandomAttrs {
   readonly dtype: string;
 }
 
-const random = (op: string, dtype: "float32" | "int32", value: string): GpuKernel<RandomAttrs> => ({
+const random = (op: string, dtypes: readonly DType[], value: string): GpuKernel<RandomAttrs> => ({
   op,
-  supports: ([key], [out]) => key.dtype === "int32" && out.dtype === dtype,
+  supports: ([key], [out]) => key.dtype === "int32" && dtypes.includes(out.dtype),
   run([key], [out]) {
     const w = new ShaderWriter(op);
     const source = w.input(key);
-    const [low, high] = [0, 1].map((k) => `bitcast<u32>(${source.element(w.int(key.offset + k * key.strides[0]))})`);
+    const [low, high] = [0, 1].map(
+      (k) => `bitcast<u32>(${source.element(w.int(key.offset + k * key.strides[0]))})`,
+    );
     w.declare(PHILOX);
     if (value.startsWith("normal")) {
       w.declare(mathFor(NORMAL));
       w.declare(NORMAL);
     }
-    const target = w.output(out).vector("i", value);
+    const target = w.output(out).vector("i", out.dtype === "float32" ? `vec4f(${value})` : value);
     w.runItems(Math.ceil(sizeOf(out.shape) / 4), `let w = philox(vec2u(${low}, ${high}), i);\n  ${target}`);
   },
 });
 
 export const randomKernels: readonly GpuKernel[] = [
-  random("randomUniform", "float32", "unit(w)"),
-  random("randomNormal", "float32", "normal(w)"),
-  random("randomBits", "int32", "bitcast<vec4i>(w)"),
+  random("randomUniform", ["float32"], "unit(w)"),
+  random("randomNormal", ["float32"], "normal(w)"),
+  random("randomBits", ["int32", "float32"], "bitcast<vec4i>(w)"),
 ] as readonly GpuKernel[];

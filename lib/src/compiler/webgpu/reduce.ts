@@ -9,7 +9,15 @@ import type { ElementwiseProgram } from "../../runtime/wasm/elementwise/program.
 import { gpu } from "../../runtime/webgpu/start.js";
 import { collapse, programText } from "./elementwise.js";
 import type { GpuKernel } from "./indexing.js";
-import { type Computed, computedAs, fitsBinding, type GpuArray, ShaderWriter, vectorOf, runElements } from "./shader.js";
+import {
+  type Computed,
+  computedAs,
+  fitsBinding,
+  type GpuArray,
+  runElements,
+  ShaderWriter,
+  vectorOf,
+} from "./shader.js";
 
 export interface ReduceAttrs {
   readonly axes: readonly number[];
@@ -37,8 +45,16 @@ const FOLDS: Readonly<Record<string, Fold>> = {
   prod: { start: (t) => `${t}(1)`, step: (a, b) => `${a} * ${b}` },
   max: { start: infinity("-"), step: extremum(">") },
   min: { start: infinity(""), step: extremum("<") },
-  any: { start: () => "false", step: (a, b) => `${a} || ${b}`, element: (x, t) => (t === "bool" ? x : `(${x} != ${t}(0))`) },
-  all: { start: () => "true", step: (a, b) => `${a} && ${b}`, element: (x, t) => (t === "bool" ? x : `(${x} != ${t}(0))`) },
+  any: {
+    start: () => "false",
+    step: (a, b) => `${a} || ${b}`,
+    element: (x, t) => (t === "bool" ? x : `(${x} != ${t}(0))`),
+  },
+  all: {
+    start: () => "true",
+    step: (a, b) => `${a} && ${b}`,
+    element: (x, t) => (t === "bool" ? x : `(${x} != ${t}(0))`),
+  },
 };
 
 const INFINITY = "fn infinity() -> f32 { var b = 0x7f800000u; return bitcast<f32>(b); }";
@@ -55,12 +71,20 @@ export interface Elements {
 }
 
 /** Folds the elements over `shape` along `axes` into `out` (contiguous). */
-export function reduce(op: string, label: string, elements: Elements, shape: readonly number[], axes: readonly number[], out: GpuArray): void {
+export function reduce(
+  op: string,
+  label: string,
+  elements: Elements,
+  shape: readonly number[],
+  axes: readonly number[],
+  out: GpuArray,
+): void {
   const outputs = sizeOf(out.shape);
   if (outputs === 0) return;
   const kept = shape.map((_, d) => d).filter((d) => !axes.includes(d));
   const count = sizeOf(axes.map((d) => shape[d]));
-  const parts = outputs >= BUSY ? 1 : Math.min(Math.ceil(BUSY / outputs), Math.max(1, Math.floor(count / SHORTEST_RUN)));
+  const parts =
+    outputs >= BUSY ? 1 : Math.min(Math.ceil(BUSY / outputs), Math.max(1, Math.floor(count / SHORTEST_RUN)));
   if (parts === 1) {
     fold(op, label, elements, shape, kept, axes, 1, out);
     return;
@@ -68,7 +92,14 @@ export function reduce(op: string, label: string, elements: Elements, shape: rea
   const bytes = outputs * parts * 4;
   const dtype = out.dtype === "bool" ? "int32" : out.dtype;
   const handle = gpu().allocate(bytes);
-  const partial: GpuArray = { shape: [outputs, parts], strides: [parts, 1], offset: 0, dtype, handle, length: outputs * parts };
+  const partial: GpuArray = {
+    shape: [outputs, parts],
+    strides: [parts, 1],
+    offset: 0,
+    dtype,
+    handle,
+    length: outputs * parts,
+  };
   fold(op, label, elements, shape, kept, axes, parts, partial);
   const program = { inputs: [dtype], nodes: [], outputs: [0] };
   fold(op, label, { inputs: [partial], program, types: [dtype] }, [outputs, parts], [0], [1], 1, out);
@@ -114,7 +145,11 @@ function fold(
   );
   const count = sizeOf(inner.sizes);
   const per = Math.ceil(count / parts);
-  const { text: outerText, at: outerAt } = w.coordinates(outer.sizes, parts > 1 ? `(i / ${w.int(parts)})` : "i", "c");
+  const { text: outerText, at: outerAt } = w.coordinates(
+    outer.sizes,
+    parts > 1 ? `(i / ${w.int(parts)})` : "i",
+    "c",
+  );
   const { text: innerText, at: innerAt } = w.coordinates(inner.sizes, "k", "n");
   const bases = inputs.map((x, o) => {
     const base = w.position({ ...x, shape: outer.sizes, strides: outer.strides[o] }, outerAt);
@@ -144,7 +179,12 @@ function fold(
     return plain ? value : `vec4<${type}>(${value})`;
   });
   const given = values.map((value, o) => `  let a${o} = ${value};`).join("\n");
-  const body = programText(w, program, types, values.map((_, o) => `a${o}`));
+  const body = programText(
+    w,
+    program,
+    types,
+    values.map((_, o) => `a${o}`),
+  );
   const result = body.values[program.outputs[0]];
   const counted = (x: string): string => {
     if (element) return element(x, of);
@@ -198,9 +238,15 @@ const argKernel = (op: "argmax" | "argmin"): GpuKernel<ArgAttrs> => ({
     const w = new ShaderWriter(op);
     const type = computedAs(x.dtype);
     const kept = x.shape.map((_, d) => d).filter((d) => d !== axis);
-    const { text, at } = w.coordinates(kept.map((d) => x.shape[d]), "i", "c");
+    const { text, at } = w.coordinates(
+      kept.map((d) => x.shape[d]),
+      "i",
+      "c",
+    );
     const place = x.shape.map((_, d) => (d === axis ? "k" : at[kept.indexOf(d)]));
-    const value = w.input(x).element(w.position({ ...x, shape: x.shape.map((n, d) => (d === axis ? 2 : n)) }, place));
+    const value = w
+      .input(x)
+      .element(w.position({ ...x, shape: x.shape.map((n, d) => (d === axis ? 2 : n)) }, place));
     const number = type === "bool" ? `select(0, 1, ${value})` : value;
     const nan = type === "f32" ? ` || (${isNan("v")} && !${isNan("best")})` : "";
     const stays = type === "f32" ? ` && !${isNan("best")}` : "";
@@ -219,7 +265,9 @@ export const reduceKernels: readonly GpuKernel[] = [
     (op): GpuKernel<ReduceAttrs> => ({
       op,
       supports: (inputs, outputs) =>
-        fits(inputs, outputs) && (op === "any" || op === "all" || outputs[0].dtype !== "bool") && !isNarrow(outputs[0]),
+        fits(inputs, outputs) &&
+        (op === "any" || op === "all" || outputs[0].dtype !== "bool") &&
+        !isNarrow(outputs[0]),
       run: ([x], [out], { axes }) => reduce(op, op, plainOf(x), x.shape, axes, out),
     }),
   ),

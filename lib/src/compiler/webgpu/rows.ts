@@ -24,10 +24,7 @@ function rowsOf(w: ShaderWriter, shape: readonly number[], axis: number) {
     "c",
   );
   const base = (x: RemoteType): string =>
-    w.position(
-      { ...x, shape: kept.map((d) => x.shape[d]), strides: kept.map((d) => x.strides[d]) },
-      at,
-    );
+    w.position({ ...x, shape: kept.map((d) => x.shape[d]), strides: kept.map((d) => x.strides[d]) }, at);
   return { text, base, rows: sizeOf(kept.map((d) => shape[d])), count: shape[axis] };
 }
 
@@ -37,7 +34,8 @@ const softmax = (op: "softmax" | "logSoftmax"): GpuKernel<AxisAttrs> => ({
   op,
   supports: floats,
   run([x], [out], { axis }) {
-    if (sizeOf(out.shape) > 0) (rowVectors(x, out, axis) ? softmaxVectors : softmaxElements)(op, x, out, axis);
+    if (sizeOf(out.shape) > 0)
+      (rowVectors(x, out, axis) ? softmaxVectors : softmaxElements)(op, x, out, axis);
   },
 });
 
@@ -174,9 +172,48 @@ const linearRecurrence: GpuKernel<RecurrenceAttrs> = {
   },
 };
 
+interface SortAttrs extends AxisAttrs {
+  readonly descending: boolean;
+}
+
+const MOST_SORTED = 4096; // each element counts those before it: n² comparisons
+
+/** Each element finds its place by itself: the number of those that come before it. Equal ones keep their order. */
+const sort: GpuKernel<SortAttrs> = {
+  op: "sort",
+  supports: (inputs, outputs, { axis }) => words(inputs, outputs) && inputs[0].shape[axis] <= MOST_SORTED,
+  run([x], [values, places], { axis, descending }) {
+    if (sizeOf(x.shape) === 0) return;
+    const w = new ShaderWriter("sort");
+    const { text, at } = w.coordinates(x.shape, "i", "c");
+    const other = at.map((name, d) => (d === axis ? "k" : name));
+    const source = w.input(x);
+    const put = at.map((name, d) => (d === axis ? "rank" : name));
+    const place = (y: GpuArray): string =>
+      w.position({ ...y, shape: y.shape.map((n, d) => (d === axis ? 2 : n)) }, put);
+    // NaN is larger than every number.
+    const less = (a: string, b: string): string =>
+      x.dtype === "float32" ? `(${a} < ${b} || (${a} == ${a} && ${b} != ${b}))` : `(${a} < ${b})`;
+    const [before, behind] = descending ? [less("v", "o"), less("o", "v")] : [less("o", "v"), less("v", "o")];
+    w.runItems(
+      sizeOf(x.shape),
+      `${text}
+  let v = ${source.element(w.position(x, at))};
+  var rank = 0u;
+  for (var k = 0u; k < ${w.int(x.shape[axis])}; k++) {
+    let o = ${source.element(w.position({ ...x, shape: x.shape.map((n, d) => (d === axis ? 2 : n)) }, other))};
+    if (${before} || (k < ${at[axis]} && !${behind})) { rank++; }
+  }
+  ${w.output(values).element(place(values), "v")}
+  ${w.output(places).element(place(places), `i32(${at[axis]})`)}`,
+    );
+  },
+};
+
 export const rowKernels: readonly GpuKernel[] = [
   softmax("softmax"),
   softmax("logSoftmax"),
   ...Object.entries(RUNNING).map(([op, row]) => running(op, row)),
   linearRecurrence,
+  sort,
 ] as readonly GpuKernel[];

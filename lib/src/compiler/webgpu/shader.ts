@@ -163,6 +163,24 @@ export class ShaderWriter {
     };
   }
 
+  /** Binds an array of a dtype that shaders see as words. @returns the element at a position */
+  raw(x: GpuArray, type: string): (p: string) => string {
+    const name = `x${this.buffers.push(x.handle) - 1}`;
+    this.bindings += "r";
+    const at = this.bindings.length - 1;
+    this.declarations[at] = `@group(0) @binding(${at}) var<storage, read> ${name}: array<${type}>;`;
+    return (p) => `${name}[${p}]`;
+  }
+
+  /** Binds such an array to be written. @returns the statement that writes one element */
+  rawOutput(y: GpuArray, type: string, p: string, value: string): string {
+    const name = `y${this.buffers.push(y.handle) - 1}`;
+    this.bindings += "w";
+    const at = this.bindings.length - 1;
+    this.declarations[at] = `@group(0) @binding(${at}) var<storage, read_write> ${name}: array<${type}>;`;
+    return `${name}[${p}] = ${value};`;
+  }
+
   /** Binds an array to be added to by many invocations at once. @returns the name of its words (`array<atomic<u32>>`) */
   atomic(y: GpuArray): string {
     const name = `y${this.buffers.push(y.handle) - 1}`;
@@ -233,13 +251,19 @@ export class ShaderWriter {
 }
 
 /** A vector of four values of a type, made of four texts. */
-export const vectorOf = (type: Computed, values: readonly string[]): string => `vec4<${type}>(${values.join(", ")})`;
+export const vectorOf = (type: Computed, values: readonly string[]): string =>
+  `vec4<${type}>(${values.join(", ")})`;
 
 /**
  * Computes each element of `out` from its number: `element(i)` is the text of its value (i: u32). Four elements to an
  * invocation, since narrow dtypes share words.
  */
-export function runElements(w: ShaderWriter, out: GpuArray, prepare: string, element: (i: string) => string): void {
+export function runElements(
+  w: ShaderWriter,
+  out: GpuArray,
+  prepare: string,
+  element: (i: string) => string,
+): void {
   const type = computedAs(out.dtype);
   const target = w.output(out);
   w.declare(`fn element(i: u32) -> ${type} {\n  ${prepare}\n  return ${element("i")};\n}`);
