@@ -9,4 +9,4 @@ export * as schedule from "./schedule/index.js";
 export * from "./select/index.js";
 export * as search from "./tune/index.js";
 
-import "./webgpu/index.js";
+export * as webgpu from "./webgpu/index.js";

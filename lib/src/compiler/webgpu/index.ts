@@ -97,3 +97,17 @@ for (const kernel of KERNELS) {
 }
 for (const kernel of byOp.values()) registerRemoteKernel<GpuBuffer, never>(DEVICE, kernel);
 registerRemoteFusion<GpuBuffer>(DEVICE, fuse);
+
+export {
+  adapter,
+  gpuStats,
+  type LoopsOnGpu,
+  loops,
+  type ResultType,
+  readAsync,
+  timeKernels,
+  type WgslCall,
+  type WgslKernel,
+  type WgslOptions,
+  wgsl,
+} from "./own.js";

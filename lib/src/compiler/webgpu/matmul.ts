@@ -8,6 +8,7 @@ import type { RemoteType } from "../../runtime/remote.js";
 import { gpu } from "../../runtime/webgpu/start.js";
 import { collapse } from "./elementwise.js";
 import type { GpuKernel } from "./indexing.js";
+import { tiledProduct } from "./matmul-tiled.js";
 import { fitsBinding, type GpuArray, runElements, ShaderWriter } from "./shader.js";
 
 /** A tile: rows and vectors of columns to an invocation, invocations across and down a workgroup. */
@@ -42,7 +43,23 @@ export function withScratch<T>(body: (make: (shape: readonly number[]) => GpuArr
   }
 }
 
-/** The tile for a product on this adapter. */
+/** Products that fill the tiles of workgroups. */
+const isLarge = (m: number, n: number, k: number): boolean => m >= 32 && n >= 32 && k >= 16;
+
+let workgroups: boolean | null = null;
+
+/**
+ * Says whether large products go through workgroup memory; `null`: on GPUs they do. A CPU that plays GPU pays for each
+ * barrier and wins nothing.
+ */
+export function useWorkgroups(wanted: boolean | null): void {
+  workgroups = wanted;
+}
+
+/** Both tiles' 8 KiB and 256 invocations are what every adapter has. */
+const usesWorkgroups = (): boolean => workgroups ?? !gpu().facts.software;
+
+/** The tile for a product in registers. */
 export function tileFor(m: number, n: number): Tile {
   const rows = m >= 8 ? 8 : m >= 4 ? 4 : m >= 2 ? 2 : 1;
   const vectors = n >= 64 && m * n >= 64 * 64 ? 2 : 1;
@@ -106,6 +123,10 @@ export function product(label: string, a: GpuArray, b: GpuArray, out: GpuArray, 
       Math.ceil(sizeOf(out.shape) / 4),
       `var v = vec4f(0.0);\n  ${end}\n  ${target.vector("i", "v")}`,
     );
+    return;
+  }
+  if (isLarge(m, n, k) && usesWorkgroups()) {
+    tiledProduct(label, broadcastBatch(a, batch), broadcastBatch(b, batch), out, epilogue);
     return;
   }
   withScratch((make) => {

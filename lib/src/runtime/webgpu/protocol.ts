@@ -37,6 +37,10 @@ export const S = {
   FAILURES: 2,
   /** Batches that were begun, so that the caller does not run away from the GPU. */
   TAKEN: 3,
+  /** 1: what has not begun is not wanted any more. */
+  CLOSING: 4,
+  /** Always 0: waited for by who naps. */
+  NEVER: 5,
   WORDS: 16,
 } as const;
 
@@ -46,6 +50,8 @@ export interface ShaderMessage {
   /** The op or group of ops, for messages. */
   readonly label: string;
   readonly wgsl: string;
+  /** Its entry point. */
+  readonly entry: string;
   /** One letter for each storage binding from 0 on, `r` read or `w` written; then `u` if a uniform follows. */
   readonly bindings: string;
 }

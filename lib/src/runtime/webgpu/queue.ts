@@ -17,11 +17,13 @@ import {
   type ShaderMessage,
 } from "./protocol.js";
 
-/** A compute shader whose entry point is `main`, and what it is bound to. */
+/** A compute shader and what it is bound to. */
 export interface Shader {
   /** The op or group of ops, for messages and profiles. */
   readonly label: string;
   readonly wgsl: string;
+  /** Default: `main`. */
+  readonly entry?: string;
   /** One letter for each storage binding from 0 on, `r` read or `w` written; then `u` if a uniform follows. */
   readonly bindings: string;
 }
@@ -37,6 +39,7 @@ export interface GpuBuffer {
 const COMMANDS_PER_BATCH = 192; // so that the GPU begins while the program goes on
 const BATCHES_AHEAD = 8;
 const SLICE_MS = 100; // an interrupt is looked for between two waits
+const CLOSE_SLICES = 3000; // five minutes: kernels that run cannot be stopped, and Dawn does not survive being left
 const LEAST_STAGING = 1 << 20;
 const KEPT_BYTES = 512 << 20;
 const BLOB_BYTES = 32 << 20; // uploads that wait
@@ -271,8 +274,9 @@ export class GpuQueue {
   /** Ends the device, and waits until it has ended. */
   close(): void {
     if (this.lost !== null) return;
+    Atomics.store(this.status, S.CLOSING, 1);
     this.port.postMessage(null);
-    for (let i = 0; i < 50 && Atomics.load(this.status, S.STATE) === 1; i++)
+    for (let i = 0; i < CLOSE_SLICES && Atomics.load(this.status, S.STATE) === 1; i++)
       Atomics.wait(this.status, S.STATE, 1, SLICE_MS);
     this.deviceLost = "it was closed";
   }
@@ -293,8 +297,8 @@ export class GpuQueue {
     for (const { owner } of buffers)
       if (owner !== this)
         throw new DeviceError(`webgpu: the tensor was on a device that is gone: ${owner.lost ?? "closed"}`);
-    if (Atomics.load(this.status, S.FAILURES) === this.failures) return;
-    this.drain();
+    if (Atomics.load(this.status, S.FAILURES) !== this.failures) this.drain();
+    if (this.messages.length === 0) return;
     const messages = this.messages.splice(0);
     if (messages.length > 0) throw new DeviceError(`webgpu: ${messages.slice(0, 3).join("; ")}`);
   }
@@ -315,11 +319,12 @@ export class GpuQueue {
   }
 
   private shaderId(shader: Shader): number {
-    const key = `${shader.bindings}\n${shader.wgsl}`;
+    const { entry = "main" } = shader;
+    const key = `${shader.bindings} ${entry}\n${shader.wgsl}`;
     let id = this.shaders.get(key);
     if (id === undefined) {
       id = this.shaders.size + 1;
-      this.pending.shaders.push({ id, ...shader });
+      this.pending.shaders.push({ id, ...shader, entry });
       this.shaders.set(key, id);
       this.counts.shaders++;
     }

@@ -13,6 +13,9 @@ const SLICE_MS = 100;
 /** Handed to Dawn, separated by `;`: `enable-dawn-features=…`, `adapter=…`. */
 const OPTIONS = "MLSYS_WEBGPU_OPTIONS";
 
+/** Timestamps in nanoseconds, not in steps of 65 µs, which browsers take for secrecy. */
+const PRECISE = "disable-dawn-features=timestamp_quantization";
+
 let queue: GpuQueue | null = null;
 let reason: string | null = null;
 
@@ -37,19 +40,11 @@ export function gpu(): GpuQueue {
 export const gpuStarted = (): boolean => queue !== null;
 
 /** In a few words: which adapter, and whether it is a real one. */
-export function describeAdapter({
-  software,
-  description,
-  device,
-  vendor,
-  architecture,
-  features,
-}: AdapterFacts): string {
-  const name = device || description || [vendor, architecture].filter((part) => part !== "").join(" ");
+export function describeAdapter({ software, description, device, features }: AdapterFacts): string {
+  const name = (software ? description : device) || device || description || "an adapter without a name";
   const offers = features.length > 0 ? `; offers ${features.join(", ")}` : "";
-  return software
-    ? `${name} through Dawn: a software adapter, computed by the CPU and slow (for a GPU install its Vulkan driver)${offers}`
-    : `${name} through Dawn${offers}`;
+  const kind = software ? ", a software adapter: slow, on the CPU (a GPU wants its own Vulkan driver)" : "";
+  return `${name} through Dawn${kind}${offers}`;
 }
 
 function start(): GpuQueue | string {
@@ -63,7 +58,7 @@ function start(): GpuQueue | string {
   if (missing !== null) return missing;
   const status = new SharedArrayBuffer(S.WORDS * 4);
   const { port1, port2 } = new MessageChannel();
-  const options = (process.env[OPTIONS] ?? "").split(";").filter((option) => option !== "");
+  const options = [PRECISE, ...(process.env[OPTIONS] ?? "").split(";")].filter((option) => option !== "");
   const setup: ThreadSetup = { dawn, options, status, commands: C, words: S };
   const source = `const t = require("node:worker_threads");
     const { setup, port } = t.workerData;

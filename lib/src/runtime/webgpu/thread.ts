@@ -128,7 +128,7 @@ export async function gpuThread(dawn: Dawn, setup: ThreadSetup, port: MessagePor
     return layout;
   };
 
-  const build = async ({ id, label, wgsl, bindings }: ShaderMessage): Promise<void> => {
+  const build = async ({ id, label, wgsl, entry, bindings }: ShaderMessage): Promise<void> => {
     device.pushErrorScope("validation"); // what it would tell is told below, with the line
     const module = device.createShaderModule({ code: wgsl, label });
     void device.popErrorScope().catch(() => {});
@@ -139,7 +139,10 @@ export async function gpuThread(dawn: Dawn, setup: ThreadSetup, port: MessagePor
       fail(
         `${label}: the shader is not valid WGSL: ${errors
           .slice(0, 3)
-          .map((m) => `line ${m.lineNum}: ${m.message} (${(lines[m.lineNum - 1] ?? "").trim()})`)
+          .map(
+            (m) =>
+              `line ${m.lineNum}, column ${m.linePos}: ${m.message} (${(lines[m.lineNum - 1] ?? "").trim()})`,
+          )
           .join("; ")}`,
       );
       return;
@@ -149,7 +152,7 @@ export async function gpuThread(dawn: Dawn, setup: ThreadSetup, port: MessagePor
       const pipeline = await device.createComputePipelineAsync({
         label,
         layout: device.createPipelineLayout({ bindGroupLayouts: [layout], label }),
-        compute: { module, entryPoint: "main" },
+        compute: { module, entryPoint: entry },
       });
       pipelines.set(id, { label, pipeline, layout, uniform: bindings.endsWith("u") });
     } catch (error) {
@@ -415,7 +418,7 @@ export async function gpuThread(dawn: Dawn, setup: ThreadSetup, port: MessagePor
   const nap = (): void => {
     napping = waiting > 0;
     if (!napping) return;
-    if (performance.now() - since > NAP_AFTER_MS) Atomics.wait(status, S.WORDS - 1, 0, NAP_MS);
+    if (performance.now() - since > NAP_AFTER_MS) Atomics.wait(status, S.NEVER, 0, NAP_MS);
     setImmediate(nap);
   };
   const whileWaiting = async (work: Promise<void>): Promise<void> => {
@@ -435,11 +438,13 @@ export async function gpuThread(dawn: Dawn, setup: ThreadSetup, port: MessagePor
     if (message === null) {
       closing = true;
       device.destroy();
+      await Promise.allSettled(ahead); // Dawn ends the process if a promise of its own is never settled
       set(S.STATE, 4);
       port.close();
       return;
     }
     set(S.TAKEN, Atomics.load(status, S.TAKEN) + 1);
+    if (Atomics.load(status, S.CLOSING) === 1) return;
     await run(message);
     ahead.push(device.queue.onSubmittedWorkDone().catch(() => {}));
     if (ahead.length > BATCHES_ON_DEVICE) await ahead.shift();
