@@ -9,3 +9,5 @@ export * from "./profile/index.js";
 export * as schedule from "./schedule/index.js";
 export * from "./select/index.js";
 export * as search from "./tune/index.js";
+
+export * as webgpu from "./webgpu/index.js";
