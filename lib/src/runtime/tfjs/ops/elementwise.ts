@@ -2,6 +2,9 @@
 import { any, counted, float, number, type Row, spread, truth } from "../row.js";
 import type { Tfjs, TfTensor } from "../tfjs.js";
 
+// Klambauer et al., Self-Normalizing Neural Networks (2017)
+const SELU_SCALE = 1.0507009873554805;
+const SELU_ALPHA = 1.6732632423543772;
 const SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
 
 type Unary = (t: Tfjs, x: TfTensor) => TfTensor;
@@ -34,6 +37,19 @@ const byDivisor =
     const y = f(t, a, t.where(none, t.onesLike(b), b));
     return t.where(none, t.zerosLike(y), y);
   };
+
+/**
+ * The whole number that fits the exact remainder: of 1 and 0.1 it is 9, where the quotient's floor would be 10. Division by an
+ * infinity leaves its sign, by 0 the quotient.
+ */
+const floorDivide: Binary = (t, a, b) => {
+  if (a.dtype === "int32") return t.floorDiv(a, b);
+  const fitting = t.round(t.div(t.sub(a, t.mod(a, b)), b));
+  const apart = t.logicalAnd(t.notEqual(a, 0), t.notEqual(t.less(a, 0), t.less(b, 0)));
+  const endless = t.logicalAnd(t.isInf(b), t.isFinite(a));
+  const finite = t.where(endless, t.neg(t.cast(apart, "float32")), fitting);
+  return t.where(t.equal(b, 0), t.div(a, b), finite);
+};
 
 /** Comparisons of bool are those of 0 and 1. */
 const compared =
@@ -69,7 +85,8 @@ const pow: Binary = (t, a, b) => {
 };
 
 export const UNARY: Readonly<Record<string, Row>> = spread({
-  abs: one(number, (t, x) => t.abs(x)),
+  // the backend cpu takes int32 through float32 in abs and square
+  abs: one(number, (t, x) => (x.dtype === "int32" ? t.maximum(x, t.neg(x)) : t.abs(x))),
   acos: one(float, (t, x) => t.acos(x)),
   acosh: one(float, (t, x) => t.acosh(x)),
   asin: one(float, (t, x) => t.asin(x)),
@@ -113,7 +130,7 @@ export const UNARY: Readonly<Record<string, Row>> = spread({
   relu6: one(float, (t, x) => t.clipByValue(x, 0, 6)),
   round: one(float, (t, x) => t.round(x)),
   rsqrt: one(float, (t, x) => t.rsqrt(x)),
-  selu: one(float, (t, x) => t.selu(x)),
+  selu: one(float, (t, x) => t.mul(t.where(t.greater(x, 0), x, t.mul(t.expm1(x), SELU_ALPHA)), SELU_SCALE)),
   sigmoid: one(float, (t, x) => t.sigmoid(x)),
   sign: one(number, (t, x) => t.sign(x)),
   signbit: one(float, isMinus),
@@ -127,7 +144,7 @@ export const UNARY: Readonly<Record<string, Row>> = spread({
   softplus: one(float, softplus),
   softsign: one(float, (t, x) => t.div(x, t.add(1, t.abs(x)))),
   sqrt: one(float, (t, x) => t.sqrt(x)),
-  square: one(number, (t, x) => t.square(x)),
+  square: one(number, (t, x) => (x.dtype === "int32" ? t.mul(x, x) : t.square(x))),
   tan: one(float, (t, x) => t.tan(x)),
   tanh: one(float, (t, x) => t.tanh(x)),
   trunc: one(float, trunc),
@@ -142,10 +159,7 @@ export const BINARY: Readonly<Record<string, Row>> = spread({
     any,
     compared((t, a, b) => t.equal(a, b)),
   ),
-  floorDivide: two(
-    number,
-    byDivisor((t, a, b) => t.floorDiv(a, b)),
-  ),
+  floorDivide: two(number, byDivisor(floorDivide)),
   greater: two(
     any,
     compared((t, a, b) => t.greater(a, b)),

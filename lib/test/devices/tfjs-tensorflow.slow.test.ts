@@ -1,0 +1,3 @@
+import { describeTfjs } from "./tfjs.js";
+
+describeTfjs({ native: 112 });
