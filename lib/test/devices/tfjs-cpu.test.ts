@@ -12,6 +12,7 @@ describeTfjs({
   edges: {
     sign: "of NaN it makes 0",
     remainder: "of 0 by an infinity it makes NaN",
+    floorDivide: "its mod of a small number by a large negative one is 0",
   },
 });
 

@@ -50,7 +50,12 @@ function look(): Found | null {
  * its own `cpu`. Before the first tensor is on the device.
  * @param tf the module, as `import * as tf from "@tensorflow/tfjs"` gives it, its backend ready
  * @throws DeviceError if it is none
- * @example extend.useTfjs(tf)
+ * @example
+ * const tf = await import("@tensorflow/tfjs-core");
+ * await import("@tensorflow/tfjs-backend-cpu");
+ * await tf.setBackend("cpu");
+ * extend.useTfjs(tf);
+ * devices().find((device) => device.name === "tfjs")?.detail // "TensorFlow.js, backend cpu"
  */
 export function useTfjs(tf: object): void {
   const given = tf as Partial<Tfjs>;
