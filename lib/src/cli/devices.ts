@@ -2,7 +2,7 @@
 import colors from "picocolors";
 import { devices } from "../index.js";
 import type { DeviceInfo } from "../runtime/devices.js";
-import { HINTS } from "./install/hints.js";
+import { INSTALLABLE } from "./install/hints.js";
 
 export interface DeviceRow extends DeviceInfo {
   /** The command that gets it, or says how; only of those that are missing. */
@@ -12,14 +12,11 @@ export interface DeviceRow extends DeviceInfo {
 /** Every device; what is missing with the command that gets it. */
 export function deviceRows(): DeviceRow[] {
   return devices().map((device) =>
-    device.available || !installable().includes(device.name)
+    device.available || !INSTALLABLE.includes(device.name)
       ? device
       : { ...device, install: `npx mlsys devices install ${device.name}` },
   );
 }
-
-/** Devices that `devices install` knows. */
-export const installable = (): string[] => ["tfjs", ...Object.keys(HINTS)];
 
 export function devicesAsText(rows: readonly DeviceRow[]): string {
   const width = Math.max(...rows.map(({ name }) => name.length));

@@ -1,9 +1,8 @@
 /** The command `mlsys`. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import colors from "picocolors";
-import { deviceRows, devicesAsText, installable } from "./devices.js";
 import { InstallError } from "./install/errors.js";
-import { HINTS } from "./install/hints.js";
+import { HINTS, INSTALLABLE } from "./install/hints.js";
 import { installTfjs, type TfjsOptions } from "./install/tfjs.js";
 
 const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -41,16 +40,16 @@ function createProgram(signal: AbortSignal): Command {
     .command("devices")
     .description("list the devices: what is there, what is missing and how to get it")
     .option("--json", "as JSON")
-    .action(({ json }: { json?: boolean }) => {
+    .action(async ({ json }: { json?: boolean }) => {
+      const { deviceRows, devicesAsText } = await import("./devices.js"); // only this needs the library
       const rows = deviceRows();
       process.stdout.write(`${json ? JSON.stringify(rows, null, 2) : devicesAsText(rows)}\n`);
     });
   devices
     .command("install")
     .description("set a device up, or say how to")
-    .argument("<device>", installable().join(", "), (name) => {
-      if (!installable().includes(name))
-        throw new InvalidArgumentError(`Known: ${installable().join(", ")}.`);
+    .argument("<device>", INSTALLABLE.join(", "), (name) => {
+      if (!INSTALLABLE.includes(name)) throw new InvalidArgumentError(`Known: ${INSTALLABLE.join(", ")}.`);
       return name;
     })
     .option("--gpu", "tfjs: the package for NVIDIA GPUs", false)

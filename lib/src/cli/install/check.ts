@@ -29,7 +29,7 @@ export async function check(folder: string, name: string, signal: AbortSignal): 
 
 /** Why a shared object did not load, in words. */
 export function explainLoad(output: string): string | undefined {
-  const symbol = /undefined symbol: (\S+)/.exec(output)?.[1];
+  const symbol = /undefined symbol: (\w+)/.exec(output)?.[1];
   if (symbol)
     return symbol.startsWith("TF")
       ? `the library has no ${symbol}: its version does not go with this tfjs-node. PyPI's 2.12 to 2.21 are known to.`

@@ -21,3 +21,6 @@ export const HINTS: Readonly<Record<string, readonly string[]>> = {
     "$ pip install nvidia-cuda-nvrtc nvidia-cublas nvidia-cudnn-cu13",
   ],
 };
+
+/** Devices that `devices install` knows. */
+export const INSTALLABLE: readonly string[] = ["tfjs", ...Object.keys(HINTS)];

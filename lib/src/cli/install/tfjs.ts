@@ -7,7 +7,7 @@ import { check } from "./check.js";
 import { InstallError } from "./errors.js";
 import { locate } from "./libtensorflow.js";
 import { command, offline } from "./steps.js";
-import { fetchCuda, fetchWheel, findPip, TENSORFLOW, unpackWheel } from "./wheel.js";
+import { checkVersion, fetchCuda, fetchWheel, findPip, TENSORFLOW, unpackWheel } from "./wheel.js";
 
 const VERSION = "4.22.0";
 const NODE_API_HEADERS = "1.9.0";
@@ -82,6 +82,7 @@ async function sourceOf({ libtensorflow, from, tensorflow }: TfjsOptions): Promi
     return "path";
   }
   if (from === "official" || (!from && !builds)) return "official";
+  checkVersion(tensorflow ?? TENSORFLOW);
   await findCompiler();
   await findPip();
   return "pypi";
