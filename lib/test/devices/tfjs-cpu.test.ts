@@ -10,6 +10,7 @@ useTfjs(tf);
 describeTfjs({
   native: 112,
   edges: {
+    pow: "of 1 by NaN it makes NaN, as JavaScript does",
     sign: "of NaN it makes 0",
     remainder: "of 0 by an infinity it makes NaN",
     floorDivide: "its mod of a small number by a large negative one is 0",

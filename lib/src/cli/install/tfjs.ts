@@ -51,7 +51,7 @@ export async function installTfjs(options: TfjsOptions, signal: AbortSignal): Pr
     const { tensorflow, gpu } = await check(folder, name, signal);
     if (options.gpu && !gpu)
       process.stderr.write(
-        "It found no GPU that it can use and computes on the CPU: driver 525 or later is needed.\n",
+        "It found no GPU that it can use and computes on the CPU: NVIDIA's driver 525 or later is needed.\n",
       );
     const installed: Installed = { package: name, version: VERSION, tensorflow, from, request };
     writeFileSync(join(folder, "installed.json"), `${JSON.stringify(installed, null, 2)}\n`);

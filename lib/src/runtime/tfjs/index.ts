@@ -19,7 +19,6 @@ import { MOVE } from "./ops/move.js";
 import { REDUCE } from "./ops/reduce.js";
 import type { Row } from "./row.js";
 import type { Tfjs, TfTensor } from "./tfjs.js";
-import { viewed } from "./view.js";
 
 const TABLE: Readonly<Record<string, Row>> = {
   ...UNARY,
@@ -58,8 +57,7 @@ function kernelOf(op: string, row: Row): RemoteKernel<Piece, object> {
       const t = loadTfjs();
       const results = t.tidy(() => {
         if (outputs.every(({ shape }) => sizeOf(shape) === 0)) return outputs.map((y) => emptyOf(t, y));
-        const views = inputs.map((x) => viewed(t, x, !row.broadcasts));
-        const made = row.call(t, views, attrs as never, outputs);
+        const made = row.run(t, inputs, attrs as never, outputs);
         const list = Array.isArray(made) ? (made as TfTensor[]) : [made as TfTensor];
         return list.map((y, i) => fitted(t, y, outputs[i], inputs));
       });

@@ -2,7 +2,7 @@
  * Strided arrays as tensors of TensorFlow.js, which knows no strides: the array's layout is taken apart into reshapes, a slice,
  * a transposition, reversals and a broadcast, all of them kernels of the backend. What can't be taken apart so is gathered.
  */
-import { isContiguous, type Layout } from "../../core/layout.js";
+import { isContiguous, type Layout, permuteLayout } from "../../core/layout.js";
 import { sizeOf } from "../../core/shape.js";
 import { elementPositions } from "../host-array.js";
 import type { DeviceArray } from "../remote.js";
@@ -23,14 +23,19 @@ export function viewed(t: Tfjs, x: DeviceArray<Piece>, broadcast = true): TfTens
   const shape = broadcast ? [...x.shape] : x.shape.map((dim, i) => (x.strides[i] === 0 ? 1 : dim));
   const size = sizeOf(shape);
   if (size === 0) return t.tensor([], shape, dtype);
-  if (isContiguous({ ...x, shape })) return t.reshape(section(t, tensor, x.offset, size, x.length), shape);
+  if (isContiguous({ ...x, shape })) return shaped(t, section(t, tensor, x.offset, size, x.length), shape);
   const repeats = x.strides.map((stride, i) => stride === 0 && shape[i] > 1);
   const once = shape.map((dim, i) => (repeats[i] ? 1 : dim));
   const parts = merged({ shape: once, strides: x.strides, offset: x.offset });
   const moved = takenApart(t, tensor, parts, x.length) ?? gathered(t, tensor, parts, x.length);
-  const whole = t.reshape(moved, once);
+  const whole = shaped(t, moved, once);
   return repeats.includes(true) ? t.broadcastTo(whole, shape) : whole;
 }
+
+const shaped = (t: Tfjs, x: TfTensor, shape: readonly number[]): TfTensor =>
+  x.shape.length === shape.length && x.shape.every((dim, i) => dim === shape[i])
+    ? x
+    : t.reshape(x, [...shape]);
 
 /** Elements that follow each other in memory. */
 function section(t: Tfjs, tensor: TfTensor, offset: number, size: number, length: number): TfTensor {
@@ -53,6 +58,14 @@ function merged({ shape, strides, offset }: Layout): Layout {
     }
   });
   return { shape: dims, strides: steps, offset };
+}
+
+/** A matrix (or a batch of them) for a product: one that lies transposed in memory stays as it is, with a flag. */
+export function operand(t: Tfjs, x: DeviceArray<Piece>): { matrix: TfTensor; transposed: boolean } {
+  const order = x.shape.map((_, i) => i);
+  const swapped = permuteLayout(x, [...order.slice(0, -2), order.length - 1, order.length - 2]);
+  const transposed = !isContiguous(x) && isContiguous(swapped);
+  return { matrix: viewed(t, transposed ? { ...x, ...swapped } : x), transposed };
 }
 
 /**

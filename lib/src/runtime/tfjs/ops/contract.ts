@@ -2,9 +2,12 @@
  * Products: matmul, and convolutions with their gradients. TensorFlow wants images as (N, H, W, C) and filters as
  * (H, W, I, O), pads only evenly, and takes either a stride or a dilation: images are padded and filters dilated before.
  */
-import { broadcastShapes, sizeOf } from "../../../core/shape.js";
-import { type Call, float, number, type Row } from "../row.js";
+import { broadcastShapes } from "../../../core/shape.js";
+import type { DeviceArray } from "../../remote.js";
+import type { Piece } from "../memory.js";
+import { type Call, float, type Row } from "../row.js";
 import type { Tfjs, TfTensor } from "../tfjs.js";
+import { operand } from "../view.js";
 import { dilated } from "./move.js";
 
 interface Conv {
@@ -106,19 +109,24 @@ const conv2dWeightGrad: Call<ConvGrad> = (t, [x, g], attrs) => {
   return spatialLast(t, own);
 };
 
-/** One matrix for all of a batch makes one product; other batches are made alike first, as not every backend broadcasts them rightly. */
-const matmul: Call = (t, [a, b]) => {
-  const [batch, other] = [a, b].map((x) => x.shape.slice(0, -2));
-  if (batch.join() === other.join()) return t.matMul(a, b);
-  const [n, k, m] = [...a.shape.slice(-2), b.shape[b.rank - 1]];
-  if (other.length === 0)
-    return t.reshape(t.matMul(t.reshape(a, [sizeOf(batch) * n, k]), b), [...batch, n, m]);
+/**
+ * One matrix for all of a batch makes one product; other batches are made alike first, as not every backend broadcasts them
+ * rightly.
+ */
+function matmul(t: Tfjs, [left, right]: readonly DeviceArray<Piece>[]): TfTensor {
+  const [a, b] = [operand(t, left), operand(t, right)];
+  const [batch, other] = [left, right].map(({ shape }) => shape.slice(0, -2));
+  const product = (x: TfTensor, y: TfTensor) => t.matMul(x, y, a.transposed, b.transposed);
+  if (batch.join() === other.join()) return product(a.matrix, b.matrix);
+  if (other.length === 0 && !a.transposed)
+    return product(t.reshape(a.matrix, [-1, left.shape[left.shape.length - 1]]), b.matrix);
   const common = broadcastShapes([batch, other], "matmul");
-  return t.matMul(t.broadcastTo(a, [...common, n, k]), t.broadcastTo(b, [...common, k, m]));
-};
+  const [x, y] = [a, b].map(({ matrix }) => t.broadcastTo(matrix, [...common, ...matrix.shape.slice(-2)]));
+  return product(x, y);
+}
 
 export const CONTRACT: Readonly<Record<string, Row>> = {
-  matmul: number(matmul),
+  matmul: { takes: ["float32", "int32"], run: matmul },
   conv2d: float(conv2d),
   conv2dInputGrad: float(conv2dInputGrad),
   conv2dWeightGrad: float(conv2dWeightGrad, { needs: ["Conv2DBackpropFilter"] }),

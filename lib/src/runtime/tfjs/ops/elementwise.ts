@@ -1,5 +1,5 @@
 /** Elementwise ops. Where TensorFlow means something else at NaN, infinities, zeros or halves, the row says it our way. */
-import { any, counted, float, number, type Row, spread, truth } from "../row.js";
+import { any, counted, float, number, type Row, truth } from "../row.js";
 import type { Tfjs, TfTensor } from "../tfjs.js";
 
 // Klambauer et al., Self-Normalizing Neural Networks (2017)
@@ -7,10 +7,12 @@ const SELU_SCALE = 1.0507009873554805;
 const SELU_ALPHA = 1.6732632423543772;
 const SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
 
+const BROADCASTS = { broadcasts: true };
+
 type Unary = (t: Tfjs, x: TfTensor) => TfTensor;
 type Binary = (t: Tfjs, a: TfTensor, b: TfTensor) => TfTensor;
-const one = (make: typeof float, f: Unary): Row => make((t, [x]) => f(t, x));
-const two = (make: typeof float, f: Binary): Row => make((t, [a, b]) => f(t, a, b));
+const one = (make: typeof float, f: Unary): Row => make((t, [x]) => f(t, x), BROADCASTS);
+const two = (make: typeof float, f: Binary): Row => make((t, [a, b]) => f(t, a, b), BROADCASTS);
 
 const trunc: Unary = (t, x) => t.where(t.less(x, 0), t.ceil(x), t.floor(x));
 /** 0 … 1, rising around 0. */
@@ -18,15 +20,6 @@ const hardGate: Unary = (t, x) => t.clipByValue(t.add(t.div(x, 6), 0.5), 0, 1);
 const isMinus: Unary = (t, x) =>
   t.logicalOr(t.less(x, 0), t.equal(t.reciprocal(x), Number.NEGATIVE_INFINITY));
 const softplus: Unary = (t, x) => t.add(t.relu(x), t.log1p(t.exp(t.neg(t.abs(x)))));
-const nanOf = (t: Tfjs, x: TfTensor): TfTensor => t.mul(x, Number.NaN);
-
-/** NaN of either operand wins. */
-const extremum =
-  (pick: Binary): Binary =>
-  (t, a, b) => {
-    const y = pick(t, a, b);
-    return a.dtype === "float32" ? t.where(t.isNaN(a), a, t.where(t.isNaN(b), b, y)) : y;
-  };
 
 /** Integers: of a division by 0 the reference makes 0, TensorFlow an error. */
 const byDivisor =
@@ -77,14 +70,7 @@ const logAddExp: Binary = (t, a, b) => {
   return t.where(t.equal(a, b), t.add(a, Math.LN2), apart); // equal infinities have no difference
 };
 
-/** A power of 1 is 1, whatever the exponent; so is one of −1 with an infinite exponent. */
-const pow: Binary = (t, a, b) => {
-  const y = t.pow(a, b);
-  const whole = t.logicalOr(t.equal(a, 1), t.logicalAnd(t.equal(a, -1), t.isInf(b)));
-  return t.where(whole, t.onesLike(y), y);
-};
-
-export const UNARY: Readonly<Record<string, Row>> = spread({
+export const UNARY: Readonly<Record<string, Row>> = {
   // the backend cpu takes int32 through float32 in abs and square
   abs: one(number, (t, x) => (x.dtype === "int32" ? t.maximum(x, t.neg(x)) : t.abs(x))),
   acos: one(float, (t, x) => t.acos(x)),
@@ -148,9 +134,9 @@ export const UNARY: Readonly<Record<string, Row>> = spread({
   tan: one(float, (t, x) => t.tan(x)),
   tanh: one(float, (t, x) => t.tanh(x)),
   trunc: one(float, trunc),
-});
+};
 
-export const BINARY: Readonly<Record<string, Row>> = spread({
+export const BINARY: Readonly<Record<string, Row>> = {
   add: two(number, (t, a, b) => t.add(a, b)),
   atan2: two(float, (t, a, b) => t.atan2(a, b)),
   copySign: two(float, (t, a, b) => t.where(isMinus(t, b), t.neg(t.abs(a)), t.abs(a))),
@@ -194,20 +180,14 @@ export const BINARY: Readonly<Record<string, Row>> = spread({
     any,
     logical((t, a, b) => t.notEqual(counted(t, a), counted(t, b))),
   ),
-  maximum: two(
-    number,
-    extremum((t, a, b) => t.maximum(a, b)),
-  ),
-  minimum: two(
-    number,
-    extremum((t, a, b) => t.minimum(a, b)),
-  ),
+  maximum: two(number, (t, a, b) => t.maximum(a, b)),
+  minimum: two(number, (t, a, b) => t.minimum(a, b)),
   mul: two(number, (t, a, b) => t.mul(a, b)),
   notEqual: two(
     any,
     compared((t, a, b) => t.notEqual(a, b)),
   ),
-  pow: two(float, pow),
+  pow: two(float, (t, a, b) => t.pow(a, b)),
   remainder: two(
     number,
     byDivisor((t, a, b) => t.mod(a, b)),
@@ -216,18 +196,22 @@ export const BINARY: Readonly<Record<string, Row>> = spread({
   xlogy: two(float, (t, a, b) => {
     const zero = t.logicalAnd(t.equal(a, 0), t.logicalNot(t.isNaN(b)));
     const y = t.mul(a, t.log(b));
-    return t.where(zero, t.zerosLike(y), t.where(t.isNaN(a), nanOf(t, y), y));
+    return t.where(zero, t.zerosLike(y), t.where(t.isNaN(a), a, y));
   }),
-});
+};
 
-const LIMITED = new Set(["float32", "int32", "bool"]);
-
-export const CHOSEN: Readonly<Record<string, Row>> = spread({
+export const CHOSEN: Readonly<Record<string, Row>> = {
   cast: any<{ dtype: "float32" | "int32" | "bool" }>(
     (t, [x], { dtype }) => (dtype === "bool" ? truth(t, x) : t.cast(x, dtype)),
-    { supports: (_, { dtype }) => LIMITED.has(dtype) },
+    BROADCASTS,
   ),
-  clip: float<{ low: number; high: number }>((t, [x], { low, high }) => t.minimum(t.maximum(x, low), high)),
-  leakyRelu: float<{ slope: number }>((t, [x], { slope }) => t.where(t.greater(x, 0), x, t.mul(x, slope))),
-  where: any((t, [c, a, b]) => t.where(truth(t, c), a, b)),
-});
+  clip: float<{ low: number; high: number }>(
+    (t, [x], { low, high }) => t.minimum(t.maximum(x, low), high),
+    BROADCASTS,
+  ),
+  leakyRelu: float<{ slope: number }>(
+    (t, [x], { slope }) => t.where(t.greater(x, 0), x, t.mul(x, slope)),
+    BROADCASTS,
+  ),
+  where: any((t, [c, a, b]) => t.where(truth(t, c), a, b), BROADCASTS),
+};

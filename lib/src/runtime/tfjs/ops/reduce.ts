@@ -26,16 +26,6 @@ const first =
   (t, [x], attrs, outputs) =>
     call(t, [convert(t, x)], attrs, outputs);
 
-/** NaN in a group is its result. */
-const extremum =
-  (fold: Fold): Fold =>
-  (t, x, axes, keepDims) => {
-    const y = fold(t, x, axes, keepDims);
-    if (x.dtype !== "float32") return y;
-    const without = t.any(t.isNaN(x), axes, keepDims);
-    return t.where(without, t.fill(y.shape, Number.NaN), y);
-  };
-
 /** The first NaN if there is one, else the first extreme. */
 const position = (find: (t: Tfjs, x: TfTensor, axis: number) => TfTensor) =>
   number<Axis>((t, [x], { axis }) => {
@@ -67,8 +57,8 @@ export const REDUCE: Readonly<Record<string, Row>> = {
       over((t, x, ...rest) => t.any(x, ...rest)),
     ),
   ),
-  max: number(over(extremum((t, x, ...rest) => t.max(x, ...rest)))),
-  min: number(over(extremum((t, x, ...rest) => t.min(x, ...rest)))),
+  max: number(over((t, x, ...rest) => t.max(x, ...rest))),
+  min: number(over((t, x, ...rest) => t.min(x, ...rest))),
   prod: any(
     first(
       counted,
