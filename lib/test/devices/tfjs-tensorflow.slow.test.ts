@@ -33,7 +33,7 @@ else {
     expect(devices().find(({ name }) => name === "tfjs")).toMatchObject({ available: true });
   });
 
-  describeTfjs({ native: 112 });
+  describeTfjs({ native: 129, tensorflow: true });
 
   const spare = join(home, "spare");
   afterAll(() => rmSync(spare, { recursive: true, force: true }));

@@ -15,6 +15,8 @@ import type { DenseTensor } from "../../src/runtime/dense.js";
 import { loadTfjs } from "../../src/runtime/tfjs/load.js";
 import { piecesInUse } from "../../src/runtime/tfjs/memory.js";
 import { BINARY, UNARY } from "../../src/runtime/tfjs/ops/elementwise.js";
+import { RAW } from "../../src/runtime/tfjs/ops/raw.js";
+import type { Row } from "../../src/runtime/tfjs/row.js";
 import { DISGUISES } from "../support/disguises.js";
 import { describeConformance } from "./conformance.js";
 
@@ -32,13 +34,15 @@ const CANCELLING = new Set(["erf", "gelu", "geluTanh", "sinc"]);
 export interface TfjsOptions {
   /** Ops of the registry done without the host. */
   readonly native: number;
+  /** TensorFlow itself computes: what is called by its names is there too. */
+  readonly tensorflow?: boolean;
   /** Ops whose results at the edges are this backend's own, with the reason. */
   readonly edges?: Readonly<Record<string, string>>;
   /** Ops that this backend leaves to the host in a training step; float64 counters aside. */
   readonly hostOps?: { readonly MLP: readonly string[]; readonly CNN: readonly string[] };
 }
 
-export function describeTfjs({ native, edges = {}, hostOps }: TfjsOptions): void {
+export function describeTfjs({ native, tensorflow = false, edges = {}, hostOps }: TfjsOptions): void {
   const there = <T>(f: () => T): T => {
     setDevice("tfjs");
     try {
@@ -57,23 +61,32 @@ export function describeTfjs({ native, edges = {}, hostOps }: TfjsOptions): void
   });
 
   describe("at the edges", () => {
+    const pick = (...ops: string[]): Record<string, Row> =>
+      Object.fromEntries(tensorflow ? ops.map((op) => [op, RAW[op]]) : []);
+    const unary: Readonly<Record<string, Row>> = { ...UNARY, ...pick("digamma", "erfc", "erfinv", "lgamma") };
+    const binary: Readonly<Record<string, Row>> = {
+      ...BINARY,
+      ...pick("fmod", "bitwiseAnd", "bitwiseOr", "bitwiseXor"),
+    };
     const names = (rows: object) => Object.keys(rows).filter((op) => !Object.hasOwn(edges, op));
 
-    it.each(names(UNARY))("%s", (op) => {
+    it.each(names(unary))("%s", (op) => {
       tidy(() => {
-        compare(op, [tensor(FLOATS, { dtype: "float32" })]);
-        if (UNARY[op].takes.includes("int32")) compare(op, [tensor(INTS, { dtype: "int32" })]);
+        const { takes } = unary[op];
+        if (takes.includes("float32")) compare(op, [tensor(FLOATS, { dtype: "float32" })]);
+        if (takes.includes("int32")) compare(op, [tensor(INTS, { dtype: "int32" })]);
       });
     });
 
-    it.each(names(BINARY))("%s", (op) => {
+    it.each(names(binary))("%s", (op) => {
       tidy(() => {
         const grid = (values: number[], dtype: "float32" | "int32") => [
           tensor(values, { dtype }).reshape([-1, 1]),
           tensor(values, { dtype }),
         ];
-        compare(op, grid(FLOATS, "float32"));
-        if (BINARY[op].takes.includes("int32")) compare(op, grid(INTS, "int32"));
+        const { takes } = binary[op];
+        if (takes.includes("float32")) compare(op, grid(FLOATS, "float32"));
+        if (takes.includes("int32")) compare(op, grid(INTS, "int32"));
       });
     });
 
@@ -88,7 +101,7 @@ export function describeTfjs({ native, edges = {}, hostOps }: TfjsOptions): void
       },
     );
 
-    /** As the reference, to 6 digits, which is what kernels of float32 give; NaN and infinities exactly. */
+    /** As the reference, to 6 digits, which is what kernels of float32 give; NaN and infinities exactly; either zero. */
     function compare(op: string, inputs: readonly Tensor[], attrs = {}): void {
       const run = () => bind(getOp(op), inputs, attrs)[0].toTypedArray();
       const wanted = run();

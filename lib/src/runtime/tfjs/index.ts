@@ -16,6 +16,7 @@ import { hold, isTfDType, memory, type Piece } from "./memory.js";
 import { CONTRACT } from "./ops/contract.js";
 import { BINARY, CHOSEN, UNARY } from "./ops/elementwise.js";
 import { MOVE } from "./ops/move.js";
+import { isTensorFlow, RAW } from "./ops/raw.js";
 import { REDUCE } from "./ops/reduce.js";
 import type { Row } from "./row.js";
 import type { Tfjs, TfTensor } from "./tfjs.js";
@@ -27,6 +28,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   ...REDUCE,
   ...MOVE,
   ...CONTRACT,
+  ...RAW,
 };
 
 registerRemote(memory, () => {
@@ -52,7 +54,7 @@ function kernelOf(op: string, row: Row): RemoteKernel<Piece, object> {
       inputs.every(({ dtype }) => row.takes.includes(dtype)) &&
       outputs.every(({ dtype }) => isTfDType(dtype)) &&
       (row.supports?.(inputs, attrs as never) ?? true) &&
-      hasKernels(row.needs),
+      hasKernels(row),
     run(inputs, outputs, attrs) {
       const t = loadTfjs();
       const results = t.tidy(() => {
@@ -68,10 +70,10 @@ function kernelOf(op: string, row: Row): RemoteKernel<Piece, object> {
   };
 }
 
-function hasKernels(names: readonly string[] = []): boolean {
-  if (names.length === 0) return true;
+function hasKernels({ needs = [], tensorflow }: Row): boolean {
+  if (!tensorflow && needs.length === 0) return true;
   const t = loadTfjs();
-  return names.every((name) => t.getKernel(name, t.getBackend()) !== undefined);
+  return (!tensorflow || isTensorFlow(t)) && needs.every((name) => t.getKernel(name, t.getBackend()));
 }
 
 const emptyOf = (t: Tfjs, { shape, dtype }: RemoteType): TfTensor =>

@@ -22,6 +22,8 @@ export interface Row<A = never> {
   readonly takes: readonly DType[];
   /** Kernels that some backend lacks. */
   readonly needs?: readonly string[];
+  /** It wants TensorFlow itself, by tfjs-node. */
+  readonly tensorflow?: boolean;
   readonly supports?: (inputs: readonly RemoteType[], attrs: A) => boolean;
 }
 
@@ -33,7 +35,7 @@ export type Call<A = object> = (
   outputs: readonly RemoteType[],
 ) => Results;
 
-interface More<A> extends Pick<Row<A>, "needs" | "supports"> {
+interface More<A> extends Pick<Row<A>, "needs" | "supports" | "tensorflow"> {
   /** Inputs may come with size 1 where they repeat: the call broadcasts. */
   readonly broadcasts?: boolean;
 }
@@ -54,6 +56,7 @@ const rowOf =
     }) satisfies Row<A> as Row;
 
 export const float = rowOf(["float32"]);
+export const integers = rowOf(["int32"]);
 export const number = rowOf(["float32", "int32"]);
 export const any = rowOf(["float32", "int32", "bool"]);
 

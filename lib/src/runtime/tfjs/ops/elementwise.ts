@@ -118,7 +118,7 @@ export const UNARY: Readonly<Record<string, Row>> = {
   rsqrt: one(float, (t, x) => t.rsqrt(x)),
   selu: one(float, (t, x) => t.mul(t.where(t.greater(x, 0), x, t.mul(t.expm1(x), SELU_ALPHA)), SELU_SCALE)),
   sigmoid: one(float, (t, x) => t.sigmoid(x)),
-  sign: one(number, (t, x) => t.sign(x)),
+  sign: one(number, (t, x) => (x.dtype === "int32" ? t.sign(x) : t.where(t.equal(x, 0), x, t.sign(x)))),
   signbit: one(float, isMinus),
   silu: one(float, (t, x) => t.mul(x, t.sigmoid(x))),
   sin: one(float, (t, x) => t.sin(x)),
