@@ -99,6 +99,10 @@ function check(seed: number): void {
 }
 
 describe("random schedules with blocks and threads", () => {
+  it("once failed as WebAssembly: a register that a guarded vector reads, the same in all lanes", () => {
+    check(-1767179072);
+  });
+
   it("keep the meaning, the rules and both text forms, in either order, and reach every primitive", () => {
     fc.assert(fc.property(fc.integer(), check), { numRuns: RUNS });
     for (const name of [
