@@ -142,12 +142,14 @@ export class Pair {
       return e.substitute(values);
     };
     this.base = [...nest, ...earlier.when, ...[...nest, ...later.when].map(rename)];
-    this.equal = earlier.indices.map((index, d) => index.minus(rename(later.indices[d])));
-    this.never = this.equal.some(neverZero);
+    const twin = (v: string): string => v + LATER;
+    const equal = earlier.indices.map((index, d) => index.minus(rename(later.indices[d])));
+    this.never = equal.some(neverZero);
+    this.equal = equal.flatMap((e) => digitsOf(e, this.base, twin));
     // What follows from the others: quotients and remainders are one number again in it.
     const [place, other] = [earlier, later].map((touch) => placeIn(touch.buffer, touch.indices));
     if (place && other)
-      this.equal = [...this.equal, ...digitsOf(place.minus(rename(other)), this.base, (v) => v + LATER)];
+      this.equal = [...this.equal, ...digitsOf(place.minus(rename(other)), this.base, twin)];
   }
 
   /** False if no two such touches meet under these further constraints on `v` and `v'`. */

@@ -45,6 +45,9 @@ const nameOf = (name: string): string =>
   CUDA_RESERVED.has(name) || name.startsWith("__") ? `v_${name}` : name;
 
 class CudaTarget extends GpuTarget {
+  readonly keepsLoads = false; // the compiler sees what is read twice
+  protected readonly readsAnywhere = false;
+
   name(name: string): string {
     return nameOf(name);
   }
@@ -104,6 +107,10 @@ class CudaTarget extends GpuTarget {
   select(condition: string, yes: string, no: string, dtype: LoopType, lanes: number): string {
     if (lanes === 1) return `(${condition} ? ${yes} : ${no})`;
     return `${this.need("select", dtype, lanes)}(${condition}, ${yes}, ${no})`;
+  }
+
+  protected choose(condition: string, yes: string, no: string): string {
+    return `(${condition} ? ${yes} : ${no})`;
   }
 
   multiplyAdd(a: string, b: string, c: string, dtype: LoopType, lanes: number): string {

@@ -10,7 +10,9 @@ import { type Accesses, isAligned, LANES, type Multiples } from "./storage.js";
 const COMPONENTS = ["x", "y", "z", "w"];
 
 export abstract class GpuTarget implements Target<string> {
-  readonly keepsLoads = true;
+  abstract readonly keepsLoads: boolean;
+  /** Reading outside a buffer does no harm: what is not wanted may be read all the same, which saves branches. */
+  protected abstract readonly readsAnywhere: boolean;
   readonly vectorBytes = 4 * LANES;
   readonly dot = null;
   readonly lines: string[] = [];
@@ -45,6 +47,8 @@ export abstract class GpuTarget implements Target<string> {
   abstract vector(dtype: LoopType, elements: readonly string[]): string;
   abstract splat(value: string, dtype: LoopType, lanes: number): string;
   abstract select(condition: string, yes: string, no: string, dtype: LoopType, lanes: number): string;
+  /** One of two values, by a condition of all lanes. */
+  protected abstract choose(condition: string, yes: string, no: string): string;
   abstract cast(value: string, from: LoopType, to: LoopType, lanes: number): string;
   abstract multiplyAdd(a: string, b: string, c: string, dtype: LoopType, lanes: number): string;
   /** An operator that the dialect does not write as the others do; `null`: it has a sign or a helper function. */
@@ -178,11 +182,26 @@ export abstract class GpuTarget implements Target<string> {
     dtype: LoopType,
     lanes: number,
   ): string {
+    const branches = [yes, no].map((make) => {
+      const from = this.lines.length;
+      const value = make();
+      return { value, lines: this.lines.splice(from) };
+    });
+    const [chosen, other] = branches;
+    const condition = this.condition(conditions);
+    if (this.readsAnywhere || branches.every(({ lines }) => lines.length === 0)) {
+      this.lines.push(...chosen.lines, ...other.lines);
+      return this.choose(condition, chosen.value, other.value);
+    }
     const name = this.declare("when", dtype, lanes);
-    this.line(`if (${this.condition(conditions)}) {`);
-    this.nested(() => this.line(`${name} = ${yes()};`));
+    const branch = ({ value, lines }: (typeof branches)[number]): void => {
+      this.lines.push(...lines.map((line) => `  ${line}`));
+      this.nested(() => this.line(`${name} = ${value};`));
+    };
+    this.line(`if (${condition}) {`);
+    branch(chosen);
     this.line("} else {");
-    this.nested(() => this.line(`${name} = ${no()};`));
+    branch(other);
     this.line("}");
     return name;
   }

@@ -27,6 +27,9 @@ const isPacked = (b: Buffer): boolean => isGlobal(b) && bytesPerElement(b.dtype)
 const isGlobal = (b: Buffer): boolean => b.scope === "param" || b.scope === "shared";
 
 class WgslTarget extends GpuTarget {
+  readonly keepsLoads = true;
+  protected readonly readsAnywhere = true; // indices are clamped
+
   name(name: string): string {
     return nameOf(name);
   }
@@ -78,6 +81,10 @@ class WgslTarget extends GpuTarget {
   }
 
   select(condition: string, yes: string, no: string): string {
+    return `select(${no}, ${yes}, ${condition})`;
+  }
+
+  protected choose(condition: string, yes: string, no: string): string {
     return `select(${no}, ${yes}, ${condition})`;
   }
 
