@@ -305,6 +305,17 @@ else {
     });
   }); // biome-ignore format: long
 
+  it("tells of a position outside when something is read, and goes on", async () => {
+    const x = tensor([1, 2, 3]);
+    const at = (i: number): Tensor => on("webgpu", () => x.take(tensor([0, i], { dtype: "int32" })));
+    expect(at(-3).toArray()).toEqual([1, 1]);
+    for (const i of [3, -4])
+      expect(() => at(i).toArray()).toThrow(`take: index ${i} is out of range for an axis of size 3`);
+    const wrong = at(7);
+    await expect(webgpu.readAsync(on("webgpu", () => wrong.add(1)))).rejects.toThrow("take: index 7");
+    expect(at(2).toArray()).toEqual([1, 3]);
+  });
+
   it("draws the numbers that the host draws", () => {
     tidy(() => {
       const key = randoms.key(7);

@@ -117,11 +117,11 @@ const take: GpuKernel<AxisAttrs> = {
   },
 };
 
-/** An index counted from the front. What is out of range reads the nearest element. */
-const checked = (w: ShaderWriter, index: string, size: number): string => {
-  const n = w.number(size, "i32");
-  return `u32(clamp(select(${index}, ${index} + ${n}, ${index} < 0), 0, ${n} - 1))`;
-};
+/** An index counted from the front. */
+function checked(w: ShaderWriter, index: string, size: number): string {
+  w.guardIndices();
+  return `checked(${index}, ${w.number(size, "i32")})`;
+}
 
 const takeAlongAxis: GpuKernel<AxisAttrs> = {
   op: "takeAlongAxis",
