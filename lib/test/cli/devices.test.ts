@@ -114,6 +114,12 @@ describe("mlsys devices install tfjs", () => {
     expect(out).toMatch(/^✓ tfjs +@tensorflow\/tfjs-node 4\.22\.0, TensorFlow 9\.9\.9 \(its own download\)/m);
   });
 
+  it("is whole when several install at once", async () => {
+    const all = await Promise.all([official(), official(), official()]);
+    expect(all.map(({ code }) => code)).toEqual([0, 0, 0]);
+    expect(folders()).toEqual(["tfjs"]);
+  });
+
   it("makes anew what is there and does not work", async () => {
     await official();
     writeFileSync(join(home, "cache/devices/tfjs/node_modules/@tensorflow/tfjs-node/index.js"), "throw 1");
