@@ -84,7 +84,7 @@ export function compileCuda(nvrtc: Nvrtc, source: string, options: CompileOption
   nvrtc.nvrtcCreateProgram(program.at, source, file, names.length, texts, includes);
   const handle = program.word();
   try {
-    const flags = [`--gpu-architecture=${arch}`, "--std=c++17", "--default-device", ...more];
+    const flags = [`--gpu-architecture=${arch}`, "--std=c++17", "-default-device", ...more];
     const code = nvrtc.raw.nvrtcCompileProgram(handle, flags.length, pointers(flags, keep));
     const log = text(nvrtc, "nvrtcGetProgramLogSize", "nvrtcGetProgramLog", handle);
     if (code !== 0)

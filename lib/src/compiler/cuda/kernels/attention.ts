@@ -77,8 +77,7 @@ extern "C" __global__ void __launch_bounds__(${THREADS}) ${name}(const T* __rest
     const bool edge = key + ${KEYS} > keys${causal ? ` || key + ${KEYS} > first + warp * 16 + 1` : ""};
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-      const int row = first + warp * 16 + lane / 4 + half * 8;
-      float top = most[half];
+${causal ? "      const int row = first + warp * 16 + lane / 4 + half * 8;\n" : ""}      float top = most[half];
 #pragma unroll
       for (int j = 0; j < ${KEYS / 8}; j++)
 #pragma unroll

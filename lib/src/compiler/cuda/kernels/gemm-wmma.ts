@@ -26,13 +26,7 @@ export function wmmaGemmKernel(input: Storage): CudaKernel<GemmCall> {
   };
 }
 
-function source(
-  name: string,
-  input: Storage,
-  piece: number,
-  depth: number,
-  stageBytes: number,
-): string {
+function source(name: string, input: Storage, piece: number, depth: number, stageBytes: number): string {
   const T = STORAGE[input];
   const F = input === "float32" ? "wmma::tf32" : T;
   const step = input === "float32" ? 8 : 16; // K of one fragment

@@ -16,7 +16,7 @@
 #define __launch_bounds__(...)
 #define __restrict__
 #define __shared__ static __attribute__((section("emu_shared")))
-#define __align__(n) alignas(n)
+#define __align__(n) __attribute__((aligned(n)))
 #define __constant__ static
 
 struct uint3 { unsigned x, y, z; };
