@@ -175,3 +175,10 @@ describe("WebAssembly", () => {
     expect(text(await run('import { five } from "./uses"; five'))).toBe("5");
   });
 });
+
+it("takes our packages from beside the kernel where the folder of that name above the notebook has not the file", async () => {
+  write("node_modules/@mlsys/kernel/index.js", "throw new Error('planted')");
+  expect(text(await run('// @ts-nocheck\n"KernelClient" in (await import("@mlsys/kernel/client"))'))).toBe(
+    "true",
+  );
+});

@@ -22,6 +22,7 @@ export * as optim from "./optim/index.js";
 export { devices, getDevice, setDevice } from "./runtime/devices.js";
 export { heapStats, resetPeak } from "./runtime/heap.js";
 export { getNumThreads, setNumThreads } from "./runtime/pool/pool.js";
+export { type DeviceCounts, deviceCounts, resetDeviceCounts } from "./runtime/remote.js";
 
 import "./runtime/wasm/index.js";
 

@@ -1,6 +1,6 @@
 /** A process in a box: started under a level of isolation, measured, and ended with all that it started. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { chownSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { chownSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
@@ -117,6 +117,7 @@ export class BoxProcess {
     await this.exited;
     if (this.uid !== undefined) {
       await endAll(this.uid);
+      if (this.level === "uid") removeFilesOf(this.uid);
       taken.delete(this.uid);
     }
     for (const stream of this.child.stdio) stream?.destroy();
@@ -181,6 +182,17 @@ async function endAll(uid: number): Promise<void> {
     for (const pid of left) attempt(() => process.kill(pid, "SIGSTOP"));
     for (const pid of left) attempt(() => process.kill(pid, "SIGKILL"));
     await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Where all may write: what a box's user left there would stay, and could be taken for somebody else's. */
+function removeFilesOf(uid: number): void {
+  for (const folder of new Set([realpathSync(tmpdir()), "/tmp", "/var/tmp", "/dev/shm"])) {
+    for (const name of entriesOf(folder)) {
+      const path = join(folder, name);
+      if (lstatSync(path, { throwIfNoEntry: false })?.uid === uid)
+        attempt(() => rmSync(path, { recursive: true, force: true }));
+    }
   }
 }
 

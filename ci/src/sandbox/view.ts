@@ -2,7 +2,7 @@
  * What a box can see: the system's programs and libraries, Node, the kernel and the library, the grader's own agent,
  * and nothing of the course, of other submissions or of the user. Everything is read-only and at its usual path.
  */
-import { existsSync, realpathSync } from "node:fs";
+import { existsSync, lstatSync, realpathSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -45,8 +45,8 @@ export function viewFor(folder: string, extra: readonly string[] = []): View {
     ...SYSTEM,
     realpathSync(process.execPath),
     ...packages,
-    ...ancestors(own).map((path) => join(path, "node_modules")),
-    ...ancestors(cwd).map((path) => join(path, "node_modules")),
+    ...packageFolders(own),
+    ...packageFolders(cwd),
     join(cwd, "package.json"),
     join(cwd, "tsconfig.json"),
     ...extra.map((path) => resolve(cwd, path)),
@@ -65,6 +65,20 @@ export function packageRoot(name: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Where Node looks for packages, from `path` upwards. */
+export function packageFolders(path: string): string[] {
+  return ancestors(path)
+    .map((folder) => join(folder, "node_modules"))
+    .filter((folder) => !isPlanted(folder));
+}
+
+/** In a folder that all may write (`/tmp`), packages that are neither ours nor root's may be a submission's. */
+function isPlanted(path: string): boolean {
+  const { uid } = lstatSync(path, { throwIfNoEntry: false }) ?? {};
+  if (uid === undefined || uid === 0 || uid === process.getuid?.()) return false;
+  return (statSync(dirname(path)).mode & 0o002) !== 0;
 }
 
 function ancestors(path: string): string[] {

@@ -6,6 +6,7 @@
  * // why: what it tries
  * // expect: failed|error      how the visible test may end
  * // hidden: failed            the same for the hidden one, if it differs
+ * // alone: error             verdicts that count besides where the box holds the worker without a kernel
  * // bystander: any            the other task of the notebook passes unless the attack harms its own process
  * // holds: bwrap userns       levels of isolation that stop it; all three if it is not said
  * // secret: opened            a word that must not be in the report
@@ -41,6 +42,8 @@ export interface Attack {
   holds: Level[];
   secret?: string;
   hits?: number;
+  /** How else the tests may end where the box holds the kernel's worker alone: there is no parent to hit, for one. */
+  alone: readonly string[];
   attack: string;
   control: string;
 }
@@ -73,6 +76,7 @@ function readAttack(name: string): Attack {
     bystander: field("bystander") === "any" ? "any" : "passed",
     holds: (field("holds") ?? "bwrap userns uid").split(" ") as Level[],
     secret: field("secret"),
+    alone: field("alone")?.split("|") ?? [],
     hits: hits === undefined ? undefined : Number(hits),
     attack,
     control,

@@ -3,6 +3,7 @@
  * `mlsys`, `@mlsys/*` and `tslab` are found from anywhere: the first two beside the kernel where the notebook's
  * folder has none, `tslab` always as the kernel's own shim, because the real one speaks to its own kernel.
  */
+import { existsSync } from "node:fs";
 import { createRequire, isBuiltin, register } from "node:module";
 import { extname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -96,12 +97,15 @@ function resolveSpecifier(specifier: string): string {
   const mapped = mappedFile(specifier, settings.paths);
   if (mapped !== undefined) return pathToFileURL(mapped).href;
   const parent = pathToFileURL(join(NOTEBOOK, "cell.mjs")).href;
+  const own = OURS.test(specifier);
   try {
-    return import.meta.resolve(specifier, parent);
+    const found = import.meta.resolve(specifier, parent);
+    // A folder of that name without such a file, in a folder above that all may write, must not hide the package.
+    if (!own || existsSync(fileURLToPath(found))) return found;
   } catch (error) {
-    if (!OURS.test(specifier)) throw explained(error, specifier);
-    return import.meta.resolve(specifier, import.meta.url);
+    if (!own) throw explained(error, specifier);
   }
+  return import.meta.resolve(specifier, import.meta.url);
 }
 
 function explained(error: unknown, specifier: string): unknown {

@@ -386,7 +386,7 @@ export const NOT_COMPARED = {
   "errors and types of values":
     "DTypeError DeviceError DisposedError MlsysError ShapeError TransformError ValueError Tensor TapeTensor Variable variable",
   "the library's own working":
-    "ops getOp defineOp capture concrete explain profile devices getDevice setDevice getNumThreads setNumThreads heapStats resetPeak tidy tapeMemory tapeOf promoteTypes manualSeed Generator",
+    "ops getOp defineOp capture concrete explain profile devices deviceCounts resetDeviceCounts getDevice setDevice getNumThreads setNumThreads heapStats resetPeak tidy tapeMemory tapeOf promoteTypes manualSeed Generator",
   "data structures and their conversion": "RaggedTensor SparseTensor ragged sparse toSparse",
   training: "fit",
   "names for what is above under another name":

@@ -123,4 +123,4 @@ function storageOf(t: Tensor): Storage | null {
   return value?.storage ?? null;
 }
 
-const bytesOf = (storage: Storage | null): number => storage?.data.byteLength ?? 0;
+const bytesOf = (storage: Storage | null): number => storage?.byteLength ?? 0;

@@ -145,7 +145,7 @@ export class Variable extends Tensor {
       this.replace(copy);
       copy.dispose();
     }
-    const host = this.current.host();
+    const host = this.current.hostToChange();
     write(host.data);
     commit([host]);
     this.changes++;

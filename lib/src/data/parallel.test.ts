@@ -95,7 +95,7 @@ describe("parallelMap", () => {
       /exitsAt has no result for task [02]: worker 0 ended with exit code 7/, // the answer of task 0 may die with it,
     );
     await expect(collect(parallelMap(tasks, work("throwsLater"), { workers: 2 }))).rejects.toThrow(
-      /has no result for task 2: worker 0 died: out of the blue/,
+      /has no result for task [02]: worker 0 died: out of the blue/,
     );
     await expect(
       collect(parallelMap([1], { module: "file:///nowhere/at-all.mjs", name: "f" })),

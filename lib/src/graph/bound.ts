@@ -92,7 +92,7 @@ export class BoundProgram {
       this.roots.set(rootOf(value), root);
       root.arrays.push(array);
     }
-    for (const { value, data } of graph.constants) this.bind(value, data.storage.ptr);
+    for (const { value, data } of graph.constants) this.bind(value, data.storage.readable);
     const last = lastUses(graph, (value) => this.roots.get(rootOf(value)), rootOf);
     const kernels = new Map<GraphNode, PreparedKernel | null>();
     for (const node of graph.nodes)
@@ -153,8 +153,8 @@ export class BoundProgram {
     const values = fixed.slice();
     for (let i = 0; i < args.length; i++) {
       values[i] = args[i];
-      const { ptr } = args[i].storage;
-      for (const array of this.params[i].arrays) array.bind(ptr);
+      const { readable } = args[i].storage;
+      for (const array of this.params[i].arrays) array.bind(readable);
     }
     this.values = values;
     const { bytes } = this.memory.arena;

@@ -13,10 +13,12 @@ import { checkArguments } from "../ir/interpret.js";
 import { type OptimizationLevel, PassManager } from "../ir/passes/manager.js";
 import { DenseTensor, viewOf } from "../runtime/dense.js";
 import { getDevice } from "../runtime/devices.js";
+import { remoteOf } from "../runtime/remote.js";
 import { closeScope, openScope } from "../runtime/tidy.js";
 import { BoundProgram, type RunMemory } from "./bound.js";
 import { dagOf } from "./dag.js";
 import { type Placement as Devices, placed, setDeviceRunner } from "./placement.js";
+import { lastingSlots, RemoteProgram } from "./remote-program.js";
 import { type NodeSpan, type PlanStep, stepOf } from "./step.js";
 import { type Placement, placeOnStreams, runOnStreams } from "./streams.js";
 
@@ -51,6 +53,8 @@ export class Executable {
   private readonly results: readonly number[];
   private readonly device = getDevice();
   private readonly placement: Placement | null;
+  /** On a device that has a memory of its own, instead of programs that are bound to addresses. */
+  private readonly remote: RemoteProgram | null;
   private readonly donated: ReadonlyMap<Value, number>;
   private readonly names: ReadonlyMap<GraphNode, string>;
   /** By the layouts of the arguments. */
@@ -76,7 +80,10 @@ export class Executable {
     this.donated = new Map(
       (options.donate ?? []).map(([argument, result]) => [this.graph.results[result], argument]),
     );
-    this.placement = this.streams > 1 ? placeOnStreams(this.graph, this.streams) : null;
+    this.remote = remoteOf(this.device)
+      ? new RemoteProgram(this.steps, lastingSlots(this.graph, this.slotOf), fixed, this.device, this.names)
+      : null;
+    this.placement = this.streams > 1 && !this.remote ? placeOnStreams(this.graph, this.streams) : null;
   }
 
   /**
@@ -122,7 +129,7 @@ export class Executable {
       throw new TransformError(
         `graph ${this.graph.name}: an argument belongs to ${(x.trace as { name?: string } | null)?.name ?? "a transformation"}; use call(graph, args), which transformations see through`,
       );
-    if (dense.isDisposed) dense.host(); // says so
+    dense.needAlive();
     return dense;
   }
 
@@ -143,6 +150,7 @@ export class Executable {
     args: readonly DenseTensor[],
     spans: NodeSpan[] | null,
   ): readonly (DenseTensor | undefined)[] {
+    if (this.remote) return this.remote.run(args, spans);
     const programs = args.every(isPlain) ? this.plain : this.programsFor(args);
     const program = this.programFor(programs, () => args);
     running.add(program);

@@ -149,10 +149,10 @@ function loop(
 function rowsOf(data: DenseTensor): (k: number) => DenseTensor {
   const { shape, dtype, device } = data;
   const row = emptyDense(shape.slice(1), dtype, device);
-  const target = row.storage.bytes();
   const from = isContiguous(data) ? data.offset * bytesPerElement(dtype) : 0;
-  const bytes = isContiguous(data) ? data.storage.bytes() : elementBytes(data);
+  const bytes = isContiguous(data) ? data.storage.readableBytes() : elementBytes(data);
   return (k) => {
+    const target = row.storage.bytes();
     const at = from + k * target.length;
     target.set(bytes.subarray(at, at + target.length));
     return row;

@@ -6,12 +6,15 @@ import type { FusedAttentionAttrs } from "../ir/fused-attention.js";
 import type { FusedReductionAttrs } from "../ir/fused-reduction.js";
 import type { Graph, GraphNode } from "../ir/graph.js";
 import { interpret } from "../ir/interpret.js";
+import { compute } from "../ops/evaluate.js";
 import { type DenseTensor, emptyDense, viewOf } from "../runtime/dense.js";
-import { commit } from "../runtime/host-array.js";
 import { findKernel } from "../runtime/kernels.js";
+import { remoteOf } from "../runtime/remote.js";
+import { launchOn } from "../runtime/remote-run.js";
 import { attentionStep, contractionStep } from "./contraction.js";
 import { type FusedStep, fusedKernel, fusedManyKernel, operandSets } from "./fused.js";
 import { reductionStep } from "./reduction.js";
+import { type RemoteStep, remoteStepOf } from "./remote.js";
 
 /** What one node did in a run; times in milliseconds of the process's clock. */
 export interface NodeSpan {
@@ -28,6 +31,8 @@ export interface PlanStep {
   readonly outputs: readonly number[];
   /** The kernel of a fused group, or of several. */
   readonly fused: FusedStep | null;
+  /** The kernel of a fused group on a device that has a memory of its own. */
+  readonly remote: RemoteStep | null;
   /** For ops that run other ops, instead of a kernel. */
   readonly composite: ((inputs: readonly DenseTensor[]) => readonly Tensor[]) | null;
 }
@@ -39,14 +44,15 @@ export function stepOf(
   device: string,
 ): PlanStep {
   const { op, attrs } = node;
-  const fused = device === "cpu" ? null : fusedStep(node, device);
+  const onHost = device !== "cpu" && !remoteOf(device);
+  const fused = onHost ? fusedStep(node, device) : null;
   const composite =
     !op.composite || fused
       ? null
       : op.name === "fused"
         ? (xs: readonly DenseTensor[]) => interpret((attrs as { graph: Graph }).graph, xs)
         : (xs: readonly DenseTensor[]) => op.composite?.(xs, attrs) ?? [];
-  return { node, ...slots, fused, composite };
+  return { node, ...slots, fused, remote: remoteStepOf(node, device), composite };
 }
 
 function fusedStep({ op, attrs }: GraphNode, device: string): FusedStep | null {
@@ -95,9 +101,10 @@ export function prepareStep(
   values: (DenseTensor | undefined)[],
   device: string,
 ): ReadyStep | null {
-  if (step.composite) return { run: () => runComposite(step, values), launches: false };
-  const { node, inputs, outputs, fused } = step;
+  const { node, inputs, outputs, fused, remote } = step;
   const given = inputs.map((slot) => values[slot] as DenseTensor);
+  const fits = remote !== null && (!remote.supports || remote.supports(given, node.outputs));
+  if (step.composite && !fits) return { run: () => runComposite(step, values), launches: false };
   const { op, attrs } = node;
   const layout = op.view?.(given[0], attrs);
   if (layout) {
@@ -108,14 +115,17 @@ export function prepareStep(
   outputs.forEach((slot, i) => {
     values[slot] = made[i];
   });
+  const own = remoteOf(device);
+  if (own) {
+    const run = fits
+      ? () => launchOn(own, op.name, given, made, remote.run)
+      : () => compute(op, given, made, attrs, device);
+    return { run, launches: false };
+  }
   const [ins, outs] = [given.map((x) => x.host()), made.map((x) => x.host())];
   if (fused) return { run: () => fused.run(ins, outs), launches: fused.launches?.(ins, outs) ?? true };
   const kernel = device === "cpu" ? undefined : findKernel(device, op.name);
   if (kernel && (!kernel.supports || kernel.supports(ins, outs, attrs)))
     return { run: () => kernel.run(ins, outs, attrs), launches: kernel.launches ?? false };
-  const reference = (): void => {
-    op.reference(ins, outs, attrs as never);
-    commit(outs);
-  };
-  return { run: reference, launches: false };
+  return { run: () => compute(op, given, made, attrs, device), launches: false };
 }

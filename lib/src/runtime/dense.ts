@@ -6,6 +6,7 @@ import { formatShape, formatType, type Shape, sizeOf } from "../core/shape.js";
 import { Tensor } from "../core/tensor.js";
 import { elementPositions, type HostArray, hostArray, packed } from "./host-array.js";
 import type { Lease } from "./lease.js";
+import { remoteOf } from "./remote.js";
 import { Storage } from "./storage.js";
 import { collect, forget, track } from "./tidy.js";
 
@@ -43,14 +44,25 @@ export class DenseTensor extends Tensor implements Layout {
     return this.disposed || !this.storage.alive;
   }
 
-  /** What kernels get. @throws DisposedError after `dispose()`. */
+  /** What kernels of the host get. @throws DisposedError after `dispose()`. */
   host(): HostArray {
-    if (this.isDisposed) {
-      throw new DisposedError(
-        `a ${formatType(this)} tensor was used after dispose() or after the tidy() that made it`,
-      );
-    }
+    this.needAlive();
     return hostArray(this.storage, this);
+  }
+
+  /** The same, to change elements that are there: copies on devices are forgotten. */
+  hostToChange(): HostArray {
+    this.needAlive();
+    void this.storage.ptr;
+    return hostArray(this.storage, this);
+  }
+
+  /** @throws DisposedError after `dispose()`. */
+  needAlive(): void {
+    if (!this.isDisposed) return;
+    throw new DisposedError(
+      `a ${formatType(this)} tensor was used after dispose() or after the tidy() that made it`,
+    );
   }
 
   /** True for the present value of an owner that changes it. */
@@ -118,7 +130,7 @@ export function emptyDense(shape: Shape, dtype: DType, device: string): DenseTen
   const size = sizeOf(shape);
   if (!(size >= 0))
     throw new ShapeError(`a tensor cannot have the shape [${shape}]: dimensions are whole numbers from 0`); // NaN would corrupt the heap
-  return new DenseTensor(new Storage(dtype, size), contiguousLayout(shape), device);
+  return new DenseTensor(new Storage(dtype, size, remoteOf(device)), contiguousLayout(shape), device);
 }
 
 /** Copies `values` (row-major) into a new tensor. @throws ShapeError if their number does not match `shape`. */
@@ -151,11 +163,11 @@ export function denseFromBytes(bytes: Uint8Array, shape: Shape, dtype: DType, de
 
 /** The elements' bytes, little-endian, row-major: a copy. */
 export function elementBytes(tensor: DenseTensor): Uint8Array {
-  tensor.host(); // refuses disposed tensors
+  tensor.needAlive();
   const { storage, offset, size } = tensor;
   const width = bytesPerElement(storage.dtype);
-  if (isContiguous(tensor)) return storage.bytes().slice(offset * width, (offset + size) * width);
-  const from = storage.bytes();
+  const from = storage.readableBytes();
+  if (isContiguous(tensor)) return from.slice(offset * width, (offset + size) * width);
   const out = new Uint8Array(size * width);
   elementPositions(tensor).forEach((at, i) => {
     for (let k = 0; k < width; k++) out[i * width + k] = from[at * width + k];

@@ -14,10 +14,10 @@ export interface HostArray extends Layout {
   readonly commit?: () => void;
 }
 
-/** A storage's elements in this layout, for kernels. */
+/** A storage's elements in this layout, for kernels that read it, or that are the first to write it. */
 export function hostArray(storage: Storage, { shape, strides, offset }: Layout): HostArray {
-  const { dtype, ptr } = storage;
-  if (!encodingOf(dtype)) return { shape, strides, offset, dtype, data: storage.data, ptr };
+  const { dtype, readable: ptr } = storage;
+  if (!encodingOf(dtype)) return { shape, strides, offset, dtype, data: storage.elements, ptr };
   let decoded: HostData | null = null;
   return {
     shape,

@@ -1,35 +1,68 @@
-/** Storage: a counted piece of the host heap. Tensors, their views and tapes share it; the last one gives it back. */
+/**
+ * Storage: a counted piece of memory. Tensors, their views and tapes share it; the last one gives it back. It lies in the
+ * host heap, on a device that has a memory of its own, or on both as long as neither is written.
+ */
 import { bytesPerElement, type DType, encodingOf, type HostData, hostView } from "../core/dtype.js";
 import { DisposedError } from "../core/errors.js";
 import { allocate, memory, release } from "./heap.js";
+import { type Remote, RemoteCopy } from "./remote.js";
 
 export class Storage {
-  readonly ptr: number;
-  /** The elements in place; of encoded dtypes (int64, float16, bfloat16) the carrier's, see `numbers` and `write`. */
-  readonly data: HostData;
+  readonly byteLength: number;
   private references = 1;
+  /** Address in the host heap; 0: the elements are on a device only. */
+  private address = 0;
+  private view: HostData | null = null;
+  private copy: RemoteCopy | null = null;
 
   constructor(
     readonly dtype: DType,
     /** Number of elements. */
     readonly length: number,
+    /** Where it is to lie at first: nowhere in the host heap before the host reads or writes it. */
+    home?: Remote,
   ) {
-    this.ptr = allocate(length * bytesPerElement(dtype));
-    this.data = hostView(dtype, memory.buffer, this.ptr, length);
+    this.byteLength = length * bytesPerElement(dtype);
+    if (home === undefined) this.address = allocate(this.byteLength);
+  }
+
+  /** Byte address in the host heap, to be read. */
+  get readable(): number {
+    if (this.address === 0) this.toHost();
+    return this.address;
+  }
+
+  /** Byte address in the host heap, to be read and written. */
+  get ptr(): number {
+    if (this.address === 0) this.toHost();
+    if (this.copy !== null) this.forgetCopy();
+    return this.address;
+  }
+
+  /** The elements in place, to be read; of encoded dtypes (int64, float16, bfloat16) the carrier's, see `numbers` and `write`. */
+  get elements(): HostData {
+    this.view ??= hostView(this.dtype, memory.buffer, this.readable, this.length);
+    return this.view;
+  }
+
+  /** The elements in place, to be read and written. */
+  get data(): HostData {
+    if (this.copy !== null) void this.ptr;
+    return this.elements;
   }
 
   /** The elements as numbers: in place, or decoded into a copy. */
   numbers(): HostData {
-    return encodingOf(this.dtype)?.decode(memory.buffer, this.ptr, this.length) ?? this.data;
+    return encodingOf(this.dtype)?.decode(memory.buffer, this.readable, this.length) ?? this.elements;
   }
 
   /** Writes numbers, from element `at` on. */
   write(values: ArrayLike<number>, at = 0): void {
+    const { data, ptr } = this;
     const encoding = encodingOf(this.dtype);
-    if (encoding) encoding.encode(values, memory.buffer, this.ptr + at * bytesPerElement(this.dtype));
-    else if (this.dtype === "bool")
-      for (let i = 0; i < values.length; i++) this.data[at + i] = values[i] ? 1 : 0;
-    else this.data.set(values, at);
+    if (encoding) encoding.encode(values, memory.buffer, ptr + at * bytesPerElement(this.dtype));
+    else if (this.dtype === "bool") for (let i = 0; i < values.length; i++) data[at + i] = values[i] ? 1 : 0;
+    else data.set(values, at);
   }
 
   /** Writes one number everywhere. */
@@ -38,9 +71,36 @@ export class Storage {
     else this.data.fill(value);
   }
 
-  /** The bytes in place. */
+  /** The bytes in place, to be read and written. */
   bytes(): Uint8Array {
-    return new Uint8Array(memory.buffer, this.ptr, this.length * bytesPerElement(this.dtype));
+    return new Uint8Array(memory.buffer, this.ptr, this.byteLength);
+  }
+
+  /** The bytes in place, to be read. */
+  readableBytes(): Uint8Array {
+    return new Uint8Array(memory.buffer, this.readable, this.byteLength);
+  }
+
+  /** The device's name for the elements, to be read by its kernels; they are brought there if they aren't. */
+  on(remote: Remote): unknown {
+    if (this.copy?.isOn(remote)) return this.copy.handle;
+    const ptr = this.address === 0 && this.copy === null ? 0 : this.readable;
+    this.forgetCopy();
+    const copy = this.allocateOn(remote);
+    if (ptr !== 0) copy.upload(ptr);
+    this.copy = copy;
+    return copy.handle;
+  }
+
+  /** The device's name for the elements, to be written whole by its kernels; what was there is forgotten. */
+  writtenOn(remote: Remote): unknown {
+    if (!this.copy?.isOn(remote)) {
+      const copy = this.allocateOn(remote);
+      this.forgetCopy();
+      this.copy = copy;
+    }
+    this.forgetAddress();
+    return (this.copy as RemoteCopy).handle;
   }
 
   /** True if more than one handle, view or tape has it. */
@@ -61,7 +121,38 @@ export class Storage {
 
   /** Counts one owner less; the last one gives the memory back. */
   drop(): void {
-    if (this.references > 0 && --this.references === 0)
-      release(this.ptr, this.length * bytesPerElement(this.dtype));
+    if (this.references === 0 || --this.references > 0) return;
+    this.forgetAddress();
+    this.forgetCopy();
+  }
+
+  private allocateOn(remote: Remote): RemoteCopy {
+    return new RemoteCopy(remote, this.byteLength, this.dtype, this.length);
+  }
+
+  private toHost(): void {
+    if (this.references === 0) throw new DisposedError("this tensor's memory was given back");
+    const address = allocate(this.byteLength);
+    try {
+      this.copy?.download(address);
+    } catch (error) {
+      release(address, this.byteLength);
+      throw error;
+    }
+    this.address = address;
+  }
+
+  private forgetCopy(): void {
+    const { copy } = this;
+    this.copy = null;
+    copy?.free();
+  }
+
+  private forgetAddress(): void {
+    if (this.address === 0) return;
+    const { address } = this;
+    this.address = 0;
+    this.view = null;
+    release(address, this.byteLength);
   }
 }

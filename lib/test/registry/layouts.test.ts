@@ -3,78 +3,11 @@
  * repeated by a stride of 0, give the results of packed ones. And results have the types that the type rules say.
  */
 import { describe, expect, it } from "vitest";
-import { contiguousLayout, permuteLayout, sliceLayout } from "../../src/core/layout.js";
-import { formatType, sizeOf } from "../../src/core/shape.js";
+import { formatType } from "../../src/core/shape.js";
 import type { Tensor } from "../../src/index.js";
 import { type DenseTensor, emptyDense, viewOf } from "../../src/runtime/dense.js";
-import { elementPositions } from "../../src/runtime/host-array.js";
+import { DISGUISES, filled, repeated } from "../support/disguises.js";
 import { drawInputs, opCases, run } from "../support/op-samples.js";
-
-/** A view that holds the elements of `x` in memory laid out by `make` (a view of a larger or reordered tensor). */
-type Disguise = (x: DenseTensor) => DenseTensor;
-
-function filled(view: DenseTensor, x: DenseTensor): DenseTensor {
-  const from = elementPositions(x);
-  const to = elementPositions(view);
-  for (let i = 0; i < from.length; i++) view.storage.data[to[i]] = x.storage.data[from[i]];
-  return view;
-}
-
-const DISGUISES: Record<string, Disguise> = {
-  transposed: (x) => {
-    const base = emptyDense([...x.shape].reverse(), x.dtype, "cpu");
-    return filled(
-      viewOf(
-        base,
-        permuteLayout(
-          base,
-          x.shape.map((_, i) => x.ndim - 1 - i),
-        ),
-      ),
-      x,
-    );
-  },
-  reversed: (x) => {
-    const base = emptyDense(x.shape, x.dtype, "cpu");
-    const ends = x.shape.map((dim) => Math.max(0, dim - 1));
-    return filled(
-      viewOf(
-        base,
-        sliceLayout(
-          base,
-          ends,
-          x.shape,
-          x.shape.map(() => -1),
-        ),
-      ),
-      x,
-    );
-  },
-  gapped: (x) => {
-    const wide = x.shape.map((dim) => 2 * dim + 3);
-    const base = emptyDense(wide, x.dtype, "cpu");
-    base.storage.data.fill(77);
-    const view = viewOf(
-      base,
-      sliceLayout(
-        base,
-        x.shape.map(() => 2),
-        x.shape,
-        x.shape.map(() => 2),
-      ),
-    );
-    return filled(view, x);
-  },
-  offset: (x) => {
-    const base = emptyDense([5 + sizeOf(x.shape)], x.dtype, "cpu");
-    base.storage.data.fill(77);
-    return filled(viewOf(base, { ...contiguousLayout(x.shape), offset: 5 }), x);
-  },
-};
-
-/** All elements the same one in memory. */
-const repeated: Disguise = (x) =>
-  viewOf(x, { shape: x.shape, strides: x.shape.map(() => 0), offset: x.offset });
 
 const valuesOf = (tensors: readonly Tensor[]): number[][] => tensors.map((t) => Array.from(t.toTypedArray()));
 
