@@ -7,10 +7,10 @@ function kindsOf(type: string): readonly ArgumentKind[] {
   if (/[*[]/.test(type))
     return /\bchar\b/.test(type) && !/\*.*\*/.test(type) ? ["text", "host"] : ["host", "handle"];
   const bare = type.replace(/\bconst\b|\benum\b/g, "").trim();
-  if (/^(unsigned int|cuuint32_t|unsigned)\b/.test(bare)) return ["u32"];
-  if (/^unsigned char\b/.test(bare)) return ["u32"]; // widened by every calling convention
   if (/^(long long int|long long|unsigned long long|int64_t|uint64_t|cuuint64_t)\b/.test(bare))
     return ["i64"];
+  if (/^(unsigned int|cuuint32_t|unsigned)\b/.test(bare)) return ["u32"];
+  if (/^unsigned char\b/.test(bare)) return ["u32"]; // widened by every calling convention
   if (/^size_t\b/.test(bare)) return ["size"];
   if (/^float\b/.test(bare)) return ["f32"];
   if (/^(int|CUdevice)\b/.test(bare)) return ["i32"];
