@@ -1,5 +1,6 @@
 /** The compiler's back end, stage by stage: memory, fusion, measurement; loop IR, schedules, code generation, search. */
 export * as codegen from "./codegen/index.js";
+export * as cuda from "./cuda/index.js";
 export * as loop from "./loop/index.js";
 export * from "./memory/index.js";
 export { nativeKernels } from "./native/index.js";

@@ -1,9 +1,11 @@
 /** A whole CUDA machine for tests: fake driver with emulated kernels, fake NVRTC, fake cuBLAS. */
 
+import { cuda } from "../../../src/compiler/cuda/device.js";
 import type { CudaKernel } from "../../../src/compiler/cuda/kernels/index.js";
 import { CudaContext } from "../../../src/runtime/cuda/context.js";
 import { Blas, checkedCublas } from "../../../src/runtime/cuda/cublas.js";
 import { checkedDriver } from "../../../src/runtime/cuda/driver.js";
+import type { CudaMachine } from "../../../src/runtime/cuda/machine.js";
 import { CudaModule, type KernelArgument, type Launch } from "../../../src/runtime/cuda/module.js";
 import { checkedNvrtc, compileCuda } from "../../../src/runtime/cuda/nvrtc.js";
 import { fakeCublas } from "./fake-blas.js";
@@ -12,6 +14,26 @@ import { fakeNvrtc } from "./fake-nvrtc.js";
 import { decodeHalf, encodeHalf } from "./half.js";
 
 export type ElementType = "float32" | "float64" | "float16" | "bfloat16" | "int32";
+
+/** A machine for `useCudaMachine`; `pieces`: pieces of device memory that tensors have. */
+export function emulatedMachine(options: FakeOptions & { readonly blas?: boolean } = {}): {
+  machine: CudaMachine;
+  fake: FakeDriver;
+  pieces: () => number;
+} {
+  const fake = new FakeDriver(options);
+  const machine: CudaMachine = {
+    driver: checkedDriver(fake.raw),
+    nvrtc: checkedNvrtc(fakeNvrtc((address, bytes) => fake.memory.read(address, bytes))),
+    cached: false,
+    cublas: options.blas === false ? "cuBLAS is left out" : checkedCublas(fakeCublas(fake)),
+  };
+  const pieces = (): number => {
+    const { allocations, frees } = cuda().context.memory.stats();
+    return allocations - frees;
+  };
+  return { machine, fake, pieces };
+}
 
 export class EmulatedCuda {
   readonly fake: FakeDriver;

@@ -4,14 +4,22 @@
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Koffi, koffi } from "../../../src/runtime/native/ffi.js";
 import { cacheFolder } from "../../../src/runtime/native/toolchain.js";
 
 const HEADERS = fileURLToPath(new URL("emulator/", import.meta.url));
-const FLAGS = ["-O1", "-std=c++17", "-fPIC", "-shared", "-w", "-ffp-contract=off"];
+const FLAGS = ["-O1", "-std=c++17", "-fPIC", "-shared", "-w", "-ffp-contract=off", "-fwrapv"];
 
 function findCompiler(): string | null {
   for (const command of ["g++", "clang++", "c++"]) {
@@ -44,7 +52,8 @@ type Run = (args: number, launch: Uint32Array, seed: number) => string | null;
 
 const loaded = new Map<string, Map<string, Run>>();
 const libraries: unknown[] = [];
-let headersDigest: string | undefined;
+let headersDigest = "";
+let headersFolder = "";
 
 /**
  * The kernels of a source as functions. @throws Error with the compiler's messages.
@@ -54,7 +63,7 @@ export function emulatedKernels(source: string): Map<string, Run> {
   if (known) return known;
   const names = kernelNames(source);
   const text = `#line 1 "kernel.cu"\n${source.replace(/extern\s+__shared__/g, "extern")}\n#line 1 "launchers"\n${names.map((name) => `EMU_KERNEL(${name})`).join("\n")}\n`;
-  const library = (ffi as Koffi).load(build(`#include "cuda.h"\n${text}`));
+  const library = (ffi as Koffi).load(build(`#include "mlsys.cuh"\n${text}`));
   libraries.push(library);
   const runs = new Map(
     names.map((name) => [
@@ -66,20 +75,36 @@ export function emulatedKernels(source: string): Map<string, Run> {
   return runs;
 }
 
+const digest = (parts: readonly unknown[]): string =>
+  createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 40);
+
+/** Folder of the headers, compiled beforehand: most of a kernel's compilation would be theirs. */
+function headers(): string {
+  if (headersFolder) return headersFolder;
+  const names = readdirSync(HEADERS).sort();
+  headersDigest = digest([names.map((name) => readFileSync(join(HEADERS, name), "utf8")), FLAGS, compiler]);
+  const folder = cacheFolder("cuda-emulator", headersDigest);
+  const compiled = join(folder, "mlsys.cuh.gch");
+  if (!existsSync(compiled)) {
+    const own = `${compiled}.${process.pid}`;
+    for (const name of names) copyFileSync(join(HEADERS, name), join(folder, name));
+    const source = join(folder, "mlsys.cuh");
+    execFileSync(compiler as string, [...FLAGS, "-x", "c++-header", "-o", own, source], { stdio: "ignore" });
+    renameSync(own, compiled);
+  }
+  headersFolder = folder;
+  return folder;
+}
+
 function build(text: string): string {
-  headersDigest ??= readdirSync(HEADERS)
-    .sort()
-    .map((name) => readFileSync(join(HEADERS, name), "utf8"))
-    .join("\0");
-  const hash = createHash("sha256")
-    .update(JSON.stringify([text, headersDigest, FLAGS]))
-    .digest("hex");
-  const path = join(cacheFolder("cuda-emulator"), `${hash.slice(0, 40)}.so`);
+  const folder = headers();
+  const hash = digest([text, headersDigest]);
+  const path = join(cacheFolder("cuda-emulator"), `${hash}.so`);
   if (existsSync(path)) return path;
   const stem = `${path.slice(0, -3)}.${process.pid}`;
   writeFileSync(`${stem}.cpp`, text);
   try {
-    execFileSync(compiler as string, [...FLAGS, `-I${HEADERS}`, "-o", `${stem}.so`, `${stem}.cpp`], {
+    execFileSync(compiler as string, [...FLAGS, `-I${folder}`, "-o", `${stem}.so`, `${stem}.cpp`], {
       stdio: ["ignore", "ignore", "pipe"],
     });
     renameSync(`${stem}.so`, path);

@@ -1,0 +1,50 @@
+/**
+ * The `cuda` device: products by cuBLAS, everything else by kernels that NVRTC compiles from text made here. Loading this
+ * registers it; no library is opened before the device is asked for.
+ */
+
+import type { Block } from "../../runtime/cuda/allocator.js";
+import { describeCuda } from "../../runtime/cuda/machine.js";
+import { memory } from "../../runtime/heap.js";
+import { registerRemote, registerRemoteKernel } from "../../runtime/remote.js";
+import { convOps } from "./conv.js";
+import { cuda } from "./device.js";
+import { elementwiseOps } from "./elementwise.js";
+import { indexingOps } from "./indexing.js";
+import { matmulOp } from "./matmul.js";
+import { reduceOps } from "./reduce.js";
+import { rowOps } from "./rows.js";
+import type { CudaOp } from "./types.js";
+
+const DEVICE = "cuda";
+
+registerRemote<Block>(
+  {
+    device: DEVICE,
+    allocate: (bytes) => cuda().allocate(bytes),
+    free: (block) => cuda().free(block),
+    upload(ptr, bytes, to) {
+      const { staging, stream } = cuda().context;
+      staging.upload(new Uint8Array(memory.buffer, ptr, bytes), to.address, stream);
+    },
+    download(from, bytes, ptr) {
+      const { staging, stream } = cuda().context;
+      staging.download(from.address, new Uint8Array(memory.buffer, ptr, bytes), stream);
+    },
+  },
+  describeCuda,
+);
+
+const OPS: readonly CudaOp[] = [
+  ...(elementwiseOps as readonly CudaOp[]),
+  ...indexingOps,
+  ...reduceOps,
+  ...rowOps,
+  ...convOps,
+  matmulOp as CudaOp,
+];
+
+for (const op of OPS) registerRemoteKernel<Block, never>(DEVICE, op);
+
+export * as kernels from "./kernels/index.js";
+export { type MatmulPrecision, setMatmulPrecision } from "./matmul.js";
