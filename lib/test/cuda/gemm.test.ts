@@ -5,11 +5,14 @@ import {
   type GemmCall,
   mmaGemmKernel,
   sgemmKernel,
+  type TmaGemmCall,
+  tensorMap,
+  wgmmaGemmKernel,
   wmmaGemmKernel,
 } from "../../src/compiler/cuda/kernels/index.js";
 import { type ElementType, EmulatedCuda, numbers } from "../support/cuda/device.js";
 import { emulatorMissing } from "../support/cuda/emulator.js";
-import { rounded } from "../support/cuda/half.js";
+import { type HalfType, rounded } from "../support/cuda/half.js";
 
 interface Case {
   readonly m: number;
@@ -30,7 +33,7 @@ const tf32 = (values: Float64Array): Float64Array =>
   });
 
 function check(
-  kernel: CudaKernel<GemmCall>,
+  kernel: CudaKernel<GemmCall> & { prepare?(cuda: EmulatedCuda, call: GemmCall): GemmCall },
   input: ElementType,
   output: ElementType,
   rounding: (x: Float64Array) => Float64Array,
@@ -46,7 +49,7 @@ function check(
     b: cuda.array(input, b),
     c: cuda.array(output, beta === 0 ? c.fill(Number.NaN) : c),
   };
-  cuda.run(kernel, call);
+  cuda.run(kernel, kernel.prepare?.(cuda, call) ?? call);
   const got = cuda.read(output, call.c, batch * m * n);
   const [ra, rb] = [rounding(a), rounding(b)];
   const rc = output === "float32" ? c : rounded(output as "float16", c);
@@ -93,6 +96,33 @@ describe.skipIf(emulatorMissing)("matrix products on the emulator", () => {
   ])("%s by WMMA %o", (input, sizes) => {
     const rounding = input === "float32" ? tf32 : (x: Float64Array) => rounded(input, x);
     check(wmmaGemmKernel(input), input, "float32", rounding, sizes, 2e-6);
+  });
+
+  it.each<[HalfType, HalfType | "float32", Case]>([
+    ["bfloat16", "float32", { m: 128, n: 128, k: 192 }],
+    ["float16", "float16", { m: 150, n: 136, k: 328, alpha: 0.5, beta: 1 }],
+    ["bfloat16", "bfloat16", { m: 8, n: 8, k: 8 }],
+  ])("%s to %s by wgmma and TMA %o", (input, output, sizes) => {
+    const tolerance = output === "float32" ? 1e-6 : output === "float16" ? 2e-3 : 2e-2;
+    const kernel = wgmmaGemmKernel({ input, output });
+    check(
+      {
+        ...kernel,
+        // Maps of the operands, as the device makes them.
+        arguments: (call) => kernel.arguments(call as TmaGemmCall),
+        launch: (call) => kernel.launch(call as TmaGemmCall),
+        prepare: (cuda, call) => ({
+          ...call,
+          mapA: tensorMap(cuda.driver, { address: call.a, rows: call.m, columns: call.k, dtype: input }, 128),
+          mapB: tensorMap(cuda.driver, { address: call.b, rows: call.k, columns: call.n, dtype: input }, 64),
+        }),
+      },
+      input,
+      output,
+      (x) => rounded(input, x),
+      sizes,
+      tolerance,
+    );
   });
 
   it("refuse sizes that 16-byte copies cannot take", () => {

@@ -90,11 +90,18 @@ export class EmulatedCuda {
 
   /** Compiles a kernel for this device and launches it on the context's stream. */
   run<P>(kernel: CudaKernel<P>, call: P): void {
-    this.launch(kernel.source, kernel.name, kernel.launch(call), kernel.arguments(call));
+    const arch = kernel.least === 90 ? "sm_90a" : "sm_80";
+    this.launch(kernel.source, kernel.name, kernel.launch(call), kernel.arguments(call), arch);
   }
 
-  launch(source: string, name: string, launch: Launch, values: readonly KernelArgument[]): void {
-    const { image } = compileCuda(this.nvrtc, source, { arch: "sm_80" });
+  launch(
+    source: string,
+    name: string,
+    launch: Launch,
+    values: readonly KernelArgument[],
+    arch = "sm_80",
+  ): void {
+    const { image } = compileCuda(this.nvrtc, source, { arch });
     const module = new CudaModule(this.driver, image);
     this.modules.push(module);
     module.get(name).launch(this.context.stream, launch, values);

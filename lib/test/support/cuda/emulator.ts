@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import {
   copyFileSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -83,14 +84,19 @@ function headers(): string {
   if (headersFolder) return headersFolder;
   const names = readdirSync(HEADERS).sort();
   headersDigest = digest([names.map((name) => readFileSync(join(HEADERS, name), "utf8")), FLAGS, compiler]);
-  const folder = cacheFolder("cuda-emulator", headersDigest);
-  const compiled = join(folder, "mlsys.cuh.gch");
-  if (!existsSync(compiled)) {
-    const own = `${compiled}.${process.pid}`;
-    for (const name of names) copyFileSync(join(HEADERS, name), join(folder, name));
-    const source = join(folder, "mlsys.cuh");
-    execFileSync(compiler as string, [...FLAGS, "-x", "c++-header", "-o", own, source], { stdio: "ignore" });
-    renameSync(own, compiled);
+  const folder = join(cacheFolder("cuda-emulator"), headersDigest);
+  if (!existsSync(folder)) {
+    const own = `${folder}.${process.pid}`;
+    mkdirSync(own, { recursive: true });
+    for (const name of names) copyFileSync(join(HEADERS, name), join(own, name));
+    execFileSync(compiler as string, [...FLAGS, "-x", "c++-header", join(own, "mlsys.cuh")], {
+      stdio: "ignore",
+    });
+    try {
+      renameSync(own, folder);
+    } catch {
+      rmSync(own, { recursive: true, force: true }); // another process was faster
+    }
   }
   headersFolder = folder;
   return folder;

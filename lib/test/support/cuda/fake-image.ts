@@ -58,7 +58,7 @@ export function kernelParameters(source: string): Map<string, Parameter[]> {
         const pointer = text.includes("*");
         if (pointer) return { bytes: 8, pointer, constant: /^const /.test(text) };
         const type = text
-          .replace(/\bconst\b|__grid_constant__/g, "")
+          .replace(/\bconst\b|GRID_CONSTANT/g, "")
           .trim()
           .replace(/\s*\w+$/, "")
           .trim();

@@ -1,7 +1,8 @@
 // CUDA C++ as ordinary C++: the threads of a block are fibers of one system thread, run in random order from barrier to
 // barrier; blocks run one after the other in random order. Shared memory starts as NaN, so that a missing barrier shows in
 // the numbers; a barrier that not all threads reach is found as a deadlock.
-#pragma once
+#ifndef MLSYS_EMULATED_CUDA_H
+#define MLSYS_EMULATED_CUDA_H
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -291,3 +292,4 @@ inline size_t __cvta_generic_to_shared(const void* p) { return (const unsigned c
                                                                                   uint64_t seed) {           \
     return emu::run([](void** p) { emu::call(NAME, p); }, args, launch, seed);                                \
   }
+#endif

@@ -1,5 +1,6 @@
 // The device functions of mlsys.cuh, lane by lane as the PTX manual describes them.
-#pragma once
+#ifndef MLSYS_CUH
+#define MLSYS_CUH
 #include "cuda.h"
 typedef unsigned int u32;
 typedef unsigned long long u64;
@@ -117,3 +118,4 @@ inline void store_matrix_sync(float* p, const fragment<accumulator, float>& f, u
   __syncwarp();
 }
 } // namespace wmma
+#endif
