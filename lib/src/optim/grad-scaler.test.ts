@@ -150,7 +150,9 @@ describe("autocast", () => {
       expect(x.cast("float64").matmul(x.cast("float64")).dtype).toBe("float64");
     });
     expect(x.matmul(x).dtype).toBe("float32");
-    expect(() => autocast("float32" as "float16", () => x)).toThrow(/float16 or bfloat16 wanted, got float32/);
+    expect(() => autocast("float32" as "float16", () => x)).toThrow(
+      /float16 or bfloat16 wanted, got float32/,
+    );
   });
 
   it("gives gradients in float32, close to those of float32", () => {
@@ -179,12 +181,23 @@ describe("mixed-precision training", () => {
   const train = (captured: boolean, mixed: boolean) => {
     const model = new nn.Sequential(new nn.Dense(4, 16), new nn.Tanh(), new nn.Dense(16, 3));
     for (const [k, v] of model.parameters().entries())
-      v.assign(tensor(Float32Array.from({ length: v.size }, (_, i) => Math.sin(i * 7 + k) / 2), { shape: v.shape }));
+      v.assign(
+        tensor(
+          Float32Array.from({ length: v.size }, (_, i) => Math.sin(i * 7 + k) / 2),
+          { shape: v.shape },
+        ),
+      );
     const optimizer = new optim.SGD(model, { lr: 0.5 });
     // So large a scale overflows float16 at first.
     const s = new optim.GradScaler({ initScale: 2 ** 22, enabled: mixed });
-    const x = tensor(Float32Array.from({ length: 64 }, (_, i) => Math.sin(i * i)), { shape: [16, 4] });
-    const y = tensor(Array.from({ length: 16 }, (_, i) => i % 3), { dtype: "int32" });
+    const x = tensor(
+      Float32Array.from({ length: 64 }, (_, i) => Math.sin(i * i)),
+      { shape: [16, 4] },
+    );
+    const y = tensor(
+      Array.from({ length: 16 }, (_, i) => i % 3),
+      { dtype: "int32" },
+    );
     const step = (): Tensor => {
       const run = (m: nn.Module & { forward(x: Tensor): Tensor }): [Tensor, Tensor] => {
         const loss = nn.crossEntropy(m.forward(x), y);

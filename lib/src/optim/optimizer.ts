@@ -208,6 +208,11 @@ export abstract class Optimizer {
     return this.variables;
   }
 
+  /** All variables that `step` assigns: parameters, what the rule keeps for them, the number of steps. */
+  get assigned(): readonly Variable[] {
+    return [...this.variables, ...this.stateVariables().map(([, variable]) => variable)];
+  }
+
   /** Forgets the gradients that `backward()` left. */
   zeroGrad(): void {
     for (const v of this.variables) v.zeroGrad();

@@ -23,14 +23,8 @@ registerRemote<Block>(
     device: DEVICE,
     allocate: (bytes) => cuda().allocate(bytes),
     free: (block) => cuda().free(block),
-    upload(ptr, bytes, to) {
-      const { staging, stream } = cuda().context;
-      staging.upload(new Uint8Array(memory.buffer, ptr, bytes), to.address, stream);
-    },
-    download(from, bytes, ptr) {
-      const { staging, stream } = cuda().context;
-      staging.download(from.address, new Uint8Array(memory.buffer, ptr, bytes), stream);
-    },
+    upload: (ptr, bytes, to) => cuda().upload(new Uint8Array(memory.buffer, ptr, bytes), to),
+    download: (from, bytes, ptr) => cuda().download(from, new Uint8Array(memory.buffer, ptr, bytes)),
   },
   describeCuda,
 );
@@ -46,5 +40,6 @@ const OPS: readonly CudaOp[] = [
 
 for (const op of OPS) registerRemoteKernel<Block, never>(DEVICE, op);
 
+export { type Graphed, type GraphedOptions, graphed } from "./graphed.js";
 export * as kernels from "./kernels/index.js";
 export { type MatmulPrecision, setMatmulPrecision } from "./matmul.js";

@@ -167,8 +167,8 @@ export class CachingAllocator {
     block.users = null;
   }
 
-  /** Runs `body`; what it allocates comes from a pool of its own and is reused by nobody else. For captures. */
-  withPool<T>(pool: MemoryPool, body: () => T): T {
+  /** Runs `body`; what it allocates comes from a pool of its own and is reused by nobody else. For captures. null: from the common pools. */
+  withPool<T>(pool: MemoryPool | null, body: () => T): T {
     const before = this.privatePool;
     this.privatePool = pool;
     try {

@@ -73,12 +73,14 @@ export function describeCuda(): { available: boolean; detail: string } {
       detail: `${name} has compute capability ${capability.join(".")}; kernels here need 8.0 (Ampere)`,
     };
   const parts = [
-    `${name}, sm_${capability.join("")}, ${multiprocessors} multiprocessors, ${(totalBytes / 2 ** 30).toFixed(0)} GiB`,
+    `${name}, sm_${capability.join("")}, ${multiprocessors} multiprocessors, ${gib(totalBytes)}`,
     `CUDA ${driverVersion(driver)}, NVRTC ${nvrtcVersion(nvrtc).join(".")}`,
     typeof cublas === "string" ? `products by own kernels, since ${cublas}` : "cuBLAS",
   ];
   return { available: true, detail: parts.join("; ") };
 }
+
+const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(bytes < 2 ** 32 ? 1 : 0)} GiB`;
 
 /** The optional libraries that no op of the device needs. */
 export function describeOptional(): Readonly<Record<"cublasLt" | "cudnn", string>> {

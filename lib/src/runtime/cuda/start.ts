@@ -10,6 +10,10 @@ import { Blas } from "./cublas.js";
 import { type CudaMachine, cudaMachine, wantedOrdinal } from "./machine.js";
 import { type CudaFunction, CudaModule, type KernelArgument, type Launch } from "./module.js";
 import { compileCuda, type Nvrtc, nvrtcVersion } from "./nvrtc.js";
+import { CudaStream } from "./stream.js";
+
+/** Bytes that cuBLAS may use: what Hopper's kernels want. With memory of ours it can be captured in graphs. */
+const BLAS_WORKSPACE = 32 << 20;
 
 export class CudaDevice {
   readonly context: CudaContext;
@@ -19,6 +23,10 @@ export class CudaDevice {
   private readonly functions = new Map<string, CudaFunction>();
   private readonly modules: CudaModule[] = [];
   private readonly arch: string;
+  /** While a graph is recorded: what the host uploaded. */
+  private constants: Block[] | null = null;
+  /** Work beside a recording. */
+  private sideStream: CudaStream | null = null;
 
   constructor(
     readonly machine: CudaMachine,
@@ -31,7 +39,10 @@ export class CudaDevice {
     this.context = new CudaContext(driver, wantedOrdinal());
     this.arch = archOf(this.context.properties.capability);
     this.blas = typeof cublas === "string" ? null : new Blas(cublas);
-    this.blas?.setStream(this.context.stream.handle);
+    if (this.blas) {
+      this.blas.setStream(this.context.stream.handle);
+      this.blas.setWorkspace(this.allocate(BLAS_WORKSPACE).address, BLAS_WORKSPACE);
+    }
   }
 
   /** Device memory for work on the device's stream. */
@@ -50,6 +61,41 @@ export class CudaDevice {
       use(block.address);
     } finally {
       this.free(block); // the order of the stream keeps it for what was enqueued
+    }
+  }
+
+  /** Copies host bytes to the device. They may change as soon as this returns. */
+  upload(bytes: Uint8Array, to: Block): void {
+    const { staging, stream, memory, driver } = this.context;
+    if (!this.constants) {
+      staging.upload(bytes, to.address, stream);
+      return;
+    }
+    // In a recording: once to memory that nothing else gets, and from there whenever the graph runs.
+    const constant = memory.withPool(null, () => this.allocate(bytes.length));
+    this.constants.push(constant);
+    const side = this.side();
+    staging.upload(bytes, constant.address, side);
+    side.synchronize();
+    driver.cuMemcpyDtoDAsync_v2(to.address, constant.address, bytes.length, stream.handle);
+  }
+
+  /** Copies device memory to the host, behind the work enqueued so far, and waits. */
+  download(from: Block, bytes: Uint8Array): void {
+    if (this.constants)
+      throw new DeviceError(
+        "cuda: a number is wanted on the host while a graph is recorded; read results after it has run",
+      );
+    this.context.staging.download(from.address, bytes, this.context.stream);
+  }
+
+  /** Runs `body`, in which a capture of the stream takes place; `constants` gets what the host uploads meanwhile. */
+  recording<T>(constants: Block[], body: () => T): T {
+    this.constants = constants;
+    try {
+      return body();
+    } finally {
+      this.constants = null;
     }
   }
 
@@ -76,7 +122,13 @@ export class CudaDevice {
     for (const module of this.modules.splice(0)) module[Symbol.dispose]();
     this.functions.clear();
     this.blas?.[Symbol.dispose]();
+    this.sideStream?.[Symbol.dispose]();
     this.context[Symbol.dispose]();
+  }
+
+  private side(): CudaStream {
+    this.sideStream ??= new CudaStream(this.context.driver);
+    return this.sideStream;
   }
 
   private image(source: string, name: string): Uint8Array {

@@ -38,6 +38,7 @@ export function fakeCublas(driver: FakeDriver): RawCublas {
     const stream = streamHandle === undefined ? null : driver.stream(streamHandle);
     if (!stream) return 1;
     const { m, n, k, batch, compute } = g;
+    driver.calls.push(`cublasGemm ${compute}`);
     if (m < 0 || n < 0 || k < 0 || batch < 0 || SCALE[compute] === undefined) return 7;
     const operand = (trans: number, rows: number, columns: number, ld: number) =>
       ld >= Math.max(1, trans ? columns : rows);
