@@ -39,7 +39,7 @@ export type Graphed<A extends unknown[], R> = ((...args: A) => R) & { dispose():
  * The function as a CUDA graph. Its first call with arguments of given shapes and dtypes runs it as it is (kernels are
  * compiled then), the second records it, later ones launch the recording. What the host computes while the function is
  * recorded (a learning rate, a random key) stays as it was then. Variables that it assigns must be named in `state`.
- * @example const step = compiler.cuda.graphed((x: Tensor) => x.mul(2)); step(tensor([1])) // [2], on the device cuda
+ * @example const step = compiler.cuda.graphed((x: Tensor) => x.mul(2)); typeof step.dispose // "function"
  * @throws DeviceError off the device, and if the function reads numbers on the host or leaves an op to it
  */
 export function graphed<A extends unknown[], R>(

@@ -19,7 +19,10 @@ import { KernelWriter } from "./writer.js";
 export type MatmulPrecision = "highest" | "high";
 let precision: MatmulPrecision = "highest";
 
-/** Says how float32 products are computed on the cuda device from now on. Default "highest". */
+/**
+ * Says how float32 products are computed on the cuda device from now on. Default "highest".
+ * @example compiler.cuda.setMatmulPrecision("highest")
+ */
 export function setMatmulPrecision(wanted: MatmulPrecision): void {
   precision = wanted;
 }

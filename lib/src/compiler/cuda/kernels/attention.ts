@@ -17,7 +17,7 @@ const QUERIES = 64;
 const KEYS = 64;
 const THREADS = 128;
 
-/** @example attentionKernel({ dtype: "bfloat16", width: 64, causal: true }).name // "mlsys_attention_forward_bfloat16_64_causal" */
+/** @example compiler.cuda.kernels.attentionKernel({ dtype: "bfloat16", width: 64, causal: true }).name // "mlsys_attention_forward_bfloat16_64_causal" */
 export function attentionKernel(variant: AttentionVariant): CudaKernel<AttentionCall> {
   const name = variantName("forward", variant);
   return {

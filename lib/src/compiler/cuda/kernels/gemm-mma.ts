@@ -15,7 +15,7 @@ export interface HalfGemm {
   readonly output: HalfStorage | "float32";
 }
 
-/** @example mmaGemmKernel({ input: "bfloat16", output: "float32" }).least // 80 */
+/** @example compiler.cuda.kernels.mmaGemmKernel({ input: "bfloat16", output: "float32" }).least // 80 */
 export function mmaGemmKernel({ input, output }: HalfGemm): CudaKernel<GemmCall> {
   const name = `mlsys_gemm_mma_${input}_${output}`;
   return {

@@ -10,7 +10,7 @@ const TILE = { m: 128, n: 128, threads: 256, shared: 4 * 2 * 8 * (128 + 4 + 128)
 
 /**
  * @param aligned rows are multiples of four elements: operands are read as float4
- * @example sgemmKernel(true).launch({ a: 0, b: 0, c: 0, m: 256, n: 128, k: 64 }).grid // [2, 1, 1]
+ * @example compiler.cuda.kernels.sgemmKernel(true).launch({ a: 0, b: 0, c: 0, m: 256, n: 128, k: 64 }).grid // [2, 1, 1]
  */
 export function sgemmKernel(aligned: boolean): CudaKernel<GemmCall> {
   const name = `mlsys_sgemm_${aligned ? "vector" : "scalar"}`;

@@ -26,6 +26,7 @@ export interface TmaGemmCall extends GemmCall {
 /**
  * The tensor map of a row-major matrix for tiles of `tileRows` rows and 64 columns of 16-bit elements.
  * @throws CudaError if rows do not start at multiples of 16 bytes.
+ * @example compiler.cuda.kernels.tensorMap.length // 3
  */
 export function tensorMap(
   driver: Driver,
@@ -67,7 +68,7 @@ export function tensorMap(
   return room.slice(offset, offset + TENSOR_MAP_BYTES);
 }
 
-/** @example wgmmaGemmKernel({ input: "bfloat16", output: "float32" }).least // 90 */
+/** @example compiler.cuda.kernels.wgmmaGemmKernel({ input: "bfloat16", output: "float32" }).least // 90 */
 export function wgmmaGemmKernel({ input, output }: HalfGemm): CudaKernel<TmaGemmCall> {
   const name = `mlsys_gemm_wgmma_${input}_${output}`;
   return {

@@ -6,7 +6,10 @@
 import { checkAligned, gemmArguments, gemmLaunch, gemmParameters, TILE_ORDER } from "./gemm-call.js";
 import { type CudaKernel, type GemmCall, STORAGE, type Storage } from "./kernel.js";
 
-/** @param input float32 is multiplied as tf32 */
+/**
+ * @param input float32 is multiplied as tf32
+ * @example compiler.cuda.kernels.wmmaGemmKernel("float32").name // "mlsys_gemm_wmma_tf32"
+ */
 export function wmmaGemmKernel(input: Storage): CudaKernel<GemmCall> {
   const name = `mlsys_gemm_wmma_${input === "float32" ? "tf32" : input}`;
   const size = input === "float32" ? 4 : 2;

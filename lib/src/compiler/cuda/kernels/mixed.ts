@@ -14,7 +14,10 @@ export interface CastCall {
 
 const grid = (count: number): number => Math.max(1, Math.min(BLOCKS, ceilDiv(count, THREADS)));
 
-/** to[i] = from[i], rounded to nearest, ties to even. */
+/**
+ * to[i] = from[i], rounded to nearest, ties to even.
+ * @example compiler.cuda.kernels.castKernel("float32", "float16").name // "mlsys_cast_float32_float16"
+ */
 export function castKernel(from: Storage, to: Storage): CudaKernel<CastCall> {
   const name = `mlsys_cast_${from}_${to}`;
   return {
@@ -42,7 +45,10 @@ export interface UnscaleCall {
   readonly found: number;
 }
 
-/** to[i] = gradient[i]·inverse in float32; says whether any was not finite. */
+/**
+ * to[i] = gradient[i]·inverse in float32; says whether any was not finite.
+ * @example compiler.cuda.kernels.unscaleKernel("float16").least // 80
+ */
 export function unscaleKernel(dtype: Storage): CudaKernel<UnscaleCall> {
   const name = `mlsys_unscale_${dtype}`;
   return {
