@@ -4,6 +4,7 @@ import { cuda } from "../../src/compiler/cuda/device.js";
 import { graphed } from "../../src/compiler/cuda/graphed.js";
 import { setMatmulPrecision } from "../../src/compiler/cuda/index.js";
 import {
+  attention,
   deviceCounts,
   devices,
   nn,
@@ -13,6 +14,7 @@ import {
   type Tensor,
   tensor,
   tidy,
+  toStatic,
   valueAndGrad,
 } from "../../src/index.js";
 import { cudaMachine, useCudaMachine } from "../../src/runtime/cuda/machine.js";
@@ -93,6 +95,40 @@ describe.skipIf(emulatorMissing)("the cuda device", () => {
       /cuda: out of memory: 256.0 MiB wanted; of 256.0 MiB the driver has \d+.0 MiB free; this process has/,
     );
     expect(x.add(1).toArray().length).toBe(2); // the device works on
+  });
+});
+
+describe.skipIf(emulatorMissing)("compiled graphs", () => {
+  const both = (f: (...x: Tensor[]) => Tensor, inputs: () => Tensor[], room: number) => {
+    const wanted = f(...inputs()).toTypedArray();
+    setDevice("cuda");
+    const compiled = toStatic(f);
+    compiled(...inputs());
+    const given = inputs();
+    for (const x of given) x.add(0).toArray(); // their elements are on the device
+    fake.calls.length = 0;
+    const y = compiled(...given);
+    const launches = fake.calls.filter((name) => /^(kernel|cublasGemm) /.test(name));
+    y.toTypedArray().forEach((x, i) => {
+      if (!(Math.abs(x - wanted[i]) <= room)) expect.fail(`element ${i} is ${x}, not ${wanted[i]}`);
+    });
+    return launches;
+  };
+
+  it("run chains, reductions and what follows a product in few kernels", () => {
+    const x = () => [filled([6, 8], 1), filled([8, 4], 2), filled([4], 3)];
+    expect(both((a) => a.mul(2).add(a.square()).tanh().sub(1), x, 1e-6)).toEqual(["kernel mlsys_fused"]);
+    expect(both((a) => a.mul(2).square().sum(1), x, 1e-5)).toEqual(["kernel mlsys_sum"]);
+    expect(both((a, b, c) => a.matmul(b).add(c).relu(), x, 1e-5)).toEqual([
+      "cublasGemm 68",
+      "kernel mlsys_epilogue",
+    ]);
+  });
+
+  it("run attention of 16-bit floats as one kernel", () => {
+    const inputs = () => [1, 2, 3].map((seed) => filled([2, 20, 32], seed).cast("float16"));
+    const launches = both((q, k, v) => attention(q, k, v, { causal: true }), inputs, 4e-3);
+    expect(launches).toEqual(["kernel mlsys_attention_forward_float16_32_causal"]);
   });
 });
 

@@ -3,6 +3,7 @@
  * registers it; no library is opened before the device is asked for.
  */
 
+import { registerRemoteFusion } from "../../graph/remote.js";
 import type { Block } from "../../runtime/cuda/allocator.js";
 import { describeCuda } from "../../runtime/cuda/machine.js";
 import { memory } from "../../runtime/heap.js";
@@ -10,6 +11,7 @@ import { registerRemote, registerRemoteKernel } from "../../runtime/remote.js";
 import { convOps } from "./conv.js";
 import { cuda } from "./device.js";
 import { elementwiseOps } from "./elementwise.js";
+import { fuse } from "./fuse.js";
 import { indexingOps } from "./indexing.js";
 import { matmulOp } from "./matmul.js";
 import { reduceOps } from "./reduce.js";
@@ -39,6 +41,7 @@ const OPS: readonly CudaOp[] = [
 ];
 
 for (const op of OPS) registerRemoteKernel<Block, never>(DEVICE, op);
+registerRemoteFusion<Block>(DEVICE, fuse);
 
 export { type Graphed, type GraphedOptions, graphed } from "./graphed.js";
 export * as kernels from "./kernels/index.js";

@@ -549,6 +549,7 @@ export class FakeDriver {
 
   /** Reads the arguments, checks the pointers among them, and queues the kernel. */
   private launch(f: FakeFunction, stream: FakeStream, sizes: readonly number[], args: number): void {
+    this.calls.push(`kernel ${f.name}`);
     const parameters = f.image.kernels.get(f.name) ?? [];
     const slots = new BigUint64Array(this.memory.read(args, parameters.length * 8).slice().buffer);
     const ranges: Range[] = [];
