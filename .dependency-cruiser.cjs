@@ -19,6 +19,7 @@ const LAYERS = [
   "rl",
   "xai",
   "robotics",
+  "cli",
 ];
 
 const layerRules = LAYERS.slice(0, -1).map((layer, i) => ({

@@ -28,5 +28,6 @@ export {
   registerRemote,
   registerRemoteKernel,
 } from "./runtime/remote.js";
+export { useTfjs } from "./runtime/tfjs/index.js";
 export * as wasm from "./runtime/wasm/assembler.js";
 export { compileKernels } from "./runtime/wasm/module.js";

@@ -24,6 +24,7 @@ export { heapStats, resetPeak } from "./runtime/heap.js";
 export { getNumThreads, setNumThreads } from "./runtime/pool/pool.js";
 export { type DeviceCounts, deviceCounts, resetDeviceCounts } from "./runtime/remote.js";
 
+import "./runtime/tfjs/index.js";
 import "./runtime/wasm/index.js";
 
 export { fit } from "./train/fit.js";

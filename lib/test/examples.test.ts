@@ -84,11 +84,14 @@ async function evaluate({ code, path }: Example): Promise<unknown> {
   const body = last
     ? `${outputText.slice(0, last.getStart(file))}return (${last.expression.getText(file)});`
     : outputText;
-  const scope = scopeOf(path);
+  // A function that is made from text has no import() of its own.
+  const scope = { ...scopeOf(path), importHere: (name: string) => import(name) };
   const AsyncFunction = (async () => {}).constructor as new (
     ...parts: string[]
   ) => (...x: unknown[]) => unknown;
-  return new AsyncFunction(...Object.keys(scope), body)(...Object.values(scope));
+  return new AsyncFunction(...Object.keys(scope), body.replaceAll(/\bimport\(/g, "importHere("))(
+    ...Object.values(scope),
+  );
 }
 
 const plain = (value: unknown): unknown =>

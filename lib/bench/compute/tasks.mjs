@@ -1,26 +1,33 @@
 // What is measured, the same for every library, and how: median time of one call after a warm-up.
 const GEMM = [64, 256, 1024, 2048];
 const square = (n) => ({ a: [n, n], b: [n, n] });
-const matmulFlops = ({ a, b }) => 2 * a.reduce((x, y) => x * y, 1) * b.at(-1);
+export const matmulFlops = ({ a, b }) => 2 * a.reduce((x, y) => x * y, 1) * b.at(-1);
 /** Images (n, channels, size, size), 3 × 3 filters, padding 1. */
 const CONV = { n: 8, channels: 32, size: 28, groups: 1 };
 const DEPTHWISE = { n: 8, channels: 64, size: 56, groups: 64 };
-const convFlops = ({ n, channels, size, groups }) => (2 * n * channels * channels * 9 * size * size) / groups;
+export const convFlops = ({ n, channels, size, groups }) =>
+  (2 * n * channels * channels * 9 * size * size) / groups;
 const ATTENTION = { batch: 4, heads: 8, tokens: 256, size: 64 };
 const MLP = [784, 128, 64, 10];
 const CNN = { channels: [16, 32], batch: 32 };
 /** Two encoder blocks over tokens of 64 features; the mean over tokens is classified. */
 const TRANSFORMER = { batch: 16, tokens: 64, features: 64, size: 128, heads: 4, depth: 2 };
 
-const flops = (task, args, amount) => ({
+export const flops = (task, args, amount) => ({
   task,
   args,
   unit: "GFLOP/s",
   better: "higher",
   amount: amount / 1e9,
 });
-const time = (task, args) => ({ task, args, unit: "ms", better: "lower", amount: 1000 });
-const samples = (task, args) => ({ task, args, unit: "samples/s", better: "higher", amount: args.batch });
+export const time = (task, args) => ({ task, args, unit: "ms", better: "lower", amount: 1000 });
+export const samples = (task, args) => ({
+  task,
+  args,
+  unit: "samples/s",
+  better: "higher",
+  amount: args.batch,
+});
 
 /** One row of the table each: `amount` is what one call does, in the row's unit. */
 export const ROWS = [

@@ -1,6 +1,7 @@
 /** The compiler's back end, stage by stage: memory, fusion, measurement; loop IR, schedules, code generation, search. */
 export * as codegen from "./codegen/index.js";
 export * as cuda from "./cuda/index.js";
+export * as gpu from "./gpu-model/index.js";
 export * as loop from "./loop/index.js";
 export * from "./memory/index.js";
 export { nativeKernels } from "./native/index.js";
@@ -9,3 +10,5 @@ export * from "./profile/index.js";
 export * as schedule from "./schedule/index.js";
 export * from "./select/index.js";
 export * as search from "./tune/index.js";
+
+export * as webgpu from "./webgpu/index.js";

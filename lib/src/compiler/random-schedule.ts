@@ -109,6 +109,84 @@ export function randomSchedule(dice: Dice, kernel: LoopKernel, steps: number): S
   return s;
 }
 
+/** Up to `steps` random steps, among them those that make blocks, threads and what threads share. */
+export function randomGridSchedule(dice: Dice, kernel: LoopKernel, steps: number): Schedule {
+  const s = new Schedule(kernel);
+  const tops = kernel.body.flatMap((x) => (x.kind === "for" ? [x.variable] : []));
+  let fresh = 0;
+  const attempt = (step: () => void): void => {
+    try {
+      step();
+    } catch (error) {
+      if (!(error instanceof LoopError)) throw error;
+    }
+  };
+  for (const top of tops) {
+    if (dice.below(4) > 0) attempt(() => s.split(top, dice.pick([2, 4, 8]), [`${top}_b`, `${top}_t`]));
+    attempt(() => s.bind("block", s.loops.includes(`${top}_b`) ? `${top}_b` : top));
+  }
+  for (let i = 0; i < steps; i++)
+    attempt(() => (dice.below(3) === 0 ? randomStep : randomGridStep)(dice, s, `t${fresh++}`));
+  finishRegisters(s);
+  return s;
+}
+
+function randomGridStep(dice: Dice, s: Schedule, name: string): void {
+  const { loops } = s;
+  const loop = dice.pick(loops);
+  const own = buffersOf(s.kernel).filter((b) => b.scope !== "param");
+  const choice = dice.below(9);
+  if (own.length === 0 && (choice === 6 || choice === 8)) return;
+  switch (choice) {
+    case 0:
+      s.guard(loop);
+      break;
+    case 1:
+    case 2:
+      s.bind("thread", loop);
+      break;
+    case 3: {
+      const inputs = buffersOf(s.kernel).filter((b) => !b.output);
+      if (inputs.length > 0)
+        s.cacheRead(dice.pick(inputs).name, loop, { name, scope: dice.pick(["workgroup", "register"]) });
+      break;
+    }
+    case 4: {
+      const nest = nestFrom(s.kernel, loop);
+      s.cooperate(nest.slice(0, 1 + dice.below(3)), name, dice.pick([2, 4, 8]), dice.pick([1, 2, 4]));
+      break;
+    }
+    case 5:
+      s.treeReduce(loop, name);
+      break;
+    case 6: {
+      const buffer = dice.pick(own);
+      const axis = dice.below(buffer.shape.length);
+      const split = dice.below(2) === 0 ? ([axis, dice.pick([1, 2, 3, 4])] as const) : undefined;
+      const axes = buffer.shape.length + (split ? 1 : 0);
+      const order = dice.shuffled(Array.from({ length: axes }, (_, d) => d));
+      s.layout(buffer.name, { ...(split ? { split } : {}), order, gap: dice.below(3) });
+      break;
+    }
+    case 7: {
+      const targets = buffersOf(s.kernel).filter((b) => b.output || b.scope === "shared");
+      s.cacheWrite(dice.pick(targets).name, loop, {
+        name,
+        scope: dice.pick(["local", "register", "workgroup"]),
+      });
+      break;
+    }
+    default: {
+      const rounds: [buffer: string, loop: string][] = [];
+      walk(s.kernel.body, (x, around) => {
+        const parent = around[around.length - 1];
+        if (x.kind === "alloc" && parent?.kind === "for") rounds.push([x.buffer.name, parent.variable]);
+      });
+      if (rounds.length > 0) s.prefetch(...dice.pick(rounds), dice.below(2) === 0 ? name : undefined);
+    }
+  }
+}
+
 function randomStep(dice: Dice, s: Schedule, name: string): void {
   const { loops } = s;
   if (loops.length === 0) return;

@@ -117,6 +117,17 @@ describe("functions of gamma far from 0", () => {
   });
 });
 
+describe("functions of gamma next to 0", () => {
+  it("are those of 1/x on both sides", () => {
+    const x = tensor([-1e-10, -1e-17, -1e-20, 1e-17, 1e-20], { dtype: "float64" });
+    const [logs, slopes] = [numbers(M.lgamma(x)), numbers(M.digamma(x))];
+    numbers(x).forEach((v, i) => {
+      expect(logs[i], `lgamma(${v})`).toBeCloseTo(-Math.log(Math.abs(v)), 8);
+      expect(slopes[i] * v, `digamma(${v})·x`).toBeCloseTo(-1, 8);
+    });
+  });
+});
+
 describe("-0", () => {
   const names = "sin tan asin atan sinh tanh asinh atanh erf expm1 log1p sqrt softsign sign rint".split(" ");
   it.each(names.filter((name) => name in M))("%s of -0 is -0 on every device", (name) => {

@@ -48,12 +48,14 @@ const LANCZOS = [
   12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7,
 ];
 
+/** What x has beyond the nearest integer, exactly: π·x itself would be rounded, and so would 1 − 10⁻²⁰. */
+const beside = (x: number): number => x - Math.round(x);
+
 /** ln |Γ(x)|: Lanczos's approximation (g = 7, n = 9), Stirling's series from 15 on, reflection for negative x. */
 export function lgamma(x: number): number {
   if (x <= 0 && Number.isInteger(x)) return Number.POSITIVE_INFINITY;
   if (Math.abs(x) === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
-  // the sine of the part behind the point: π·x itself would be rounded
-  if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * (x - Math.floor(x)))) - lgamma(1 - x);
+  if (x < 0.5) return Math.log(Math.PI / Math.abs(Math.sin(Math.PI * beside(x)))) - lgamma(1 - x);
   if (x === 1 || x === 2) return 0;
   if (x > 15) {
     const inverse = 1 / (x * x);
@@ -77,7 +79,7 @@ const LARGE = 12;
 export function digamma(x: number): number {
   if (x === 0) return -1 / x;
   if (x === Number.NEGATIVE_INFINITY || (x < 0 && Number.isInteger(x))) return Number.NaN;
-  if (x < 0) return digamma(1 - x) - Math.PI / Math.tan(Math.PI * (x - Math.floor(x)));
+  if (x < 0) return digamma(1 - x) - Math.PI / Math.tan(Math.PI * beside(x));
   let sum = 0;
   let t = x;
   for (; t < LARGE; t++) sum -= 1 / t;

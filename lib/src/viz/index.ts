@@ -3,6 +3,7 @@ import "./explanation.js";
 
 export { type MimeBundle, publisher } from "./bundle.js";
 export { type ExplorerStep, exploreIr, IrExplorer } from "./explorer.js";
+export { gpuRoofline, gpuStalls } from "./gpu.js";
 export { Drawing, type DrawOptions, drawGraph, drawTape } from "./graph.js";
 export { memoryMap } from "./memory-map.js";
 export {

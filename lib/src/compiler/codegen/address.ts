@@ -51,6 +51,18 @@ export class Polynomial {
     return this.times(Polynomial.of(affine(factor)));
   }
 
+  /** The constant polynomial of a number. */
+  static constant(value: number): Polynomial {
+    return Polynomial.of(affine(value));
+  }
+
+  /** Divided by a number that divides every coefficient. */
+  dividedBy(by: number): Polynomial {
+    return new Polynomial(
+      new Map([...this.terms].map(([key, m]) => [key, { ...m, coefficient: m.coefficient / by }])),
+    );
+  }
+
   withoutConstant(): Polynomial {
     const terms = new Map(this.terms);
     terms.delete("");

@@ -30,11 +30,11 @@ export function phasesOf(kernel: LoopKernel): Phases {
   let serial: Stmt[] | null = null;
   for (const s of kernel.body) {
     if (s.kind === "alloc" && s.buffer.scope === "shared") temporaries.push(s.buffer);
-    else if (s.kind === "for" && s.loop === "parallel") {
+    else if (s.kind === "for" && isParallel(s)) {
       serial = null;
       const loops = [s];
       let { body } = s;
-      while (body.length === 1 && body[0].kind === "for" && body[0].loop === "parallel") {
+      while (body.length === 1 && body[0].kind === "for" && isParallel(body[0])) {
         loops.push(body[0]);
         body = body[0].body;
       }
@@ -53,6 +53,9 @@ export function phasesOf(kernel: LoopKernel): Phases {
   }
   return { phases, temporaries };
 }
+
+/** Loops whose iterations threads share out: a GPU's blocks are such work too. */
+const isParallel = ({ loop }: For): boolean => loop === "parallel" || loop === "block";
 
 /** An expression over the kernel's sizes as a function of their values; other variables count as 0. */
 export function sizeFunction(e: Affine, sizes: readonly string[]): (values: readonly number[]) => number {

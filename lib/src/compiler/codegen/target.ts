@@ -57,8 +57,8 @@ export interface Target<E> {
   op(name: ScalarOp, dtype: LoopType, args: readonly E[], lanes: number): E;
   /** a · b + c */
   multiplyAdd(a: E, b: E, c: E, dtype: LoopType, lanes: number): E;
-  /** Instructions for products of 8-bit integers, four summed in each int32 lane. */
-  readonly dot: DotInstructions<E>;
+  /** Instructions for products of 8-bit integers, four summed in each int32 lane; `null`: it has none. */
+  readonly dot: DotInstructions<E> | null;
   select(condition: E, yes: E, no: E, dtype: LoopType, lanes: number): E;
   cast(value: E, from: LoopType, to: LoopType, lanes: number): E;
   when(conditions: readonly Condition[], yes: () => E, no: () => E, dtype: LoopType, lanes: number): E;

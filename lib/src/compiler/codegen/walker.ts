@@ -52,6 +52,11 @@ export class Walker<E> {
     this.statements(body, { values: new Map(), lanes: null, names: new Map() });
   }
 
+  /** A piece of a larger program: what it reads is not known to the pieces behind it. */
+  piece(body: readonly Stmt[]): void {
+    this.elements.apart(() => this.block(body));
+  }
+
   private statements(body: readonly Stmt[], context: Context<E>): void {
     const inner = { ...context, names: new Map(context.names) };
     for (const s of body) this.statement(s, inner);
@@ -84,10 +89,10 @@ export class Walker<E> {
       case "alloc":
         if (s.buffer.scope === "register")
           this.elements.declare(s.buffer, this.plan.registers.get(s.buffer.name) ?? 1);
-        else if (s.buffer.scope === "local") {
+        else if (s.buffer.scope === "local" || s.buffer.scope === "workgroup") {
           if (!s.buffer.shape.every((d) => d.isConstant))
             throw new LoopError(
-              `${this.kernel.name}: the local buffer "${s.buffer.name}" has the shape [${s.buffer.shape.join(", ")}]; a thread's memory needs a constant one`,
+              `${this.kernel.name}: the ${s.buffer.scope} buffer "${s.buffer.name}" has the shape [${s.buffer.shape.join(", ")}]; a thread's memory needs a constant one`,
             );
           target.local(s.buffer);
         }
@@ -120,7 +125,8 @@ export class Walker<E> {
     const from = s.from.substitute(context.values);
     const to = s.to.substitute(context.values);
     const lanes = context.lanes === null ? this.plan.lanes.get(s.variable) : undefined;
-    const dot = context.lanes ? dotOf(s, context.lanes, (i) => i.substitute(context.values)) : null;
+    const dot =
+      context.lanes && this.target.dot ? dotOf(s, context.lanes, (i) => i.substitute(context.values)) : null;
     const sideways = context.lanes ? null : sumOfLanes(s);
     const vectors = sideways && this.elements.vectors(sideways.parts);
     if (dot) this.dot(dot, context);
@@ -166,7 +172,7 @@ export class Walker<E> {
   }
 
   private dot({ sum, a, b }: DotProduct, context: Context<E>): void {
-    const { dot } = this.target;
+    const dot = this.target.dot as NonNullable<Target<E>["dot"]>;
     const lanes = context.lanes?.count as number;
     const indices = sum.indices.map((i) => i.substitute(context.values));
     const old = this.elements.read(sum.buffer, indices, context.lanes);

@@ -130,6 +130,8 @@ export function floordiv(x: Index, by: number, ranges?: Ranges): Affine {
   const range = ranges && rangeOf(rest, ranges);
   if (range && Math.floor(range[0] / by) === Math.floor(range[1] / by))
     return whole.plus(Math.floor(range[0] / by));
+  const digits = ranges && lowDigits(rest, by, ranges);
+  if (digits) return whole.plus(floordiv(digits.high, by / digits.base, ranges));
   return whole.plus(fromAtom({ kind: "floordiv", of: rest, by }));
 }
 
@@ -143,7 +145,31 @@ export function mod(x: Index, by: number, ranges?: Ranges): Affine {
   const range = ranges && rangeOf(rest, ranges);
   if (range && Math.floor(range[0] / by) === Math.floor(range[1] / by))
     return rest.minus(by * Math.floor(range[0] / by));
+  const digits = ranges && lowDigits(rest, by, ranges);
+  if (digits)
+    return mod(digits.high, by / digits.base, ranges)
+      .times(digits.base)
+      .plus(digits.low);
   return fromAtom({ kind: "mod", of: rest, by });
+}
+
+/** x as base · high + low with 0 ≤ low < base, where base divides `by`: the low digits do not count in a quotient. */
+function lowDigits(
+  x: Affine,
+  by: number,
+  ranges: Ranges,
+): { base: number; high: Affine; low: Affine } | null {
+  const bases = new Set(x.terms.map((t) => gcd(Math.abs(t.coefficient), by)));
+  for (const base of [...bases].filter((b) => b > 1 && b < by).sort((a, b) => b - a)) {
+    const [high, low] = splitMultiples(x, base);
+    const [least, most] = rangeOf(low, ranges);
+    if (!low.isConstant && least >= 0 && most < base) return { base, high, low };
+  }
+  return null;
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
 }
 
 /** ⌈x / by⌉ */

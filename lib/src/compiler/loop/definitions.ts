@@ -51,6 +51,28 @@ export function matmul(m: Index, n: Index, k: Index, options: MatmulOptions = {}
   return d.kernel();
 }
 
+/**
+ * C[m, n] = α Σ A[m, k] · B[k, n] + β C[m, n]; α and β come as inputs of one element.
+ * @example gemm(64, 64, 64).params.map((p) => p.name) // ["A", "B", "Alpha", "Beta", "C"]
+ */
+export function gemm(m: Index, n: Index, k: Index): LoopKernel {
+  const d = new Definition("gemm", sizesOf(m, n, k));
+  const a = d.input("A", "float32", [m, k]);
+  const b = d.input("B", "float32", [k, n]);
+  const [alpha, beta] = ["Alpha", "Beta"].map((name) => d.input(name, "float32", [1]));
+  const c = d.output("C", "float32", [m, n]);
+  const product = d.temp("AB", "float32", [m, n]);
+  d.reduce(product, { im: m, jm: n }, { k }, "add", lit(0), (v) => [
+    [v.im, v.jm],
+    op("mul", a.at(v.im, v.k), b.at(v.k, v.jm)),
+  ]);
+  d.compute(c, { i: m, j: n }, ({ i, j }) => [
+    [i, j],
+    op("add", op("mul", alpha.at(0), product.at(i, j)), op("mul", beta.at(0), c.at(i, j))),
+  ]);
+  return d.kernel();
+}
+
 const widen = (e: Expr, from: LoopType, to: LoopType): Expr => (isStored(from) ? cast(to, e) : e);
 
 /**

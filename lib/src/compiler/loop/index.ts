@@ -7,6 +7,7 @@ export {
   conv2dInputGrad,
   depthwise,
   elementwise,
+  gemm,
   layerNormRows,
   type MatmulOptions,
   matmul,

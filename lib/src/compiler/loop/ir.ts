@@ -1,6 +1,7 @@
 /**
  * Loop IR: what a kernel does, loop by loop. Buffers are typed and strided; indices are affine; a loop says how it is to
- * run (one iteration after another, on several threads, in the lanes of vectors, or unrolled). Plain immutable data:
+ * run (one iteration after another, on several threads, in the lanes of vectors, unrolled, or as the blocks and threads of a
+ * GPU). Plain immutable data:
  * schedules rewrite it, code generators read it. (Book, chapter 5: operator compilers.)
  */
 import type { DType } from "../../core/dtype.js";
@@ -26,9 +27,11 @@ export const LOOP_TYPES: readonly LoopType[] = [
 
 /**
  * Where a buffer lies: `param` is given by the caller; `shared` is temporary memory that all threads see (declared at the
- * top only); `local` is memory of one thread; `register` values stay in registers (constant indices once unrolled).
+ * top only); `workgroup` is memory that the threads of one block share; `local` is memory of one thread; `register` values
+ * stay in registers (constant indices once unrolled). A local or register buffer that is declared in a block outside its
+ * thread loops, and indexed first by their variables, holds what each thread keeps from one of them to the next.
  */
-export type Scope = "param" | "shared" | "local" | "register";
+export type Scope = "param" | "shared" | "workgroup" | "local" | "register";
 
 export interface Buffer {
   readonly name: string;
@@ -42,8 +45,20 @@ export interface Buffer {
   readonly output: boolean;
 }
 
-export type LoopKind = "serial" | "parallel" | "vectorized" | "unrolled";
-export const LOOP_KINDS: readonly LoopKind[] = ["serial", "parallel", "vectorized", "unrolled"];
+/**
+ * `block` loops are a GPU's grid, `thread` loops inside them the threads of one block: parallel loops whose iterations are
+ * independent, so that running them one after the other is right too. One thread loop of a block behind another sees what
+ * all threads did before: code generators put barriers where that matters.
+ */
+export type LoopKind = "serial" | "parallel" | "vectorized" | "unrolled" | "block" | "thread";
+export const LOOP_KINDS: readonly LoopKind[] = [
+  "serial",
+  "parallel",
+  "vectorized",
+  "unrolled",
+  "block",
+  "thread",
+];
 
 /** left < right. */
 export interface Condition {

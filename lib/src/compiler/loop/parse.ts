@@ -4,6 +4,7 @@ import {
   type Buffer,
   type Condition,
   type Expr,
+  LOOP_KINDS,
   LOOP_TYPES,
   LoopError,
   type LoopKernel,
@@ -26,7 +27,7 @@ const TYPES: Record<string, LoopType> = {
   u8: "uint8",
   bf16: "bfloat16",
 };
-const SCOPES = new Set<string>(["shared", "local", "register"]);
+const SCOPES = new Set<string>(["shared", "workgroup", "local", "register"]);
 const SIGNS: Record<string, ScalarOp> = { "+": "add", "-": "sub", "*": "mul", "/": "div" };
 const MAX_DEPTH = 200;
 
@@ -124,12 +125,10 @@ class Parser {
   private stmt(): Stmt {
     const first = this.peek();
     if (first.text === "for") return this.loop("serial");
-    if (
-      this.peek(1).text === "for" &&
-      (first.text === "parallel" || first.text === "vectorized" || first.text === "unrolled")
-    ) {
+    const kind = LOOP_KINDS.find((one) => one === first.text && one !== "serial");
+    if (this.peek(1).text === "for" && kind) {
       this.at++;
-      return this.loop(first.text);
+      return this.loop(kind);
     }
     if (SCOPES.has(first.text) && this.peek(1).kind === "name") {
       this.at++;

@@ -35,6 +35,8 @@ const KEYWORD = {
   parallel: "parallel for",
   vectorized: "vectorized for",
   unrolled: "unrolled for",
+  block: "block for",
+  thread: "thread for",
 } as const;
 
 function printStmt(s: Stmt, indent: string): string {

@@ -4,6 +4,7 @@
  */
 import { type Affine, affine } from "./affine.js";
 import { implied } from "./constraints.js";
+import { gridProblems } from "./grid.js";
 import {
   type Buffer,
   type Condition,
@@ -11,6 +12,7 @@ import {
   type LoopKernel,
   type Stmt,
   statementValue,
+  walk,
   walkExpr,
 } from "./ir.js";
 import { printBlock } from "./print.js";
@@ -113,6 +115,9 @@ export function problemsOf(kernel: LoopKernel): string[] {
     names: new Map(),
     buffers: new Set(kernel.params.map((b) => b.name)),
     known: kernel.sizes.map((name) => affine(name)),
+  });
+  walk(kernel.body, (s, around) => {
+    for (const problem of gridProblems(s, around)) note(s, problem);
   });
   return found;
 }

@@ -127,6 +127,8 @@ function makeCopy(
       throw new LoopError(`${where}: no pieces of ${pack.by} along axis ${pack.axis} of ${shape.length}`);
     shape = [ceildiv(shape[pack.axis], pack.by), ...shape.filter((_, d) => d !== pack.axis), affine(pack.by)];
   }
+  if (scope === "register" && !shape.every((size) => size.isConstant))
+    throw new LoopError(`${where}: registers for ${shape.join(" × ")} elements; a constant number is needed`);
   return { name, dtype: options.as ?? source.dtype, shape, strides: null, scope, output: false };
 }
 

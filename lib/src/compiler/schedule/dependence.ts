@@ -19,6 +19,7 @@ import {
 } from "../loop/ir.js";
 import { printBlock } from "../loop/print.js";
 import { known } from "../loop/verify.js";
+import { digitsOf } from "./mixed-radix.js";
 
 /** One place where a nest touches a buffer. */
 export interface Touch {
@@ -103,10 +104,30 @@ function conditionsOf(s: Stmt): Affine[] {
 
 const LATER = "'";
 
+/** True for a mod m − b mod m where a − b is no multiple of m: halves of a buffer that is kept twice. */
+function neverZero(e: Affine): boolean {
+  const [a, b] = e.terms;
+  if (e.terms.length !== 2 || e.constant !== 0 || a.atom.kind !== "mod" || b.atom.kind !== "mod")
+    return false;
+  if (a.atom.by !== b.atom.by || a.coefficient !== -b.coefficient) return false;
+  const { by } = a.atom;
+  const gap = a.atom.of.minus(b.atom.of);
+  return gap.constant % by !== 0 && gap.terms.every((t) => t.coefficient % by === 0);
+}
+
+/** The place of an element in its buffer, where its indices have remainders; `null`: the indices say it as well. */
+function placeIn({ shape }: Buffer, indices: readonly Affine[]): Affine | null {
+  const cut = indices.some((i) => i.terms.some(({ atom }) => atom.kind === "mod"));
+  if (!cut || !shape.slice(1).every((size) => size.isConstant)) return null;
+  return indices.reduce((sum, index, d) => (d === 0 ? index : sum.times(shape[d].constant).plus(index)));
+}
+
 /** A pair of touches of one buffer that could depend on each other. */
 export class Pair {
   private readonly base: readonly Affine[];
   private readonly equal: readonly Affine[];
+  /** The indices are never the same. */
+  private readonly never: boolean;
 
   /** `shared`: variables with one value for both (sizes, loops around the nest). */
   constructor(
@@ -121,12 +142,19 @@ export class Pair {
       return e.substitute(values);
     };
     this.base = [...nest, ...earlier.when, ...[...nest, ...later.when].map(rename)];
-    this.equal = earlier.indices.map((index, d) => index.minus(rename(later.indices[d])));
+    const twin = (v: string): string => v + LATER;
+    const equal = earlier.indices.map((index, d) => index.minus(rename(later.indices[d])));
+    this.never = equal.some(neverZero);
+    this.equal = equal.flatMap((e) => digitsOf(e, this.base, twin));
+    // What follows from the others: quotients and remainders are one number again in it.
+    const [place, other] = [earlier, later].map((touch) => placeIn(touch.buffer, touch.indices));
+    if (place && other)
+      this.equal = [...this.equal, ...digitsOf(place.minus(rename(other)), this.base, twin)];
   }
 
   /** False if no two such touches meet under these further constraints on `v` and `v'`. */
   meets(nonnegative: readonly Affine[], zeros: readonly Affine[] = []): boolean {
-    return feasible([...this.base, ...nonnegative], [...this.equal, ...zeros]);
+    return !this.never && feasible([...this.base, ...nonnegative], [...this.equal, ...zeros]);
   }
 }
 

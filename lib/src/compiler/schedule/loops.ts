@@ -1,20 +1,17 @@
-/** Primitives that change loops: split, reorder, fuse, skew, pad, and the kinds (unroll, vectorize, parallel). */
+/** Primitives that change loops: split, reorder, fuse, skew, and the kinds (unroll, vectorize, parallel, block, thread). */
 import { type Affine, affine, ceildiv, floordiv, maximum, minimum, mod } from "../loop/affine.js";
-import { implied, project } from "../loop/constraints.js";
+import { project } from "../loop/constraints.js";
+import { threadsOf } from "../loop/grid.js";
 import {
-  type Buffer,
   type Condition,
   type For,
   findLoop,
   LoopError,
   type LoopKernel,
   type LoopKind,
-  mapStmt,
   type Stmt,
-  walk,
 } from "../loop/ir.js";
-import { known } from "../loop/verify.js";
-import { carried, overtaken, Pair, reversed, touchesOf } from "./dependence.js";
+import { carried, overtaken, reversed } from "./dependence.js";
 import { boundsOf, capOf, checkFree, replaceLoop, simplify, substituteAll } from "./tree.js";
 
 /**
@@ -259,91 +256,9 @@ export function skew(
 }
 
 /**
- * Lets the last round of a split run to its full length, on padding: legal where the further iterations write only
- * elements of local buffers that nothing else touches, and read inside their buffers. With `multiple` the loop runs to the
- * next multiple of that, and the local buffers that it fills grow with it.
- * @throws LoopError saying which access forbids it.
- */
-export function pad(given: LoopKernel, variable: string, multiple = 1): LoopKernel {
-  const where = `pad "${variable}"`;
-  if (!Number.isSafeInteger(multiple) || multiple < 1)
-    throw new LoopError(`${where}: a multiple is a whole number from 1, not ${multiple}`);
-  const least = capOf(findLoop(given, variable).loop);
-  if (least === null) throw new LoopError(`${where}: it has no constant bound to be padded to`);
-  const cap = Math.ceil(least / multiple) * multiple;
-  const kernel = cap > least ? withRoom(given, variable, cap) : given;
-  const { loop, around } = findLoop(kernel, variable);
-  const full: For = { ...loop, to: loop.from.plus(cap) };
-  if (full.to.equals(loop.to)) return kernel;
-  const v = affine(variable);
-  const outside = [
-    ...kernel.sizes.map((name) => affine(name)),
-    ...around.flatMap((s) =>
-      s.kind === "for"
-        ? [affine(s.variable).minus(s.from), s.to.minus(s.variable).minus(1)]
-        : s.kind === "if"
-          ? s.conditions.map(known)
-          : [],
-    ),
-  ];
-  const beyond = [v.minus(loop.from), v.minus(loop.to), full.to.minus(v).minus(1), ...outside];
-  const inside = touchesOf(loop.body, beyond);
-  for (const t of inside) {
-    const name = t.buffer.name;
-    if (t.writes && t.buffer.scope !== "local" && t.buffer.scope !== "register")
-      throw new LoopError(`${where}: "${name}" is written there, and is not a local buffer`);
-    t.indices.forEach((index, axis) => {
-      if (!implied(index, t.when) || !implied(t.buffer.shape[axis].minus(index).minus(1), t.when))
-        throw new LoopError(
-          `${where}: index ${axis} of "${name}", ${index}, would leave its size ${t.buffer.shape[axis]}`,
-        );
-    });
-  }
-  // Elements that the further iterations write must be read by nothing else in the buffer's life.
-  const written = new Map(inside.filter((t) => t.writes).map((t) => [t.buffer.name, t]));
-  walk(kernel.body, (s, above) => {
-    if (s.kind !== "alloc" || !written.has(s.buffer.name)) return;
-    const shared = new Set([
-      ...kernel.sizes,
-      ...above.flatMap((a) => (a.kind === "for" ? [a.variable] : [])),
-    ]);
-    const life = above.length > 0 ? (above[above.length - 1] as For).body : kernel.body;
-    const others = touchesOf(life, outside.slice(0, kernel.sizes.length), true).filter(
-      (t) => t.buffer.name === s.buffer.name && (!t.writes || t.reduction !== null), // what only sets an element does not see it
-    );
-    for (const mine of inside.filter((t) => t.writes && t.buffer.name === s.buffer.name)) {
-      for (const other of others) {
-        if (new Pair(mine, other, shared, []).meets([]))
-          throw new LoopError(
-            `${where}: an iteration beyond the end would write elements of "${s.buffer.name}" that are used`,
-          );
-      }
-    }
-  });
-  return simplify(replaceLoop(kernel, variable, () => [full]));
-}
-
-/** The kernel with local buffers that the loop fills along an axis made as long as `cap` there. */
-function withRoom(kernel: LoopKernel, variable: string, cap: number): LoopKernel {
-  const longer = new Map<string, Buffer>();
-  walk(findLoop(kernel, variable).loop.body, (s) => {
-    if (s.kind !== "store" && s.kind !== "reduce") return;
-    const { buffer, indices } = s;
-    if (buffer.scope !== "local" && buffer.scope !== "register") return;
-    const shape = buffer.shape.map((size, d) =>
-      indices[d].toString() === variable && size.isConstant && size.constant < cap ? affine(cap) : size,
-    );
-    if (buffer.strides === null && shape.some((size, d) => size !== buffer.shape[d]))
-      longer.set(buffer.name, { ...buffer, shape });
-  });
-  const buffer = (b: Buffer): Buffer => longer.get(b.name) ?? b;
-  return { ...kernel, body: kernel.body.map((s) => mapStmt(s, { buffer })) };
-}
-
-/**
- * Makes a loop unrolled, vectorized or parallel (or serial again).
- * @throws LoopError if an iteration depends on another (vectorized, parallel), the number of iterations has no constant
- * bound (vectorized, unrolled), or the loop is not outermost (parallel).
+ * Makes a loop unrolled, vectorized, parallel, or blocks or threads of a GPU (or serial again).
+ * @throws LoopError if an iteration depends on another (vectorized, parallel, block, thread), the number of iterations has
+ * no constant bound (vectorized, unrolled, thread), or the loop is not outermost (parallel, block).
  */
 export function setKind(kernel: LoopKernel, variable: string, kind: LoopKind): LoopKernel {
   const { loop, around } = findLoop(kernel, variable);
@@ -352,17 +267,19 @@ export function setKind(kernel: LoopKernel, variable: string, kind: LoopKind): L
     throw new LoopError(`${where}: ${loop.to.minus(loop.from)} iterations; a constant bound is needed`);
   if (kind === "vectorized" && !(loop.from.isConstant && loop.from.constant === 0))
     throw new LoopError(`${where}: it begins at ${loop.from}, not at 0`);
-  if (kind === "parallel") {
-    const bad = around.find((s) => s.kind !== "for" || s.loop !== "parallel" || s.body.length !== 1);
+  if (kind === "thread" && threadsOf(loop) === null)
+    throw new LoopError(`${where}: it runs over ${loop.from}..${loop.to}, not from 0 to a constant bound`);
+  if (kind === "parallel" || kind === "block") {
+    const bad = around.find((s) => s.kind !== "for" || s.loop !== kind || s.body.length !== 1);
     if (bad)
       throw new LoopError(
-        `${where}: it is inside ${bad.kind === "for" ? `"${bad.variable}"` : "a condition"}; only outermost loops are parallel`,
+        `${where}: it is inside ${bad.kind === "for" ? `"${bad.variable}"` : "a condition"}; only outermost loops are ${kind === "block" ? "blocks" : "parallel"}`,
       );
     const outer = around.flatMap((s) => (s.kind === "for" ? [s.variable] : []));
     if ([...loop.from.variables(), ...loop.to.variables()].some((v) => outer.includes(v)))
-      throw new LoopError(`${where}: its bounds depend on the parallel loop around it`);
+      throw new LoopError(`${where}: its bounds depend on the ${kind} loop around it`);
   }
-  if (kind === "vectorized" || kind === "parallel") {
+  if (kind !== "serial" && kind !== "unrolled") {
     const conflict = carried(kernel, loop, around);
     if (conflict) throw new LoopError(`${where}: ${conflict}`);
   }

@@ -3,13 +3,26 @@
  * loop IR and is noted as a step; steps are plain data, so that a schedule can be stored, printed and applied again.
  * (Book, chapter 5: separation of compute and schedule; Halide, TVM.)
  */
-import type { LoopKernel, LoopKind, Scope } from "../loop/ir.js";
-import { loopNames } from "../loop/ir.js";
+import { gridProblems } from "../loop/grid.js";
+import {
+  type For,
+  LoopError,
+  type LoopKernel,
+  type LoopKind,
+  loopNames,
+  type Scope,
+  walk,
+} from "../loop/ir.js";
 import { printKernel } from "../loop/print.js";
 import { type CacheOptions, cacheRead } from "./cache-read.js";
 import { cacheWrite, rfactor } from "./cache-write.js";
 import { computeAt } from "./compute-at.js";
-import { fuse, merge, pad, reorder, setKind, skew, split } from "./loops.js";
+import { carried } from "./dependence.js";
+import { type LayoutOptions, layout } from "./layout.js";
+import { fuse, merge, reorder, setKind, skew, split } from "./loops.js";
+import { guard, pad } from "./pad.js";
+import { prefetch } from "./prefetch.js";
+import { treeReduce } from "./tree-reduce.js";
 
 /** One primitive with its arguments. */
 export type Step =
@@ -29,6 +42,7 @@ export type Step =
       readonly name: string;
     }
   | { readonly do: "pad"; readonly loop: string; readonly multiple?: number }
+  | { readonly do: "guard"; readonly loop: string }
   | { readonly do: "kind"; readonly loop: string; readonly kind: LoopKind }
   | {
       readonly do: "cacheRead";
@@ -47,10 +61,31 @@ export type Step =
       readonly do: "rfactor";
       readonly loops: readonly [inner: string, outer: string];
       readonly name: string;
-    };
+    }
+  | { readonly do: "treeReduce"; readonly loop: string; readonly name: string }
+  | { readonly do: "layout"; readonly buffer: string; readonly options: LayoutOptions }
+  | { readonly do: "prefetch"; readonly buffer: string; readonly at: string; readonly stage?: string };
 
 /** The kernel after one step. @throws LoopError if the step does not apply or would change the meaning. */
 export function applyStep(kernel: LoopKernel, step: Step): LoopKernel {
+  const after = rewritten(kernel, step);
+  checkGrid(after, step);
+  return after;
+}
+
+/** The rules of blocks and threads, and that a new order leaves their iterations independent. */
+function checkGrid(kernel: LoopKernel, step: Step): void {
+  walk(kernel.body, (s, around) => {
+    const [problem] = gridProblems(s, around);
+    if (problem) throw new LoopError(`${step.do}: ${problem}`);
+    if (step.do !== "reorder" && step.do !== "merge") return;
+    if (s.kind !== "for" || (s.loop !== "block" && s.loop !== "thread")) return;
+    const conflict = step.loops.includes(s.variable) ? carried(kernel, s as For, around) : null;
+    if (conflict) throw new LoopError(`${step.do} ${step.loops.join(", ")}: ${conflict}`);
+  });
+}
+
+function rewritten(kernel: LoopKernel, step: Step): LoopKernel {
   switch (step.do) {
     case "split":
       return split(kernel, step.loop, step.factor, step.names);
@@ -64,6 +99,8 @@ export function applyStep(kernel: LoopKernel, step: Step): LoopKernel {
       return skew(kernel, step.loops[0], step.loops[1], step.factor, step.name);
     case "pad":
       return pad(kernel, step.loop, step.multiple);
+    case "guard":
+      return guard(kernel, step.loop);
     case "kind":
       return setKind(kernel, step.loop, step.kind);
     case "cacheRead":
@@ -74,6 +111,12 @@ export function applyStep(kernel: LoopKernel, step: Step): LoopKernel {
       return computeAt(kernel, step.buffer, step.at, step.scope);
     case "rfactor":
       return rfactor(kernel, step.loops[0], step.loops[1], step.name);
+    case "treeReduce":
+      return treeReduce(kernel, step.loop, step.name);
+    case "layout":
+      return layout(kernel, step.buffer, step.options);
+    case "prefetch":
+      return prefetch(kernel, step.at, step.buffer, step.stage);
   }
 }
 
@@ -145,6 +188,11 @@ export class Schedule {
     return this.apply({ do: "pad", loop, ...(multiple === undefined ? {} : { multiple }) });
   }
 
+  /** Lets a loop run to its constant bound, and asks in each iteration whether it is one. */
+  guard(loop: string): this {
+    return this.apply({ do: "guard", loop });
+  }
+
   unroll(loop: string): this {
     return this.apply({ do: "kind", loop, kind: "unrolled" });
   }
@@ -171,6 +219,45 @@ export class Schedule {
 
   rfactor(inner: string, outer: string, name: string): this {
     return this.apply({ do: "rfactor", loops: [inner, outer], name });
+  }
+
+  /** Makes loops a GPU's blocks, or the threads of one block. */
+  bind(kind: "block" | "thread", ...loops: string[]): this {
+    for (const loop of loops) this.apply({ do: "kind", loop, kind });
+    return this;
+  }
+
+  /**
+   * Shares a nest of loops (a copy, the setting of an accumulator) out among the threads of a block: one loop over all of
+   * it, cut into vectors of `lanes` elements and these into rounds of `threads`. The nest's loops are padded if they end
+   * early. The new loops are `name_thread`, `name_round`, `name_lane`.
+   */
+  cooperate(loops: readonly string[], name: string, threads: number, lanes = 1): this {
+    const [first, ...others] = loops;
+    let whole = first;
+    if (others.length > 0 || lanes > 1) for (const loop of loops) this.pad(loop);
+    for (const [i, loop] of others.entries())
+      whole = this.fuse(whole, loop, i === others.length - 1 ? name : `${name}_${i}`);
+    const lane = `${name}_lane`;
+    const vectors = lanes > 1 ? this.split(whole, lanes, [`${name}_vector`, lane])[0] : whole;
+    this.split(vectors, threads, [`${name}_round`, `${name}_thread`]);
+    this.reorder(`${name}_thread`, `${name}_round`);
+    this.bind("thread", `${name}_thread`).unroll(`${name}_round`);
+    return lanes > 1 ? this.vectorize(lane) : this;
+  }
+
+  treeReduce(loop: string, name: string): this {
+    return this.apply({ do: "treeReduce", loop, name });
+  }
+
+  /** Another order of the elements of a buffer of the kernel's own. */
+  layout(buffer: string, options: LayoutOptions): this {
+    return this.apply({ do: "layout", buffer, options });
+  }
+
+  /** Fills a buffer for the loop's next round while this one computes; `stage`: through registers of that name. */
+  prefetch(buffer: string, at: string, stage?: string): this {
+    return this.apply({ do: "prefetch", buffer, at, ...(stage === undefined ? {} : { stage }) });
   }
 
   /** Applies a step that was stored as data. */

@@ -86,7 +86,7 @@ describe("text of schedules", () => {
     refused("split i 4 -> a", "expected split");
     refused("tile i j 4 4 speed=2", "expected tile LOOP LOOP FACTOR FACTOR");
     refused("cacheWrite C -> sum", "expected cacheWrite BUFFER at=LOOP");
-    refused("cacheRead A at=i scope=moon -> Ac", "the scope is one of shared, local, register");
+    refused("cacheRead A at=i scope=moon -> Ac", "the scope is one of shared, workgroup, local, register");
     refused("split i 4\nvectorize k", 'line 2: vectorized "k"');
     const part = new Schedule(matmul(8, 8, 8));
     expect(() => applyText(part, "split i 4\nsplit i 2 -> a b")).toThrow(

@@ -7,13 +7,15 @@ import type { Packing } from "./cache-read.js";
 import type { Schedule, Step } from "./schedule.js";
 
 /** Where copies lie; parameters are the caller's. */
-const SCOPES: readonly Scope[] = ["shared", "local", "register"];
+const SCOPES: readonly Scope[] = ["shared", "workgroup", "local", "register"];
 /** What a loop's kind is called as something to do. */
 const KINDS: Readonly<Record<string, LoopKind>> = {
   unroll: "unrolled",
   vectorize: "vectorized",
   parallel: "parallel",
   serial: "serial",
+  block: "block",
+  thread: "thread",
 };
 
 /** The words of a line: before the arrow, behind it, and settings. */
@@ -32,14 +34,21 @@ const FORMS: Readonly<Record<string, string>> = {
   merge: "merge FIRST SECOND …",
   skew: "skew OUTER INNER [FACTOR] [-> NAME]",
   pad: "pad LOOP [MULTIPLE]",
+  guard: "guard LOOP …",
   unroll: "unroll LOOP …",
   vectorize: "vectorize LOOP …",
   parallel: "parallel LOOP …",
   serial: "serial LOOP …",
+  block: "block LOOP …",
+  thread: "thread LOOP …",
   cacheRead: "cacheRead BUFFER [at=LOOP] [scope=SCOPE] [pack=AXIS,BY] [room=N,…] [as=TYPE] -> NAME",
   cacheWrite: "cacheWrite BUFFER at=LOOP [scope=SCOPE] -> NAME",
   computeAt: "computeAt BUFFER at=LOOP [scope=SCOPE]",
   rfactor: "rfactor INNER OUTER -> NAME",
+  cooperate: "cooperate LOOP … threads=N [lanes=N] -> NAME",
+  treeReduce: "treeReduce LOOP -> NAME",
+  layout: "layout BUFFER [split=AXIS,BY] [order=AXIS,…] [gap=N]",
+  prefetch: "prefetch BUFFER at=LOOP [-> STAGE]",
 };
 
 /**
@@ -126,6 +135,9 @@ function applyLine(s: Schedule, line: string): void {
   } else if (verb === "pad") {
     take(1, 2, [0]);
     s.pad(words[0], words[1] === undefined ? undefined : number(words[1]));
+  } else if (verb === "guard") {
+    take(1, 99, [0]);
+    for (const loop of words) s.guard(loop);
   } else if (verb === "cacheRead") {
     take(1, 1, [1]);
     s.cacheRead(words[0], settings.get("at") ?? null, cache());
@@ -135,6 +147,22 @@ function applyLine(s: Schedule, line: string): void {
   } else if (verb === "computeAt") {
     take(1, 1, [0]);
     s.computeAt(words[0], at(), scope());
+  } else if (verb === "cooperate") {
+    take(1, 99, [1]);
+    s.cooperate(words, names[0], number(settings.get("threads") ?? ""), number(settings.get("lanes") ?? "1"));
+  } else if (verb === "treeReduce") {
+    take(1, 1, [1]);
+    s.treeReduce(words[0], names[0]);
+  } else if (verb === "layout") {
+    take(1, 1, [0]);
+    const [axis, by] = settings.get("split")?.split(",") ?? [];
+    const split = axis === undefined ? undefined : ([number(axis), number(by ?? "")] as const);
+    const gap = settings.get("gap");
+    const order = settings.get("order")?.split(",").map(number);
+    s.layout(words[0], defined({ split, order, gap: gap === undefined ? undefined : number(gap) }));
+  } else if (verb === "prefetch") {
+    take(1, 1, [0, 1]);
+    s.prefetch(words[0], at(), names[0]);
   } else {
     take(2, 2, [1]);
     s.rfactor(words[0], words[1], names[0]);
@@ -182,6 +210,8 @@ function lineOf(step: Step): string {
       return `skew ${step.loops.join(" ")} ${step.factor} -> ${step.name}`;
     case "pad":
       return `pad ${step.loop}${step.multiple === undefined ? "" : ` ${step.multiple}`}`;
+    case "guard":
+      return `guard ${step.loop}`;
     case "kind":
       return `${Object.keys(KINDS).find((verb) => KINDS[verb] === step.kind)} ${step.loop}`;
     case "cacheRead":
@@ -200,5 +230,13 @@ function lineOf(step: Step): string {
       return `computeAt ${step.buffer} at=${step.at} scope=${step.scope}`;
     case "rfactor":
       return `rfactor ${step.loops.join(" ")} -> ${step.name}`;
+    case "treeReduce":
+      return `treeReduce ${step.loop} -> ${step.name}`;
+    case "layout": {
+      const { split, order, gap } = step.options;
+      return `layout ${step.buffer}${split ? ` split=${split.join(",")}` : ""}${order ? ` order=${order.join(",")}` : ""}${gap === undefined ? "" : ` gap=${gap}`}`;
+    }
+    case "prefetch":
+      return `prefetch ${step.buffer} at=${step.at}${step.stage === undefined ? "" : ` -> ${step.stage}`}`;
   }
 }

@@ -12,6 +12,7 @@ import {
   type Stmt,
   walk,
 } from "../loop/ir.js";
+import { printConditions } from "../loop/print.js";
 
 /** The kernel with one loop replaced by other statements. */
 export function replaceLoop(
@@ -83,35 +84,53 @@ export function checkFree(kernel: LoopKernel, names: readonly string[], where: s
 export function simplify(kernel: LoopKernel): LoopKernel {
   const go = (body: readonly Stmt[], ranges: Ranges): Stmt[] => {
     const index = (i: Affine): Affine => simplifyIndex(i, ranges);
-    return body.flatMap((s): Stmt[] => {
-      if (s.kind === "for") {
-        const from = index(s.from);
-        const to = index(s.to);
-        const [low] = rangeOf(from, ranges);
-        const [, high] = rangeOf(to, ranges);
-        if (high <= low) return [];
-        const inner = new Map([...ranges, [s.variable, [low, high - 1] as const]]);
-        const inside = go(s.body, inner);
-        return inside.length > 0 ? [{ ...s, from, to, body: inside }] : [];
-      }
-      if (s.kind === "if") {
-        const conditions = openConditions(s.conditions, index, ranges);
-        if (conditions === null) return [];
-        const inside = go(s.body, ranges);
-        if (conditions.length === 0) return inside;
-        return inside.length > 0 ? [{ ...s, conditions, body: inside }] : [];
-      }
-      const expr = (e: Parameters<NonNullable<Parameters<typeof mapStmt>[1]["expr"]>>[0]) => {
-        if (e.kind !== "when") return e;
-        const conditions = openConditions(e.conditions, (i) => i, ranges);
-        if (conditions === null) return e.no;
-        return conditions.length === 0 ? e.yes : { ...e, conditions };
-      };
-      return [mapStmt(s, { index, expr })];
-    });
+    return joined(
+      body.flatMap((s): Stmt[] => {
+        if (s.kind === "for") {
+          const from = index(s.from);
+          const to = index(s.to);
+          const [low] = rangeOf(from, ranges);
+          const [, high] = rangeOf(to, ranges);
+          if (high <= low) return [];
+          const inner = new Map([...ranges, [s.variable, [low, high - 1] as const]]);
+          const inside = go(s.body, inner);
+          return inside.length > 0 ? [{ ...s, from, to, body: inside }] : [];
+        }
+        if (s.kind === "if") {
+          const conditions = openConditions(s.conditions, index, ranges);
+          if (conditions === null) return [];
+          const inside = go(s.body, ranges);
+          if (conditions.length === 0) return inside;
+          return inside.length > 0 ? [{ ...s, conditions, body: inside }] : [];
+        }
+        const expr = (e: Parameters<NonNullable<Parameters<typeof mapStmt>[1]["expr"]>>[0]) => {
+          if (e.kind !== "when") return e;
+          const conditions = openConditions(e.conditions, (i) => i, ranges);
+          if (conditions === null) return e.no;
+          return conditions.length === 0 ? e.yes : { ...e, conditions };
+        };
+        return [mapStmt(s, { index, expr })];
+      }),
+    );
   };
   const sizes: Ranges = new Map(kernel.sizes.map((name) => [name, [0, Number.POSITIVE_INFINITY] as const]));
   return { ...kernel, body: go(kernel.body, sizes) };
+}
+
+/** Neighbours under the same conditions, which no statement changes, made one. */
+function joined(body: readonly Stmt[]): Stmt[] {
+  const out: Stmt[] = [];
+  for (const s of body) {
+    const last = out[out.length - 1];
+    if (
+      s.kind === "if" &&
+      last?.kind === "if" &&
+      printConditions(s.conditions) === printConditions(last.conditions)
+    )
+      out[out.length - 1] = { ...last, body: [...last.body, ...s.body] };
+    else out.push(s);
+  }
+  return out;
 }
 
 /** Conditions that may hold or not; `null` if one never holds. */

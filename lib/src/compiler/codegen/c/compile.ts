@@ -9,6 +9,7 @@ import {
   type Toolchain,
 } from "../../../runtime/native/toolchain.js";
 import type { LoopKernel } from "../../loop/ir.js";
+import { onHost } from "../host.js";
 import { Frame, type LoopProgram } from "../program.js";
 import { Walker } from "../walker.js";
 import { compileWasm } from "../wasm/compile.js";
@@ -25,7 +26,8 @@ export interface COptions {
  * @param vectorBytes bytes of the processor's vector registers (16, 32 or 64).
  * @example cSource(loop.matmul(4, 4, 4), 16).includes("static void phase0") // true
  */
-export function cSource(kernel: LoopKernel, vectorBytes = 16, { inPlace = false }: COptions = {}): string {
+export function cSource(given: LoopKernel, vectorBytes = 16, { inPlace = false }: COptions = {}): string {
+  const kernel = onHost(given);
   const restrict = inPlace ? "" : "restrict ";
   const frame = new Frame(kernel);
   const helpers = new Set<string>();

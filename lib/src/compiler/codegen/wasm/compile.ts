@@ -4,6 +4,7 @@ import { i32, type Local, ModuleBuilder, op, type ValueType } from "../../../run
 import { wasmFeatures } from "../../../runtime/wasm/features.js";
 import { compileKernels } from "../../../runtime/wasm/module.js";
 import { LoopError, type LoopKernel } from "../../loop/ir.js";
+import { onHost } from "../host.js";
 import { Frame, type LoopProgram } from "../program.js";
 import { Walker } from "../walker.js";
 import { WasmTarget } from "./target.js";
@@ -19,7 +20,8 @@ export interface WasmOptions {
  * @throws LoopError if its local buffers do not fit a thread's working memory.
  * @example wasmModule(loop.matmul(4, 4, 4)).bytes()[1] // 97
  */
-export function wasmModule(kernel: LoopKernel, options: WasmOptions = {}): ModuleBuilder {
+export function wasmModule(given: LoopKernel, options: WasmOptions = {}): ModuleBuilder {
+  const kernel = onHost(given);
   const frame = new Frame(kernel);
   const module = new ModuleBuilder();
   const { relaxed = wasmFeatures().relaxed } = options;
