@@ -82,7 +82,7 @@ const digest = (parts: readonly unknown[]): string =>
 /** Folder of the headers, compiled beforehand: most of a kernel's compilation would be theirs. */
 function headers(): string {
   if (headersFolder) return headersFolder;
-  const names = readdirSync(HEADERS).sort();
+  const names = ["cuda.h", "mlsys.cuh"];
   headersDigest = digest([names.map((name) => readFileSync(join(HEADERS, name), "utf8")), FLAGS, compiler]);
   const folder = join(cacheFolder("cuda-emulator"), headersDigest);
   if (!existsSync(folder)) {
@@ -104,15 +104,27 @@ function headers(): string {
 
 function build(text: string): string {
   const folder = headers();
-  const hash = digest([text, headersDigest]);
+  // The other headers come from the sources, and count where they are included.
+  const more = readdirSync(HEADERS).filter(
+    (name) => text.includes(`#include "${name}"`) && name !== "mlsys.cuh",
+  );
+  const hash = digest([
+    text,
+    headersDigest,
+    ...more.map((name) => readFileSync(join(HEADERS, name), "utf8")),
+  ]);
   const path = join(cacheFolder("cuda-emulator"), `${hash}.so`);
   if (existsSync(path)) return path;
   const stem = `${path.slice(0, -3)}.${process.pid}`;
   writeFileSync(`${stem}.cpp`, text);
   try {
-    execFileSync(compiler as string, [...FLAGS, `-I${folder}`, "-o", `${stem}.so`, `${stem}.cpp`], {
-      stdio: ["ignore", "ignore", "pipe"],
-    });
+    execFileSync(
+      compiler as string,
+      [...FLAGS, `-I${folder}`, `-I${HEADERS}`, "-o", `${stem}.so`, `${stem}.cpp`],
+      {
+        stdio: ["ignore", "ignore", "pipe"],
+      },
+    );
     renameSync(`${stem}.so`, path);
   } catch (error) {
     const messages = String((error as { stderr?: Buffer }).stderr ?? error);

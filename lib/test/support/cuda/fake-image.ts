@@ -26,6 +26,10 @@ const SIZES: Readonly<Record<string, number>> = {
   u64: 8,
   size_t: 8,
   bool: 1,
+  short: 2,
+  "unsigned short": 2,
+  "signed char": 1,
+  "unsigned char": 1,
   TensorMap: 128,
 };
 
