@@ -11,6 +11,7 @@ export const HINTS: Readonly<Record<string, readonly string[]>> = {
     "A driver of NVIDIA's (nvidia-smi answers), koffi, and CUDA's libraries, from NVIDIA's packages or from PyPI:",
     "$ npm install koffi",
     "$ pip install nvidia-cuda-nvrtc nvidia-cublas nvidia-cudnn-cu13",
+    "$ export MLSYS_CUDA_PATH=…        (that Python environment, unless it is active)",
   ],
 };
 
