@@ -1,0 +1,29 @@
+/** A cycle-level model of an accelerator with a systolic array, its instruction set, and the compiler from loop IR to it. */
+export * from "./array.js";
+export * from "./assembly.js";
+export * from "./config.js";
+export * from "./counts.js";
+export { decodeProgram, encodeProgram } from "./encoding.js";
+export { EYERISS, PICOJOULES, sramPicojoules } from "./energy.js";
+export {
+  type Element,
+  FORMATS,
+  INSTRUCTION_BYTES,
+  type Instruction,
+  instruction,
+  OPCODES,
+  type Opcode,
+  unitOf,
+  type VectorFunction,
+} from "./isa.js";
+export {
+  type InstructionSpan,
+  type RunReport,
+  type SimulateOptions,
+  simulate,
+  type Traffic,
+  type UnitCycles,
+} from "./simulate.js";
+export { synchronize } from "./synchronize.js";
+export { type Timing, timingOf } from "./timing.js";
+export { programProblems, type VerifyOptions, verifyProgram } from "./verify.js";
