@@ -3,7 +3,7 @@
  * `post=` list units, `;` begins a comment, numbers may be hexadecimal.
  */
 import { NpuError, UNITS, type Unit } from "./config.js";
-import { fieldProblem, othersOf, rangeOfField, typeOfImmediate, valueOf } from "./encoding.js";
+import { fieldProblem, othersOf, rangeOfField, typeOfImmediate, fieldValue } from "./encoding.js";
 import { type Field, fieldsOf, type Instruction, instruction, OPCODES, type Opcode } from "./isa.js";
 
 /** A mistake in assembly text. */
@@ -79,7 +79,7 @@ function parseLine([first, ...rest]: readonly Word[], line: number): Instruction
   const made = out as unknown as Instruction;
   for (const [name, field] of Object.entries(fields)) {
     const place = places.get(name);
-    if (!place && valueOf(made, name) === undefined) fail(first, `${op} needs ${name} (${field.about})`);
+    if (!place && fieldValue(made, name) === undefined) fail(first, `${op} needs ${name} (${field.about})`);
     const problem = fieldProblem(made, name, field);
     if (problem) fail(place ?? first, problem, place?.offset ?? 0);
   }
@@ -111,7 +111,7 @@ export function disassemble(program: readonly Instruction[]): string {
 export function lineOf(i: Instruction): string {
   const parts: string[] = [i.op];
   for (const [name, field] of Object.entries(fieldsOf(i.op))) {
-    const value = valueOf(i, name);
+    const value = fieldValue(i, name);
     if (!Object.is(value, field.default)) parts.push(`${name}=${textOf(value, field)}`);
   }
   for (const name of ["wait", "post"] as const) {

@@ -35,7 +35,7 @@ export function encodeProgram(program: readonly Instruction[]): Uint8Array<Array
     for (const [name, field] of Object.entries(fieldsOf(i.op))) {
       const problem = fieldProblem(i, name, field);
       if (problem) throw new NpuError(`instruction ${at} (${i.op}): ${problem}`);
-      put(bitsOf(valueOf(i, name), field, typeOfImmediate(i)), field.bits);
+      put(bitsOf(fieldValue(i, name), field, typeOfImmediate(i)), field.bits);
     }
     for (let b = 0; b < INSTRUCTION_BYTES; b++)
       bytes[at * INSTRUCTION_BYTES + b] = Number((word >> BigInt(8 * b)) & 0xffn);
@@ -87,7 +87,7 @@ export function decodeProgram(bytes: Uint8Array): Instruction[] {
 
 /** What is wrong with a field's value, in words; `null`: nothing. */
 export function fieldProblem(i: Instruction, name: string, field: Field): string | null {
-  const value = valueOf(i, name);
+  const value = fieldValue(i, name);
   if (field.names)
     return field.names.includes(value as string)
       ? null
@@ -112,7 +112,7 @@ export function typeOfImmediate(i: Instruction): "int32" | "float32" {
   return i.op === "fill" ? i.type : "int32";
 }
 
-export const valueOf = (i: Instruction, name: string): unknown =>
+export const fieldValue = (i: Instruction, name: string): unknown =>
   (i as unknown as Record<string, unknown>)[name];
 
 function bitsOf(value: unknown, field: Field, type: "int32" | "float32"): bigint {

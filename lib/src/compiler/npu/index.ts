@@ -27,3 +27,5 @@ export {
 export { synchronize } from "./synchronize.js";
 export { type Timing, timingOf } from "./timing.js";
 export { programProblems, type VerifyOptions, verifyProgram } from "./verify.js";
+export { compileKernel, type NpuCompileOptions, type NpuProgram, runKernel } from "./compile.js";
+export type { Placed } from "./kernel.js";

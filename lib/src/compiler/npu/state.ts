@@ -52,9 +52,9 @@ export class NpuState {
     if (dram.byteLength % 4 !== 0)
       throw new NpuError(`the outer memory has ${dram.byteLength} bytes, no multiple of 4`);
     const size = (memory: Memory): number => config.memory[memory].rows * lanesOf(config, memory);
-    const Array = config.type === "int8" ? Int8Array : Float32Array;
-    this.input = new Array(size("input"));
-    this.weight = new Array(size("weight"));
+    const Operands = config.type === "int8" ? Int8Array : Float32Array;
+    this.input = new Operands(size("input"));
+    this.weight = new Operands(size("weight"));
     this.acc = new Int32Array(size("acc"));
     this.accFloat = new Float32Array(this.acc.buffer);
     const Sums = config.type === "int8" ? Int32Array : Float32Array;
