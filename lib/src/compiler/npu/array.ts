@@ -37,6 +37,7 @@ export type CycleVisitor = (
 /**
  * The largest pass of an array: what stays is at most as large as the array, what moves has no limit.
  * @throws NpuError for a pass that does not fit.
+ * @example checkFold({ rows: 2, columns: 2, dataflow: "weight" }, { a: [1], b: [1], m: 1, n: 1, k: 1 }) // undefined
  */
 export function checkFold({ rows, columns, dataflow }: Omit<ArrayShape, "type">, { m, n, k }: Fold): void {
   const limits = {

@@ -3,7 +3,7 @@
  * `post=` list units, `;` begins a comment, numbers may be hexadecimal.
  */
 import { NpuError, UNITS, type Unit } from "./config.js";
-import { fieldProblem, othersOf, rangeOfField, typeOfImmediate, fieldValue } from "./encoding.js";
+import { fieldProblem, fieldValue, othersOf, rangeOfField, typeOfImmediate } from "./encoding.js";
 import { type Field, fieldsOf, type Instruction, instruction, OPCODES, type Opcode } from "./isa.js";
 
 /** A mistake in assembly text. */
@@ -107,7 +107,10 @@ export function disassemble(program: readonly Instruction[]): string {
   return program.map((i) => `${lineOf(i)}\n`).join("");
 }
 
-/** One instruction as text. */
+/**
+ * One instruction as text.
+ * @example lineOf(instruction("sync", { unit: "load", wait: ["array"] })) // "sync unit=load wait=array"
+ */
 export function lineOf(i: Instruction): string {
   const parts: string[] = [i.op];
   for (const [name, field] of Object.entries(fieldsOf(i.op))) {

@@ -9,7 +9,11 @@ import { compileKernel, runKernel } from "./compile.js";
 import { type Dataflow, type NpuConfig, NpuError, npuConfig } from "./config.js";
 
 /** Differences beyond rounding; integers must be equal. */
-function mismatch({ kernel }: Instance, found: ReturnType<typeof randomBuffers>, wanted: typeof found): string | null {
+function mismatch(
+  { kernel }: Instance,
+  found: ReturnType<typeof randomBuffers>,
+  wanted: typeof found,
+): string | null {
   for (const b of kernel.params) {
     const [x, y] = [found[b.name], wanted[b.name]];
     const scale = Math.max(1, ...Array.from(y, (v) => (Number.isFinite(v) ? Math.abs(v) : 0)));
@@ -43,21 +47,27 @@ function check(seed: number, scheduled: boolean): "ran" | "refused" {
   const plain = randomKernel(dice);
   const kernel = scheduled ? randomSchedule(dice, plain.kernel, 1 + dice.below(6)).kernel : plain.kernel;
   const types = plain.kernel.params.map((p) => p.dtype);
-  const config = configFor(dice, types.includes("int8") ? "int8" : types.includes("bfloat16") ? "bfloat16" : "float32");
+  const config = configFor(
+    dice,
+    types.includes("int8") ? "int8" : types.includes("bfloat16") ? "bfloat16" : "float32",
+  );
   const buffers = randomBuffers(dice, plain);
   let program: ReturnType<typeof compileKernel>;
   try {
     program = compileKernel(config, kernel, { sizes: plain.sizes });
   } catch (error) {
     if (!(error instanceof NpuError)) throw error;
-    expect(error.message).toMatch(/float64|rows of accumulators|values of indices|changes from row to row|rounded to bfloat16/);
+    expect(error.message).toMatch(
+      /float64|rows of accumulators|values of indices|changes from row to row|rounded to bfloat16/,
+    );
     return "refused";
   }
   const [found, wanted] = [copy(buffers), copy(buffers)];
   runKernel(program, found);
   typescriptFunction(plain.kernel)(wanted, plain.sizes);
   const problem = mismatch(plain, found, wanted);
-  if (problem) throw new Error(`seed ${seed}: ${problem}\n${JSON.stringify(plain.sizes)}\n${printKernel(kernel)}`);
+  if (problem)
+    throw new Error(`seed ${seed}: ${problem}\n${JSON.stringify(plain.sizes)}\n${printKernel(kernel)}`);
   return "ran";
 }
 

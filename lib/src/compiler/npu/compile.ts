@@ -5,7 +5,7 @@ import { verifyKernel } from "../loop/verify.js";
 import { type NpuConfig, NpuError } from "./config.js";
 import type { Instruction } from "./isa.js";
 import { Emitter, fixKernel, type Placed } from "./kernel.js";
-import { VectorCompiler } from "./nests.js";
+import { type Lowered, type LowerOptions, lower } from "./lower.js";
 import { type RunReport, type SimulateOptions, simulate } from "./simulate.js";
 import { synchronize } from "./synchronize.js";
 
@@ -16,9 +16,11 @@ export interface NpuProgram {
   /** Where each buffer lies in outer memory. */
   readonly buffers: ReadonlyMap<string, Placed>;
   readonly dramBytes: number;
+  /** What became of each statement of the kernel. */
+  readonly statements: readonly Lowered[];
 }
 
-export interface NpuCompileOptions {
+export interface NpuCompileOptions extends LowerOptions {
   /** Values of the kernel's sizes: programs are made for one set of sizes. */
   readonly sizes?: Readonly<Record<string, number>>;
 }
@@ -28,17 +30,21 @@ export interface NpuCompileOptions {
  * @throws NpuError for what the accelerator has no path for, LoopError for a kernel that breaks the rules of loop IR.
  * @example compileKernel(npuConfig("teaching-4x4"), loop.matmul(4, 4, 4, { dtype: "int8" })).instructions.length > 3 // true
  */
-export function compileKernel(config: NpuConfig, kernel: LoopKernel, options: NpuCompileOptions = {}): NpuProgram {
+export function compileKernel(
+  config: NpuConfig,
+  kernel: LoopKernel,
+  options: NpuCompileOptions = {},
+): NpuProgram {
   const fixed = fixKernel(verifyKernel(kernel), options.sizes ?? {});
   const out = new Emitter();
-  const { rows } = config.memory.acc;
-  new VectorCompiler(config, fixed, out, { base: 0, rows }).block(fixed.body);
+  const statements = lower(config, fixed, out, options);
   return {
     config,
     kernel,
     instructions: synchronize(config, out.program),
     buffers: fixed.buffers,
     dramBytes: fixed.bytes,
+    statements,
   };
 }
 
@@ -60,7 +66,9 @@ export function runKernel(
   for (const p of params) {
     const from = buffers[p.name];
     if (!from || from.length < p.elements)
-      throw new NpuError(`${program.kernel.name}: "${p.name}" has ${from?.length ?? 0} elements, not ${p.elements}`);
+      throw new NpuError(
+        `${program.kernel.name}: "${p.name}" has ${from?.length ?? 0} elements, not ${p.elements}`,
+      );
     new Uint8Array(dram).set(bytesOf(from, p.elements), p.offset);
   }
   const run = simulate(program.config, program.instructions, { ...options, dram });

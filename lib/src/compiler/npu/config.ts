@@ -74,7 +74,10 @@ export interface NpuConfig {
   readonly clockGHz: number;
 }
 
-/** Elements of a row of a memory. */
+/**
+ * Elements of a row of a memory.
+ * @example lanesOf(npuConfig("gemmini-16x16"), "acc") // 16
+ */
 export function lanesOf({ rows, columns, dataflow }: NpuConfig, memory: Memory): number {
   if (memory === "acc") return columns;
   // Stationary rows are as wide as the array, moving ones as it is high.
@@ -82,12 +85,18 @@ export function lanesOf({ rows, columns, dataflow }: NpuConfig, memory: Memory):
   return memory === "input" ? rows : columns;
 }
 
-/** Bytes of a row of a memory. */
+/**
+ * Bytes of a row of a memory.
+ * @example rowBytes(npuConfig("gemmini-16x16"), "acc") // 64
+ */
 export function rowBytes(config: NpuConfig, memory: Memory): number {
   return lanesOf(config, memory) * (memory === "acc" ? 4 : ARRAY_BYTES[config.type]);
 }
 
-/** Multiply-accumulates per cycle at the most. A cube takes `rows` rows of the moving operand at once. */
+/**
+ * Multiply-accumulates per cycle at the most. A cube takes `rows` rows of the moving operand at once.
+ * @example macsPerCycle(npuConfig("ascend-cube")) // 4096
+ */
 export function macsPerCycle({ rows, columns, dataflow }: NpuConfig): number {
   return dataflow === "cube" ? rows * rows * columns : rows * columns;
 }

@@ -12,7 +12,10 @@ export interface ProductSize {
   readonly k: number;
 }
 
-/** Which sizes lie along the array's rows and columns, and which moves through it. (SCALE-Sim's S_R, S_C and T.) */
+/**
+ * Which sizes lie along the array's rows and columns, and which moves through it. (SCALE-Sim's S_R, S_C and T.)
+ * @example mappingOf({ dataflow: "output" }, { m: 2, n: 3, k: 4 }).moving // 4
+ */
 export function mappingOf(
   { dataflow }: Pick<NpuConfig, "dataflow">,
   { m, n, k }: ProductSize,
@@ -71,7 +74,7 @@ export interface Stage {
  * Cycles of `steps` steps through stages on units of their own (load, array, vector, store …), with `buffers` places between
  * one stage and the next: a stage may be that many steps ahead. Exact, by the recurrence
  * start(s, i) = max(start(s, i − 1) + busy(s), end(s − 1, i), end(s + 1, i − buffers)).
- * @example pipelineCycles([{ busy: 4, latency: 10 }, { busy: 6, latency: 9 }], 10, 2) // 104
+ * @example pipelineCycles([{ busy: 4, latency: 10 }, { busy: 6, latency: 9 }], 10, 2) // 101
  */
 export function pipelineCycles(stages: readonly Stage[], steps: number, buffers: number): number {
   const starts = stages.map(() => [] as number[]);

@@ -4,12 +4,20 @@
  */
 import type { Affine } from "../loop/affine.js";
 import type { Condition, Expr } from "../loop/ir.js";
-import { printExpr } from "../loop/print.js";
 import type { ScalarOp } from "../loop/operators.js";
+import { printExpr } from "../loop/print.js";
 import { typeOf } from "../loop/types.js";
 import { NpuError } from "./config.js";
 import { ELEMENT_BYTES, instruction, type VectorFunction } from "./isa.js";
-import { type Emitter, elementOf, type FixedKernel, flat, type LoadExpr, laneType, placeOf } from "./kernel.js";
+import {
+  type Emitter,
+  elementOf,
+  type FixedKernel,
+  flat,
+  type LoadExpr,
+  laneType,
+  placeOf,
+} from "./kernel.js";
 
 /** What a block covers: values of all loops at its corner, and the variables along rows and lanes (null: none). */
 export interface Grid {
@@ -40,7 +48,16 @@ type Window = readonly [number, number];
 export type Resident = (e: LoadExpr) => Value | null;
 
 const FUNCTIONS: Partial<Record<ScalarOp, VectorFunction>> = { logicalAnd: "and", logicalOr: "or" };
-const COMMUTES: ReadonlySet<string> = new Set(["add", "mul", "maximum", "minimum", "equal", "notEqual", "and", "or"]);
+const COMMUTES: ReadonlySet<string> = new Set([
+  "add",
+  "mul",
+  "maximum",
+  "minimum",
+  "equal",
+  "notEqual",
+  "and",
+  "or",
+]);
 const COMPARES: ReadonlySet<string> = new Set(["less", "lessEqual", "equal", "notEqual"]);
 
 /** Evaluates expressions over one block; scratch rows are taken from `base` on. */
@@ -83,7 +100,9 @@ export class Evaluator {
         const { row, lane, at } = this.grid;
         const varies = e.of.variables();
         if ((row !== null && varies.has(row)) || (lane !== null && varies.has(lane)))
-          throw new NpuError(`${this.kernel.name}: ${printExpr(e)}: the vector unit has no values of indices`);
+          throw new NpuError(
+            `${this.kernel.name}: ${printExpr(e)}: the vector unit has no values of indices`,
+          );
         return numberValue("int32", e.of.evaluate(at));
       }
       case "load":
@@ -93,7 +112,9 @@ export class Evaluator {
       case "op": {
         const fn = FUNCTIONS[e.op] ?? (e.op as VectorFunction);
         const args = e.args.map((a) => this.evaluate(a, window));
-        return args.length === 1 ? this.unary(fn, args[0], window) : this.binary(fn, args[0], args[1], window);
+        return args.length === 1
+          ? this.unary(fn, args[0], window)
+          : this.binary(fn, args[0], args[1], window);
       }
       case "select":
         return this.select(e.args, window);
@@ -116,7 +137,13 @@ export class Evaluator {
     if (before) return before;
     const perRow = dx !== 0 && rows > 1;
     const perLane = dl !== 0 && this.grid.lanes > 1;
-    const value: Value = { type: laneType(place.dtype), place: this.take(perRow), number: 0, perRow, perLane };
+    const value: Value = {
+      type: laneType(place.dtype),
+      place: this.take(perRow),
+      number: 0,
+      perRow,
+      perLane,
+    };
     this.out.emit(
       instruction("load", {
         mem: "acc",
@@ -142,7 +169,9 @@ export class Evaluator {
       case "float32":
       case "bfloat16": // only stored: the store rounds
         if (from !== "bfloat16" && e.of.kind === "cast" && e.of.dtype === "bfloat16")
-          throw new NpuError(`${this.kernel.name}: ${printExpr(e)}: values are rounded to bfloat16 when stored only`);
+          throw new NpuError(
+            `${this.kernel.name}: ${printExpr(e)}: values are rounded to bfloat16 when stored only`,
+          );
         return float ? value : this.unary("toFloat", value, window);
       case "int32":
         return float ? this.unary("toInt", value, window) : value;
@@ -188,7 +217,8 @@ export class Evaluator {
     const perRow = c.perRow || a.perRow || b.perRow;
     const perLane = c.perLane || a.perLane || b.perLane;
     const result = this.materialize(c, perRow, perLane, window, true);
-    const rows = a.place === null || (perLane && !a.perLane) ? this.materialize(a, a.perRow, perLane, window) : a;
+    const rows =
+      a.place === null || (perLane && !a.perLane) ? this.materialize(a, a.perRow, perLane, window) : a;
     const chosen: Value = { ...result, type: a.type };
     this.emit("choose", a.type, chosen, rows, b, window);
     return chosen;
@@ -213,13 +243,20 @@ export class Evaluator {
     const no = this.evaluate(e.no, window);
     const yes = this.evaluate(e.yes, [low, high]);
     const result = this.materialize(no, no.perRow || yes.perRow, true, window, true);
-    const rows = yes.place === null || !yes.perLane ? this.materialize(yes, yes.perRow, true, [low, high]) : yes;
+    const rows =
+      yes.place === null || !yes.perLane ? this.materialize(yes, yes.perRow, true, [low, high]) : yes;
     this.emit("copy", yes.type, { ...result, type: yes.type }, rows, null, [low, high]);
     return { ...result, type: yes.type };
   }
 
   /** The value in rows (and lanes) of its own. `fresh`: that nobody else reads. */
-  materialize(v: Value, perRow: boolean, perLane: boolean, window: Window = [0, this.grid.lanes], fresh = false): Value {
+  materialize(
+    v: Value,
+    perRow: boolean,
+    perLane: boolean,
+    window: Window = [0, this.grid.lanes],
+    fresh = false,
+  ): Value {
     const wide = { perRow: v.perRow || perRow, perLane: v.perLane || perLane };
     if (!fresh && v.place !== null && (v.perLane || !wide.perLane)) return v;
     const result: Value = { type: v.type, place: this.take(wide.perRow), number: 0, ...wide };
@@ -233,7 +270,14 @@ export class Evaluator {
   }
 
   /** result = fn(a, b) as an instruction. */
-  emit(fn: VectorFunction, type: Lane, result: Value, a: Value | null, b: Value | null, [low, high]: Window): void {
+  emit(
+    fn: VectorFunction,
+    type: Lane,
+    result: Value,
+    a: Value | null,
+    b: Value | null,
+    [low, high]: Window,
+  ): void {
     const stride = (v: Value | null): number => (v?.perRow ? 1 : 0);
     this.out.emit(
       instruction("vector", {
@@ -257,11 +301,18 @@ export class Evaluator {
 
 /** A number as a value. */
 export function numberValue(type: Lane, x: number): Value {
-  return { type, place: null, number: type === "float32" ? Math.fround(x) : x, perRow: false, perLane: false };
+  return {
+    type,
+    place: null,
+    number: type === "float32" ? Math.fround(x) : x,
+    perRow: false,
+    perLane: false,
+  };
 }
 
 /** Elements from one value of a variable to the next. */
-export const step = (index: Affine, variable: string | null): number => (variable === null ? 0 : index.coefficient(variable));
+export const step = (index: Affine, variable: string | null): number =>
+  variable === null ? 0 : index.coefficient(variable);
 
 export const variesWith = ({ left, right }: Condition, variable: string): boolean =>
   left.variables().has(variable) || right.variables().has(variable);

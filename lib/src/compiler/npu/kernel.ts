@@ -1,7 +1,15 @@
 /** A kernel as the accelerator's compiler sees it: sizes are numbers, every buffer has a place in outer memory. */
 import { bytesPerElement } from "../../core/dtype.js";
-import { affine, type Affine } from "../loop/affine.js";
-import { type Buffer, buffersOf, type Expr, type LoopKernel, type LoopType, mapStmt, type Stmt } from "../loop/ir.js";
+import { type Affine, affine } from "../loop/affine.js";
+import {
+  type Buffer,
+  buffersOf,
+  type Expr,
+  type LoopKernel,
+  type LoopType,
+  mapStmt,
+  type Stmt,
+} from "../loop/ir.js";
 import { NpuError } from "./config.js";
 import type { Element, Instruction } from "./isa.js";
 
@@ -55,7 +63,8 @@ export function fixKernel(kernel: LoopKernel, sizes: Readonly<Record<string, num
   return { name: kernel.name, body, buffers, bytes };
 }
 
-const number = (d: Affine, values: ReadonlyMap<string, Affine>): number => d.substitute(values).evaluate(new Map());
+const number = (d: Affine, values: ReadonlyMap<string, Affine>): number =>
+  d.substitute(values).evaluate(new Map());
 
 function rowMajor(shape: readonly number[]): number[] {
   const strides = shape.map(() => 1);
@@ -91,7 +100,10 @@ export class Emitter {
   readonly program: Instruction[] = [];
 
   emit(i: Instruction): void {
-    if (this.program.length >= MOST) throw new NpuError(`more than ${MOST} instructions: the kernel is too large for a program without loops`);
+    if (this.program.length >= MOST)
+      throw new NpuError(
+        `more than ${MOST} instructions: the kernel is too large for a program without loops`,
+      );
     this.program.push(i);
   }
 }

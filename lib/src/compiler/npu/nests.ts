@@ -57,7 +57,11 @@ export class VectorCompiler {
   private nest(loops: readonly For[], plain: Write, at: Values, names: ReadonlyMap<string, Expr>): void {
     const write: Write = { ...plain, value: inlined(plain.value, names) };
     const { row, lane, summed } = chooseAxes(this.kernel, loops, write, this.config.columns);
-    const taken = new Set([row?.variable, lane?.variable, ...(summed ? loopsOver(this.kernel, loops, write) : [])]);
+    const taken = new Set([
+      row?.variable,
+      lane?.variable,
+      ...(summed ? loopsOver(this.kernel, loops, write) : []),
+    ]);
     const outer = loops.filter((l) => !taken.has(l.variable));
     const inner = summed ? loops.filter((l) => taken.has(l.variable) && l !== row && l !== lane) : [];
     each(outer, at, (values) => this.blocks(write, values, row, lane, inner));
@@ -72,7 +76,11 @@ export class VectorCompiler {
       const lanes = Math.min(columns, laneTo - l);
       for (let r = rowFrom; r < rowTo; ) {
         const make = (rows: number): Grid => ({
-          at: new Map([...at, ...(row ? [[row.variable, r] as const] : []), ...(lane ? [[lane.variable, l] as const] : [])]),
+          at: new Map([
+            ...at,
+            ...(row ? [[row.variable, r] as const] : []),
+            ...(lane ? [[lane.variable, l] as const] : []),
+          ]),
           row: row?.variable ?? null,
           lane: lane?.variable ?? null,
           rows,
@@ -213,11 +221,14 @@ function chooseAxes(kernel: FixedKernel, loops: readonly For[], write: Write, co
   });
   if (self) return none;
   const conditions = conditionsIn(write.value);
-  const affineIn = (v: string): boolean => [...loads, target].every((i) => i.isAffineIn(v)) && !hasIndex(write.value, v);
+  const affineIn = (v: string): boolean =>
+    [...loads, target].every((i) => i.isAffineIn(v)) && !hasIndex(write.value, v);
   const free = loops.filter((l) => affineIn(l.variable) && !bounds(loops, l.variable));
   const over = new Set(loopsOver(kernel, loops, write));
   // What sums may run in another order; what stores may not leave two values for one element.
-  const usable = free.filter((l) => target.coefficient(l.variable) !== 0 || (write.kind === "reduce" && over.has(l.variable)));
+  const usable = free.filter(
+    (l) => target.coefficient(l.variable) !== 0 || (write.kind === "reduce" && over.has(l.variable)),
+  );
   const extent = (l: For): number => {
     const [low, high] = rangeOf(l.to.minus(l.from), NOTHING);
     return Number.isFinite(high) ? high : Math.max(low, 1);
@@ -226,15 +237,24 @@ function chooseAxes(kernel: FixedKernel, loops: readonly For[], write: Write, co
     [target, ...loads].filter((i) => Math.abs(i.coefficient(l.variable)) === 1).length * 4 +
     Math.min(3, Math.log2(Math.max(1, Math.min(columns, extent(l)))));
   const lanes = usable.filter((l) => conditions.every((c) => conditionAffine(c, l.variable)));
-  const lane = lanes.reduce<For | null>((best, l) => (best === null || near(l) >= near(best) ? l : best), null);
+  const lane = lanes.reduce<For | null>(
+    (best, l) => (best === null || near(l) >= near(best) ? l : best),
+    null,
+  );
   const rows = usable.filter(
     (l) => l !== lane && !over.has(l.variable) && !conditions.some((c) => variesWith(c, l.variable)),
   );
-  const row = rows.reduce<For | null>((best, l) => (best === null || extent(l) >= extent(best) ? l : best), null);
+  const row = rows.reduce<For | null>(
+    (best, l) => (best === null || extent(l) >= extent(best) ? l : best),
+    null,
+  );
   // Two iterations that store one element must not lie in one block.
   const collide =
-    lane !== null && row !== null && !over.has(lane.variable) &&
-    Math.abs(target.coefficient(row.variable)) < Math.abs(target.coefficient(lane.variable)) * Math.min(columns, extent(lane)) &&
+    lane !== null &&
+    row !== null &&
+    !over.has(lane.variable) &&
+    Math.abs(target.coefficient(row.variable)) <
+      Math.abs(target.coefficient(lane.variable)) * Math.min(columns, extent(lane)) &&
     Math.abs(target.coefficient(lane.variable)) < Math.abs(target.coefficient(row.variable)) * extent(row);
   return { row: collide ? null : row, lane, summed: write.kind === "reduce" };
 }
@@ -265,7 +285,8 @@ function conditionsIn(e: Expr): Condition[] {
   return out;
 }
 
-const conditionAffine = ({ left, right }: Condition, v: string): boolean => left.isAffineIn(v) && right.isAffineIn(v);
+const conditionAffine = ({ left, right }: Condition, v: string): boolean =>
+  left.isAffineIn(v) && right.isAffineIn(v);
 
 function hasIndex(e: Expr, v: string): boolean {
   let found = false;
@@ -312,4 +333,3 @@ function inlined(e: Expr, names: ReadonlyMap<string, Expr>): Expr {
   };
   return go(e);
 }
-

@@ -34,7 +34,7 @@ function inOrder(config: NpuConfig, program: readonly Instruction[], dram: Array
   return state;
 }
 
-const memories = (s: NpuState) => [s.input, s.weight, s.acc, new Uint8Array(s.dram)];
+const memories = (s: NpuState | null) => s && [s.input, s.weight, s.acc, new Uint8Array(s.dram)];
 
 describe("programs with tokens", () => {
   it("mean what their instructions mean one after the other; registers, jumps and single cycles agree", () => {
@@ -59,6 +59,8 @@ describe("programs with tokens", () => {
           trace: true,
         });
         expect(memories(slow.state)).toEqual(memories(run.state));
+        const timed = simulate(config, program, { values: false, trace: true });
+        expect(timed).toEqual({ ...run, state: null });
         for (const key of ["cycles", "units", "conflicts", "bytes", "macs", "spans"] as const)
           expect(slow[key]).toEqual(run[key]);
         for (const unit of UNITS) {

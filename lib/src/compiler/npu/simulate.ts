@@ -3,7 +3,7 @@
  * two units can want the same port are passed at once, with the same counts.
  */
 import {
-  lanesOf,
+  ARRAY_BYTES,
   MEMORIES,
   type Memory,
   macsPerCycle,
@@ -15,7 +15,7 @@ import {
 } from "./config.js";
 import { PICOJOULES, sramPicojoules } from "./energy.js";
 import { ELEMENT_BYTES, type Instruction, unitOf } from "./isa.js";
-import { regionsOf, runsOf } from "./regions.js";
+import { movingMemory, regionsOf, runsOf, type Stationary, stationaryMemory } from "./regions.js";
 import { type Held, NpuState } from "./state.js";
 import { type Timing, timingOf } from "./timing.js";
 import { verifyProgram } from "./verify.js";
@@ -27,6 +27,8 @@ export interface SimulateOptions {
   readonly array?: "fast" | "registers";
   /** Keeps when each instruction ran. */
   readonly trace?: boolean;
+  /** False: only time passes; memories are not filled and nothing is computed. Default true. */
+  readonly values?: boolean;
   /** Default true: the program is checked first. Without, what races gives is whatever the timing makes of it. */
   readonly verify?: boolean;
   /** Steps every cycle, though nothing can collide: for tests. */
@@ -81,8 +83,8 @@ export interface RunReport {
   readonly seconds: number;
   readonly instructions: number;
   readonly spans: readonly InstructionSpan[];
-  /** Memories after the run. */
-  readonly state: NpuState;
+  /** Memories after the run; null without values. */
+  readonly state: NpuState | null;
 }
 
 interface Flight {
@@ -94,6 +96,8 @@ interface Flight {
   readonly end: number;
   readonly began: number;
   readonly held: Held | null;
+  /** Size of what a product finds in the array. */
+  readonly size: Stationary | null;
 }
 
 /** A unit while it runs. */
@@ -135,7 +139,8 @@ export function simulate(
 ): RunReport {
   const dram = options.dram ?? new ArrayBuffer(dramBytes(program));
   if (options.verify !== false) verifyProgram(config, program, { dramBytes: dram.byteLength });
-  const state = new NpuState(config, dram, options.array);
+  const state = options.values === false ? null : new NpuState(config, dram, options.array);
+  let size: Stationary | null = null;
   const runners = UNITS.map(
     (unit) =>
       new Runner(
@@ -185,7 +190,10 @@ export function simulate(
     const last = r.flights[r.flights.length - 1];
     // Instructions end in order, so that a token says that all before it are done too. What a preload brings in can be used
     // by the next product all the same.
-    if (i.op === "preload") state.execute(i, null);
+    if (i.op === "preload") {
+      state?.execute(i, null);
+      size = { rows: i.rows, columns: i.columns };
+    }
     const end = Math.max(r.clock + t.latency, last?.end ?? 0);
     r.flights.push({
       index,
@@ -194,7 +202,8 @@ export function simulate(
       start: r.clock,
       end,
       began: now,
-      held: i.op === "preload" ? null : state.held,
+      held: state?.held ?? null,
+      size,
     });
     r.next++;
     // Bringing in the next stationary operand and moving the other one overlap, if there is room for two.
@@ -206,7 +215,7 @@ export function simulate(
 
   const finish = (r: Runner, end: number): void => {
     const first = r.flights.shift() as Flight;
-    if (first.i.op !== "preload") state.execute(first.i, first.held);
+    if (first.i.op !== "preload") state?.execute(first.i, first.held);
     const from = UNITS.indexOf(r.unit);
     for (const to of first.i.post ?? []) tokens[from][UNITS.indexOf(to)]++;
     count(counters, config, first);
@@ -356,28 +365,46 @@ const newCounters = (): Counters => ({
   written: { dram: 0, input: 0, weight: 0, acc: 0 },
 });
 
-function count(c: Counters, config: NpuConfig, { i, held, timing }: Flight): void {
-  for (const region of regionsOf(config, i, held)) {
-    const bytes =
-      region.ny *
-      region.nx *
-      region.lanes *
-      (rowBytes(config, region.memory) / lanesOf(config, region.memory));
+function count(c: Counters, config: NpuConfig, { i, size, timing }: Flight): void {
+  const width = ARRAY_BYTES[config.type];
+  switch (i.op) {
+    case "preload":
+      c.read[stationaryMemory(config)] += i.rows * i.columns * width;
+      return;
+    case "matmul": {
+      if (!size) return;
+      const rows = i.ny * i.nx;
+      c.read[movingMemory(config)] += rows * size.rows * width;
+      c.written.acc += rows * size.columns * 4;
+      if (i.accumulate) c.read.acc += rows * size.columns * 4;
+      c.macs += rows * size.rows * size.columns;
+      c.streaming += timing.busy;
+      return;
+    }
+    case "outer":
+      c.macs += i.k * i.m * i.n;
+      c.streaming += timing.busy;
+      break;
+    case "vector":
+    case "reduce":
+      c.lanes += i.rows * i.lanes;
+      break;
+    case "load":
+    case "store": {
+      const { count: runs, length } = runsOf(i);
+      (i.op === "load" ? c.read : c.written).dram += runs * length * ELEMENT_BYTES[i.type];
+    }
+  }
+  for (const region of regionsOf(config, i, size)) {
+    const bytes = region.ny * region.nx * region.lanes * (region.memory === "acc" ? 4 : width);
     (region.write ? c.written : c.read)[region.memory] += bytes;
   }
-  if (i.op === "load" || i.op === "store") {
-    const { count: runs, length } = runsOf(i);
-    (i.op === "load" ? c.read : c.written).dram += runs * length * ELEMENT_BYTES[i.type];
-  } else if (i.op === "matmul" && held) c.macs += i.ny * i.nx * held.rows * held.columns;
-  else if (i.op === "outer") c.macs += i.k * i.m * i.n;
-  else if (i.op === "vector" || i.op === "reduce") c.lanes += i.rows * i.lanes;
-  if (i.op === "matmul" || i.op === "outer") c.streaming += timing.busy;
 }
 
 function report(
   config: NpuConfig,
   program: readonly Instruction[],
-  state: NpuState,
+  state: NpuState | null,
   cycles: number,
   runners: readonly Runner[],
   conflicts: readonly number[],

@@ -84,7 +84,10 @@ export class NpuState {
         const memory = stationaryMemory(this.config);
         const lanes = lanesOf(this.config, memory);
         const from = this[memory as "input" | "weight"];
-        const values = new (from.constructor as Int8ArrayConstructor)(i.rows * i.columns) as Words;
+        const values =
+          this.config.type === "int8"
+            ? new Int32Array(i.rows * i.columns)
+            : new Float32Array(i.rows * i.columns);
         for (let r = 0; r < i.rows; r++)
           for (let c = 0; c < i.columns; c++) values[r * i.columns + c] = from[(i.row + r) * lanes + c];
         this.held = { rows: i.rows, columns: i.columns, values };
@@ -196,7 +199,7 @@ export class NpuState {
         const source = (i.row + y * i.sy + x * i.sx) * lanes;
         row.fill(0);
         if (type === "int8")
-          integerRow(row as Int32Array, from as Int8Array, source, values as Int8Array, k, n);
+          integerRow(row as Int32Array, from as Int8Array, source, values as Int32Array, k, n);
         else floatRow(row as Float32Array, from as Float32Array, source, values as Float32Array, k, n);
         if (i.accumulate) for (let c = 0; c < n; c++) acc[target + c] += row[c];
         else acc.set(row, target);
@@ -286,18 +289,34 @@ export class NpuState {
 const COMPARISONS: ReadonlySet<string> = new Set(["less", "lessEqual", "equal", "notEqual"]);
 const isInteger = (type: Element): boolean => type === "int8" || type === "uint8" || type === "int32";
 
+/** Four steps of k at once: their sum fits 32 bits. */
 function integerRow(
   row: Int32Array,
   from: Int8Array,
   source: number,
-  values: Int8Array,
+  values: Int32Array,
   k: number,
   n: number,
 ): void {
-  for (let l = 0, at = 0; l < k; l++, at += n) {
-    const x = from[source + l];
-    if (x !== 0) for (let c = 0; c < n; c++) row[c] = (row[c] + x * values[at + c]) | 0;
+  let l = 0;
+  for (; l + 4 <= k; l += 4) {
+    const [x0, x1, x2, x3] = [
+      from[source + l],
+      from[source + l + 1],
+      from[source + l + 2],
+      from[source + l + 3],
+    ];
+    const at = l * n;
+    for (let c = 0; c < n; c++)
+      row[c] =
+        (row[c] +
+          x0 * values[at + c] +
+          x1 * values[at + n + c] +
+          x2 * values[at + 2 * n + c] +
+          x3 * values[at + 3 * n + c]) |
+        0;
   }
+  for (; l < k; l++) for (let c = 0; c < n; c++) row[c] = (row[c] + from[source + l] * values[l * n + c]) | 0;
 }
 
 function floatRow(
