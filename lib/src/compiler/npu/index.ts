@@ -19,6 +19,7 @@ export {
 } from "./isa.js";
 export type { Placed } from "./kernel.js";
 export type { Lowered, LowerOptions } from "./lower.js";
+export { type NpuNode, type NpuRun, run } from "./run.js";
 export {
   type InstructionSpan,
   type RunReport,

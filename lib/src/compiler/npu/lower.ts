@@ -38,6 +38,9 @@ export interface Lowered {
   readonly predicted: Prediction | null;
   /** Why it is not on the array. */
   readonly why: string | null;
+  /** Its statements in the kernel's body (without declarations), and its instructions: from, to (exclusive). */
+  readonly statements: readonly [number, number];
+  readonly instructions: readonly [number, number];
 }
 
 /** Emits all statements; what became of each. */
@@ -50,6 +53,11 @@ export function lower(
   const body = kernel.body.filter((s) => s.kind !== "alloc");
   const vector = new VectorCompiler(config, kernel, out, { base: 0, rows: config.memory.acc.rows });
   const done: Lowered[] = [];
+  let from = 0;
+  const note = (piece: Omit<Lowered, "statements" | "instructions">, at: number, count: number): void => {
+    done.push({ ...piece, statements: [at, at + count], instructions: [from, out.program.length] });
+    from = out.program.length;
+  };
   for (let at = 0; at < body.length; ) {
     // A nest of zeros and the nest that adds to them are one.
     const sum = at + 1 < body.length ? targetOf(body[at + 1]) : null;
@@ -58,19 +66,20 @@ export function lower(
     const rest = body.slice(at + (zeroed ? 2 : 1));
     const found = options.array === false ? "it was asked for the vector unit" : productIn(config, kernel, s);
     if (typeof found !== "string") {
-      const { fused, ...note } = product(config, kernel, out, found, !zeroed, rest, options);
-      done.push({ what: "product", fused, why: null, ...note });
-      at += (zeroed ? 2 : 1) + fused;
+      const { fused, ...how } = product(config, kernel, out, found, !zeroed, rest, options);
+      const count = (zeroed ? 2 : 1) + fused;
+      note({ what: "product", fused, why: null, ...how }, at, count);
+      at += count;
       continue;
     }
     const conv = options.array === false ? null : convolutionIn(config, kernel, s);
     if (conv && emitConvolution(config, out, conv, !zeroed)) {
-      done.push({ what: "convolution", fused: 0, tiling: null, predicted: null, why: null });
+      note({ what: "convolution", fused: 0, tiling: null, predicted: null, why: null }, at, zeroed ? 2 : 1);
       at += zeroed ? 2 : 1;
       continue;
     }
     vector.block([body[at]]);
-    done.push({ what: "vector", fused: 0, tiling: null, predicted: null, why: found });
+    note({ what: "vector", fused: 0, tiling: null, predicted: null, why: found }, at, 1);
     at++;
   }
   if (options.bind !== undefined && !done.some((d) => d.what === "product"))
