@@ -6,6 +6,15 @@ export { type ExplorerStep, exploreIr, IrExplorer } from "./explorer.js";
 export { Drawing, type DrawOptions, drawGraph, drawTape } from "./graph.js";
 export { memoryMap } from "./memory-map.js";
 export {
+  npuEnergy,
+  npuRoofline,
+  npuSweep,
+  npuTimeline,
+  npuTraffic,
+  npuWavefront,
+  type SweepOptions,
+} from "./npu.js";
+export {
   type PlaygroundOptions,
   type PlaygroundTarget,
   type ScheduleAttempt,

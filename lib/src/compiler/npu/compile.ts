@@ -6,7 +6,8 @@ import { type NpuConfig, NpuError } from "./config.js";
 import type { Instruction } from "./isa.js";
 import { Emitter, fixKernel, type Placed } from "./kernel.js";
 import { type Lowered, type LowerOptions, lower } from "./lower.js";
-import { type RunReport, type SimulateOptions, simulate } from "./simulate.js";
+import type { RunReport } from "./report.js";
+import { type SimulateOptions, simulate } from "./simulate.js";
 import { synchronize } from "./synchronize.js";
 
 export interface NpuProgram {

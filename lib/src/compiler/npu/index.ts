@@ -19,15 +19,9 @@ export {
 } from "./isa.js";
 export type { Placed } from "./kernel.js";
 export type { Lowered, LowerOptions } from "./lower.js";
+export type { InstructionSpan, RunReport, Traffic, UnitCycles } from "./report.js";
 export { type NpuNode, type NpuRun, run } from "./run.js";
-export {
-  type InstructionSpan,
-  type RunReport,
-  type SimulateOptions,
-  simulate,
-  type Traffic,
-  type UnitCycles,
-} from "./simulate.js";
+export { type SimulateOptions, simulate } from "./simulate.js";
 export { synchronize } from "./synchronize.js";
 export {
   measureTiling,

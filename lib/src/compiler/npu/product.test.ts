@@ -12,7 +12,7 @@ import { compileKernel, type NpuProgram, runKernel } from "./compile.js";
 import { type ArrayType, type Dataflow, type NpuConfig, npuConfig } from "./config.js";
 import { boundOf, type ProductSize } from "./counts.js";
 import { tileRows } from "./product.js";
-import type { RunReport } from "./simulate.js";
+import type { RunReport } from "./report.js";
 import { ORDERS, predictTiling, searchTilings, type Tiling } from "./tiling.js";
 
 /** Runs a program on random buffers and compares with the TypeScript target. */

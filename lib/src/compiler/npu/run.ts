@@ -10,7 +10,8 @@ import { ELEMENT_BYTES, type Instruction } from "./isa.js";
 import { Emitter, fixKernel, placeOf } from "./kernel.js";
 import { type Lowered, lower } from "./lower.js";
 import { runsOf } from "./regions.js";
-import { type InstructionSpan, type RunReport, type SimulateOptions, simulate } from "./simulate.js";
+import type { InstructionSpan, RunReport } from "./report.js";
+import { type SimulateOptions, simulate } from "./simulate.js";
 import { graphKernel } from "./stages.js";
 import { synchronize } from "./synchronize.js";
 
@@ -66,8 +67,8 @@ export function run(
   const bytes = new Uint8Array(dram);
   const put = (name: string, tensor: Tensor): void =>
     bytes.set(elementBytes(needConcrete(tensor, "npu.run")), placeOf(fixed, name).offset);
-  params.forEach((name, i) => put(name, given[i]));
-  constants.forEach((name, i) => put(name, graph.constants[i].data));
+  for (const [i, name] of params.entries()) put(name, given[i]);
+  for (const [i, name] of constants.entries()) put(name, graph.constants[i].data);
   const report = simulate(config, program, { ...options, dram, trace: true });
   const outputs = graph.results.map((v, i) => fetch(bytes, placeOf(fixed, results[i]).offset, v));
   return { outputs, report, nodes: nodesOf(config, pieces, owner, program, report.spans), program };

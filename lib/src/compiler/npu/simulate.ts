@@ -2,20 +2,10 @@
  * Runs a program cycle by cycle. Each unit has a clock of its own, which stands while an access finds no port; stretches in which no
  * two units can want the same port are passed at once, with the same counts.
  */
-import {
-  ARRAY_BYTES,
-  MEMORIES,
-  type Memory,
-  macsPerCycle,
-  type NpuConfig,
-  NpuError,
-  rowBytes,
-  UNITS,
-  type Unit,
-} from "./config.js";
-import { PICOJOULES, sramPicojoules } from "./energy.js";
+import { MEMORIES, type NpuConfig, NpuError, UNITS, type Unit } from "./config.js";
 import { ELEMENT_BYTES, type Instruction, unitOf } from "./isa.js";
-import { movingMemory, regionsOf, runsOf, type Stationary, stationaryMemory } from "./regions.js";
+import type { Stationary } from "./regions.js";
+import { count, type InstructionSpan, newCounters, type RunReport, report } from "./report.js";
 import { type Held, NpuState } from "./state.js";
 import { type Timing, timingOf } from "./timing.js";
 import { verifyProgram } from "./verify.js";
@@ -35,58 +25,6 @@ export interface SimulateOptions {
   readonly everyCycle?: boolean;
 }
 
-/** What a unit did in the cycles of a run; they add up to all of them. */
-export interface UnitCycles {
-  /** An instruction was on its way. */
-  readonly working: number;
-  /** An access found all ports of its bank taken. */
-  readonly bank: number;
-  /** The other engine had the channel. */
-  readonly channel: number;
-  /** Waiting for a token from … */
-  readonly waiting: Readonly<Record<Unit, number>>;
-  /** Nothing left to do. */
-  readonly done: number;
-}
-
-/** When an instruction ran: cycles from its start to its effect. */
-export interface InstructionSpan {
-  readonly index: number;
-  readonly unit: Unit;
-  readonly op: Instruction["op"];
-  readonly start: number;
-  readonly end: number;
-}
-
-/** Bytes read and written at each level. */
-export interface Traffic {
-  readonly dram: { readonly read: number; readonly written: number };
-  readonly input: { readonly read: number; readonly written: number };
-  readonly weight: { readonly read: number; readonly written: number };
-  readonly acc: { readonly read: number; readonly written: number };
-}
-
-export interface RunReport {
-  readonly config: NpuConfig;
-  readonly cycles: number;
-  readonly macs: number;
-  /** Multiply-accumulates of what there could have been in these cycles. */
-  readonly utilization: number;
-  /** Cycles for which operands move through the array: the rest of the array's work fills and empties it. */
-  readonly streaming: number;
-  readonly units: Readonly<Record<Unit, UnitCycles>>;
-  readonly bytes: Traffic;
-  /** Accesses that had to wait for a port, per memory. */
-  readonly conflicts: Readonly<Record<Memory, number>>;
-  /** Microjoules by what they went to. */
-  readonly energy: Readonly<Record<"mac" | "vector" | Memory | "dram", number>> & { readonly total: number };
-  readonly seconds: number;
-  readonly instructions: number;
-  readonly spans: readonly InstructionSpan[];
-  /** Memories after the run; null without values. */
-  readonly state: NpuState | null;
-}
-
 interface Flight {
   readonly index: number;
   readonly i: Instruction;
@@ -95,6 +33,8 @@ interface Flight {
   readonly start: number;
   readonly end: number;
   readonly began: number;
+  readonly waited: number;
+  readonly waitedFor: Unit | null;
   readonly held: Held | null;
   /** Size of what a product finds in the array. */
   readonly size: Stationary | null;
@@ -115,6 +55,9 @@ class Runner {
   channel = 0;
   readonly waiting: Record<Unit, number> = { load: 0, array: 0, vector: 0, store: 0 };
   done = 0;
+  /** Cycles of waiting since something last began, and for whom. */
+  idle = 0;
+  idleFor: Unit | null = null;
   /** When the array's sums, or its stationary operand, are there to be used; and when the next moving operand may enter. */
   settled = 0;
   streaming = 0;
@@ -202,9 +145,13 @@ export function simulate(
       start: r.clock,
       end,
       began: now,
+      waited: r.idle,
+      waitedFor: r.idleFor,
       held: state?.held ?? null,
       size,
     });
+    r.idle = 0;
+    r.idleFor = null;
     r.next++;
     // Bringing in the next stationary operand and moving the other one overlap, if there is room for two.
     const overlaps = config.buffers === 2 && (i.op === "preload" || i.op === "matmul");
@@ -218,9 +165,11 @@ export function simulate(
     if (first.i.op !== "preload") state?.execute(first.i, first.held);
     const from = UNITS.indexOf(r.unit);
     for (const to of first.i.post ?? []) tokens[from][UNITS.indexOf(to)]++;
-    count(counters, config, first);
-    if (options.trace)
-      spans.push({ index: first.index, unit: r.unit, op: first.i.op, start: first.began, end });
+    count(counters, config, first.i, first.size, first.timing.busy);
+    if (options.trace) {
+      const { index, began, waited, waitedFor } = first;
+      spans.push({ index, unit: r.unit, op: first.i.op, start: began, end, waited, waitedFor });
+    }
     left--;
   };
 
@@ -263,8 +212,11 @@ export function simulate(
         const next = program[r.queue[r.next]];
         if (next) {
           const from = missing(r, next);
-          if (from) r.waiting[from] += jump;
-          else r.working += jump;
+          if (from) {
+            r.waiting[from] += jump;
+            r.idle += jump;
+            r.idleFor = from;
+          } else r.working += jump;
         } else r.done += jump;
         if (next && !missing(r, next)) {
           r.clock += jump; // the array waits for itself
@@ -347,103 +299,6 @@ function stuck(runners: readonly Runner[], program: readonly Instruction[]): str
         `${r.unit} at instruction ${r.queue[r.next]} (${program[r.queue[r.next]].op}) for ${program[r.queue[r.next]].wait?.join(", ")}`,
     )
     .join("; ");
-}
-
-interface Counters {
-  macs: number;
-  lanes: number;
-  streaming: number;
-  readonly read: Record<Memory | "dram", number>;
-  readonly written: Record<Memory | "dram", number>;
-}
-
-const newCounters = (): Counters => ({
-  macs: 0,
-  lanes: 0,
-  streaming: 0,
-  read: { dram: 0, input: 0, weight: 0, acc: 0 },
-  written: { dram: 0, input: 0, weight: 0, acc: 0 },
-});
-
-function count(c: Counters, config: NpuConfig, { i, size, timing }: Flight): void {
-  const width = ARRAY_BYTES[config.type];
-  switch (i.op) {
-    case "preload":
-      c.read[stationaryMemory(config)] += i.rows * i.columns * width;
-      return;
-    case "matmul": {
-      if (!size) return;
-      const rows = i.ny * i.nx;
-      c.read[movingMemory(config)] += rows * size.rows * width;
-      c.written.acc += rows * size.columns * 4;
-      if (i.accumulate) c.read.acc += rows * size.columns * 4;
-      c.macs += rows * size.rows * size.columns;
-      c.streaming += timing.busy;
-      return;
-    }
-    case "outer":
-      c.macs += i.k * i.m * i.n;
-      c.streaming += timing.busy;
-      break;
-    case "vector":
-    case "reduce":
-      c.lanes += i.rows * i.lanes;
-      break;
-    case "load":
-    case "store": {
-      const { count: runs, length } = runsOf(i);
-      (i.op === "load" ? c.read : c.written).dram += runs * length * ELEMENT_BYTES[i.type];
-    }
-  }
-  for (const region of regionsOf(config, i, size)) {
-    const bytes = region.ny * region.nx * region.lanes * (region.memory === "acc" ? 4 : width);
-    (region.write ? c.written : c.read)[region.memory] += bytes;
-  }
-}
-
-function report(
-  config: NpuConfig,
-  program: readonly Instruction[],
-  state: NpuState | null,
-  cycles: number,
-  runners: readonly Runner[],
-  conflicts: readonly number[],
-  c: Counters,
-  spans: readonly InstructionSpan[],
-): RunReport {
-  const of = (memory: Memory | "dram") => ({ read: c.read[memory], written: c.written[memory] });
-  const sram = (memory: Memory): number =>
-    (c.read[memory] + c.written[memory]) *
-    sramPicojoules(config.memory[memory].rows * rowBytes(config, memory)) *
-    1e-6;
-  const parts = {
-    mac: c.macs * PICOJOULES.mac[config.type] * 1e-6,
-    vector: c.lanes * PICOJOULES.lane * 1e-6,
-    input: sram("input"),
-    weight: sram("weight"),
-    acc: sram("acc"),
-    dram: (c.read.dram + c.written.dram) * PICOJOULES.dramByte * 1e-6,
-  };
-  return {
-    config,
-    cycles,
-    macs: c.macs,
-    utilization: cycles === 0 ? 0 : c.macs / (cycles * macsPerCycle(config)),
-    streaming: c.streaming,
-    units: Object.fromEntries(
-      runners.map((r) => [
-        r.unit,
-        { working: r.working, bank: r.bank, channel: r.channel, waiting: r.waiting, done: r.done },
-      ]),
-    ) as unknown as Record<Unit, UnitCycles>,
-    bytes: { dram: of("dram"), input: of("input"), weight: of("weight"), acc: of("acc") },
-    conflicts: { input: conflicts[0], weight: conflicts[1], acc: conflicts[2] },
-    energy: { ...parts, total: Object.values(parts).reduce((sum, x) => sum + x, 0) },
-    seconds: cycles / (config.clockGHz * 1e9),
-    instructions: program.length,
-    spans: [...spans].sort((a, b) => a.index - b.index),
-    state,
-  };
 }
 
 /** Bytes of outer memory that a program reaches, in whole words. */

@@ -3,7 +3,8 @@ import { ARRAY_BYTES, macsPerCycle, type NpuConfig, NpuError } from "./config.js
 import { arrayCycles, foldsOf, mappingOf, type ProductSize } from "./counts.js";
 import { Emitter } from "./kernel.js";
 import { arrayTile, emitProduct, type Product, planSteps, roomFor, type TileStep } from "./product.js";
-import { type RunReport, type SimulateOptions, simulate } from "./simulate.js";
+import type { RunReport } from "./report.js";
+import { type SimulateOptions, simulate } from "./simulate.js";
 import { synchronize } from "./synchronize.js";
 
 /** Loops over tiles, outermost first. */
