@@ -8,6 +8,7 @@ export { LADDER_TILES, type LadderStep, type LadderTiles, ladder } from "./kerne
 export * as loop from "./loop/index.js";
 export * from "./memory/index.js";
 export { nativeKernels } from "./native/index.js";
+export * as npu from "./npu/index.js";
 export * from "./plan/index.js";
 export * from "./profile/index.js";
 export * as schedule from "./schedule/index.js";
