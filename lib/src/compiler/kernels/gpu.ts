@@ -2,6 +2,7 @@
  * Blocks and threads for any kernel, without a schedule by hand: rows that are reduced get a block each, whose threads
  * share the row and bring their parts together in a tree; other outputs are shared out among all threads.
  */
+import { GRID_AXES } from "../loop/grid.js";
 import { type For, LoopError, type LoopKernel, type Stmt, walk } from "../loop/ir.js";
 import { carried } from "../schedule/dependence.js";
 import { Schedule } from "../schedule/schedule.js";
@@ -138,10 +139,12 @@ function shareOut(s: Schedule, top: string, threads: number, lanes: number): voi
   if (free.length === 0) throw new LoopError(`"${top}" has no outputs side by side`);
   const around = stage.leaf ? [...outputs, ...reduced] : [];
   if (around.length > 1) s.reorder(...around.map((l) => l.variable));
-  const grid = fused(
+  const joined = fused(
     s,
     free.map((l) => l.variable),
   );
+  const surplus = joined.slice(0, -GRID_AXES); // axes that a grid has no room for: rounds of each thread
+  const grid = joined.slice(-GRID_AXES);
   const inner = grid[grid.length - 1];
   const elements = free.reduce((n, l) => n * (capOf(l) ?? FEW), 1);
   const wide = lanes > 1 && elements >= FEW && stage.leaf !== null && !hasShortRows(free, lanes);
@@ -152,9 +155,11 @@ function shareOut(s: Schedule, top: string, threads: number, lanes: number): voi
   const cap = extentCap(s.kernel, thread);
   const count = cap === null ? threads : Math.min(threads, 2 ** Math.ceil(Math.log2(Math.max(1, cap))));
   const [block, within] = s.split(thread, count, [`${inner}_block`, `${inner}_thread`]);
-  if (lane !== null && reduced.length > 0) s.reorder(within, ...reduced.map((l) => l.variable), lane);
   const blocks = [...grid.slice(0, -1), block];
-  s.bind("block", ...blocks.slice(0, 3)).bind("thread", within);
+  const inside = [...surplus, ...reduced.map((l) => l.variable), ...(lane === null ? [] : [lane])];
+  if (surplus.length > 0) s.reorder(...blocks, within, ...inside);
+  else if (lane !== null && reduced.length > 0) s.reorder(within, ...inside);
+  s.bind("block", ...blocks).bind("thread", within);
   if (stage.leaf?.kind === "reduce") {
     const name = `${stage.leaf.buffer.name}_${inner}_sum`;
     const cached = attempt(s, (x) => x.cacheWrite(stage.leaf?.buffer.name as string, within, { name }));
@@ -189,7 +194,7 @@ function leading(kernel: LoopKernel, loops: readonly For[]): For[] {
   return free;
 }
 
-/** Neighbouring loops made one, from the inside out, where the inner one's length is constant; at most three are left. */
+/** Neighbouring loops made one where the inner one's length is constant. */
 function fused(s: Schedule, loops: readonly string[]): string[] {
   const [first, ...rest] = loops;
   const out = [first];
@@ -201,7 +206,6 @@ function fused(s: Schedule, loops: readonly string[]): string[] {
       out[out.length - 1] = s.loops.find((l) => l === `${outer}_${loop}`) as string;
     } else out.push(loop);
   }
-  if (out.length > 3) throw new LoopError(`${out.length} axes of unknown length`);
   return out;
 }
 
