@@ -19,7 +19,10 @@ const kernels: readonly (readonly [name: string, make: () => LoopKernel])[] = [
   ...gpuCases.map(({ name, kernel }) => [name, () => automatic(kernel)] as const),
   ["operators of float32", () => automatic(operatorKernel("float32").kernel)],
   ["operators of int32", () => automatic(operatorKernel("int32").kernel)],
-  ["conversions", () => automatic(castKernel(["int32", "int8", "uint8", "bool", "bfloat16", "float64"]))],
+  [
+    "conversions",
+    () => automatic(castKernel(["int32", "int8", "uint8", "bool", "bfloat16", "float16", "float64"])),
+  ],
   ...ladder.map((step) => [`ladder: ${step.name}`, () => step.schedule(2048, 2048, 1024).kernel] as const),
   ...ladder.map(
     (step) => [`ladder, sizes given later: ${step.name}`, () => step.schedule("M", "N", "K").kernel] as const,

@@ -66,6 +66,7 @@ export const gpuCases: readonly GpuCase[] = [
     elementwise("chain", ["A", "B", "C", "D"], [["A", "B", "C", "D"], ["D"]], chain),
     { A: 2, B: 3, C: 2, D: 19 },
   ),
+  row("product of float16", matmul("M", 8, 9, { dtype: "float16", transposeB: true }), { M: 5 }),
   row("stencil", stencil(4, 6)),
 ];
 

@@ -143,9 +143,10 @@ describe.skipIf(missing)(`WGSL in Dawn${missing ? ` (${device})` : ""}`, () => {
 
   it("every conversion, and stores of small types side by side", async () => {
     if (typeof device === "string") return;
-    const kernel = castKernel(["int32", "int8", "uint8", "bool", "bfloat16"]);
+    const kernel = castKernel(["int32", "int8", "uint8", "bool", "bfloat16", "float16"]);
     const X = Float32Array.from([
       ...EDGES.filter((x) => !(Math.abs(x) > 2 ** 30)),
+      ...[2049, 2051, 65519, -65520, 1e5, 6e-5, 6.1e-5, -3e-8, 2.9e-8, 5e-7, 1.00048828125, 1.00146484375], // of float16
       127,
       128,
       129,
@@ -167,7 +168,7 @@ describe.skipIf(missing)(`WGSL in Dawn${missing ? ` (${device})` : ""}`, () => {
 
 describe("small types in vectors", () => {
   const size = 1 << 15;
-  const kernel = castKernel(["int32", "int8", "uint8", "bool", "bfloat16"], size);
+  const kernel = castKernel(["int32", "int8", "uint8", "bool", "bfloat16", "float16"], size);
   const scheduled = gpuSchedule(kernel, { threads: 64 }).kernel;
 
   it("are whole words, so that no thread waits for another", () => {
