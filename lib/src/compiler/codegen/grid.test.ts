@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { gpuCases } from "../../../test/support/gpu-cases.js";
 import { allocate, memory, release } from "../../runtime/heap.js";
+import { nativeSupport } from "../../runtime/native/library.js";
 import { Dice } from "../dice.js";
 import { gpuSchedule } from "../kernels/gpu.js";
 import { LADDER_TILES, ladder } from "../kernels/ladder.js";
@@ -15,6 +16,8 @@ import { randomBuffers, randomGridSchedule, randomKernel } from "../random-sched
 import { Schedule } from "../schedule/schedule.js";
 import { applyText, scheduleText } from "../schedule/text.js";
 import { substituteAll } from "../schedule/tree.js";
+import { compileC } from "./c/compile.js";
+import type { LoopProgram } from "./program.js";
 import { type ElementArray, typescriptFunction } from "./typescript/source.js";
 import { compileWasm } from "./wasm/compile.js";
 
@@ -49,9 +52,12 @@ function expectSame(kernel: LoopKernel, found: Data, wanted: Data, note: string)
   }
 }
 
-/** Runs a kernel as WebAssembly on copies of the buffers in shared memory. */
-function asWasm(kernel: LoopKernel, sizes: Readonly<Record<string, number>>, buffers: Data): Data {
-  const program = compileWasm(kernel);
+const asWasm = (kernel: LoopKernel, sizes: Readonly<Record<string, number>>, buffers: Data): Data =>
+  run(compileWasm(kernel), sizes, buffers);
+
+/** Runs a compiled kernel on copies of the buffers in shared memory. */
+function run(program: LoopProgram, sizes: Readonly<Record<string, number>>, buffers: Data): Data {
+  const { kernel } = program;
   const bytes = kernel.params.map((b) => Math.max(1, buffers[b.name].byteLength));
   const pointers = bytes.map(allocate);
   const views = kernel.params.map((b, i) => {
@@ -165,6 +171,15 @@ describe("the ladder of matrix products", () => {
       typescriptFunction(backwards(kernel))(found);
       expectSame(kernel, found, wanted, step.name);
       expectSame(kernel, asWasm(kernel, {}, buffers), wanted, `WebAssembly: ${step.name}`);
+    },
+    120_000,
+  );
+
+  it.skipIf(typeof nativeSupport() === "string")(
+    "keeps the meaning as C (needs a C compiler and koffi)",
+    () => {
+      const { kernel } = ladder[6].schedule(m, n, k, LADDER_TILES);
+      expectSame(kernel, run(compileC(kernel, { keep: false }), {}, buffers), wanted, "C");
     },
     120_000,
   );
