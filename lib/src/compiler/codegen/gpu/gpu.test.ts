@@ -12,7 +12,8 @@ import {
 import { Dice } from "../../dice.js";
 import { gpuSchedule } from "../../kernels/gpu.js";
 import { ladder } from "../../kernels/ladder.js";
-import { gemm, rowReduce, softmaxRows } from "../../loop/definitions.js";
+import { op } from "../../loop/compute.js";
+import { elementwise, gemm, rowReduce, softmaxRows } from "../../loop/definitions.js";
 import { LoopError, type LoopKernel } from "../../loop/ir.js";
 import { parseKernel } from "../../loop/parse.js";
 import { verifyKernel } from "../../loop/verify.js";
@@ -87,6 +88,29 @@ describe.skipIf(missing)(`WGSL in Dawn${missing ? ` (${device})` : ""}`, () => {
     },
     300_000,
   );
+
+  it("vectors of rows whose sizes are known to be multiples", async () => {
+    if (typeof device === "string") return;
+    const multiples = { N: 4, K: 4 };
+    const kernel = elementwise("chain", ["M", "N"], [["M", "N"], ["N"]], ([x, y]) =>
+      op("add", op("exp", x), y),
+    );
+    const product = gemm("M", "N", "K");
+    for (const [plain, scheduled, sizes] of [
+      [kernel, gpuSchedule(kernel, { threads: 8, multiples }).kernel, { M: 3, N: 44 }],
+      [product, ladder[3].schedule("M", "N", "K", TILES).kernel, { M: 9, N: 12, K: 4 }],
+    ] as const) {
+      const program = gpuProgram(scheduled, "wgsl", { multiples });
+      expect(program.source).toContain("array<vec4<f32>>");
+      const buffers = randomBuffers(new Dice(6), { kernel: plain, sizes });
+      const { out } = await device.run(
+        program,
+        buffers,
+        plain.sizes.map((name) => (sizes as Record<string, number>)[name]),
+      );
+      expectSame(plain, out, wantedOf({ name: "", kernel: plain, sizes }, buffers), program.source);
+    }
+  }, 120_000);
 
   it("random schedules of random kernels", async () => {
     await fc.assert(
@@ -273,6 +297,11 @@ describe("programs", () => {
     const { kernel } = ladder[1].schedule(16, 16, 16, TILES);
     expect(gpuProgram(kernel, "wgsl").source).toContain("A: array<vec4<f32>>");
     expect(gpuProgram(kernel, "cuda").source).toContain("*(const float4 *)(&A[");
+    const chain = elementwise("twice", ["M", "N"], [["M", "N"]], ([x]) => op("add", x, x));
+    const source = (multiples?: Record<string, number>): string =>
+      gpuProgram(gpuSchedule(chain, { multiples }).kernel, "wgsl", { multiples }).source;
+    expect(source({ N: 8 })).toContain("X0: array<vec4<f32>>");
+    expect(source()).toContain("X0: array<f32>");
     expect(GPU_DIALECTS).toEqual(["wgsl", "cuda"]);
   });
 });
