@@ -236,11 +236,14 @@ class BlockWriter {
       target.line(`if (${target.name(variable)} >= ${target.integer(to)}) { return; }`);
     }
     this.statements(body);
+    target.dropUnused();
     const written = target.lines.join("\n");
     const used = this.kernel.sizes.filter((size) => new RegExp(`\\b${target.name(size)}\\b`).test(written));
     this.usesSizes = used.length > 0;
     if (language.name === "wgsl")
-      target.lines.unshift(...used.map((size) => `  let ${target.name(size)} = sizes_.${target.name(size)};`));
+      target.lines.unshift(
+        ...used.map((size) => `  let ${target.name(size)} = sizes_.${target.name(size)};`),
+      );
   }
 
   private statements(body: readonly Stmt[]): void {
