@@ -100,3 +100,25 @@ it("reads every element of a view", () => {
     { numRuns: 1000 },
   );
 });
+
+it.each<[string, Layout, number[]]>([
+  ["a transposed matrix", { shape: [4, 3], strides: [1, 4], offset: 0 }, [12]],
+  ["a reversed axis", { shape: [3, 4], strides: [4, -1], offset: 3 }, [12]],
+  ["every second row", { shape: [3, 4], strides: [8, 1], offset: 4 }, [24]],
+  ["a part of a matrix, repeated", { shape: [2, 3, 2], strides: [0, 5, 1], offset: 6 }, [20]],
+  ["windows that fit", { shape: [2, 3, 2, 2], strides: [12, 2, 6, 1], offset: 0 }, [24]],
+  ["windows of 3 × 3 that overlap", { shape: [2, 4, 4, 3, 3], strides: [81, 18, 2, 9, 1], offset: 0 }, [162]],
+])("needs no positions for %s", (_, layout, [length]) => {
+  const bare = {
+    ...t,
+    gather: () => {
+      throw new Error("gathered");
+    },
+  } as unknown as typeof t;
+  const elements = Float32Array.from({ length }, (_, i) => i);
+  const found = t.tidy(() => {
+    const handle = { tensor: t.tensor(elements, [length]), dtype: "float32", length } as const;
+    return [...viewed(bare, { ...layout, dtype: "float32", length, handle }).dataSync()];
+  });
+  expect(found).toEqual([...elementPositions(layout)]);
+});

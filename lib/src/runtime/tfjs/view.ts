@@ -11,6 +11,8 @@ import type { Tfjs, TfTensor } from "./tfjs.js";
 
 /** TensorFlow's kernels take no more axes than this. */
 const MAX_AXES = 6;
+/** Beyond so many blocks, which is a window of 7 × 7, positions are cheaper. */
+const MOST_SLIDES = 49;
 
 /**
  * The elements of `x`, of its shape.
@@ -27,7 +29,10 @@ export function viewed(t: Tfjs, x: DeviceArray<Piece>, broadcast = true): TfTens
   const repeats = x.strides.map((stride, i) => stride === 0 && shape[i] > 1);
   const once = shape.map((dim, i) => (repeats[i] ? 1 : dim));
   const parts = merged({ shape: once, strides: x.strides, offset: x.offset });
-  const moved = takenApart(t, tensor, parts, x.length) ?? gathered(t, tensor, parts, x.length);
+  const moved =
+    takenApart(t, tensor, parts, x.length) ??
+    slideBySlide(t, tensor, parts, x.length, MOST_SLIDES) ??
+    gathered(t, tensor, parts, x.length);
   const whole = shaped(t, moved, once);
   return repeats.includes(true) ? t.broadcastTo(whole, shape) : whole;
 }
@@ -101,6 +106,38 @@ function takenApart(
   y = t.reshape(t.slice(y, starts, sizes), sizes.slice(0, -1));
   if (order.some((i, k) => i !== k)) y = t.transpose(y, shape.map((_, i) => order.indexOf(i))); // biome-ignore format: one step
   return backwards.length > 0 ? t.reverse(y, backwards) : y;
+}
+
+/**
+ * Windows that overlap, as one block for each place in the window, side by side: an axis that reaches past another's stride is
+ * walked here, the shorter of the two. Null if there is none, or it takes more than `most` blocks.
+ */
+function slideBySlide(
+  t: Tfjs,
+  tensor: TfTensor,
+  layout: Layout,
+  length: number,
+  most: number,
+): TfTensor | null {
+  const { shape, strides, offset } = layout;
+  const step = strides.map(Math.abs);
+  const pairs = shape.flatMap((dim, a) =>
+    shape.flatMap((_, b) => (a !== b && step[b] >= step[a] && step[b] < step[a] * dim ? [[a, b]] : [])),
+  );
+  if (pairs.length === 0) return null;
+  const [a, b] = pairs[0];
+  const axis = shape[a] <= shape[b] ? a : b;
+  if (shape[axis] > most) return null;
+  const others = <T>(list: readonly T[]): T[] => list.filter((_, i) => i !== axis);
+  const blocks: TfTensor[] = [];
+  for (let k = 0; k < shape[axis]; k++) {
+    const block = { shape: others(shape), strides: others(strides), offset: offset + k * strides[axis] };
+    const left = Math.floor(most / shape[axis]);
+    const y = takenApart(t, tensor, block, length) ?? slideBySlide(t, tensor, block, length, left);
+    if (!y) return null;
+    blocks.push(y);
+  }
+  return t.stack(blocks, axis);
 }
 
 /** All of the memory as a box; its last part is filled up. */
