@@ -263,6 +263,30 @@ else
         };
 
         it("ends by itself, with work left", () => expect(run('console.log("end")')).toBe("end\n"), 120_000);
+        it("keeps its values when it is interrupted at any moment", () => {
+          const text = `
+import { Session } from "node:inspector";
+import { Worker } from "node:worker_threads";
+globalThis.ones = ones;
+globalThis.small = ones([3]);
+const session = new Session();
+session.connect();
+const evaluate = (expression) => new Promise((resolve) => session.post("Runtime.evaluate", { expression, returnByValue: true },
+  (error, result) => resolve(error ? error.message : JSON.stringify(result.exceptionDetails?.text ?? result.result.value))));
+const other = new Worker(\`const { Session } = require("node:inspector"); const { parentPort } = require("node:worker_threads");
+  const s = new Session(); s.connectToMainThread();
+  parentPort.on("message", (ms) => setTimeout(() => s.post("Runtime.terminateExecution", () => {}), ms)); parentPort.postMessage("ready");\`, { eval: true });
+await new Promise((resolve) => other.once("message", resolve));
+const found = new Set();
+for (let i = 0; i < 20; i++) {
+  other.postMessage(i);
+  found.add(await evaluate("for (let i = 0; ; i++) small.add(i).toArray();"));
+  found.add(await evaluate("small.mul(3).toArray()"));
+}
+console.log([...found].sort().join("; "));
+process.exit(0);`;
+          expect(run(text).trim()).toMatch(/^.*terminated.*; \[3,3,3\]$/i);
+        }, 120_000);
         it(
           "ends by process.exit",
           () => expect(run("console.log(y.sum().item() / 65536); process.exit(0);")).toBe("1\n"),
