@@ -316,6 +316,22 @@ else {
     expect(at(2).toArray()).toEqual([1, 3]);
   });
 
+  it("keeps what it did for arrays of one layout, and tells apart what differs", () => {
+    tidy(() => {
+      const x = draw([6, 5]);
+      const { shaders } = webgpu.gpuStats();
+      for (const [low, high] of [[-0.2, Infinity], [-Infinity, 0.2], [-0, Infinity], [0, Infinity]]) // biome-ignore format: pairs
+        same((a) => a.clip(low, high), [x], 0, `${low}, ${high}`);
+      expect(webgpu.gpuStats().shaders).toBeLessThanOrEqual(shaders + 1);
+      const square = draw([8, 8]);
+      for (let i = 0; i < 2; i++) {
+        same((a, b) => a.matmul(b), [square, square], 1e-5, "by itself");
+        same((a, b) => a.matmul(b), [square, draw([8, 8])], 1e-5, "by another");
+        same((a, b) => a.sub(b), [square, square.transpose()], 0, "transposed");
+      }
+    });
+  });
+
   it("draws the numbers that the host draws", () => {
     tidy(() => {
       const key = randoms.key(7);

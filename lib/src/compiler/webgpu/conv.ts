@@ -6,6 +6,7 @@ import { sizeOf } from "../../core/shape.js";
 import type { ConvAttrs } from "../../ops/conv.js";
 import type { RemoteType } from "../../runtime/remote.js";
 import { gpu } from "../../runtime/webgpu/start.js";
+import { commands } from "./commands.js";
 import { copy, type GpuKernel } from "./indexing.js";
 import { type Epilogue, product, withScratch } from "./matmul.js";
 import { fitsBinding, type GpuArray, runElements, ShaderWriter } from "./shader.js";
@@ -210,7 +211,7 @@ function intoSlice(
   }
   const apart = make(out.shape);
   write(apart);
-  gpu().copy(apart.handle, 0, out.handle, out.offset * 4, sizeOf(out.shape) * 4);
+  commands.copy(apart.handle, out.handle, out.offset * 4, sizeOf(out.shape) * 4);
 }
 
 const floats = (inputs: readonly RemoteType[], outputs: readonly RemoteType[]): boolean =>

@@ -11,6 +11,7 @@ import type { RemoteType } from "../../runtime/remote.js";
 import type { ElementwiseNode, ElementwiseProgram } from "../../runtime/wasm/elementwise/program.js";
 import type { GpuBuffer } from "../../runtime/webgpu/queue.js";
 import { attend, attentionFits } from "./attention.js";
+import { Plans } from "./commands.js";
 import { convolve } from "./conv.js";
 import { operandVectors, programText, programTypes, runProgram } from "./elementwise.js";
 import { type Epilogue, product } from "./matmul.js";
@@ -151,5 +152,11 @@ const STEPS: Readonly<Record<string, (attrs: never) => Step | null>> = {
 
 /** The device's kernel for such a node. */
 export function fuse({ op, attrs }: GraphNode): Step | null {
-  return STEPS[op.name]?.(attrs as never) ?? null;
+  const step = STEPS[op.name]?.(attrs as never);
+  if (!step) return null;
+  const plans = new Plans(); // of this node
+  return {
+    supports: step.supports,
+    run: (inputs, outputs) => plans.run("", inputs, outputs, () => step.run(inputs, outputs)),
+  };
 }

@@ -6,6 +6,7 @@ import { contiguousLayout } from "../../core/layout.js";
 import { sizeOf } from "../../core/shape.js";
 import type { RemoteType } from "../../runtime/remote.js";
 import { gpu } from "../../runtime/webgpu/start.js";
+import { commands, forgetPlans } from "./commands.js";
 import { collapse } from "./elementwise.js";
 import type { GpuKernel } from "./indexing.js";
 import { tiledProduct } from "./matmul-tiled.js";
@@ -33,13 +34,13 @@ export function withScratch<T>(body: (make: (shape: readonly number[]) => GpuArr
   try {
     return body((shape) => {
       const length = sizeOf(shape);
-      const handle = gpu().allocate(Math.max(4, length * 4));
+      const handle = commands.allocate(Math.max(4, length * 4));
       const array: GpuArray = { ...contiguousLayout(shape), dtype: "float32", handle, length };
       made.push(array);
       return array;
     });
   } finally {
-    for (const { handle } of made) gpu().release(handle);
+    for (const { handle } of made) commands.release(handle);
   }
 }
 
@@ -54,6 +55,7 @@ let workgroups: boolean | null = null;
  */
 export function useWorkgroups(wanted: boolean | null): void {
   workgroups = wanted;
+  forgetPlans();
 }
 
 /** Both tiles' 8 KiB and 256 invocations are what every adapter has. */

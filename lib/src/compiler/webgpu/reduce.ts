@@ -6,7 +6,7 @@ import type { DType } from "../../core/dtype.js";
 import { sizeOf } from "../../core/shape.js";
 import type { RemoteType } from "../../runtime/remote.js";
 import type { ElementwiseProgram } from "../../runtime/wasm/elementwise/program.js";
-import { gpu } from "../../runtime/webgpu/start.js";
+import { commands } from "./commands.js";
 import { collapse, programText } from "./elementwise.js";
 import type { GpuKernel } from "./indexing.js";
 import {
@@ -91,7 +91,7 @@ export function reduce(
   }
   const bytes = outputs * parts * 4;
   const dtype = out.dtype === "bool" ? "int32" : out.dtype;
-  const handle = gpu().allocate(bytes);
+  const handle = commands.allocate(bytes);
   const partial: GpuArray = {
     shape: [outputs, parts],
     strides: [parts, 1],
@@ -103,7 +103,7 @@ export function reduce(
   fold(op, label, elements, shape, kept, axes, parts, partial);
   const program = { inputs: [dtype], nodes: [], outputs: [0] };
   fold(op, label, { inputs: [partial], program, types: [dtype] }, [outputs, parts], [0], [1], 1, out);
-  gpu().release(handle);
+  commands.release(handle);
 }
 
 function fold(

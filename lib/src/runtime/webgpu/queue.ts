@@ -59,6 +59,8 @@ export class GpuQueue {
   readonly buffers: BufferPool;
   private readonly status: Int32Array;
   private readonly shaders = new Map<string, number>();
+  /** The same by object: texts are long. */
+  private readonly shaderIds = new WeakMap<Shader, number>();
   private readonly answers = new Map<number, (data: ArrayBuffer | null) => void>();
   private pending = nothing(0);
   private sending: { batch: Batch; commands: number; shaders: number } | null = null;
@@ -356,6 +358,8 @@ export class GpuQueue {
   }
 
   private shaderId(shader: Shader): number {
+    const known = this.shaderIds.get(shader);
+    if (known !== undefined) return known;
     const { entry = "main" } = shader;
     const key = `${shader.bindings} ${entry}\n${shader.wgsl}`;
     let id = this.shaders.get(key);
@@ -365,6 +369,7 @@ export class GpuQueue {
       this.shaders.set(key, id);
       this.counts.shaders++;
     }
+    this.shaderIds.set(shader, id);
     return id;
   }
 
