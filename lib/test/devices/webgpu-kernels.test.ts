@@ -5,7 +5,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ladder } from "../../src/compiler/kernels/ladder.js";
-import { useWorkgroups } from "../../src/compiler/webgpu/matmul.js";
+import { useWorkgroups } from "../../src/compiler/webgpu/strategy.js";
 import type { DType } from "../../src/core/dtype.js";
 import { sizeOf } from "../../src/core/shape.js";
 import {
@@ -238,7 +238,8 @@ else {
     }, 60_000);
   });
 
-  it("reduces what is long in parts, and what is strided", () => {
+  it.each([false, true])("reduces what is long, and what is strided (workgroups: %s)", (workgroups) => {
+    useWorkgroups(workgroups);
     tidy(() => {
       const x = draw([3, 5000]);
       same((a) => a.sum(), [x], 1e-5);
@@ -260,15 +261,21 @@ else {
           .item(),
       ).toBeLessThan(1e-2);
       y.dispose();
+      const holes = tensor(Array.from({ length: 300 }, (_, i) => (i === 77 ? Number.NaN : i)));
+      same((a) => a.max(), [holes], 0, "NaN wins");
+      same((a) => a.slice("0:70").cast("int32").prod(), [holes], 0);
     });
+    useWorkgroups(null);
   });
 
-  it("takes softmax along any axis, of vectors and of single elements", () => {
+  it.each([false, true])("takes softmax along any axis (workgroups: %s)", (workgroups) => {
+    useWorkgroups(workgroups);
     tidy(() => {
       const x = draw([6, 64, 5]).mul(20);
       for (const axis of [0, 1, 2]) same((a) => a.softmax(axis), [x], 1e-5);
       for (const axis of [-1, 0]) same((a) => a.slice(0).swapAxes(0, 1).logSoftmax(axis), [x], 1e-4);
     });
+    useWorkgroups(null);
   });
 
   it.each([false, true])("attends (causal: %s)", (causal) => {

@@ -52,6 +52,17 @@ function chunkOf(s: Sizes): number {
   return Math.max(1, Math.min(s.n, Math.floor(most / each)));
 }
 
+/** True if the windows of all images fit the memory for them: what follows a convolution wants its result whole. */
+export function fitsAtOnce(
+  x: readonly number[],
+  w: readonly number[],
+  y: readonly number[],
+  attrs: ConvAttrs,
+): boolean {
+  const s = sizesOf(x, w, y, attrs);
+  return isPointwise(s, attrs) || chunkOf(s) === s.n;
+}
+
 /** Images `from` … `from + count − 1`. */
 const images = (x: GpuArray, from: number, count: number): GpuArray => ({
   ...x,
@@ -179,7 +190,7 @@ export function convolve(x: GpuArray, w: GpuArray, y: GpuArray, attrs: ConvAttrs
   withScratch((make) => {
     const weights = filters(s, w, make);
     const pointwise = isPointwise(s, attrs);
-    const chunk = pointwise || epilogue ? s.n : chunkOf(s);
+    const chunk = pointwise ? s.n : chunkOf(s);
     const windows = pointwise ? null : make([chunk, s.groups, depth, area]);
     for (let from = 0; from < s.n; from += chunk) {
       const count = Math.min(chunk, s.n - from);

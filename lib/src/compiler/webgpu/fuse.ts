@@ -12,7 +12,7 @@ import type { ElementwiseNode, ElementwiseProgram } from "../../runtime/wasm/ele
 import type { GpuBuffer } from "../../runtime/webgpu/queue.js";
 import { attend, attentionFits } from "./attention.js";
 import { Plans } from "./commands.js";
-import { convolve } from "./conv.js";
+import { convolve, fitsAtOnce } from "./conv.js";
 import { operandVectors, programText, programTypes, runProgram } from "./elementwise.js";
 import { type Epilogue, product } from "./matmul.js";
 import { reduce } from "./reduce.js";
@@ -123,7 +123,14 @@ function contractionStep({ op, attrs, graph }: ContractionAttrs): Step | null {
   const supports: Step["supports"] = (inputs, outputs) => {
     const { shape } = outputs[0];
     const row = op === "matmul" ? shape[shape.length - 1] : shape[2] * shape[3];
-    return allFit(inputs, outputs) && inputs.slice(0, 2).every((x) => x.dtype === "float32") && row % 4 === 0;
+    const [a, b] = inputs;
+    return (
+      allFit(inputs, outputs) &&
+      a.dtype === "float32" &&
+      b.dtype === "float32" &&
+      row % 4 === 0 &&
+      (op === "matmul" || fitsAtOnce(a.shape, b.shape, shape, attrs as unknown as ConvAttrs))
+    );
   };
   return {
     supports,
