@@ -237,7 +237,8 @@ instanceNorm | – | – | =
 batchNorm | = | – | =
 normalize | – | – | =
 attention | – | dotProductAttention | scaled_dot_product_attention
-attentionWeights | – | – | –`,
+attentionWeights | – | – | –
+autocast | – | – | =`,
   "Random numbers": `
 random.uniform | randomUniform | = | rand
 random.normal | randomNormal | = | randn
@@ -365,6 +366,7 @@ optim.AdamW | – | – | =
 optim.Adamax | adamax | – | =
 optim.LAMB | – | – | –
 optim.Lion | – | – | –
+optim.GradScaler | – | – | =
 optim.clipGradNorm | – | – | clip_grad_norm_
 optim.clipByGlobalNorm | – | – | clip_grad_norm_
 optim.clipByValue | – | – | clip_grad_value_

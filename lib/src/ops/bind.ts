@@ -20,11 +20,30 @@ export interface Trace extends TensorTrace {
   process(op: OpDef, inputs: readonly Tensor[], attrs: Attrs): Tensor[];
 }
 
+/** Changes the dtypes of an op's inputs before it is applied. */
+export type InputRule = (op: OpDef, inputs: readonly Tensor[]) => readonly Tensor[];
+
+let inputRule: InputRule | null = null;
+
+/** Runs `body` with a rule for the inputs of every op; null: with none. */
+export function withInputRule<T>(rule: InputRule | null, body: () => T): T {
+  const before = inputRule;
+  enterSection();
+  inputRule = rule;
+  try {
+    return body();
+  } finally {
+    inputRule = before;
+    leaveSection();
+  }
+}
+
 let depth = 0;
 let staging: Trace | null = null;
 onInterrupted(() => {
   depth = 0;
   staging = null;
+  inputRule = null;
 });
 
 /**
@@ -72,7 +91,8 @@ export function onDispatch(listener: DispatchListener): () => void {
  * Applies an op that may have several outputs.
  * @example extend.bind(getOp("sort"), [tensor([3, 1, 2])], { axis: 0, descending: false })[1] // [1, 2, 0]
  */
-export function bind<A extends Attrs>(op: OpDef<A>, inputs: readonly Tensor[], attrs: A): Tensor[] {
+export function bind<A extends Attrs>(op: OpDef<A>, given: readonly Tensor[], attrs: A): Tensor[] {
+  const inputs = inputRule === null ? given : inputRule(op as unknown as OpDef, given);
   let top: Trace | null = null;
   for (const input of inputs) {
     const trace = input.trace as Trace | null;

@@ -3,6 +3,7 @@ export * from "./activation.js";
 export * from "./arithmetic.js";
 export * from "./arrange.js";
 export * from "./attention.js";
+export { autocast, type LowPrecision } from "./autocast.js";
 export * from "./binary.js";
 export * from "./bitwise.js";
 export * from "./comparison.js";

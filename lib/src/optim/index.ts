@@ -8,6 +8,7 @@ export {
   type LionOptions,
 } from "./adaptive.js";
 export { clipByGlobalNorm, clipByValue, clipGradNorm, globalNorm } from "./clip.js";
+export { GradScaler, type GradScalerOptions } from "./grad-scaler.js";
 export { LAMB, type LAMBOptions } from "./lamb.js";
 export {
   Optimizer,

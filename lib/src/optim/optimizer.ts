@@ -11,6 +11,7 @@ import { flatten, leaves, pathsOf } from "../core/tree.js";
 import { assignState, snapshot } from "../nn/state.js";
 import { tensor } from "../ops/convert.js";
 import { zerosLike } from "../ops/create.js";
+import { where } from "../ops/select.js";
 import { tidy } from "../ops/tidy.js";
 
 export interface OptimizerState {
@@ -132,8 +133,9 @@ export abstract class Optimizer {
   /**
    * Takes a step. Without `gradients`, by what `backward()` left in the variables' `grad` (those without one stay).
    * @param gradients a tree like the target, from `grad` or `valueAndGrad`
+   * @param when a bool scalar: where it is false, parameters and state stay as they are, as if no step had been taken
    */
-  step(gradients?: unknown): void {
+  step(gradients?: unknown, { when }: { readonly when?: Tensor } = {}): void {
     const list = gradients === undefined ? this.variables.map((v) => v.grad) : this.match(gradients);
     const trained = this.variables.map((_, i) => i).filter((i) => list[i] !== null);
     const slots = this.currentSlots();
@@ -153,11 +155,13 @@ export abstract class Optimizer {
         state,
         this.rate.present,
       );
+      const assign = (variable: Variable, value: Tensor): void =>
+        void variable.assign(when ? where(when, value, variable.present) : value);
       trained.forEach((i, k) => {
-        this.variables[i].assign(next.parameters[k]);
-        for (const name of this.slotNames) slots[name][i].assign(next.state.slots[name][k]);
+        assign(this.variables[i], next.parameters[k]);
+        for (const name of this.slotNames) assign(slots[name][i], next.state.slots[name][k]);
       });
-      this.taken.assign(next.state.step);
+      assign(this.taken, next.state.step);
     });
   }
 
@@ -197,6 +201,16 @@ export abstract class Optimizer {
         this.names.map((name, i): [string, Variable] => [`${slot}.${name}`, slots[slot][i]]),
       ),
     ];
+  }
+
+  /** The variables that it trains. */
+  get parameters(): readonly Variable[] {
+    return this.variables;
+  }
+
+  /** All variables that `step` assigns: parameters, what the rule keeps for them, the number of steps. */
+  get assigned(): readonly Variable[] {
+    return [...this.variables, ...this.stateVariables().map(([, variable]) => variable)];
   }
 
   /** Forgets the gradients that `backward()` left. */

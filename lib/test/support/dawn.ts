@@ -79,7 +79,8 @@ async function open(): Promise<Dawn | string> {
   if (!process.env.VK_ICD_FILENAMES && existsSync(SWIFTSHADER)) process.env.VK_ICD_FILENAMES = SWIFTSHADER;
   try {
     // Chromium's loader serves where the system has none. It is no addon, which is what the error says.
-    if (existsSync(LOADER)) process.dlopen({ exports: {} }, LOADER, constants.dlopen.RTLD_NOW | RTLD_NODELETE);
+    if (existsSync(LOADER))
+      process.dlopen({ exports: {} }, LOADER, constants.dlopen.RTLD_NOW | RTLD_NODELETE);
   } catch {}
   process.env.XDG_RUNTIME_DIR ??= mkdtempSync(join(tmpdir(), "mlsys-dawn-"));
   try {

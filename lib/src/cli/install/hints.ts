@@ -7,20 +7,13 @@ export const HINTS: Readonly<Record<string, readonly string[]>> = {
     "$ apt install gcc        (or clang; MLSYS_CC names one elsewhere)",
     "$ npm install koffi",
   ],
-  webgpu: [
-    "Dawn, which the npm package carries, and a Vulkan driver:",
-    "$ npm install webgpu",
-    "$ apt install libvulkan1 mesa-vulkan-drivers        (a GPU's own driver brings its own)",
-    "Without a GPU, SwiftShader computes on the CPU; Debian's chromium carries it:",
-    "$ apt install chromium",
-    "$ export VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json",
-  ],
   cuda: [
     "A driver of NVIDIA's (nvidia-smi answers), koffi, and CUDA's libraries, from NVIDIA's packages or from PyPI:",
     "$ npm install koffi",
     "$ pip install nvidia-cuda-nvrtc nvidia-cublas nvidia-cudnn-cu13",
+    "$ export MLSYS_CUDA_PATH=…        (that Python environment, unless it is active)",
   ],
 };
 
 /** Devices that `devices install` knows. */
-export const INSTALLABLE: readonly string[] = ["tfjs", ...Object.keys(HINTS)];
+export const INSTALLABLE: readonly string[] = ["tfjs", "webgpu", ...Object.keys(HINTS)];

@@ -72,8 +72,8 @@ function matchAt(graph: Graph, node: GraphNode): Match | null {
   if (hidden) {
     const [mask, seen, else_] = hidden.inputs;
     const below = data.get(else_);
-    if (!isCausal(data.get(mask), scores) || !below || below.size !== 1 || !(below.item() <= -1e30))
-      return null;
+    const hides = below?.size === 1 && below.item() <= (below.dtype === "float16" ? -6e4 : -0.99e30);
+    if (!isCausal(data.get(mask), scores) || !hides) return null;
     scores = seen;
   }
   const scaled = take(scores, "mul");

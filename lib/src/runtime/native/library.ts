@@ -1,39 +1,20 @@
 /** Compiled kernels in shared libraries, called by FFI (koffi) on the shared linear memory. */
-import { createRequire } from "node:module";
 import { DeviceError } from "../../core/errors.js";
 import { memory, reserve } from "../heap.js";
 import { getNumThreads } from "../pool/pool.js";
+import { type ForeignLibrary, type Koffi, koffi } from "./ffi.js";
 import { POOL_SOURCE } from "./pool-source.js";
 import { buildLibrarySync, type Toolchain, toolchain } from "./toolchain.js";
 
 /** Calls all phases of a kernel. Arguments: 32-bit words; then items and grain of each phase. */
 export type NativeRun = (args: readonly number[]) => void;
 
-interface Koffi {
-  load(path: string): {
-    func(name: string, result: string, args: readonly string[]): (...x: unknown[]) => unknown;
-  };
-  address(value: unknown): bigint;
-}
-
 const MAX_WORDS = 256;
 /** Libraries stay loaded: a handle that is garbage unloads its library, under functions that are still called. */
 const loaded: unknown[] = [];
-let ffi: Koffi | string | undefined;
 let base = 0;
 let words = 0;
 let launchAddress: bigint | undefined;
-
-/** The FFI, or why there is none. */
-function koffi(): Koffi | string {
-  if (ffi !== undefined) return ffi;
-  try {
-    ffi = createRequire(import.meta.url)("koffi") as Koffi;
-  } catch (error) {
-    ffi = `the npm package koffi is missing (${(error as Error).message.split("\n")[0]})`;
-  }
-  return ffi;
-}
 
 /** What native kernels need, or which part of it is missing. */
 export function nativeSupport(): Toolchain | string {
@@ -67,7 +48,7 @@ export function loadKernel(path: string): NativeRun {
   };
 }
 
-function open(loader: Koffi, path: string): ReturnType<Koffi["load"]> {
+function open(loader: Koffi, path: string): ForeignLibrary {
   const library = loader.load(path);
   loaded.push(library);
   return library;

@@ -102,7 +102,7 @@ function awaitStart(status: Int32Array, port: MessageChannel["port1"]): AdapterF
   for (const answer of answers) {
     if (answer.kind === "ready") return answer.facts;
     if (answer.kind === "failure")
-      return `${answer.message}: no GPU with a driver that Dawn accepts (Debian's lavapipe before Mesa 23 is not); to compute on the CPU, slowly: apt install chromium, which carries SwiftShader`;
+      return `${answer.message}: no GPU with a driver that Dawn accepts (Debian's lavapipe before Mesa 23 is not); to compute on the CPU, slowly: npx mlsys devices install webgpu`;
   }
   return "Dawn did not start";
 }
