@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { allocate, memory } from "../heap.js";
+import { S } from "./protocol.js";
 import { floatBits, type GpuBuffer, type GpuQueue, type Shader } from "./queue.js";
 import { describeAdapter, gpu, openGpu } from "./start.js";
 import { installedDrivers, prepareVulkan } from "./vulkan.js";
@@ -206,6 +207,26 @@ else
         expect(times.every(({ nanoseconds }) => nanoseconds >= 0)).toBe(true);
         expect(queue.timed(() => {})).toEqual([]);
       }));
+
+    it("says that a device was lost, refuses what was on it, and starts anew", () => {
+      const queue = gpu();
+      const a = queue.allocate(64);
+      const { status } = queue as unknown as { status: Int32Array };
+      Atomics.store(status, S.STATE, 3);
+      expect(() => queue.allocate(64)).toThrow("webgpu: the device was lost; its tensors are lost with it");
+      const next = gpu();
+      expect(next).not.toBe(queue);
+      expect(() => next.upload(0, 4, a)).toThrow("the tensor was on a device that is gone");
+      queue.release(a); // its owner is gone: nothing to do
+      const [ptr, values] = heap(N);
+      values.fill(5);
+      const b = next.allocate(N * 4);
+      next.upload(ptr, N * 4, b);
+      next.dispatch(SCALE, [b, next.allocate(N * 4)], [N, 0], [N / 64]);
+      next.download(b, N * 4, ptr);
+      expect(values[0]).toBe(5);
+      queue.close();
+    });
 
     describe("interrupted between two statements", () => {
       /** Throws where an interrupt might come: before a batch is sent, or right behind. */
