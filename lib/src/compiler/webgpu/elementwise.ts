@@ -8,7 +8,7 @@ import type { RemoteType } from "../../runtime/remote.js";
 import type { ElementwiseNode, ElementwiseProgram } from "../../runtime/wasm/elementwise/program.js";
 import { formulaAttrs, formulaOf, formulaType, wrapped } from "./formulas.js";
 import { mathFor } from "./math.js";
-import { type Computed, computedAs, type GpuArray, isStored, ShaderWriter, vectorOf } from "./shader.js";
+import { computedAs, type GpuArray, isStored, ShaderWriter, vectorOf } from "./shader.js";
 
 const MOST_INPUTS = 8; // with the output and the uniform no adapter has fewer bindings
 
@@ -193,5 +193,3 @@ export function runProgram(
   const stores = outputs.map((y, k) => w.output(y).vector("i", body.values[program.outputs[k]]));
   w.runItems(Math.ceil(size / 4), `${operands.text}${body.text}  ${stores.join("\n  ")}`);
 }
-
-export type { Computed };

@@ -16,7 +16,6 @@ import {
   type GpuArray,
   runElements,
   ShaderWriter,
-  vectorOf,
 } from "./shader.js";
 import { usesWorkgroups } from "./strategy.js";
 
@@ -334,5 +333,3 @@ export const reduceKernels: readonly GpuKernel[] = [
 
 const isWord = ({ dtype }: RemoteType): boolean => dtype === "float32" || dtype === "int32";
 const isNarrow = ({ dtype }: RemoteType): boolean => dtype === "int8" || dtype === "uint8";
-
-export { vectorOf };
