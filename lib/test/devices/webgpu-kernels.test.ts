@@ -278,27 +278,27 @@ else {
     useWorkgroups(null);
   });
 
-  it.each([false, true])("attends (causal: %s)", (causal) => {
+  it.each([
+    ["causal, whole", true, true],
+    ["whole", false, true],
+    ["causal, in parts", true, false],
+    ["in parts", false, false],
+  ] as const)("attends: %s", (_, causal, whole) => {
+    useWorkgroups(whole);
     tidy(() => {
       const f = (q: Tensor, k: Tensor, v: Tensor): Tensor => attention(q, k, v, { causal });
-      const args = [
-        draw([2, 3, 17, 16]),
-        draw([2, 3, causal ? 17 : 23, 16]),
-        draw([2, 3, causal ? 17 : 23, 8]),
-      ];
+      const keys = causal ? 17 : 23;
+      const args = [draw([2, 3, 17, 16]), draw([2, 3, keys, 16]), draw([2, 3, keys, 8])];
       const run = on("webgpu", () => graph.compile(graph.capture(f, ...args), { level: "O3" }));
       resetDeviceCounts("webgpu");
       const [y] = on("webgpu", () => run.run(args));
       expect([...deviceCounts("webgpu").fallback]).toEqual([]);
-      expect(
-        y
-          .sub(on("wasm", () => f(...args)))
-          .abs()
-          .max()
-          .item(),
-      ).toBeLessThan(1e-5);
+      expect(deviceCounts("webgpu").native.has("fusedAttention")).toBe(whole);
+      const wanted = on("wasm", () => f(...args));
+      expect(y.sub(wanted).abs().max().item()).toBeLessThan(1e-5);
       y.dispose();
     });
+    useWorkgroups(null);
   });
 
   it("gathers and scatters many", () => {

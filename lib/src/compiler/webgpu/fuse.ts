@@ -10,7 +10,7 @@ import type { ConvAttrs } from "../../ops/conv.js";
 import type { RemoteType } from "../../runtime/remote.js";
 import type { ElementwiseNode, ElementwiseProgram } from "../../runtime/wasm/elementwise/program.js";
 import type { GpuBuffer } from "../../runtime/webgpu/queue.js";
-import { attend, attentionFits } from "./attention.js";
+import { attend, attentionFits, attentionPays } from "./attention.js";
 import { Plans } from "./commands.js";
 import { convolve, fitsAtOnce } from "./conv.js";
 import { operandVectors, programText, programTypes, runProgram } from "./elementwise.js";
@@ -144,7 +144,7 @@ function contractionStep({ op, attrs, graph }: ContractionAttrs): Step | null {
 
 function attentionStep(attrs: FusedAttentionAttrs): Step {
   return {
-    supports: (inputs) => attentionFits(inputs),
+    supports: (inputs) => attentionFits(inputs) && attentionPays(inputs),
     run: (inputs, [out]) => attend(inputs, out, attrs),
   };
 }
