@@ -85,7 +85,10 @@ describe.skipIf(emulatorMissing)("CUDA from loop IR", () => {
           check(plain, schedule.kernel, seed >>> 0);
           ran++;
         } catch (error) {
-          if (!(error instanceof LoopError)) throw new Error(`seed ${seed}: ${(error as { suppressed?: unknown }).suppressed ?? error}\n${schedule}`);
+          if (!(error instanceof LoopError))
+            throw new Error(
+              `seed ${seed}: ${(error as { suppressed?: unknown }).suppressed ?? error}\n${schedule}`,
+            );
         }
       }),
       { numRuns: all ? 100 : 10, endOnFailure: true },
