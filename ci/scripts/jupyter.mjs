@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, relative } from "node:path";
-import { build, jupyter, nodePackages, venvPython } from "./setup.mjs";
+import { build, jupyter, nodePackages, venvPython, webgpuDriver } from "./setup.mjs";
 import { parseOptions, root, SetupError, stopSteps, UsageError } from "./steps.mjs";
 
 export const usage = `Usage: npm start -- [options]
@@ -145,6 +145,7 @@ export async function main(argv) {
   await nodePackages();
   await build();
   await jupyter();
+  await webgpuDriver();
   for (const signal of ["SIGINT", "SIGTERM"]) process.off(signal, abort);
   return serve(chosen);
 }

@@ -38,6 +38,23 @@ export async function build() {
   );
 }
 
+/** A driver for WebGPU on a Linux machine that has none; without it all but WebGPU works. */
+export async function webgpuDriver() {
+  if (process.platform !== "linux" || process.arch !== "x64") return;
+  const installer = ["lib/src/cli/install/webgpu.ts", "lib/src/runtime/webgpu/vulkan.ts"];
+  await once(".mlsys/webgpu-stamp", fingerprint(installer, { content: true }), () =>
+    step("driver for WebGPU", process.execPath, [
+      join(root, "lib/bin/mlsys.mjs"),
+      "devices",
+      "install",
+      "webgpu",
+    ]),
+  ).catch((problem) => {
+    if (!(problem instanceof SetupError)) throw problem;
+    console.error(`WebGPU will not run here, all else will: ${problem.message}`);
+  });
+}
+
 /** `[command, args]` of a Python that is new enough. @throws SetupError with what to install. */
 export function findPython() {
   const candidates = windows

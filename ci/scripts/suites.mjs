@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { build, jupyter, nodePackages } from "./setup.mjs";
+import { build, jupyter, nodePackages, webgpuDriver } from "./setup.mjs";
 import { parseOptions, root, SetupError } from "./steps.mjs";
 
 export const usage =
@@ -67,6 +67,7 @@ export async function main(argv) {
     await nodePackages();
     await build();
     await jupyter();
+    await webgpuDriver();
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     console.error(error.message);

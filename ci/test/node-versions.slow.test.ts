@@ -12,7 +12,18 @@ const VERSIONS = [20, 22, 24].filter((major) => major !== Number(process.version
 
 /** What runs under each: the ops through all rules, graphs and their threads, training; cells, imports, interrupts, the debugger. */
 const SUITES = [
-  ["lib", ["src/nn", "src/optim", "test/wasm-device", "src/graph", "src/train", "src/data"]],
+  [
+    "lib",
+    [
+      "src/nn",
+      "src/optim",
+      "test/wasm-device",
+      "src/graph",
+      "src/train",
+      "src/data",
+      "test/devices/tfjs-cpu",
+    ],
+  ],
   ["kernel", ["test/execute", "test/imports", "test/interrupt", "test/debug"]],
 ] as const;
 

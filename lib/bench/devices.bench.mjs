@@ -8,6 +8,7 @@ import { ROWS } from "./devices/tasks.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const peers = join(root, ".mlsys", "peers", "devices");
+const cache = join(root, ".mlsys", "cache");
 const PEERS = ["@tensorflow/tfjs@4.22.0", "@tensorflow/tfjs-backend-webgpu@4.22.0"];
 /** What is printed by then counts. */
 const LIMIT_MS = 600_000;
@@ -24,6 +25,24 @@ function install() {
     const options = ["--no-audit", "--no-fund", "--ignore-scripts"];
     execFileSync("npm", ["install", ...options, ...PEERS], { cwd: peers, stdio: "pipe" });
     writeFileSync(done, what);
+    return null;
+  } catch (error) {
+    return `not installed: ${String(error.stderr ?? error.message)
+      .trim()
+      .split("\n")
+      .at(-1)}`;
+  }
+}
+
+/** TensorFlow for Node, where the tests keep it too. @returns why it is not there; `null` if it is */
+function installTensorFlow() {
+  console.log("installing TensorFlow for Node");
+  try {
+    const command = fileURLToPath(new URL("../bin/mlsys.mjs", import.meta.url));
+    execFileSync(process.execPath, [command, "devices", "install", "tfjs"], {
+      stdio: "pipe",
+      env: { ...process.env, MLSYS_CACHE: cache },
+    });
     return null;
   } catch (error) {
     return `not installed: ${String(error.stderr ?? error.message)
@@ -60,27 +79,40 @@ function measure(file, env) {
 
 export async function run({ quick }) {
   const noPeer = install();
-  const missing = noPeer ? { "tfjs-webgpu": noPeer } : {};
+  const noTensorFlow = installTensorFlow();
+  const missing = { ...(noPeer && { "tfjs-webgpu": noPeer }), ...(noTensorFlow && { tfjs: noTensorFlow }) };
   const notes = [
-    "webgpu: eager runs op by op, graph what was captured and compiled. Every result is read back.",
-    "tfjs-webgpu: the same Dawn and the same adapter, in one process and in turns.",
+    "eager runs op by op, graph what was captured and compiled. Every result is read back.",
+    "tfjs-webgpu: the same Dawn and the same adapter as webgpu; tfjs-node: the same TensorFlow as tfjs. Each in one process with ours, in turns.",
     "Steps are forward, cross entropy, backward, Adam, the loss read. mlp: 784–128–64–10; cnn: two convolutions of 8 and 16 filters, 28 × 28.",
   ];
-  const env = { BENCH_PEERS: peers, BENCH_QUICK: quick ? "1" : "0", BENCH_NO_PEER: noPeer ? "1" : "" };
-  console.log("measuring webgpu");
+  const env = {
+    BENCH_PEERS: peers,
+    BENCH_QUICK: quick ? "1" : "0",
+    BENCH_NO_PEER: noPeer ? "1" : "",
+    MLSYS_TFJS: join(cache, "devices", "tfjs"),
+  };
   const measured = new Map();
-  for (const line of await measure("webgpu.mjs", env)) {
-    if (line.missing) missing.webgpu = line.missing;
-    if (line.adapter) notes.push(`Adapter: ${line.adapter}`);
-    if (line.problem) notes.push(`not measured: ${line.problem}`);
-    if (line.row) measured.set(line.row, line.values);
+  for (const device of ["webgpu", ...(noTensorFlow ? [] : ["tfjs"])]) {
+    console.log(`measuring ${device}`);
+    for (const line of await measure(`${device}.mjs`, env)) {
+      if (line.missing) missing[device] = line.missing;
+      if (line.adapter) notes.push(`${device}: ${line.adapter}`);
+      if (line.problem) notes.push(`${device}: not measured: ${line.problem}`);
+      if (!line.row) continue;
+      const named = Object.entries(line.values).map(([name, value]) => [
+        name.startsWith("tfjs-") ? name : `${device} ${name}`,
+        value,
+      ]);
+      measured.set(line.row, { ...measured.get(line.row), ...Object.fromEntries(named) });
+    }
   }
   const round = (value) => Number(value.toPrecision(4));
   const rows = ROWS.filter(({ row }) => measured.has(row)).map(({ row, unit, better }) => {
     const entry = { name: row, unit, better, ours: {}, peers: {} };
     for (const [name, value] of Object.entries(measured.get(row)))
-      if (name.startsWith("tfjs")) entry.peers[name] = round(value);
-      else entry.ours[`webgpu ${name}`] = round(value);
+      if (name.startsWith("tfjs-")) entry.peers[name] = round(value);
+      else entry.ours[name] = round(value);
     return entry;
   });
   return { rows, missing, notes };

@@ -6,6 +6,7 @@ import { existsSync, lstatSync, realpathSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { softwareGpu } from "./software-gpu.js";
 
 export interface View {
   /** Files and folders, read-only. */
@@ -44,6 +45,7 @@ export function viewFor(folder: string, extra: readonly string[] = []): View {
   const found = [
     ...SYSTEM,
     realpathSync(process.execPath),
+    ...[softwareGpu()].filter((path) => path !== undefined),
     ...packages,
     ...packageFolders(own),
     ...packageFolders(cwd),

@@ -3,6 +3,7 @@ import { GraderError } from "../errors.js";
 import { type Isolation, SYSTEM_PATH } from "../sandbox/ladder.js";
 import type { BoxLimits } from "../sandbox/limits.js";
 import { BoxProcess } from "../sandbox/process.js";
+import { softwareGpuEnvironment } from "../sandbox/software-gpu.js";
 import type { View } from "../sandbox/view.js";
 import { FRAMES_MIME } from "../wire/carrier.js";
 import { MAX_FRAME_CHARS } from "../wire/frames.js";
@@ -59,7 +60,12 @@ export class BoxedKernel {
   static async start({ isolation, view, limits, tongue, env }: BoxOptions): Promise<BoxedKernel> {
     onTheWayOut.check();
     const spoken = tongue();
-    const command = { argv: [...spoken.argv], env: { ...ENVIRONMENT, ...env }, view, limits };
+    const command = {
+      argv: [...spoken.argv],
+      env: { ...ENVIRONMENT, ...softwareGpuEnvironment(), ...env },
+      view,
+      limits,
+    };
     const box = BoxProcess.start(isolation.spec, command);
     const kernel = new BoxedKernel(box, spoken);
     onTheWayOut.add(kernel);

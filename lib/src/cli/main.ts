@@ -4,6 +4,7 @@ import colors from "picocolors";
 import { InstallError } from "./install/errors.js";
 import { HINTS, INSTALLABLE } from "./install/hints.js";
 import { installTfjs, type TfjsOptions } from "./install/tfjs.js";
+import { installWebgpu } from "./install/webgpu.js";
 
 const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
@@ -63,6 +64,10 @@ function createProgram(signal: AbortSignal): Command {
     )
     .option("--force", "install anew what is there", false)
     .action(async (device: string, options: TfjsOptions) => {
+      if (device === "webgpu") {
+        process.stdout.write(`webgpu: ${await installWebgpu(options, signal)}\n`);
+        return;
+      }
       if (device !== "tfjs") {
         process.stdout.write(`${HINTS[device].join("\n")}\n`);
         return;

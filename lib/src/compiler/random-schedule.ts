@@ -156,9 +156,13 @@ function randomGridStep(dice: Dice, s: Schedule, name: string): void {
       s.cooperate(nest.slice(0, 1 + dice.below(3)), name, dice.pick([2, 4, 8]), dice.pick([1, 2, 4]));
       break;
     }
-    case 5:
-      s.treeReduce(loop, name);
+    case 5: {
+      const temporaries = own.filter((b) => b.scope === "shared");
+      if (temporaries.length > 0 && dice.below(3) === 0)
+        s.localize(dice.pick(temporaries).name, loop, dice.pick(["workgroup", "local"]));
+      else s.treeReduce(loop, name);
       break;
+    }
     case 6: {
       const buffer = dice.pick(own);
       const axis = dice.below(buffer.shape.length);

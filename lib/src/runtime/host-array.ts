@@ -1,6 +1,7 @@
 /** HostArray: what a kernel on the host gets; and the loops over strided elements that reference kernels share. */
 import { type DType, encodingOf, type HostData } from "../core/dtype.js";
-import type { Layout } from "../core/layout.js";
+import { isContiguous, type Layout } from "../core/layout.js";
+import { sizeOf } from "../core/shape.js";
 import type { Storage } from "./storage.js";
 
 /** A tensor's elements in host memory. `data` and `ptr` start at the storage; element i of the layout is at `offset + Σ index·stride`. */
@@ -81,9 +82,11 @@ export function elementPositions(array: Layout): Int32Array {
 
 /** The elements in row-major order, copied. */
 export function packed(array: HostArray): HostData {
+  const { data, offset } = array;
+  if (isContiguous(array)) return data.slice(offset, offset + sizeOf(array.shape));
   const positions = elementPositions(array);
-  const out = array.data.slice(0, 0).constructor as new (n: number) => HostData;
+  const out = data.slice(0, 0).constructor as new (n: number) => HostData;
   const copy = new out(positions.length);
-  for (let i = 0; i < positions.length; i++) copy[i] = array.data[positions[i]];
+  for (let i = 0; i < positions.length; i++) copy[i] = data[positions[i]];
   return copy;
 }

@@ -41,7 +41,9 @@ export class Storage {
 
   /** The elements in place, to be read; of encoded dtypes (int64, float16, bfloat16) the carrier's, see `numbers` and `write`. */
   get elements(): HostData {
-    this.view ??= hostView(this.dtype, memory.buffer, this.readable, this.length);
+    if (this.view !== null) return this.view;
+    const ptr = this.readable; // first: the memory may grow for it, and its buffer is another then
+    this.view = hostView(this.dtype, memory.buffer, ptr, this.length);
     return this.view;
   }
 
@@ -53,7 +55,8 @@ export class Storage {
 
   /** The elements as numbers: in place, or decoded into a copy. */
   numbers(): HostData {
-    return encodingOf(this.dtype)?.decode(memory.buffer, this.readable, this.length) ?? this.elements;
+    const ptr = this.readable;
+    return encodingOf(this.dtype)?.decode(memory.buffer, ptr, this.length) ?? this.elements;
   }
 
   /** Writes numbers, from element `at` on. */
@@ -73,12 +76,14 @@ export class Storage {
 
   /** The bytes in place, to be read and written. */
   bytes(): Uint8Array {
-    return new Uint8Array(memory.buffer, this.ptr, this.byteLength);
+    const { ptr } = this;
+    return new Uint8Array(memory.buffer, ptr, this.byteLength);
   }
 
   /** The bytes in place, to be read. */
   readableBytes(): Uint8Array {
-    return new Uint8Array(memory.buffer, this.readable, this.byteLength);
+    const ptr = this.readable;
+    return new Uint8Array(memory.buffer, ptr, this.byteLength);
   }
 
   /** The device's name for the elements, to be read by its kernels; they are brought there if they aren't. */

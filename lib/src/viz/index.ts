@@ -7,6 +7,15 @@ export { gpuRoofline, gpuStalls } from "./gpu.js";
 export { Drawing, type DrawOptions, drawGraph, drawTape } from "./graph.js";
 export { memoryMap } from "./memory-map.js";
 export {
+  npuEnergy,
+  npuRoofline,
+  npuSweep,
+  npuTimeline,
+  npuTraffic,
+  npuWavefront,
+  type SweepOptions,
+} from "./npu.js";
+export {
   type PlaygroundOptions,
   type PlaygroundTarget,
   type ScheduleAttempt,

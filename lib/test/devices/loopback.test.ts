@@ -8,6 +8,7 @@ import {
   tidy,
   toStatic,
 } from "../../src/index.js";
+import type { DenseTensor } from "../../src/runtime/dense.js";
 import { loopbackPieces, registerLoopback } from "../support/loopback.js";
 import { describeConformance } from "./conformance.js";
 
@@ -48,6 +49,21 @@ it("runs a compiled graph kernel by kernel, and what it fuses part by part", () 
     expect(f(x).item()).toBeCloseTo(Math.tanh(2) + Math.tanh(0), 6);
     expect([...deviceCounts("loopback").fallback.keys()]).toEqual(["tanh"]);
     expect(deviceCounts("loopback").native.get("sum")).toBe(1);
+  } finally {
+    setDevice("cpu");
+  }
+});
+
+it("brings elements to a heap that grows for them", () => {
+  setDevice("loopback");
+  try {
+    tidy(() => {
+      for (const [i, count] of [5_000_000, 6_000_000, 7_000_000].entries()) {
+        const x = tensor([1]).broadcastTo([count]).add(1) as DenseTensor; // on the device alone
+        const read = [() => x.storage.readableBytes(), () => x.storage.bytes(), () => x.storage.elements];
+        expect(read[i]()).toHaveLength(i === 2 ? count : 4 * count);
+      }
+    });
   } finally {
     setDevice("cpu");
   }

@@ -12,7 +12,7 @@ import { loadTfjs } from "../../src/runtime/tfjs/load.js";
 import { mlsys } from "../support/cli.js";
 import { describeTfjs } from "./tfjs.js";
 
-const home = fileURLToPath(new URL("../../../.mlsys/test-devices", import.meta.url));
+const home = fileURLToPath(new URL("../../../.mlsys/cache", import.meta.url));
 const MINUTES = 60_000;
 
 const { code, err, out } = await mlsys(["devices", "install", "tfjs"], { MLSYS_CACHE: home });

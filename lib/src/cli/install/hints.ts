@@ -7,14 +7,6 @@ export const HINTS: Readonly<Record<string, readonly string[]>> = {
     "$ apt install gcc        (or clang; MLSYS_CC names one elsewhere)",
     "$ npm install koffi",
   ],
-  webgpu: [
-    "Dawn, which the npm package carries, and a Vulkan driver:",
-    "$ npm install webgpu",
-    "$ apt install libvulkan1 mesa-vulkan-drivers        (a GPU's own driver brings its own)",
-    "Without a GPU, SwiftShader computes on the CPU; Debian's chromium carries it:",
-    "$ apt install chromium",
-    "$ export VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json",
-  ],
   cuda: [
     "A driver of NVIDIA's (nvidia-smi answers), koffi, and CUDA's libraries, from NVIDIA's packages or from PyPI:",
     "$ npm install koffi",
@@ -24,4 +16,4 @@ export const HINTS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Devices that `devices install` knows. */
-export const INSTALLABLE: readonly string[] = ["tfjs", ...Object.keys(HINTS)];
+export const INSTALLABLE: readonly string[] = ["tfjs", "webgpu", ...Object.keys(HINTS)];

@@ -55,8 +55,7 @@ export async function installTfjs(options: TfjsOptions, signal: AbortSignal): Pr
       );
     const installed: Installed = { package: name, version: VERSION, tensorflow, from, request };
     writeFileSync(join(folder, "installed.json"), `${JSON.stringify(installed, null, 2)}\n`);
-    rmSync(place, { recursive: true, force: true });
-    renameSync(folder, place);
+    putInPlace(folder, place);
     return installed;
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -156,6 +155,20 @@ async function npmInstall(
             : undefined,
     },
   );
+}
+
+/** Takes the place of what is there; of several that are ready at the same moment, the last one stays. */
+function putInPlace(folder: string, place: string): void {
+  for (let tries = 0; ; tries++) {
+    rmSync(place, { recursive: true, force: true });
+    try {
+      renameSync(folder, place);
+      return;
+    } catch (error) {
+      const taken = ["ENOTEMPTY", "EEXIST"].includes((error as NodeJS.ErrnoException).code ?? "");
+      if (!taken || tries === 9) throw error;
+    }
+  }
 }
 
 /** What installations left that were killed before they could tidy up; those still under way keep theirs. */

@@ -7,6 +7,7 @@ export {
   nativeAvailable,
   nativeProgram,
 } from "./c/compile.js";
+export * from "./gpu/index.js";
 export type { LoopProgram } from "./program.js";
 export { type ElementArray, typescriptFunction, typescriptSource } from "./typescript/source.js";
 export { compileWasm, type WasmOptions, wasmModule } from "./wasm/compile.js";

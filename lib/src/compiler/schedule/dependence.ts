@@ -19,7 +19,7 @@ import {
 } from "../loop/ir.js";
 import { printBlock } from "../loop/print.js";
 import { known } from "../loop/verify.js";
-import { digitsOf } from "./mixed-radix.js";
+import { digitsOf, rangesIn } from "./mixed-radix.js";
 
 /** One place where a nest touches a buffer. */
 export interface Touch {
@@ -142,14 +142,17 @@ export class Pair {
       return e.substitute(values);
     };
     this.base = [...nest, ...earlier.when, ...[...nest, ...later.when].map(rename)];
-    const twin = (v: string): string => v + LATER;
     const equal = earlier.indices.map((index, d) => index.minus(rename(later.indices[d])));
     this.never = equal.some(neverZero);
-    this.equal = equal.flatMap((e) => digitsOf(e, this.base, twin));
     // What follows from the others: quotients and remainders are one number again in it.
     const [place, other] = [earlier, later].map((touch) => placeIn(touch.buffer, touch.indices));
-    if (place && other)
-      this.equal = [...this.equal, ...digitsOf(place.minus(rename(other)), this.base, twin)];
+    if (place && other) equal.push(place.minus(rename(other)));
+    let ranges: ReturnType<typeof rangesIn> | undefined;
+    this.equal = equal.flatMap((zero) => {
+      if (zero.terms.length < 3) return [zero];
+      ranges ??= rangesIn(this.base);
+      return digitsOf(zero, ranges, (v) => v + LATER);
+    });
   }
 
   /** False if no two such touches meet under these further constraints on `v` and `v'`. */

@@ -15,15 +15,15 @@ interface Digit {
 }
 
 /**
- * The equations that `zero` = 0 is, given expressions that are ≥ 0.
+ * The equations that `zero` = 0 is, given bounds of its variables (`rangesIn`).
  * @param twin name of the same variable in the other iteration
  */
 export function digitsOf(
   zero: Affine,
-  nonnegative: readonly Affine[],
+  ranges: ReadonlyMap<string, Interval>,
   twin: (v: string) => string,
 ): Affine[] {
-  const digits = digitsIn(zero, rangesIn(nonnegative), twin);
+  const digits = digitsIn(zero, ranges, twin);
   const out: Affine[] = [];
   let low = zero.constant;
   let high = zero.constant;
@@ -66,7 +66,7 @@ function digitsIn(zero: Affine, ranges: ReadonlyMap<string, Interval>, twin: (v:
 }
 
 /** Constant bounds of variables that single constraints give. */
-function rangesIn(nonnegative: readonly Affine[]): Map<string, Interval> {
+export function rangesIn(nonnegative: readonly Affine[]): Map<string, Interval> {
   const out = new Map<string, [number, number]>();
   for (const e of nonnegative.flatMap((x) => boundsOf(x, "min"))) {
     const [term] = e.terms;

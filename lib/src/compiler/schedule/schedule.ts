@@ -19,6 +19,7 @@ import { cacheWrite, rfactor } from "./cache-write.js";
 import { computeAt } from "./compute-at.js";
 import { carried } from "./dependence.js";
 import { type LayoutOptions, layout } from "./layout.js";
+import { localize } from "./localize.js";
 import { fuse, merge, reorder, setKind, skew, split } from "./loops.js";
 import { guard, pad } from "./pad.js";
 import { prefetch } from "./prefetch.js";
@@ -63,6 +64,7 @@ export type Step =
       readonly name: string;
     }
   | { readonly do: "treeReduce"; readonly loop: string; readonly name: string }
+  | { readonly do: "localize"; readonly buffer: string; readonly at: string; readonly scope: Scope }
   | { readonly do: "layout"; readonly buffer: string; readonly options: LayoutOptions }
   | { readonly do: "prefetch"; readonly buffer: string; readonly at: string; readonly stage?: string };
 
@@ -113,6 +115,8 @@ function rewritten(kernel: LoopKernel, step: Step): LoopKernel {
       return rfactor(kernel, step.loops[0], step.loops[1], step.name);
     case "treeReduce":
       return treeReduce(kernel, step.loop, step.name);
+    case "localize":
+      return localize(kernel, step.buffer, step.at, step.scope);
     case "layout":
       return layout(kernel, step.buffer, step.options);
     case "prefetch":
@@ -250,6 +254,11 @@ export class Schedule {
     return this.apply({ do: "treeReduce", loop, name });
   }
 
+  /** Declares a temporary inside a loop whose rounds each use their own part of it. */
+  localize(buffer: string, at: string, scope: Scope): this {
+    return this.apply({ do: "localize", buffer, at, scope });
+  }
+
   /** Another order of the elements of a buffer of the kernel's own. */
   layout(buffer: string, options: LayoutOptions): this {
     return this.apply({ do: "layout", buffer, options });
@@ -265,6 +274,14 @@ export class Schedule {
     this.current = applyStep(this.current, step);
     this.steps.push(step);
     return this;
+  }
+
+  /** Another schedule that begins where this one stands. */
+  fork(): Schedule {
+    const other = new Schedule(this.source);
+    other.current = this.current;
+    other.steps.push(...this.steps);
+    return other;
   }
 
   /** The scheduled loop IR as text. */

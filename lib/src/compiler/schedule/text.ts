@@ -47,6 +47,7 @@ const FORMS: Readonly<Record<string, string>> = {
   rfactor: "rfactor INNER OUTER -> NAME",
   cooperate: "cooperate LOOP … threads=N [lanes=N] -> NAME",
   treeReduce: "treeReduce LOOP -> NAME",
+  localize: "localize BUFFER at=LOOP scope=SCOPE",
   layout: "layout BUFFER [split=AXIS,BY] [order=AXIS,…] [gap=N]",
   prefetch: "prefetch BUFFER at=LOOP [-> STAGE]",
 };
@@ -153,6 +154,9 @@ function applyLine(s: Schedule, line: string): void {
   } else if (verb === "treeReduce") {
     take(1, 1, [1]);
     s.treeReduce(words[0], names[0]);
+  } else if (verb === "localize") {
+    take(1, 1, [0]);
+    s.localize(words[0], at(), scope() ?? wrong(`expected ${form}`));
   } else if (verb === "layout") {
     take(1, 1, [0]);
     const [axis, by] = settings.get("split")?.split(",") ?? [];
@@ -232,6 +236,8 @@ function lineOf(step: Step): string {
       return `rfactor ${step.loops.join(" ")} -> ${step.name}`;
     case "treeReduce":
       return `treeReduce ${step.loop} -> ${step.name}`;
+    case "localize":
+      return `localize ${step.buffer} at=${step.at} scope=${step.scope}`;
     case "layout": {
       const { split, order, gap } = step.options;
       return `layout ${step.buffer}${split ? ` split=${split.join(",")}` : ""}${order ? ` order=${order.join(",")}` : ""}${gap === undefined ? "" : ` gap=${gap}`}`;

@@ -20,7 +20,8 @@ const both = (formula: Formula): Row => ({ f32: formula, i32: formula });
 const infix = (operator: string): Row => both((a, b) => `(${a} ${operator} ${b})`);
 const compare = (operator: string): Row => ({ ...infix(operator), mask: true });
 const truth = (formula: Formula): Row => ({
-  f32: (...x) => formula(...x.map((v) => `(${v} != vec4f(0.0))`)),
+  // NaN is not 0; WGSL's != is false for it.
+  f32: (...x) => formula(...x.map((v) => `(!(${v} == vec4f(0.0)))`)),
   i32: (...x) => formula(...x.map((v) => `(${v} != vec4i(0))`)),
   bool: formula,
   mask: true,
@@ -48,10 +49,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   fmod: { ...call("m_fmod"), i32: (a, b) => `select((${a} % ${b}), vec4i(0), ${b} == vec4i(0))` },
   remainder: { ...call("m_mod"), i32: (a, b) => `m_imod(${a}, ${b})` },
   floorDivide: { ...call("m_floordiv"), i32: (a, b) => `m_ifloordiv(${a}, ${b})` },
-  hypot: f(
-    (a, b) =>
-      `select(max(abs(${a}), abs(${b})) * sqrt(1.0 + pow(min(abs(${a}), abs(${b})) / max(max(abs(${a}), abs(${b})), vec4f(1e-37)), vec4f(2.0))), m_inf(), m_isinf(${a}) | m_isinf(${b}))`,
-  ),
+  hypot: call("m_hypot"),
   copySign: call("m_copysign"),
   logAddExp: f(
     (a, b) =>
@@ -62,7 +60,7 @@ const ROWS: Readonly<Record<string, Row>> = {
     nanOr(a, `select(select(${b}, vec4f(1.0), ${a} > ${zero}), ${zero}, ${a} < ${zero})`),
   ),
   equal: { ...compare("=="), bool: (a, b) => `(${a} == ${b})` },
-  notEqual: { ...compare("!="), bool: differ },
+  notEqual: { f32: (a, b) => `(!(${a} == ${b}))`, i32: differ, bool: differ, mask: true },
   less: compare("<"),
   lessEqual: compare("<="),
   greater: compare(">"),
@@ -96,7 +94,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   deg2rad: f((x) => `(${x} * 0.017453292519943295)`),
   rad2deg: f((x) => `(${x} * 57.29577951308232)`),
   exp: call("m_exp"),
-  exp2: f((x) => `m_powPositive(vec4f(2.0), ${x})`),
+  exp2: call("m_exp2"),
   expm1: call("m_expm1"),
   log: call("m_log"),
   log2: f((x) => `(m_log(${x}) * 1.4426950408889634)`),
@@ -169,7 +167,7 @@ export function formulaType(op: string, dtypes: readonly DType[], to: DType | un
 function castFormula(from: DType, to: DType): Formula {
   const [a, b] = [computedAs(from), computedAs(to)];
   if (a === b) return narrow(to);
-  if (b === "bool") return (x) => `(${x} != vec4<${a}>(0))`;
+  if (b === "bool") return (x) => `(!(${x} == vec4<${a}>(0)))`;
   if (a === "bool") return (x) => `select(vec4<${b}>(0), vec4<${b}>(1), ${x})`;
   if (b === "f32") return (x) => `vec4f(${x})`;
   // As JavaScript stores numbers into integers: NaN and infinities are 0, others wrap around.

@@ -117,11 +117,11 @@ const take: GpuKernel<AxisAttrs> = {
   },
 };
 
-/** An index counted from the front. What is out of range reads the nearest element. */
-const checked = (w: ShaderWriter, index: string, size: number): string => {
-  const n = w.number(size, "i32");
-  return `u32(clamp(select(${index}, ${index} + ${n}, ${index} < 0), 0, ${n} - 1))`;
-};
+/** An index counted from the front. */
+function checked(w: ShaderWriter, index: string, size: number): string {
+  w.guardIndices();
+  return `checked(${index}, ${w.number(size, "i32")})`;
+}
 
 const takeAlongAxis: GpuKernel<AxisAttrs> = {
   op: "takeAlongAxis",
@@ -205,8 +205,8 @@ interface ReduceAttrs extends AxisAttrs {
 
 const STEPS: Readonly<Record<ReduceAttrs["reduce"], (sum: string, value: string) => string>> = {
   prod: (sum, value) => `${sum} *= ${value};`,
-  max: (sum, value) => `${sum} = select(${sum}, ${value}, ${value} > ${sum} || ${value} != ${value});`,
-  min: (sum, value) => `${sum} = select(${sum}, ${value}, ${value} < ${sum} || ${value} != ${value});`,
+  max: (sum, value) => `${sum} = select(${sum}, ${value}, ${value} > ${sum} || !(${value} == ${value}));`,
+  min: (sum, value) => `${sum} = select(${sum}, ${value}, ${value} < ${sum} || !(${value} == ${value}));`,
 };
 
 const scatterReduce: GpuKernel<ReduceAttrs> = {
@@ -308,7 +308,7 @@ const searchsorted: GpuKernel<SearchAttrs> = {
     const value = w.input(x).element(w.position(x, at));
     const edge = w.input(edges).element(w.position({ ...edges, shape: [2] }, ["middle"]));
     // NaN is larger than every number.
-    const before = right ? "!(v < e) && !(v == v && e != e)" : "e < v || (e == e && v != v)";
+    const before = right ? "!(v < e) && !(v == v && !(e == e))" : "e < v || (e == e && !(v == v))";
     const body = `${text}
   let v = ${value};
   var low = 0u; var high = ${w.int(edges.shape[0])};

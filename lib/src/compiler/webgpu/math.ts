@@ -48,6 +48,27 @@ const FUNCTIONS: Readonly<Record<string, MathFunction>> = {
   return select(select(select(y, vec4f(0.0), x < vec4f(-104.0)), m_inf(), x > vec4f(89.0)), x, m_isnan(x));
 }`,
   },
+  m_exp2: {
+    needs: ["m_exp", "m_isnan"],
+    text: `fn m_exp2(x: vec4f) -> vec4f {
+  let t = clamp(x, vec4f(-160.0), vec4f(130.0));
+  let n = round(t);
+  let k = vec4i(n);
+  let h = k / 2;
+  let a = bitcast<vec4f>((h + 127) << vec4u(23u));
+  let b = bitcast<vec4f>((k - h + 127) << vec4u(23u));
+  return select(m_exp((t - n) * 0.69314718056) * a * b, x, m_isnan(x));
+}`,
+  },
+  m_hypot: {
+    needs: ["m_isnan", "m_isinf", "m_nan", "m_inf"],
+    text: `fn m_hypot(a: vec4f, b: vec4f) -> vec4f {
+  let most = max(abs(a), abs(b));
+  let q = min(abs(a), abs(b)) / max(most, vec4f(1e-37));
+  let y = select(most * sqrt(1.0 + q * q), m_nan(), m_isnan(a) | m_isnan(b));
+  return select(y, m_inf(), m_isinf(a) | m_isinf(b));
+}`,
+  },
   m_expm1: {
     needs: ["m_exp"],
     text: `fn m_expm1(x: vec4f) -> vec4f {
@@ -263,7 +284,8 @@ const FUNCTIONS: Readonly<Record<string, MathFunction>> = {
   // The logarithm's error times the exponent is the result's: its integer and fraction are kept apart.
   m_powPositive: {
     needs: ["m_exp"],
-    text: `fn m_powPositive(a: vec4f, b: vec4f) -> vec4f {
+    text: `fn m_powPositive(a: vec4f, exponent: vec4f) -> vec4f {
+  let b = clamp(exponent, vec4f(-2e9), vec4f(2e9)); // beyond, all but 1 over- or underflow
   let tiny = a < vec4f(1.17549435e-38);
   let v = select(a, a * 8388608.0, tiny);
   let bits = bitcast<vec4i>(v);

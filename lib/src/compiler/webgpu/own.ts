@@ -219,17 +219,36 @@ function timedCall(run: () => Tensor[]): { results: Tensor[]; milliseconds: numb
 /**
  * Runs `body` and says how long each kernel took on the device, by the device's clock.
  * @throws DeviceError if the adapter offers no timestamps.
+ * @example
+ * if (devices().some((d) => d.name === "webgpu" && d.available) && compiler.webgpu.adapter().features.includes("timestamp-query")) {
+ *   const twice = compiler.webgpu.loops(compiler.loop.elementwise("twice", [64], [[64]], ([x]) => compiler.loop.op("add", x, x)));
+ *   compiler.webgpu.timeKernels(() => twice.run([ones([64]), { shape: [64] }]))[0].label // "twice"
+ * }
  */
 export function timeKernels(body: () => void): readonly DispatchTime[] {
   return gpu().timed(body);
 }
 
-/** The adapter's names, limits and features. @throws DeviceError without one */
+/**
+ * The adapter's names, limits and features.
+ * @throws DeviceError without one
+ * @example
+ * if (devices().some((d) => d.name === "webgpu" && d.available)) {
+ *   compiler.webgpu.adapter().limits.maxComputeInvocationsPerWorkgroup >= 128 // true
+ * }
+ */
 export function adapter() {
   return gpu().facts;
 }
 
-/** Bytes of the device's buffers, and what was sent to it so far. @throws DeviceError without an adapter */
+/**
+ * Bytes of the device's buffers, and what was sent to it so far.
+ * @throws DeviceError without an adapter
+ * @example
+ * if (devices().some((d) => d.name === "webgpu" && d.available)) {
+ *   compiler.webgpu.gpuStats().dispatches >= 0 // true
+ * }
+ */
 export function gpuStats() {
   return { ...gpu().buffers.stats(), ...gpu().counts };
 }
@@ -237,6 +256,10 @@ export function gpuStats() {
 /**
  * The elements' bytes, row-major, without blocking this thread.
  * @throws DeviceError if they can't be read
+ * @example
+ * if (devices().some((d) => d.name === "webgpu" && d.available)) {
+ *   new Float32Array(await compiler.webgpu.readAsync(tensor([1, 2, 3]))) // [1, 2, 3]
+ * }
  */
 export async function readAsync(x: Tensor): Promise<ArrayBuffer> {
   const remote = remoteOf("webgpu");

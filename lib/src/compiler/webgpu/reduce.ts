@@ -48,12 +48,12 @@ const FOLDS: Readonly<Record<string, Fold>> = {
   any: {
     start: () => "false",
     step: (a, b) => `${a} || ${b}`,
-    element: (x, t) => (t === "bool" ? x : `(${x} != ${t}(0))`),
+    element: (x, t) => (t === "bool" ? x : `(!(${x} == ${t}(0)))`),
   },
   all: {
     start: () => "true",
     step: (a, b) => `${a} && ${b}`,
-    element: (x, t) => (t === "bool" ? x : `(${x} != ${t}(0))`),
+    element: (x, t) => (t === "bool" ? x : `(!(${x} == ${t}(0)))`),
   },
 };
 

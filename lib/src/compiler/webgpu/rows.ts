@@ -111,7 +111,7 @@ interface Running {
 const keepLast = (sign: ">=" | "<="): Running => ({
   start: (type) => `var s = ${type}(0); var place = 0;`,
   step: ([values, places], type) =>
-    `if (k == 0u || v ${sign} s${type === "f32" ? " || v != v" : ""}) { s = v; place = i32(k); } ${values("s")} ${places("place")}`,
+    `if (k == 0u || v ${sign} s${type === "f32" ? " || !(v == v)" : ""}) { s = v; place = i32(k); } ${values("s")} ${places("place")}`,
 });
 
 const RUNNING: Readonly<Record<string, Running>> = {
@@ -193,7 +193,7 @@ const sort: GpuKernel<SortAttrs> = {
       w.position({ ...y, shape: y.shape.map((n, d) => (d === axis ? 2 : n)) }, put);
     // NaN is larger than every number.
     const less = (a: string, b: string): string =>
-      x.dtype === "float32" ? `(${a} < ${b} || (${a} == ${a} && ${b} != ${b}))` : `(${a} < ${b})`;
+      x.dtype === "float32" ? `(${a} < ${b} || (${a} == ${a} && !(${b} == ${b})))` : `(${a} < ${b})`;
     const [before, behind] = descending ? [less("v", "o"), less("o", "v")] : [less("o", "v"), less("v", "o")];
     w.runItems(
       sizeOf(x.shape),

@@ -163,6 +163,23 @@ export class ShaderWriter {
     };
   }
 
+  /** Declares `checked(index, size) -> u32`: an index counted from the front. One outside is told to who reads next, and 0 taken. */
+  guardIndices(): void {
+    if (this.guarding) return;
+    this.guarding = true;
+    const { buffer, number } = gpu().guard(this.label);
+    const name = this.bindWords(buffer);
+    this.declare(`fn checked(index: i32, size: i32) -> u32 {
+  let at = select(index, index + size, index < 0);
+  if (at >= 0 && at < size) { return u32(at); }
+  if (atomicAdd(&${name}[0], 1u) == 0u) {
+    atomicStore(&${name}[1], ${this.int(number)}); atomicStore(&${name}[2], bitcast<u32>(index)); atomicStore(&${name}[3], u32(size));
+  }
+  return 0u;
+}`);
+  }
+  guarding = false;
+
   /** Binds an array of a dtype that shaders see as words. @returns the element at a position */
   raw(x: GpuArray, type: string): (p: string) => string {
     const name = `x${this.buffers.push(x.handle) - 1}`;
@@ -183,10 +200,14 @@ export class ShaderWriter {
 
   /** Binds an array to be added to by many invocations at once. @returns the name of its words (`array<atomic<u32>>`) */
   atomic(y: GpuArray): string {
-    const name = `y${this.buffers.push(y.handle) - 1}`;
+    return this.bindWords(y.handle);
+  }
+
+  private bindWords(buffer: GpuBuffer): string {
+    const name = `y${this.buffers.push(buffer) - 1}`;
     this.bindings += "w";
-    this.declarations[this.bindings.length - 1] =
-      `@group(0) @binding(${this.bindings.length - 1}) var<storage, read_write> ${name}: array<atomic<u32>>;`;
+    const at = this.bindings.length - 1;
+    this.declarations[at] = `@group(0) @binding(${at}) var<storage, read_write> ${name}: array<atomic<u32>>;`;
     return name;
   }
 
@@ -266,7 +287,9 @@ export function runElements(
 ): void {
   const type = computedAs(out.dtype);
   const target = w.output(out);
-  w.declare(`fn element(i: u32) -> ${type} {\n  ${prepare}\n  return ${element("i")};\n}`);
+  // What lies behind the last element is no index.
+  const ends = w.guarding ? `if (i >= ${w.int(sizeOf(out.shape))}) { return ${type}(0); }\n  ` : "";
+  w.declare(`fn element(i: u32) -> ${type} {\n  ${ends}${prepare}\n  return ${element("i")};\n}`);
   const values = [0, 1, 2, 3].map((k) => `element(i * 4u + ${k}u)`);
   w.runItems(Math.ceil(sizeOf(out.shape) / 4), target.vector("i", vectorOf(type, values)));
 }

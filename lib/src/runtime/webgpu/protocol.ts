@@ -19,13 +19,16 @@ export const C = {
   COPY: 5,
   /** id, byte offset, bytes: to zeros */
   CLEAR: 6,
-  /** id, byte offset, bytes, sequence number, 1: answer with a message, 0: into the staging memory */
+  /** id, byte offset, bytes, sequence number, 1: answer with a message, 0: into the staging memory, id of FAULT_BYTES to be put behind them or 0 */
   DOWNLOAD: 7,
   /** sequence number: everything before is done */
   FINISH: 8,
   /** 1: time each dispatch from here on, 0: no longer */
   TIME: 9,
 } as const;
+
+/** What a shader leaves that was given a position outside: how many were, the first one's guard, the position, the axis' size. */
+export const FAULT_BYTES = 16;
 
 /** Words of the status, shared by both threads. */
 export const S = {
@@ -100,4 +103,5 @@ export interface ThreadSetup {
   readonly status: SharedArrayBuffer;
   readonly commands: typeof C;
   readonly words: typeof S;
+  readonly faultBytes: number;
 }

@@ -4,7 +4,7 @@
  * sent twice runs once, and what an abandoned read brings lands in memory that only the next read looks at.
  */
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
-import { DeviceError } from "../../core/errors.js";
+import { DeviceError, ValueError } from "../../core/errors.js";
 import { memory } from "../heap.js";
 import { BufferPool } from "./buffers.js";
 import {
@@ -13,6 +13,7 @@ import {
   type Batch,
   C,
   type DispatchTime,
+  FAULT_BYTES,
   S,
   type ShaderMessage,
 } from "./protocol.js";
@@ -68,6 +69,9 @@ export class GpuQueue {
   private messages: string[] = [];
   private times: DispatchTime[] = [];
   private turnEnd = false;
+  private faults: GpuBuffer | null = null;
+  private guarded = false;
+  private readonly guards: string[] = [];
   private deviceLost: string | null = null;
   /** Counts for tests and profiles. */
   readonly counts = { dispatches: 0, batches: 0, reads: 0, uploads: 0, shaders: 0 };
@@ -127,30 +131,63 @@ export class GpuQueue {
     if (bytes === 0) return;
     this.check(from);
     const padded = (bytes + 3) & ~3;
-    if (padded > this.staging.byteLength) {
+    if (padded + FAULT_BYTES > this.staging.byteLength) {
       this.flush();
-      this.staging = new SharedArrayBuffer(2 ** Math.ceil(Math.log2(padded)));
+      this.staging = new SharedArrayBuffer(2 ** Math.ceil(Math.log2(padded + FAULT_BYTES)));
     }
     const { staging } = this;
     const number = ++this.sequence;
+    const faults = this.takeFaults();
     this.counts.reads++;
-    this.record([C.DOWNLOAD, from.id, 0, padded, number, 0]);
+    this.record([C.DOWNLOAD, from.id, 0, padded, number, 0, faults]);
     this.wait(number);
+    if (faults !== 0) this.checkFaults(new Int32Array(staging, padded, FAULT_BYTES / 4));
     new Uint8Array(memory.buffer, ptr, bytes).set(new Uint8Array(staging, 0, bytes));
+  }
+
+  /**
+   * For shaders that are given positions: where they report one that is outside, and the number to do it under. Whoever
+   * reads from the device next is told. The buffer holds FAULT_BYTES as `array<atomic<u32>>`.
+   */
+  guard(op: string): { readonly buffer: GpuBuffer; readonly number: number } {
+    if (this.faults === null) {
+      this.faults = this.allocate(FAULT_BYTES);
+      this.clear(this.faults, 0, FAULT_BYTES);
+    }
+    this.guarded = true;
+    let number = this.guards.indexOf(op);
+    if (number < 0) number = this.guards.push(op) - 1;
+    return { buffer: this.faults, number };
+  }
+
+  /** The faults' buffer if something may be in it; 0: nothing is. */
+  private takeFaults(): number {
+    const id = this.guarded && this.faults !== null ? this.faults.id : 0;
+    this.guarded = false;
+    return id;
+  }
+
+  private checkFaults([count, guard, index, size]: Int32Array): void {
+    if (count !== 0)
+      throw new ValueError(
+        `${this.guards[guard]}: index ${index} is out of range for an axis of size ${size}${count > 1 ? ` (and ${count - 1} more like it)` : ""}`,
+      );
   }
 
   /** The same without blocking this thread. */
   async read(from: GpuBuffer, bytes: number): Promise<ArrayBuffer> {
     this.check(from);
     const number = ++this.sequence;
+    const faults = this.takeFaults();
     this.counts.reads++;
-    this.record([C.DOWNLOAD, from.id, 0, (bytes + 3) & ~3, number, 1]);
+    this.record([C.DOWNLOAD, from.id, 0, (bytes + 3) & ~3, number, 1, faults]);
     this.flush();
     this.port.ref(); // the process waits for the answer
     const data = await new Promise<ArrayBuffer | null>((resolve) => this.answers.set(number, resolve));
     if (this.answers.size === 0) this.port.unref();
     this.check();
     if (!data) throw new DeviceError("webgpu: the values could not be read back");
+    if (faults !== 0) this.checkFaults(new Int32Array(data, (bytes + 3) & ~3, FAULT_BYTES / 4));
     return data.slice(0, bytes);
   }
 

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { DeviceError } from "../../core/errors.js";
-import { type AdapterFacts, type Answer, C, S, type ThreadSetup } from "./protocol.js";
+import { type AdapterFacts, type Answer, C, FAULT_BYTES, S, type ThreadSetup } from "./protocol.js";
 import { GpuQueue } from "./queue.js";
 import { gpuThread } from "./thread.js";
 import { prepareVulkan } from "./vulkan.js";
@@ -59,7 +59,7 @@ function start(): GpuQueue | string {
   const status = new SharedArrayBuffer(S.WORDS * 4);
   const { port1, port2 } = new MessageChannel();
   const options = [PRECISE, ...(process.env[OPTIONS] ?? "").split(";")].filter((option) => option !== "");
-  const setup: ThreadSetup = { dawn, options, status, commands: C, words: S };
+  const setup: ThreadSetup = { dawn, options, status, commands: C, words: S, faultBytes: FAULT_BYTES };
   const source = `const t = require("node:worker_threads");
     const { setup, port } = t.workerData;
     const gone = (error) => {
@@ -102,7 +102,7 @@ function awaitStart(status: Int32Array, port: MessageChannel["port1"]): AdapterF
   for (const answer of answers) {
     if (answer.kind === "ready") return answer.facts;
     if (answer.kind === "failure")
-      return `${answer.message}: no GPU with a driver that Dawn accepts (Debian's lavapipe before Mesa 23 is not); to compute on the CPU, slowly: apt install chromium, which carries SwiftShader`;
+      return `${answer.message}: no GPU with a driver that Dawn accepts (Debian's lavapipe before Mesa 23 is not); to compute on the CPU, slowly: npx mlsys devices install webgpu`;
   }
   return "Dawn did not start";
 }

@@ -13,7 +13,7 @@ interface Dawn {
 }
 
 export async function gpuThread(dawn: Dawn, setup: ThreadSetup, port: MessagePort): Promise<void> {
-  const { commands: C, words: S } = setup;
+  const { commands: C, words: S, faultBytes: FAULT_BYTES } = setup;
   const status = new Int32Array(setup.status);
   const say = (answer: Answer, transfer: ArrayBuffer[] = []): void => port.postMessage(answer, transfer);
   const set = (word: number, value: number): void => {
@@ -266,13 +266,18 @@ export async function gpuThread(dawn: Dawn, setup: ThreadSetup, port: MessagePor
       );
     };
     const download = async (
-      ...[from, offset, bytes, sequence, byMessage]: [number, number, number, number, boolean]
+      ...[from, offset, wanted, sequence, byMessage, faults]: [number, number, number, number, number, number]
     ): Promise<void> => {
+      const bytes = wanted + (faults === 0 ? 0 : FAULT_BYTES);
       const target = readableOf(bytes);
       let data: ArrayBuffer | null = null;
       try {
         endPass();
-        encode().copyBufferToBuffer(bufferOf(from), offset, target, 0, bytes);
+        encode().copyBufferToBuffer(bufferOf(from), offset, target, 0, wanted);
+        if (faults !== 0) {
+          encode().copyBufferToBuffer(bufferOf(faults), 0, target, wanted, FAULT_BYTES);
+          encode().clearBuffer(bufferOf(faults), 0, FAULT_BYTES);
+        }
         submit();
         const [mapped] = await Promise.allSettled([target.mapAsync(1, 0, bytes), closeScopes()]);
         openScopes();
@@ -383,7 +388,7 @@ export async function gpuThread(dawn: Dawn, setup: ThreadSetup, port: MessagePor
           break;
         }
         case C.DOWNLOAD:
-          return download(words[a], words[a + 1], words[a + 2], words[a + 3], words[a + 4] === 1);
+          return download(...(words.subarray(a, end) as unknown as Parameters<typeof download>));
         case C.FINISH:
           return finish(words[a]);
         case C.TIME:

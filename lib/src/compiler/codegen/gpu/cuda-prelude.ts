@@ -17,17 +17,17 @@ function vectors(): string {
   const binary = (type: string, sign: string, wrap = false): string => {
     const one = (c: string): string =>
       wrap ? `(int)((unsigned)a.${c} ${sign} (unsigned)b.${c})` : `a.${c} ${sign} b.${c}`;
-    return `static __device__ __forceinline__ ${type} operator${sign}(${type} a, ${type} b) { return make_${type}(${each(one)}); }\n`;
+    return `__device__ __forceinline__ ${type} operator${sign}(${type} a, ${type} b) { return make_${type}(${each(one)}); }\n`;
   };
   const compare = (type: string, sign: string): string =>
-    `static __device__ __forceinline__ int4 operator${sign}(${type} a, ${type} b) { return make_int4(${each((c) => `a.${c} ${sign} b.${c}`)}); }\n`;
+    `__device__ __forceinline__ int4 operator${sign}(${type} a, ${type} b) { return make_int4(${each((c) => `a.${c} ${sign} b.${c}`)}); }\n`;
   let out = ["+", "-", "*", "/"].map((sign) => binary("float4", sign)).join("");
   out += ["+", "-", "*"].map((sign) => binary("int4", sign, true)).join("");
   out += ["&", "|"].map((sign) => binary("int4", sign)).join("");
   for (const type of ["float4", "int4"])
     out += ["<", ">", "<=", "==", "!="].map((sign) => compare(type, sign)).join("");
-  out += `static __device__ __forceinline__ float4 operator-(float4 a) { return make_float4(${each((c) => `-a.${c}`)}); }\n`;
-  out += `static __device__ __forceinline__ int4 operator-(int4 a) { return make_int4(${each((c) => `(int)(0u - (unsigned)a.${c})`)}); }\n`;
+  out += `__device__ __forceinline__ float4 operator-(float4 a) { return make_float4(${each((c) => `-a.${c}`)}); }\n`;
+  out += `__device__ __forceinline__ int4 operator-(int4 a) { return make_int4(${each((c) => `(int)(0u - (unsigned)a.${c})`)}); }\n`;
   return out;
 }
 
@@ -79,7 +79,7 @@ function scalar(key: string, name: string, dtype: string): string {
   const t = dtype === "float32" ? "float" : dtype === "float64" ? "double" : "int";
   const s = dtype === "float32" ? "f" : "";
   const define = (body: string, args = `${t} x`, result = t): string =>
-    `static __device__ __forceinline__ ${result} ${f}(${args}) { ${body} }\n`;
+    `__device__ __forceinline__ ${result} ${f}(${args}) { ${body} }\n`;
   switch (name) {
     case "vectors":
       return vectors();
@@ -141,7 +141,7 @@ function vector(key: string, name: string, dtype: string): string {
   const v = VECTOR[dtype] ?? "int4";
   const one = helperName(key.replace(/4$/, "1"));
   const define = (body: string, args = `${v} x`, result = v): string =>
-    `static __device__ __forceinline__ ${result} ${f}(${args}) { ${body} }\n`;
+    `__device__ __forceinline__ ${result} ${f}(${args}) { ${body} }\n`;
   const lanes = (result: string, two = false): string =>
     `return make_${result}(${each((c) => (two ? `${one}(a.${c}, b.${c})` : `${one}(x.${c})`))});`;
   switch (name) {

@@ -215,10 +215,11 @@ function entryText(buffers: readonly GpuBuffer[], sizes: readonly string[], entr
   const shared = [...target.workgroup.values()].map(
     (b) => `  __shared__ __align__(16) ${STORED[b.dtype]} ${nameOf(b.name)}[${elementsOf(b)}];`,
   );
-  const lines = [...shared, ...target.declarations.map((d) => `  ${d}`), ...target.lines];
+  const threads_ = target.lines.some((line) => /\bthread_\b/.test(line));
+  const number = threads_ ? ["  const int thread_ = (int)threadIdx.x;"] : [];
+  const lines = [...shared, ...number, ...target.declarations.map((d) => `  ${d}`), ...target.lines];
   return `
 extern "C" __global__ void __launch_bounds__(${threads}) ${name}(${params.join(", ")}) {
-  const int thread_ = (int)threadIdx.x;
 ${lines.join("\n")}
 }
 `;

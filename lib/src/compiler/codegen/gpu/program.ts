@@ -236,6 +236,7 @@ class BlockWriter {
       target.line(`if (${target.name(variable)} >= ${target.integer(to)}) { return; }`);
     }
     this.statements(body);
+    target.dropUnused();
     const written = target.lines.join("\n");
     const used = this.kernel.sizes.filter((size) => new RegExp(`\\b${target.name(size)}\\b`).test(written));
     this.usesSizes = used.length > 0;

@@ -71,6 +71,19 @@ export abstract class GpuTarget implements Target<string> {
     return lanes === LANES && !types.has("float64");
   }
 
+  /** Takes out definitions of values that nothing uses, such as a thread's number where it does not matter. */
+  dropUnused(): void {
+    const wordsOf = (line: string): string[] => line.match(/[A-Za-z_]\w*/g) ?? [];
+    const uses = new Map<string, number>();
+    for (const word of this.lines.flatMap(wordsOf)) uses.set(word, (uses.get(word) ?? 0) + 1);
+    for (let i = this.lines.length - 1; i >= 0; i--) {
+      const name = /^\s*(?:let|const int) (\w+) = /.exec(this.lines[i])?.[1];
+      if (name === undefined || uses.get(name) !== 1) continue;
+      for (const word of wordsOf(this.lines[i])) uses.set(word, (uses.get(word) as number) - 1);
+      this.lines.splice(i, 1);
+    }
+  }
+
   line(text: string): void {
     this.lines.push(`${"  ".repeat(this.indent)}${text}`);
   }

@@ -113,6 +113,8 @@ class WgslTarget extends GpuTarget {
         return whole ? `max(${a}, ${b})` : null;
       case "minimum":
         return whole ? `min(${a}, ${b})` : null;
+      case "notEqual": // not by its own sign, which may take NaN for equal
+        return whole ? null : `!(${a} == ${b})`;
       case "relu":
         return whole ? `max(${a}, ${zero})` : null;
       case "abs":
@@ -138,7 +140,9 @@ class WgslTarget extends GpuTarget {
       case "bfloat16":
         return `${this.need("to_bf16", "float32", lanes)}(${this.cast(value, from, "float32", lanes)})`;
       case "bool":
-        return `(${value} != ${this.constant(from, 0, lanes)})`;
+        return from === "float32"
+          ? `!(${value} == ${this.constant(from, 0, lanes)})`
+          : `(${value} != ${this.constant(from, 0, lanes)})`;
       case "int32":
         return from === "float32"
           ? `${this.need("truncate", "float32", lanes)}(${value})`
@@ -256,10 +260,10 @@ function lowPart(at: Polynomial): number | null {
 
 function entryText({ name, threads, target }: GpuEntry): string {
   const lines = [...target.declarations.map((d) => `  ${d}`), ...target.lines];
+  if (lines.some((line) => /\bthread_\b/.test(line))) lines.unshift("  let thread_ = i32(index_);");
   return `
 @compute @workgroup_size(${threads})
 fn ${name}(@builtin(workgroup_id) block_: vec3<u32>, @builtin(local_invocation_index) index_: u32) {
-  let thread_ = i32(index_);
 ${lines.join("\n")}
 }
 `;
