@@ -9,6 +9,7 @@ import {
   devices,
   nn,
   optim,
+  random,
   resetDeviceCounts,
   setDevice,
   type Tensor,
@@ -86,6 +87,24 @@ describe.skipIf(emulatorMissing)("the cuda device", () => {
         expect(Math.abs(found[i] - value)).toBeLessThanOrEqual(unit);
       });
     }
+  });
+
+  it("draws the random numbers of the host", () => {
+    const draw = () => {
+      const k = random.key(5);
+      return [random.uniform(k, [3, 7]), random.normal(k, [5]), random.split(k, 3)[2]].map((x) =>
+        x.toTypedArray(),
+      );
+    };
+    const wanted = draw();
+    setDevice("cuda");
+    resetDeviceCounts("cuda");
+    const found = draw();
+    expect(deviceCounts("cuda").fallback.size).toBe(0);
+    expect([found[0], found[2]]).toEqual([wanted[0], wanted[2]]);
+    wanted[1].forEach((x, i) => {
+      expect(found[1][i]).toBeCloseTo(x, 5);
+    });
   });
 
   it("says how much memory there is when there is too little", () => {
