@@ -48,3 +48,4 @@ registerRemoteFusion<Block>(DEVICE, fuse);
 export { type Graphed, type GraphedOptions, graphed } from "./graphed.js";
 export * as kernels from "./kernels/index.js";
 export { type MatmulPrecision, setMatmulPrecision } from "./matmul.js";
+export { measureProducts, type ProductSizes, type ProductTiming } from "./measure.js";
