@@ -60,6 +60,9 @@ describe.skipIf(emulatorMissing)("CUDA contexts", () => {
     expect(() => new CudaContext(driver, 1)).toThrow(/CUDA device 1 is wanted, but there are 1/);
     expect(archOf([8, 0])).toBe("sm_80");
     expect(archOf([9, 0])).toBe("sm_90a");
+    expect(archOf([8, 6], [75, 80, 86])).toBe("sm_86");
+    expect(archOf([12, 1], [75, 80, 90])).toBe("compute_90"); // PTX, which the driver translates
+    expect(() => archOf([8, 0], [90, 100])).toThrow(/compiles for sm_90, sm_100, the device is sm_80/);
   });
 
   it("name the function, the code and its meaning when the driver refuses", () => {

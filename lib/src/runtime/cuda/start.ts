@@ -11,7 +11,7 @@ import { archOf, CudaContext } from "./context.js";
 import { Blas } from "./cublas.js";
 import { type CudaMachine, cudaMachine, wantedOrdinal } from "./machine.js";
 import { type CudaFunction, CudaModule, type KernelArgument, type Launch } from "./module.js";
-import { compileCuda, type Nvrtc, nvrtcVersion } from "./nvrtc.js";
+import { compileCuda, type Nvrtc, nvrtcVersion, supportedArchs } from "./nvrtc.js";
 import { PinnedHeap } from "./staging.js";
 import { CudaStream } from "./stream.js";
 
@@ -47,7 +47,7 @@ export class CudaDevice {
     const ffi = koffi();
     const base = typeof ffi === "string" ? 0 : Number(ffi.address(new Uint8Array(memory.buffer, 0, 1)));
     this.heap = new PinnedHeap(driver, base, process.env.MLSYS_CUDA_PIN === "1"); // a shared memory never moves
-    this.arch = archOf(this.context.properties.capability);
+    this.arch = archOf(this.context.properties.capability, supportedArchs(nvrtc));
     this.blas = typeof cublas === "string" ? null : new Blas(cublas);
     if (this.blas) {
       this.blas.setStream(this.context.stream.handle);
