@@ -2,6 +2,7 @@
  * Runs CUDA C++ without a GPU, for tests: the text is compiled by the system's C++ compiler against headers that define
  * CUDA's words (see `emulator/cuda.h`), and called by FFI.
  */
+import "./patience.js";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {

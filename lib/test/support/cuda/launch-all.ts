@@ -37,4 +37,3 @@ function launchAll(): void {
     setDevice("cpu");
   }
 }
-
