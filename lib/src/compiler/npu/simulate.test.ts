@@ -286,6 +286,9 @@ describe("cycles by formula", () => {
     expect(peakTops(npuConfig("tpu-v1"))).toBeCloseTo(91.75, 2); // "92 TOPS": Jouppi et al., table 2
     const cube = npuConfig("ascend-cube");
     expect(peakTops(cube)).toBeCloseTo(8.192, 6); // 4096 multiply-accumulates in each cycle of 1 ns
+    // GV100 (book, chapter 6): 4 × 4 × 4 in each of 8 tensor cores of 80 multiprocessors at 1.53 GHz: 125 TFLOPS.
+    const tensorCore = npuConfig("ascend-cube", { rows: 4, columns: 4, clockGHz: 1.53 });
+    expect(8 * 80 * peakTops(tensorCore)).toBeCloseTo(125.3, 1);
     const one = simulate(cube, onChip(cube, { m: 16, n: 16, k: 16 }), { verify: false });
     expect([one.macs, one.streaming]).toEqual([4096, 1]);
   });
