@@ -78,9 +78,9 @@ describe("kernels on the accelerator", () => {
       fc.property(fc.integer(), (seed) => {
         if (check(seed, false) === "ran") ran++;
       }),
-      { numRuns: process.env.MLSYS_TEST_ALL === "1" ? 1000 : 100 },
+      { numRuns: process.env.MLSYS_TEST_ALL === "1" ? 1000 : 60 },
     );
-    expect(ran).toBeGreaterThan(40);
+    expect(ran).toBeGreaterThan(25);
   }, 120_000);
 
   it("also under random schedules", () => {
@@ -89,8 +89,8 @@ describe("kernels on the accelerator", () => {
       fc.property(fc.integer(), (seed) => {
         if (check(seed, true) === "ran") ran++;
       }),
-      { numRuns: process.env.MLSYS_TEST_ALL === "1" ? 1000 : 60 },
+      { numRuns: process.env.MLSYS_TEST_ALL === "1" ? 1000 : 40 },
     );
-    expect(ran).toBeGreaterThan(20);
+    expect(ran).toBeGreaterThan(12);
   }, 120_000);
 });

@@ -15,6 +15,7 @@ import {
 import { type Instruction, instruction, unitOf } from "./isa.js";
 import { DRAM_BYTES, randomConfig, randomProgram } from "./random-program.js";
 import { regionsOf } from "./regions.js";
+import { reportText } from "./report.js";
 import { simulate } from "./simulate.js";
 import { NpuState } from "./state.js";
 import { synchronize } from "./synchronize.js";
@@ -363,6 +364,22 @@ describe("counters", () => {
     const { total, ...parts } = run.energy;
     expect(Object.values(parts).reduce((sum, x) => sum + x, 0)).toBeCloseTo(total, 12);
     expect(run.utilization).toBe(160 / (16 * run.cycles));
+  });
+
+  it("as text", () => {
+    const config = npuConfig("teaching-4x4");
+    const text = reportText(
+      simulate(
+        config,
+        assemble(
+          "fill mem=acc row=0 nx=16 lanes=4 post=store\nstore type=int32 row=0 nx=4 lanes=4 dx=4 dram=0 wait=load",
+        ),
+      ),
+    );
+    expect(text).toContain("teaching-4x4: 40 cycles (40.00 ns), 2 instructions");
+    expect(text).toContain("store  works 60.0 %, waits for load 40.0 %");
+    expect(text).toContain("dram   0 bytes read, 64 written");
+    expect(text).toMatch(/energy .* µJ: dram \d+ %/);
   });
 
   it("see the rows that a pass reads", () => {
