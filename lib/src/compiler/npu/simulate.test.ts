@@ -74,6 +74,15 @@ describe("programs with tokens", () => {
     );
   }, 120_000);
 
+  it.each([-1993211894, -1742578721])("once failed: seed %i", (seed) => {
+    const dice = new Dice(seed);
+    const config = randomConfig(dice);
+    const program = synchronize(config, randomProgram(dice, config, 3 + dice.below(25)));
+    const run = (everyCycle: boolean) =>
+      simulate(config, program, { dram: new ArrayBuffer(DRAM_BYTES), values: false, everyCycle });
+    expect(run(true)).toEqual(run(false));
+  });
+
   it("need every token: without one, the verifier names a race or a deadlock", () => {
     let dropped = 0;
     fc.assert(
