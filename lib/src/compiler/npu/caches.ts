@@ -4,7 +4,6 @@
  */
 import { type Affine, affine } from "../loop/affine.js";
 import { type Buffer, type Expr, type LoopKernel, mapStmt, type Stmt, walk } from "../loop/ir.js";
-import { NpuError } from "./config.js";
 import { perfectNest } from "./nests.js";
 
 /** A copy that was undone. */
@@ -16,10 +15,7 @@ export interface UndoneCache {
   readonly elements: number;
 }
 
-/**
- * The kernel without local copies of what is only read; others stay as they are.
- * @throws NpuError for a copy with packing, which moves elements to other places.
- */
+/** The kernel without local copies of what is only read; packed ones, and all others, stay as they are. */
 export function withoutCaches(kernel: LoopKernel): {
   readonly kernel: LoopKernel;
   readonly caches: readonly UndoneCache[];
@@ -37,7 +33,7 @@ export function withoutCaches(kernel: LoopKernel): {
       const [s, copying, ...behind] = rest;
       const found =
         s.kind === "alloc" && s.buffer.scope === "local" && copying && writers.get(s.buffer.name) === 1
-          ? copyIn(kernel.name, s.buffer, copying)
+          ? copyIn(s.buffer, copying)
           : null;
       if (found) {
         caches.push({ source: found.source.name, copy: found.copy.name, elements: elementsOf(found.copy) });
@@ -63,7 +59,7 @@ interface Copied {
 }
 
 /** A nest that copies a box of a buffer, element by element. */
-function copyIn(name: string, copy: Buffer, s: Stmt): Copied | null {
+function copyIn(copy: Buffer, s: Stmt): Copied | null {
   const perfect = s.kind === "for" ? perfectNest(s) : null;
   if (!perfect || perfect.write.kind !== "store" || perfect.write.buffer.name !== copy.name) return null;
   const { indices } = perfect.write;
@@ -76,10 +72,8 @@ function copyIn(name: string, copy: Buffer, s: Stmt): Copied | null {
   const variables = indices.map(String);
   const loops = perfect.loops.map((l) => l.variable);
   if (!variables.every((v) => loops.includes(v))) return null;
-  if (value.indices.length !== indices.length)
-    throw new NpuError(
-      `${name}: the copy "${copy.name}" of "${value.buffer.name}" is packed; the accelerator's memories have an order of their own`,
-    );
+  // A packed copy has its elements in another order: that stays a copy.
+  if (value.indices.length !== indices.length) return null;
   return { copy, source: value.buffer, variables, from: value.indices, as };
 }
 
