@@ -2,13 +2,14 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { cuda } from "../../src/compiler/cuda/device.js";
 import { graphed } from "../../src/compiler/cuda/graphed.js";
-import { setMatmulPrecision } from "../../src/compiler/cuda/index.js";
+import { measureProducts, setMatmulPrecision } from "../../src/compiler/cuda/index.js";
 import {
   attention,
   deviceCounts,
   devices,
   nn,
   optim,
+  random,
   resetDeviceCounts,
   setDevice,
   type Tensor,
@@ -86,6 +87,48 @@ describe.skipIf(emulatorMissing)("the cuda device", () => {
         expect(Math.abs(found[i] - value)).toBeLessThanOrEqual(unit);
       });
     }
+  });
+
+  it.each([
+    ["float32", ["cuBLAS float32", "cuBLAS float32 as tf32", "mlsys_sgemm_vector", "mlsys_gemm_wmma_tf32"]],
+    [
+      "bfloat16",
+      [
+        "cuBLAS bfloat16",
+        "mlsys_gemm_wmma_bfloat16",
+        "mlsys_gemm_mma_bfloat16_float32",
+        "mlsys_gemm_wgmma_bfloat16_float32",
+      ],
+    ],
+  ] as const)("measures our products of %s beside cuBLAS", (dtype, names) => {
+    expect(() => measureProducts({ m: 8, n: 8, k: 8, dtype })).toThrow(/the device is \w+, not cuda/);
+    setDevice("cuda");
+    const found = measureProducts({ m: 24, n: 16, k: 40, dtype, launches: 2, readings: 1 });
+    expect(found.map(({ kernel }) => kernel)).toEqual(names);
+    for (const { kernel, milliseconds, teraflops, ofCublas, largestError } of found) {
+      // The fake's clock counts pieces of work: two launches and the event take 3.
+      expect([milliseconds, ofCublas], kernel).toEqual([1.5, 1]);
+      expect(teraflops).toBeCloseTo((2 * 24 * 16 * 40) / 1.5e9, 12);
+      expect(largestError).toBeLessThan(dtype === "float32" && kernel.includes("tf32") ? 2e-2 : 1e-5);
+    }
+  });
+
+  it("draws the random numbers of the host", () => {
+    const draw = () => {
+      const k = random.key(5);
+      return [random.uniform(k, [3, 7]), random.normal(k, [5]), random.split(k, 3)[2]].map((x) =>
+        x.toTypedArray(),
+      );
+    };
+    const wanted = draw();
+    setDevice("cuda");
+    resetDeviceCounts("cuda");
+    const found = draw();
+    expect(deviceCounts("cuda").fallback.size).toBe(0);
+    expect([found[0], found[2]]).toEqual([wanted[0], wanted[2]]);
+    wanted[1].forEach((x, i) => {
+      expect(found[1][i]).toBeCloseTo(x, 5);
+    });
   });
 
   it("says how much memory there is when there is too little", () => {

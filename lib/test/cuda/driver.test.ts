@@ -7,7 +7,7 @@ import { CudaError } from "../../src/runtime/cuda/errors.js";
 import { CudaGraph } from "../../src/runtime/cuda/graph.js";
 import { CudaModule, f32, i32, pointer } from "../../src/runtime/cuda/module.js";
 import { compileCuda } from "../../src/runtime/cuda/nvrtc.js";
-import { PinnedRanges, Staging } from "../../src/runtime/cuda/staging.js";
+import { PinnedHeap, Staging } from "../../src/runtime/cuda/staging.js";
 import { CudaEvent, CudaStream } from "../../src/runtime/cuda/stream.js";
 import { EmulatedCuda, numbers } from "../support/cuda/device.js";
 import { emulatorMissing } from "../support/cuda/emulator.js";
@@ -60,6 +60,9 @@ describe.skipIf(emulatorMissing)("CUDA contexts", () => {
     expect(() => new CudaContext(driver, 1)).toThrow(/CUDA device 1 is wanted, but there are 1/);
     expect(archOf([8, 0])).toBe("sm_80");
     expect(archOf([9, 0])).toBe("sm_90a");
+    expect(archOf([8, 6], [75, 80, 86])).toBe("sm_86");
+    expect(archOf([12, 1], [75, 80, 90])).toBe("compute_90"); // PTX, which the driver translates
+    expect(() => archOf([8, 0], [90, 100])).toThrow(/compiles for sm_90, sm_100, the device is sm_80/);
   });
 
   it("name the function, the code and its meaning when the driver refuses", () => {
@@ -187,27 +190,36 @@ describe.skipIf(emulatorMissing)("copies", () => {
     expect(cuda.fake.calls.filter((name) => name === "cuMemHostAlloc").length).toBe(3);
   });
 
-  it("know pinned ranges of the heap", () => {
+  it("need pinned memory where they are asynchronous, and stay inside allocations", () => {
     using cuda = new EmulatedCuda();
-    using ranges = new PinnedRanges(cuda.driver);
-    const host = new Uint8Array(new ArrayBuffer(8192));
-    const address = cuda.fake.memory.addressOf(host);
-    ranges.register(address, 8192);
-    expect(ranges.covers(address + 10, 100)).toBe(true);
-    expect(ranges.covers(address + 8000, 1000)).toBe(false);
-    expect(() => ranges.register(address, 10)).toThrow(/CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED/);
+    const { driver, fake, context } = cuda;
     const to = cuda.empty(16);
-    cuda.driver.cuMemcpyHtoDAsync_v2(to, address, 16, cuda.context.stream.handle);
-    const pageable = new Uint8Array(new ArrayBuffer(128));
-    expect(() =>
-      cuda.driver.cuMemcpyHtoDAsync_v2(
-        to,
-        cuda.fake.memory.addressOf(pageable),
-        16,
-        cuda.context.stream.handle,
-      ),
-    ).toThrow(/asynchronous copies need pinned host memory/);
-    expect(() => cuda.driver.cuMemcpyHtoD_v2(to, host, 17)).toThrow(/17 bytes at 0x[0-9a-f]+ go 1 beyond/);
+    const host = new Uint8Array(new ArrayBuffer(8192));
+    const address = fake.memory.addressOf(host);
+    expect(() => driver.cuMemcpyHtoDAsync_v2(to, address, 16, context.stream.handle)).toThrow(
+      /asynchronous copies need pinned host memory/,
+    );
+    expect(() => driver.cuMemcpyHtoD_v2(to, host, 17)).toThrow(/17 bytes at 0x[0-9a-f]+ go 1 beyond/);
+  });
+
+  it("go straight from the pinned heap, which is pinned again as it grows", () => {
+    using cuda = new EmulatedCuda();
+    const { driver, fake, context } = cuda;
+    const whole = new ArrayBuffer(1 << 16);
+    const base = fake.memory.addressOf(new Uint8Array(whole));
+    using heap = new PinnedHeap(driver, base, true);
+    const grown = (bytes: number) => ({ buffer: { byteLength: bytes }, byteOffset: 0, length: 100 });
+    expect(heap.addressOf(grown(4096) as never)).toBe(base);
+    expect(heap.addressOf({ ...grown(8192), byteOffset: 6000 } as never)).toBe(base + 6000);
+    expect(heap.addressOf({ ...grown(8192), byteOffset: 5000 } as never)).toBe(base + 5000);
+    expect(fake.calls.filter((name) => name === "cuMemHostRegister_v2").length).toBe(2);
+    const to = cuda.array("float32", [1, 2]);
+    driver.cuMemcpyDtoHAsync_v2(base + 16, to, 8, context.stream.handle);
+    context.stream.synchronize();
+    expect([...new Float32Array(whole, 16, 2)]).toEqual([1, 2]);
+    using refused = new PinnedHeap(driver, base, true); // pinned already: the driver says no
+    expect(refused.addressOf(grown(4096) as never)).toBe(null);
+    expect(new PinnedHeap(driver, base, false).addressOf(grown(4096) as never)).toBe(null);
   });
 });
 

@@ -1,5 +1,6 @@
 /** With NVIDIA's own compiler and headers: every kernel compiles for two architectures, every signature is the header's. */
 import { beforeAll, describe, expect, it } from "vitest";
+import { gpuProgram } from "../../src/compiler/codegen/gpu/index.js";
 import {
   attentionBackwardKernels,
   attentionKernel,
@@ -14,6 +15,7 @@ import {
   wgmmaGemmKernel,
   wmmaGemmKernel,
 } from "../../src/compiler/cuda/kernels/index.js";
+import { LADDER_TILES, ladder } from "../../src/compiler/kernels/ladder.js";
 import { CUBLAS } from "../../src/runtime/cuda/cublas.js";
 import { CUBLASLT } from "../../src/runtime/cuda/cublaslt.js";
 import { CUDNN } from "../../src/runtime/cuda/cudnn.js";
@@ -84,6 +86,19 @@ describe("NVRTC", () => {
       );
     }
   });
+
+  it.each(ladder.map((step) => [step.name, step] as const))(
+    "compiles the ladder's generated step: %s",
+    (_, step) => {
+      const { kernel } = step.schedule("M", "N", "K", LADDER_TILES);
+      const { log } = compileCuda(nvrtc, gpuProgram(kernel, "cuda").source, {
+        arch: "sm_80",
+        options: ["--ptxas-options=-v"],
+      });
+      expect(log).toMatch(/Used \d+ registers/);
+      expect(log.match(/\b([1-9]\d*) bytes spill/g) ?? []).toEqual([]);
+    },
+  );
 
   it("gives PTX for a virtual architecture", () => {
     const { image } = compileCuda(nvrtc, 'extern "C" __global__ void f(float* x) { *x = 1; }', {

@@ -142,6 +142,7 @@ function attentionFits(inputs: readonly RemoteType[]): boolean {
     [k, v].every((x) => x.dtype === q.dtype && x.shape.slice(0, -2).join() === heads) &&
     v.shape[v.shape.length - 1] === width &&
     inputs.every((x) => isContiguous(x) && x.offset % 8 === 0) &&
+    sizeOf(q.shape.slice(0, -2)) <= 65535 && // blocks along y of a grid
     sizeOf(q.shape) > 0 &&
     sizeOf(k.shape) > 0
   );

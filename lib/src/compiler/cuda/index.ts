@@ -14,6 +14,7 @@ import { elementwiseOps } from "./elementwise.js";
 import { fuse } from "./fuse.js";
 import { indexingOps } from "./indexing.js";
 import { matmulOp } from "./matmul.js";
+import { randomOps } from "./random.js";
 import { reduceOps } from "./reduce.js";
 import { rowOps } from "./rows.js";
 import type { CudaOp } from "./types.js";
@@ -37,6 +38,7 @@ const OPS: readonly CudaOp[] = [
   ...reduceOps,
   ...rowOps,
   ...convOps,
+  ...randomOps,
   matmulOp as CudaOp,
 ];
 
@@ -46,3 +48,4 @@ registerRemoteFusion<Block>(DEVICE, fuse);
 export { type Graphed, type GraphedOptions, graphed } from "./graphed.js";
 export * as kernels from "./kernels/index.js";
 export { type MatmulPrecision, setMatmulPrecision } from "./matmul.js";
+export { measureProducts, type ProductSizes, type ProductTiming } from "./measure.js";

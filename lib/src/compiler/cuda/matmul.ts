@@ -115,6 +115,9 @@ function product(a: CudaArray, b: CudaArray, out: CudaArray): void {
   );
 }
 
+/** Blocks along z of a grid. */
+const MOST_BATCH = 65535;
+
 interface Work {
   readonly a: BlasMatrix;
   readonly b: BlasMatrix;
@@ -135,7 +138,7 @@ function run(work: Work): void {
 function own({ a, b, c, m, n, k, batch }: Work): boolean {
   const contiguous =
     !a.transposed && !b.transposed && a.ld === k && b.ld === n && (batch === 1 || c.stride === m * n);
-  if (!contiguous || c.dtype === "float64") return false;
+  if (!contiguous || c.dtype === "float64" || batch > MOST_BATCH) return false;
   const call: GemmCall = {
     ...{ a: a.address, b: b.address, c: c.address, m, n, k, batch },
     ...{ strideA: a.stride, strideB: b.stride },

@@ -65,9 +65,21 @@ export function deviceProperties(driver: Driver, ordinal: number): CudaPropertie
   };
 }
 
-/** The name of the architecture that kernels are compiled for: sm_90a has wgmma and TMA, which plain sm_90 lacks. */
-export function archOf([major, minor]: CudaProperties["capability"]): string {
-  return `sm_${major}${minor}${major >= 9 ? "a" : ""}`;
+/**
+ * What kernels are compiled for: the device's own machine code (sm_90a has wgmma and TMA, which plain sm_90 lacks), or, where
+ * the compiler is older than the device, PTX of its newest architecture, which the driver translates.
+ * @param known architectures that the compiler has, as numbers; none: all
+ * @throws DeviceError if the compiler has none that the device could run.
+ */
+export function archOf([major, minor]: CudaProperties["capability"], known: readonly number[] = []): string {
+  const own = major * 10 + minor;
+  if (known.length === 0 || known.includes(own)) return `sm_${own}${major >= 9 ? "a" : ""}`;
+  const newest = Math.max(...known.filter((arch) => arch <= own));
+  if (!Number.isFinite(newest))
+    throw new DeviceError(
+      `this NVRTC compiles for ${known.map((arch) => `sm_${arch}`).join(", ")}, the device is sm_${own}: another version is needed`,
+    );
+  return `compute_${newest}`;
 }
 
 export class CudaContext {

@@ -97,26 +97,47 @@ export class Staging {
 }
 
 /**
- * Host memory pinned in place, so that large copies need no staging: ranges of the heap, registered as the heap grows.
- * Registered pages cannot be swapped out.
+ * The host heap pinned in place, so that large copies need no staging: the device reads and writes tensors where they are.
+ * What is pinned cannot be swapped out, so it is done only where MLSYS_CUDA_PIN is 1. The heap grows; what it has grown by
+ * is pinned at the next copy from there.
  */
-export class PinnedRanges {
-  private readonly ranges: { address: number; bytes: number }[] = [];
+export class PinnedHeap {
+  private readonly starts: number[] = [];
+  private pinned = 0;
+  private failed: boolean;
 
-  constructor(private readonly driver: Driver) {}
-
-  /** Pins a range. @throws CudaError if the system does not allow it. */
-  register(address: number, bytes: number): void {
-    this.driver.cuMemHostRegister_v2(address, bytes, HOST_PORTABLE);
-    this.ranges.push({ address, bytes });
+  /** @param base address of the heap's first byte */
+  constructor(
+    private readonly driver: Driver,
+    private readonly base: number,
+    wanted: boolean,
+  ) {
+    this.failed = !wanted;
   }
 
-  /** True if all bytes lie in one pinned range. */
-  covers(address: number, bytes: number): boolean {
-    return this.ranges.some((r) => address >= r.address && address + bytes <= r.address + r.bytes);
+  /** Address of heap bytes that the device may copy by itself; null: take the way through staging. */
+  addressOf({ byteOffset, length, buffer }: Uint8Array): number | null {
+    if (this.failed) return null;
+    if (byteOffset + length > this.pinned && !this.grow(buffer.byteLength)) return null;
+    return this.base + byteOffset;
   }
 
+  private grow(committed: number): boolean {
+    const start = this.base + this.pinned;
+    try {
+      this.driver.cuMemHostRegister_v2(start, committed - this.pinned, HOST_PORTABLE);
+    } catch {
+      this.failed = true; // the system's limit of locked memory, say: the slower way is always there
+      return false;
+    }
+    this.starts.push(start);
+    this.pinned = committed;
+    return true;
+  }
+
+  /** The device must be done with all copies. */
   [Symbol.dispose](): void {
-    for (const { address } of this.ranges.splice(0)) this.driver.cuMemHostUnregister(address);
+    for (const start of this.starts.splice(0)) this.driver.cuMemHostUnregister(start);
+    this.failed = true;
   }
 }

@@ -3,14 +3,20 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DeviceError } from "../../core/errors.js";
+import { memory } from "../heap.js";
+import { koffi } from "../native/ffi.js";
 import { cacheFolder } from "../native/toolchain.js";
 import type { Block } from "./allocator.js";
 import { archOf, CudaContext } from "./context.js";
 import { Blas } from "./cublas.js";
 import { type CudaMachine, cudaMachine, wantedOrdinal } from "./machine.js";
 import { type CudaFunction, CudaModule, type KernelArgument, type Launch } from "./module.js";
-import { compileCuda, type Nvrtc, nvrtcVersion } from "./nvrtc.js";
+import { compileCuda, type Nvrtc, nvrtcVersion, supportedArchs } from "./nvrtc.js";
+import { PinnedHeap } from "./staging.js";
 import { CudaStream } from "./stream.js";
+
+/** From so many bytes a copy straight from the pinned heap is worth the wait for it. */
+const WORTH_DIRECT = 1 << 20;
 
 /** Bytes that cuBLAS may use: what Hopper's kernels want. With memory of ours it can be captured in graphs. */
 const BLAS_WORKSPACE = 32 << 20;
@@ -20,6 +26,7 @@ export class CudaDevice {
   /** cuBLAS on the context's stream, or null where it is missing. */
   readonly blas: Blas | null;
   private readonly nvrtc: Nvrtc;
+  private readonly heap: PinnedHeap;
   private readonly functions = new Map<string, CudaFunction>();
   private readonly modules: CudaModule[] = [];
   private readonly arch: string;
@@ -37,7 +44,10 @@ export class CudaDevice {
     if (typeof nvrtc === "string") throw new DeviceError(`cuda: ${nvrtc}`);
     this.nvrtc = nvrtc;
     this.context = new CudaContext(driver, wantedOrdinal());
-    this.arch = archOf(this.context.properties.capability);
+    const ffi = koffi();
+    const base = typeof ffi === "string" ? 0 : Number(ffi.address(new Uint8Array(memory.buffer, 0, 1)));
+    this.heap = new PinnedHeap(driver, base, process.env.MLSYS_CUDA_PIN === "1"); // a shared memory never moves
+    this.arch = archOf(this.context.properties.capability, supportedArchs(nvrtc));
     this.blas = typeof cublas === "string" ? null : new Blas(cublas);
     if (this.blas) {
       this.blas.setStream(this.context.stream.handle);
@@ -68,7 +78,12 @@ export class CudaDevice {
   upload(bytes: Uint8Array, to: Block): void {
     const { staging, stream, memory, driver } = this.context;
     if (!this.constants) {
-      staging.upload(bytes, to.address, stream);
+      const direct = bytes.length >= WORTH_DIRECT ? this.heap.addressOf(bytes) : null;
+      if (direct === null) staging.upload(bytes, to.address, stream);
+      else {
+        driver.cuMemcpyHtoDAsync_v2(to.address, direct, bytes.length, stream.handle);
+        stream.synchronize(); // the bytes may change from now on
+      }
       return;
     }
     // In a recording: once to memory that nothing else gets, and from there whenever the graph runs.
@@ -86,7 +101,13 @@ export class CudaDevice {
       throw new DeviceError(
         "cuda: a number is wanted on the host while a graph is recorded; read results after it has run",
       );
-    this.context.staging.download(from.address, bytes, this.context.stream);
+    const { staging, stream, driver } = this.context;
+    const direct = bytes.length >= WORTH_DIRECT ? this.heap.addressOf(bytes) : null;
+    if (direct === null) staging.download(from.address, bytes, stream);
+    else {
+      driver.cuMemcpyDtoHAsync_v2(direct, from.address, bytes.length, stream.handle);
+      stream.synchronize();
+    }
   }
 
   /** Runs `body`, in which a capture of the stream takes place; `constants` gets what the host uploads meanwhile. */
@@ -123,6 +144,7 @@ export class CudaDevice {
     this.functions.clear();
     this.blas?.[Symbol.dispose]();
     this.sideStream?.[Symbol.dispose]();
+    this.heap[Symbol.dispose]();
     this.context[Symbol.dispose]();
   }
 

@@ -2,6 +2,7 @@
  * Runs CUDA C++ without a GPU, for tests: the text is compiled by the system's C++ compiler against headers that define
  * CUDA's words (see `emulator/cuda.h`), and called by FFI.
  */
+import "./patience.js";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -16,7 +17,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Koffi, koffi } from "../../../src/runtime/native/ffi.js";
+import { type ForeignLibrary, type Koffi, koffi } from "../../../src/runtime/native/ffi.js";
 import { cacheFolder } from "../../../src/runtime/native/toolchain.js";
 
 const HEADERS = fileURLToPath(new URL("emulator/", import.meta.url));
@@ -66,12 +67,7 @@ export function emulatedKernels(source: string): Map<string, Run> {
   const text = `#line 1 "kernel.cu"\n${source.replace(/extern\s+__shared__/g, "extern")}\n#line 1 "launchers"\n${names.map((name) => `EMU_KERNEL(${name})`).join("\n")}\n`;
   const library = (ffi as Koffi).load(build(`#include "mlsys.cuh"\n${text}`));
   libraries.push(library);
-  const runs = new Map(
-    names.map((name) => [
-      name,
-      library.func(`emu_launch_${name}`, "str", ["uintptr_t", "void *", "uint64_t"]) as unknown as Run,
-    ]),
-  );
+  const runs = new Map(names.map((name) => [name, bound(library, name)]));
   loaded.set(source, runs);
   return runs;
 }
@@ -101,6 +97,29 @@ function headers(): string {
   headersFolder = folder;
   return folder;
 }
+
+/** So many kernels are compiled as one text: the compiler's start is most of the work for a small one. */
+const TOGETHER = 100;
+
+/** Compiles many sources beforehand, a hundred at a time. */
+export function prepareKernels(sources: Iterable<string>): void {
+  const todo = [...sources].filter((source) => !loaded.has(source));
+  for (let from = 0; from < todo.length; from += TOGETHER) {
+    const group = todo.slice(from, from + TOGETHER);
+    const text = group.map((source, k) => {
+      const plain = source.replace(/^#include.*$/gm, "").replace(/extern\s+__shared__/g, "extern");
+      const names = kernelNames(source).map((name) => `EMU_KERNEL_AS(k${k}_${name}, k${k}::${name})`);
+      return `namespace k${k} {\n${plain.replace(/extern "C" __global__/g, "static")}\n}\n${names.join("\n")}\n`;
+    });
+    const library = (ffi as Koffi).load(build(`#include "mlsys.cuh"\n${text.join("")}`));
+    libraries.push(library);
+    for (const [k, source] of group.entries())
+      loaded.set(source, new Map(kernelNames(source).map((name) => [name, bound(library, `k${k}_${name}`)])));
+  }
+}
+
+const bound = (library: ForeignLibrary, name: string): Run =>
+  library.func(`emu_launch_${name}`, "str", ["uintptr_t", "void *", "uint64_t"]) as unknown as Run;
 
 function build(text: string): string {
   const folder = headers();

@@ -47,6 +47,9 @@ const SHARED_WITHOUT_ASKING = 48 * 1024;
 export class FakeDriver {
   readonly memory: FakeMemory;
   readonly streams: FakeStreams;
+  /** Kernels compute; false: they are only checked, and their sources kept in `sources`. */
+  emulate: boolean;
+  readonly sources = new Set<string>();
   /** Names of the functions called, in order. */
   readonly calls: string[] = [];
   readonly raw: RawDriver;
@@ -60,6 +63,7 @@ export class FakeDriver {
   private state: number;
 
   constructor(private readonly options: FakeOptions = {}) {
+    this.emulate = options.emulate ?? true;
     this.state = (options.seed ?? 1) >>> 0;
     this.memory = new FakeMemory(options.totalBytes ?? 2 ** 30);
     this.streams = new FakeStreams(() => this.random());
@@ -563,7 +567,7 @@ export class FakeDriver {
       return value;
     });
     const seed = Math.floor(this.random() * 2 ** 31);
-    const { emulate = true } = this.options;
+    if (!this.emulate) this.sources.add(f.image.source);
     const launch = new Uint32Array(new ArrayBuffer(128), 0, 7);
     launch.set(sizes);
     this.enqueue(stream, {
@@ -571,7 +575,7 @@ export class FakeDriver {
       shape: `kernel ${f.name}`,
       ranges,
       run: () => {
-        if (!emulate) return;
+        if (!this.emulate) return;
         const place = new Uint8Array(new ArrayBuffer(Math.max(128, 256 * values.length + 128)));
         const base = this.memory.addressOf(place);
         const first = (64 - (base % 64)) % 64;

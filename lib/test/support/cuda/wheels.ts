@@ -1,4 +1,5 @@
 /** NVIDIA's compiler and headers from PyPI, in a folder of the clone: NVRTC compiles without a GPU. */
+import "./patience.js";
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

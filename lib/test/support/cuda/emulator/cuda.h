@@ -301,10 +301,11 @@ inline int min(int a, int b) { return a < b ? a : b; }
 inline int max(int a, int b) { return a > b ? a : b; }
 inline size_t __cvta_generic_to_shared(const void* p) { return (const unsigned char*)p - mlsys_shared; }
 
-// One launcher per kernel, named by the host: EMU_KERNEL(name)
-#define EMU_KERNEL(NAME)                                                                                      \
-  extern "C" __attribute__((visibility("default"))) const char* emu_launch_##NAME(void** args, const unsigned* launch, \
-                                                                                  uint64_t seed) {           \
-    return emu::run([](void** p) { emu::call(NAME, p); }, args, launch, seed);                                \
+// One launcher per kernel, under a name of its own.
+#define EMU_KERNEL_AS(ALIAS, NAME)                                                                             \
+  extern "C" __attribute__((visibility("default"))) const char* emu_launch_##ALIAS(                           \
+      void** args, const unsigned* launch, uint64_t seed) {                                                    \
+    return emu::run([](void** p) { emu::call(NAME, p); }, args, launch, seed);                                 \
   }
+#define EMU_KERNEL(NAME) EMU_KERNEL_AS(NAME, NAME)
 #endif
