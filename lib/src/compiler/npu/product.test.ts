@@ -79,9 +79,9 @@ describe("products on the array", () => {
         const moved = run.bytes.dram.read + run.bytes.dram.written;
         expect(moved).toBe(bytes.total);
       }),
-      { numRuns: process.env.MLSYS_TEST_ALL === "1" ? 600 : 80 },
+      { numRuns: process.env.MLSYS_TEST_ALL === "1" ? 600 : 50 },
     );
-    expect(ran).toBeGreaterThan(40);
+    expect(ran).toBeGreaterThan(25);
   }, 300_000);
 
   it("in batches, onto what is there, and as a schedule cuts them", () => {
@@ -212,6 +212,7 @@ describe("the search for tilings", () => {
       const bound = boundOf(gemmini, size);
       expect(run.cycles).toBeGreaterThanOrEqual(Math.max(bound.compute, bound.dma));
     },
+    300_000,
   );
 
   it("is bounded by memories: more of them, less traffic", () => {
