@@ -8,7 +8,7 @@ import type { ScalarOp } from "../loop/operators.js";
 import { printExpr } from "../loop/print.js";
 import { typeOf } from "../loop/types.js";
 import { NpuError } from "./config.js";
-import { ELEMENT_BYTES, instruction, type VectorFunction } from "./isa.js";
+import { ELEMENT_BYTES, FUNCTIONS, instruction, type VectorFunction } from "./isa.js";
 import {
   type Emitter,
   elementOf,
@@ -47,7 +47,7 @@ type Window = readonly [number, number];
 /** Where loads of some buffer lie already: results of the array. */
 export type Resident = (e: LoadExpr) => Value | null;
 
-const FUNCTIONS: Partial<Record<ScalarOp, VectorFunction>> = { logicalAnd: "and", logicalOr: "or" };
+const NAMES: Partial<Record<ScalarOp, VectorFunction>> = { logicalAnd: "and", logicalOr: "or" };
 const COMMUTES: ReadonlySet<string> = new Set([
   "add",
   "mul",
@@ -110,7 +110,9 @@ export class Evaluator {
       case "cast":
         return this.cast(e, window);
       case "op": {
-        const fn = FUNCTIONS[e.op] ?? (e.op as VectorFunction);
+        const fn = NAMES[e.op] ?? (e.op as VectorFunction);
+        if (!(FUNCTIONS as readonly string[]).includes(fn))
+          throw new NpuError(`${this.kernel.name}: ${printExpr(e)}: the vector unit has no ${e.op}`);
         const args = e.args.map((a) => this.evaluate(a, window));
         return args.length === 1
           ? this.unary(fn, args[0], window)

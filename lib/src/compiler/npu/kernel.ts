@@ -89,9 +89,10 @@ export function elementOf(dtype: LoopType): Element {
   return dtype === "bool" ? "uint8" : (dtype as Exclude<LoopType, "bool" | "float64">);
 }
 
+const FLOATS: ReadonlySet<string> = new Set(["float32", "bfloat16", "float16"]);
+
 /** Type of such an element in the accumulators. */
-export const laneType = (dtype: LoopType): "int32" | "float32" =>
-  dtype === "float32" || dtype === "bfloat16" ? "float32" : "int32";
+export const laneType = (dtype: LoopType): "int32" | "float32" => (FLOATS.has(dtype) ? "float32" : "int32");
 
 export type LoadExpr = Extract<Expr, { kind: "load" }>;
 

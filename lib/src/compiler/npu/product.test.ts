@@ -79,10 +79,10 @@ describe("products on the array", () => {
         const moved = run.bytes.dram.read + run.bytes.dram.written;
         expect(moved).toBe(bytes.total);
       }),
-      { numRuns: process.env.MLSYS_TEST_ALL === "1" ? 600 : 80 },
+      { numRuns: process.env.MLSYS_TEST_ALL === "1" ? 600 : 50 },
     );
-    expect(ran).toBeGreaterThan(40);
-  }, 120_000);
+    expect(ran).toBeGreaterThan(25);
+  }, 300_000);
 
   it("in batches, onto what is there, and as a schedule cuts them", () => {
     const config = npuConfig("teaching-4x4");
@@ -212,6 +212,7 @@ describe("the search for tilings", () => {
       const bound = boundOf(gemmini, size);
       expect(run.cycles).toBeGreaterThanOrEqual(Math.max(bound.compute, bound.dma));
     },
+    300_000,
   );
 
   it("is bounded by memories: more of them, less traffic", () => {
@@ -227,7 +228,7 @@ describe("the search for tilings", () => {
     expect(bytes[0]).toBeGreaterThan(bytes[1]);
     expect(bytes[1]).toBeGreaterThanOrEqual(bytes[2]);
     expect(bytes[2]).toBeGreaterThanOrEqual(256 * 256 * (1 + 1 + 4));
-  });
+  }, 300_000);
 });
 
 describe("convolutions on the array", () => {
@@ -260,7 +261,7 @@ describe("convolutions on the array", () => {
       { numRuns: process.env.MLSYS_TEST_ALL === "1" ? 300 : 40 },
     );
     expect(onArray).toBeGreaterThan(20);
-  }, 60_000);
+  }, 300_000);
 
   it("read each pixel once per block of filters, not once per tap", () => {
     const config = npuConfig("gemmini-16x16", { type: "float32" });

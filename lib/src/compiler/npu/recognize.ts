@@ -1,7 +1,7 @@
 /** Products in loop IR: nests that accumulate A · B into C, whatever their loops are called and however they are cut. */
 import type { Affine } from "../loop/affine.js";
 import { type Buffer, type Expr, type For, type Stmt, walk, walkExpr } from "../loop/ir.js";
-import { type ArrayType, type NpuConfig, NpuError } from "./config.js";
+import { ARRAY_BYTES, type ArrayType, type NpuConfig, NpuError } from "./config.js";
 import { elementOf, type FixedKernel, flat, type LoadExpr, placeOf } from "./kernel.js";
 import { each, perfectNest } from "./nests.js";
 import type { Matrix, Product, TileStep } from "./product.js";
@@ -61,7 +61,7 @@ function operand(e: Expr): LoadExpr | null {
 }
 
 function arrayType({ dtype }: Buffer): ArrayType | null {
-  return dtype === "int8" || dtype === "bfloat16" || dtype === "float32" ? dtype : null;
+  return dtype in ARRAY_BYTES ? (dtype as ArrayType) : null;
 }
 
 const AXES: Readonly<Record<string, Axis | undefined>> = { ac: "m", bc: "n", ab: "k", abc: "batch" };

@@ -72,7 +72,7 @@ describe("programs with tokens", () => {
       }),
       { numRuns: process.env.MLSYS_TEST_ALL === "1" ? 1500 : 150 },
     );
-  }, 120_000);
+  }, 300_000);
 
   it.each([-1993211894, -1742578721])("once failed: seed %i", (seed) => {
     const dice = new Dice(seed);
@@ -114,7 +114,7 @@ describe("programs with tokens", () => {
       { numRuns: 150 },
     );
     expect(dropped).toBeGreaterThan(100);
-  }, 60_000);
+  }, 300_000);
 });
 
 describe("the verifier", () => {
