@@ -92,7 +92,8 @@ export async function run({ quick }) {
     BENCH_NO_PEER: noPeer ? "1" : "",
     MLSYS_TFJS: join(cache, "devices", "tfjs"),
   };
-  const measured = new Map();
+  const round = (value) => Number(value.toPrecision(4));
+  const rows = [];
   for (const device of ["webgpu", ...(noTensorFlow ? [] : ["tfjs"])]) {
     console.log(`measuring ${device}`);
     for (const line of await measure(`${device}.mjs`, env)) {
@@ -100,20 +101,12 @@ export async function run({ quick }) {
       if (line.adapter) notes.push(`${device}: ${line.adapter}`);
       if (line.problem) notes.push(`${device}: not measured: ${line.problem}`);
       if (!line.row) continue;
-      const named = Object.entries(line.values).map(([name, value]) => [
-        name.startsWith("tfjs-") ? name : `${device} ${name}`,
-        value,
-      ]);
-      measured.set(line.row, { ...measured.get(line.row), ...Object.fromEntries(named) });
+      const { unit, better } = ROWS.find(({ row }) => row === line.row);
+      const entry = { name: `${device}: ${line.row}`, unit, better, ours: {}, peers: {} };
+      for (const [name, value] of Object.entries(line.values))
+        entry[name.startsWith("tfjs-") ? "peers" : "ours"][name] = round(value);
+      rows.push(entry);
     }
   }
-  const round = (value) => Number(value.toPrecision(4));
-  const rows = ROWS.filter(({ row }) => measured.has(row)).map(({ row, unit, better }) => {
-    const entry = { name: row, unit, better, ours: {}, peers: {} };
-    for (const [name, value] of Object.entries(measured.get(row)))
-      if (name.startsWith("tfjs-")) entry.peers[name] = round(value);
-      else entry.ours[name] = round(value);
-    return entry;
-  });
   return { rows, missing, notes };
 }

@@ -23,7 +23,8 @@ export function devicesAsText(rows: readonly DeviceRow[]): string {
   return rows
     .map(({ name, available, detail, install }) => {
       const mark = available ? colors.green("✓") : colors.yellow("–");
-      const how = install ? `\n${" ".repeat(width + 4)}${colors.dim(install)}` : "";
+      const how =
+        install && !detail.includes(install) ? `\n${" ".repeat(width + 4)}${colors.dim(install)}` : "";
       return `${mark} ${name.padEnd(width)}  ${detail}${how}`;
     })
     .join("\n");

@@ -330,6 +330,7 @@ const ARRAYS = {
   uint8: Uint8Array,
   bool: Uint8Array,
   bfloat16: Uint16Array,
+  float16: Uint16Array,
 } as const;
 
 /** Buffers with random contents (outputs too, so that what is not written shows). */
@@ -345,9 +346,11 @@ export function randomBuffers(dice: Dice, { kernel, sizes }: Instance): Record<s
             ? dice.below(256)
             : b.dtype === "int32"
               ? dice.below(41) - 20
-              : b.dtype === "bfloat16"
-                ? 0x3f00 + dice.below(0x100) + (dice.below(2) << 15)
-                : dice.real() * 2 - 1;
+              : b.dtype === "float16"
+                ? 0x3800 + dice.below(0x400) + (dice.below(2) << 15)
+                : b.dtype === "bfloat16"
+                  ? 0x3f00 + dice.below(0x100) + (dice.below(2) << 15)
+                  : dice.real() * 2 - 1;
       return [b.name, array];
     }),
   );

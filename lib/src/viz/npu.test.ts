@@ -61,11 +61,12 @@ describe("drawings of an accelerator", () => {
 
   it("no tiling is above the roof", () => {
     const found = searchTilings(config, size, { keep: 30, tries: 0 });
-    const [roof, points] = traces(viz.npuRoofline(config, found));
-    points.x.forEach((x, i) => {
-      const speed = (points.y as unknown as number[])[i];
-      expect(speed).toBeLessThanOrEqual(Math.min(16, x * 8) + 1e-9);
-    });
+    const [roof, ...groups] = traces(viz.npuRoofline(config, found));
+    expect(groups.reduce((n, { x }) => n + x.length, 0)).toBe(found.length);
+    for (const { x, y } of groups)
+      x.forEach((at, i) => {
+        expect((y as unknown as number[])[i]).toBeLessThanOrEqual(Math.min(16, at * 8) + 1e-9);
+      });
     expect(roof.y[1]).toBe(16);
     expect(() => viz.npuRoofline(config, [])).toThrow("no tiling to draw");
   });

@@ -20,7 +20,7 @@ const MOST_BARS = 3000;
 /**
  * A row per unit: what it ran, and in grey for whom it waited. The report must have been made with `trace`.
  * @throws ValueError for a report without a trace.
- * @example viz.npuTimeline(compiler.npu.measureTiling(compiler.npu.npuConfig("teaching-4x4"), { m: 8, n: 8, k: 8 }, { m: 4, n: 4, k: 8, order: "mnk" }, { trace: true })).data.length // 6
+ * @example viz.npuTimeline(compiler.npu.measureTiling(compiler.npu.npuConfig("teaching-4x4"), { m: 8, n: 8, k: 8 }, { m: 4, n: 4, k: 8, order: "mnk" }, { trace: true })).data.length // 5
  */
 export function npuTimeline(report: RunReport, options: FigureOptions = {}): Figure {
   const { spans, cycles, config, utilization } = report;
@@ -28,9 +28,12 @@ export function npuTimeline(report: RunReport, options: FigureOptions = {}): Fig
     throw new ValueError("npuTimeline: the report has no trace; run with { trace: true }");
   const merged = mergedSpans(spans, Math.max(1, cycles / MOST_BARS));
   const ops = [...new Set(merged.map((s) => s.op))];
-  const traces = ops.map((op, i) => {
+  // Operands are brought into the array while others move through it: thin bars in front of the products.
+  ops.sort((a, b) => Number(a === "preload") - Number(b === "preload"));
+  const traces = ops.map((op, i): Record<string, unknown> => {
     const mine = merged.filter((s) => s.op === op);
-    return barsOf(op, PALETTE[i % (PALETTE.length - 1)], mine, 0.85);
+    const bars = barsOf(op, PALETTE[i % (PALETTE.length - 1)], mine, 0.85);
+    return op === "preload" ? { ...bars, width: 0.2 } : bars;
   });
   const waits = spans
     .filter((s) => s.waited > 0 && s.waitedFor !== null)
@@ -210,26 +213,29 @@ export function npuRoofline(
     line: { color: PALETTE[4], width: 2 },
     hoverinfo: "name",
   };
-  const points = {
-    type: "scatter",
-    mode: "markers",
-    name: "tilings",
-    x: at,
-    y: tilings.map((t) => t.utilization * peak),
-    text: tilings.map(
-      ({ tiling: t, cycles, utilization, bytes, bound }) =>
-        `${t.m} × ${t.n} × ${t.k}, ${t.order}<br>${Math.round(cycles).toLocaleString("en")} cycles, ${(100 * utilization).toFixed(1)} %<br>${bytes.total.toLocaleString("en")} bytes, bound by ${bound}`,
-    ),
-    hoverinfo: "text",
-    marker: {
-      color: tilings.map(({ bound }) =>
-        bound === "array" ? PALETTE[0] : bound === "load" ? PALETTE[1] : PALETTE[3],
+  const groups = (["array", "load", "store"] as const).flatMap((bound, i) => {
+    const mine = tilings.filter((t) => t.bound === bound);
+    if (mine.length === 0) return [];
+    const points = {
+      type: "scatter",
+      mode: "markers",
+      name: `bound by ${{ array: "the array", load: "DMA in", store: "DMA out" }[bound]}`,
+      x: mine.map((t) => t.intensity),
+      y: mine.map((t) => t.utilization * peak),
+      text: mine.map(
+        ({ tiling: t, cycles, utilization, bytes }) =>
+          `${t.m} × ${t.n} × ${t.k}, ${t.order}<br>${Math.round(cycles).toLocaleString("en")} cycles, ${(100 * utilization).toFixed(1)} %<br>${bytes.total.toLocaleString("en")} bytes`,
       ),
-      size: 9,
-      opacity: 0.8,
-      line: { width: 1, color: "rgba(255,255,255,0.9)" },
-    },
-  };
+      hoverinfo: "text",
+      marker: {
+        color: PALETTE[[0, 1, 3][i]],
+        size: 9,
+        opacity: 0.8,
+        line: { width: 1, color: "rgba(255,255,255,0.9)" },
+      },
+    };
+    return [points];
+  });
   const layout = layoutOf({
     title: `${config.name}: tilings under the roof`,
     xLabel: "multiply-accumulates per byte of outer memory",
@@ -239,7 +245,7 @@ export function npuRoofline(
     height: 420,
     ...options,
   });
-  return new Figure([roof, points], { ...layout, legend: { x: 0.02, y: 0.98 } });
+  return new Figure([roof, ...groups], { ...layout, legend: { x: 0.02, y: 0.98 } });
 }
 
 /**

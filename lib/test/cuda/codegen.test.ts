@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { gpuProgram } from "../../src/compiler/codegen/gpu/index.js";
 import { type ElementArray, typescriptFunction } from "../../src/compiler/codegen/typescript/source.js";
 import { Dice } from "../../src/compiler/dice.js";
+import { gpuSchedule } from "../../src/compiler/kernels/gpu.js";
 import { ladder } from "../../src/compiler/kernels/ladder.js";
 import { gemm } from "../../src/compiler/loop/definitions.js";
 import { LoopError, type LoopKernel } from "../../src/compiler/loop/ir.js";
@@ -11,6 +12,7 @@ import { randomBuffers, randomGridSchedule, randomKernel } from "../../src/compi
 import { i32, type KernelArgument, pointer } from "../../src/runtime/cuda/module.js";
 import { EmulatedCuda } from "../support/cuda/device.js";
 import { emulatorMissing } from "../support/cuda/emulator.js";
+import { gpuCases } from "../support/gpu-cases.js";
 
 const all = process.env.MLSYS_TEST_ALL === "1";
 type Data = Record<string, ElementArray>;
@@ -73,6 +75,13 @@ describe.skipIf(emulatorMissing)("CUDA from loop IR", () => {
     const sizes = { M: 9, N: 11, K: 10 };
     check({ kernel: gemm("M", "N", "K"), sizes }, step.schedule("M", "N", "K", TILES).kernel, 2);
   });
+
+  it.each(gpuCases.filter((_, i) => all || i % 3 === 0).map((c) => [c.name, c] as const))(
+    "%s by the automatic schedule",
+    (_, { kernel, sizes }) => {
+      check({ kernel, sizes }, gpuSchedule(kernel, { threads: 32 }).kernel, 3);
+    },
+  );
 
   it("random schedules of random kernels", () => {
     let ran = 0;

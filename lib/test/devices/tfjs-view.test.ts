@@ -78,25 +78,46 @@ const windows: Move = (x) => {
 const moves = fc.array(fc.oneof(shuffled, cut, repeated, fc.constant(windows)), { maxLength: 4 });
 const bases = fc.array(fc.integer({ min: 1, max: 5 }), { maxLength: 4 });
 
+const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+const dtypes = fc.constantFrom("float32", "int32", "bool");
+
 it("reads every element of a view", () => {
   fc.assert(
-    fc.property(bases, moves, (base, list) => {
+    fc.property(bases, moves, dtypes, (base, list, dtype) => {
       const length = sizeOf(base);
       const layout = list.reduce((x, move) => move(x), contiguousLayout(base));
-      const elements = Float32Array.from({ length }, (_, i) => i);
+      const elements = arrays[dtype].from({ length }, (_, i) => (dtype === "bool" ? (i * i) % 3 : i));
       const found = t.tidy(() => {
-        const tensor = t.tensor(elements, [length]);
-        const y = viewed(t, {
-          ...layout,
-          dtype: "float32",
-          length,
-          handle: { tensor, dtype: "float32", length },
-        });
+        const handle = { tensor: t.tensor(elements, [length], dtype), dtype, length };
+        const y = viewed(t, { ...layout, dtype, length, handle });
         expect(y.shape).toEqual(layout.shape);
         return [...y.dataSync()];
       });
-      expect(found).toEqual([...elementPositions(layout)]);
+      expect(found).toEqual([...elementPositions(layout)].map((p) => elements[p]));
     }),
     { numRuns: 1000 },
   );
+});
+
+it.each<[string, Layout, number[]]>([
+  ["a transposed matrix", { shape: [4, 3], strides: [1, 4], offset: 0 }, [12]],
+  ["a reversed axis", { shape: [3, 4], strides: [4, -1], offset: 3 }, [12]],
+  ["every second row", { shape: [3, 4], strides: [8, 1], offset: 4 }, [24]],
+  ["a part of a matrix, repeated", { shape: [2, 3, 2], strides: [0, 5, 1], offset: 6 }, [20]],
+  ["windows that fit", { shape: [2, 3, 2, 2], strides: [12, 2, 6, 1], offset: 0 }, [24]],
+  ["windows of 2 × 2 over 5 × 7", { shape: [2, 2, 3, 2, 2], strides: [35, 14, 2, 7, 1], offset: 0 }, [70]],
+  ["windows of 3 × 3 that overlap", { shape: [2, 4, 4, 3, 3], strides: [81, 18, 2, 9, 1], offset: 0 }, [162]],
+])("needs no positions for %s", (_, layout, [length]) => {
+  const bare = {
+    ...t,
+    gather: () => {
+      throw new Error("gathered");
+    },
+  } as unknown as typeof t;
+  const elements = Float32Array.from({ length }, (_, i) => i);
+  const found = t.tidy(() => {
+    const handle = { tensor: t.tensor(elements, [length]), dtype: "float32", length } as const;
+    return [...viewed(bare, { ...layout, dtype: "float32", length, handle }).dataSync()];
+  });
+  expect(found).toEqual([...elementPositions(layout)]);
 });

@@ -131,6 +131,27 @@ export function describeTfjs({ native, tensorflow = false, edges = {}, hostOps }
     });
   });
 
+  it("finds elements by many positions, too many to be read back", () => {
+    tidy(() => {
+      const [rows, columns] = [300, 400];
+      const x = tensor(Float32Array.from({ length: rows * columns }, (_, i) => Math.sin(i))).reshape([
+        rows,
+        columns,
+      ]);
+      const index = tensor(Int32Array.from({ length: rows * columns }, (_, i) => ((i * 7) % (2 * columns)) - columns)).reshape([rows, columns]); // biome-ignore format: one line
+      for (const axis of [0, 1]) {
+        const at = axis === 1 ? index : index.remainder(rows).sub(rows);
+        const find = () => x.takeAlongAxis(at, axis).toTypedArray();
+        const wanted = find();
+        resetDeviceCounts("tfjs");
+        expect(there(find)).toEqual(wanted);
+        expect(deviceCounts("tfjs").fallback.size).toBe(0);
+        const outside = at.add(axis === 1 ? 1 : rows + 1);
+        expect(() => there(() => x.takeAlongAxis(outside, axis))).toThrow(/index \d+ is out of range/);
+      }
+    });
+  });
+
   it("leaves no tensor behind: values, views of any layout, gradients", () => {
     const work = () =>
       there(() =>

@@ -5,7 +5,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ladder } from "../../src/compiler/kernels/ladder.js";
-import { useWorkgroups } from "../../src/compiler/webgpu/matmul.js";
+import { useWorkgroups } from "../../src/compiler/webgpu/strategy.js";
 import type { DType } from "../../src/core/dtype.js";
 import { sizeOf } from "../../src/core/shape.js";
 import {
@@ -238,7 +238,8 @@ else {
     }, 60_000);
   });
 
-  it("reduces what is long in parts, and what is strided", () => {
+  it.each([false, true])("reduces what is long, and what is strided (workgroups: %s)", (workgroups) => {
+    useWorkgroups(workgroups);
     tidy(() => {
       const x = draw([3, 5000]);
       same((a) => a.sum(), [x], 1e-5);
@@ -260,38 +261,44 @@ else {
           .item(),
       ).toBeLessThan(1e-2);
       y.dispose();
+      const holes = tensor(Array.from({ length: 300 }, (_, i) => (i === 77 ? Number.NaN : i)));
+      same((a) => a.max(), [holes], 0, "NaN wins");
+      same((a) => a.slice("0:70").cast("int32").prod(), [holes], 0);
     });
+    useWorkgroups(null);
   });
 
-  it("takes softmax along any axis, of vectors and of single elements", () => {
+  it.each([false, true])("takes softmax along any axis (workgroups: %s)", (workgroups) => {
+    useWorkgroups(workgroups);
     tidy(() => {
       const x = draw([6, 64, 5]).mul(20);
       for (const axis of [0, 1, 2]) same((a) => a.softmax(axis), [x], 1e-5);
       for (const axis of [-1, 0]) same((a) => a.slice(0).swapAxes(0, 1).logSoftmax(axis), [x], 1e-4);
     });
+    useWorkgroups(null);
   });
 
-  it.each([false, true])("attends (causal: %s)", (causal) => {
+  it.each([
+    ["causal, whole", true, true],
+    ["whole", false, true],
+    ["causal, in parts", true, false],
+    ["in parts", false, false],
+  ] as const)("attends: %s", (_, causal, whole) => {
+    useWorkgroups(whole);
     tidy(() => {
       const f = (q: Tensor, k: Tensor, v: Tensor): Tensor => attention(q, k, v, { causal });
-      const args = [
-        draw([2, 3, 17, 16]),
-        draw([2, 3, causal ? 17 : 23, 16]),
-        draw([2, 3, causal ? 17 : 23, 8]),
-      ];
+      const keys = causal ? 17 : 23;
+      const args = [draw([2, 3, 17, 16]), draw([2, 3, keys, 16]), draw([2, 3, keys, 8])];
       const run = on("webgpu", () => graph.compile(graph.capture(f, ...args), { level: "O3" }));
       resetDeviceCounts("webgpu");
       const [y] = on("webgpu", () => run.run(args));
       expect([...deviceCounts("webgpu").fallback]).toEqual([]);
-      expect(
-        y
-          .sub(on("wasm", () => f(...args)))
-          .abs()
-          .max()
-          .item(),
-      ).toBeLessThan(1e-5);
+      expect(deviceCounts("webgpu").native.has("fusedAttention")).toBe(whole);
+      const wanted = on("wasm", () => f(...args));
+      expect(y.sub(wanted).abs().max().item()).toBeLessThan(1e-5);
       y.dispose();
     });
+    useWorkgroups(null);
   });
 
   it("gathers and scatters many", () => {
@@ -314,6 +321,22 @@ else {
     const wrong = at(7);
     await expect(webgpu.readAsync(on("webgpu", () => wrong.add(1)))).rejects.toThrow("take: index 7");
     expect(at(2).toArray()).toEqual([1, 3]);
+  });
+
+  it("keeps what it did for arrays of one layout, and tells apart what differs", () => {
+    tidy(() => {
+      const x = draw([6, 5]);
+      const { shaders } = webgpu.gpuStats();
+      for (const [low, high] of [[-0.2, Infinity], [-Infinity, 0.2], [-0, Infinity], [0, Infinity]]) // biome-ignore format: pairs
+        same((a) => a.clip(low, high), [x], 0, `${low}, ${high}`);
+      expect(webgpu.gpuStats().shaders).toBeLessThanOrEqual(shaders + 1);
+      const square = draw([8, 8]);
+      for (let i = 0; i < 2; i++) {
+        same((a, b) => a.matmul(b), [square, square], 1e-5, "by itself");
+        same((a, b) => a.matmul(b), [square, draw([8, 8])], 1e-5, "by another");
+        same((a, b) => a.sub(b), [square, square.transpose()], 0, "transposed");
+      }
+    });
   });
 
   it("draws the numbers that the host draws", () => {

@@ -61,6 +61,12 @@ export const gpuCases: readonly GpuCase[] = [
   ),
   row("convolution by channel", depthwise({ n: 2, channels: 3, height: 6, width: 5, kernel: 3, padding: 1 })),
   row("product with alpha and beta", gemm("M", 9, 5), { M: 6 }),
+  row(
+    "elementwise with more axes than a grid",
+    elementwise("chain", ["A", "B", "C", "D"], [["A", "B", "C", "D"], ["D"]], chain),
+    { A: 2, B: 3, C: 2, D: 19 },
+  ),
+  row("product of float16", matmul("M", 8, 9, { dtype: "float16", transposeB: true }), { M: 5 }),
   row("stencil", stencil(4, 6)),
 ];
 
@@ -120,14 +126,14 @@ export function operatorKernel(dtype: "float32" | "int32"): {
 }
 
 /** Every conversion between the types that a GPU computes with and stores: from X by way of `through` to float32. */
-export function castKernel(types: readonly LoopType[]): LoopKernel {
-  const d = new Definition("casts", ["N"]);
-  const x = d.input("X", "float32", ["N"]);
-  const outputs = types.map((dtype) => d.output(`Z_${dtype}`, dtype, ["N"]));
-  const back = d.output("Back", "float32", [types.length, "N"]);
+export function castKernel(types: readonly LoopType[], size: number | "N" = "N"): LoopKernel {
+  const d = new Definition("casts", size === "N" ? ["N"] : []);
+  const x = d.input("X", "float32", [size]);
+  const outputs = types.map((dtype) => d.output(`Z_${dtype}`, dtype, [size]));
+  const back = d.output("Back", "float32", [types.length, size]);
   for (const [k, dtype] of types.entries()) {
-    d.compute(outputs[k], { [`a${k}`]: "N" }, (v) => [[v[`a${k}`]], cast(dtype, x.at(v[`a${k}`]))]);
-    d.compute(back, { [`b${k}`]: "N" }, (v) => [
+    d.compute(outputs[k], { [`a${k}`]: size }, (v) => [[v[`a${k}`]], cast(dtype, x.at(v[`a${k}`]))]);
+    d.compute(back, { [`b${k}`]: size }, (v) => [
       [k, v[`b${k}`]],
       op("add", cast("float32", outputs[k].at(v[`b${k}`])), lit(0)),
     ]);

@@ -1,5 +1,5 @@
 /** `mlsys devices install tfjs`: tfjs-node in a folder of its own, with a libtensorflow, and proof that both work. */
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { type Installed, installedAt, PACKAGES, placeOf } from "../../runtime/tfjs/place.js";
 import { buildAddon, FROM_ADDON, findCompiler } from "./addon.js";
@@ -8,6 +8,7 @@ import { InstallError } from "./errors.js";
 import { locate } from "./libtensorflow.js";
 import { command, offline } from "./steps.js";
 import { checkVersion, fetchCuda, fetchWheel, findPip, TENSORFLOW, unpackWheel } from "./wheel.js";
+import { makeWhole } from "./whole.js";
 
 const VERSION = "4.22.0";
 const NODE_API_HEADERS = "1.9.0";
@@ -43,10 +44,7 @@ export async function installTfjs(options: TfjsOptions, signal: AbortSignal): Pr
     });
     if (checked) return before;
   }
-  removeLeftovers(place);
-  const folder = `${place}.partial-${process.pid}`;
-  try {
-    mkdirSync(folder, { recursive: true });
+  return makeWhole(place, async (folder) => {
     const from = await FILL[source](folder, name, options, signal);
     const { tensorflow, gpu } = await check(folder, name, signal);
     if (options.gpu && !gpu)
@@ -55,11 +53,8 @@ export async function installTfjs(options: TfjsOptions, signal: AbortSignal): Pr
       );
     const installed: Installed = { package: name, version: VERSION, tensorflow, from, request };
     writeFileSync(join(folder, "installed.json"), `${JSON.stringify(installed, null, 2)}\n`);
-    putInPlace(folder, place);
     return installed;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 type Source = "path" | "pypi" | "official";
@@ -155,32 +150,4 @@ async function npmInstall(
             : undefined,
     },
   );
-}
-
-/** Takes the place of what is there; of several that are ready at the same moment, the last one stays. */
-function putInPlace(folder: string, place: string): void {
-  for (let tries = 0; ; tries++) {
-    rmSync(place, { recursive: true, force: true });
-    try {
-      renameSync(folder, place);
-      return;
-    } catch (error) {
-      const taken = ["ENOTEMPTY", "EEXIST"].includes((error as NodeJS.ErrnoException).code ?? "");
-      if (!taken || tries === 9) throw error;
-    }
-  }
-}
-
-/** What installations left that were killed before they could tidy up; those still under way keep theirs. */
-function removeLeftovers(place: string): void {
-  const stem = `${basename(place)}.partial-`;
-  for (const entry of readdirSync(dirname(place))) {
-    if (!entry.startsWith(stem)) continue;
-    try {
-      process.kill(Number(entry.slice(stem.length)), 0);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ESRCH") continue; // another user's
-      rmSync(join(dirname(place), entry), { recursive: true, force: true });
-    }
-  }
 }

@@ -3,13 +3,14 @@
  * without a GPU. Both come out of the npm package `@sparticuz/chromium`, which carries them for a browser without a screen; of
  * its 68 MB, 7 are kept. Every other system has what WebGPU needs, or its GPU's driver brings it.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliDecompressSync } from "node:zlib";
 import { installedSwiftshader, SWIFTSHADER_FILES } from "../../runtime/webgpu/vulkan.js";
 import { InstallError } from "./errors.js";
 import { command, offline } from "./steps.js";
+import { makeWhole } from "./whole.js";
 
 const PACKAGE = "@sparticuz/chromium";
 const VERSION = "147.0.0";
@@ -38,9 +39,7 @@ export async function installWebgpu(
     throw new InstallError(
       `SwiftShader is packed for x64, this is ${arch}: take your GPU's driver, or mesa-vulkan-drivers (Mesa 23 or later), which compute on this processor.`,
     );
-  const folder = `${place}.partial-${process.pid}`;
-  try {
-    mkdirSync(folder, { recursive: true });
+  await makeWhole(place, async (folder) => {
     await command(
       `${PACKAGE} ${VERSION} from npm (68 MB)`,
       "npm",
@@ -68,11 +67,7 @@ export async function installWebgpu(
       },
     );
     for (const name of [archive, "parts.tar", "package"]) rmSync(join(folder, name), { recursive: true });
-    rmSync(place, { recursive: true, force: true });
-    renameSync(folder, place);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
   return present(signal);
 }
 

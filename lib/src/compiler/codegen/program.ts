@@ -1,7 +1,7 @@
 /** A compiled kernel: called with the addresses of its buffers in the shared memory, and its sizes. */
 import { bytesPerElement } from "../../core/dtype.js";
 import { allocate, release } from "../../runtime/heap.js";
-import { type Buffer, LoopError, type LoopKernel } from "../loop/ir.js";
+import { type Buffer, buffersOf, LoopError, type LoopKernel } from "../loop/ir.js";
 import { elementsFunction, extentOf, type Phase, phasesOf, sizeFunction, workFunction } from "./phases.js";
 
 export interface LoopProgram {
@@ -38,6 +38,9 @@ export class Frame {
 
   constructor(readonly kernel: LoopKernel) {
     const { sizes } = kernel;
+    const half = buffersOf(kernel).find((b) => b.dtype === "float16");
+    if (half)
+      throw new LoopError(`${kernel.name}: "${half.name}" is float16, which only TypeScript and GPUs have`);
     const { phases, temporaries } = phasesOf(kernel);
     this.temporaryBuffers = temporaries;
     this.temporaries = temporaries.map((b) => {

@@ -50,7 +50,7 @@ export function planVectors(kernel: LoopKernel, target: Target<unknown>): Vector
     );
     const cap = capOf(s) ?? 0;
     const count = lanesFor(cap, target.vectorBytes / widest);
-    const masked = body.registers.length > 0 && body.conditional;
+    const masked = touchesRegisters(s) && body.conditional;
     // Register vectors are whole: what the loop leaves of its last one is masked.
     const whole = body.registers.every(
       ({ buffer: { shape } }) => shape[shape.length - 1].constant % count === 0,

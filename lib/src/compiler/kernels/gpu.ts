@@ -2,6 +2,9 @@
  * Blocks and threads for any kernel, without a schedule by hand: rows that are reduced get a block each, whose threads
  * share the row and bring their parts together in a tree; other outputs are shared out among all threads.
  */
+import { Polynomial } from "../codegen/address.js";
+import { divisorOf, type Multiples } from "../codegen/gpu/storage.js";
+import { GRID_AXES } from "../loop/grid.js";
 import { type For, LoopError, type LoopKernel, type Stmt, walk } from "../loop/ir.js";
 import { carried } from "../schedule/dependence.js";
 import { Schedule } from "../schedule/schedule.js";
@@ -12,6 +15,8 @@ export interface GpuScheduleOptions {
   readonly threads?: number;
   /** Elements that a thread computes side by side where rows are long: vectors. */
   readonly lanes?: number;
+  /** Sizes that are multiples of a number whenever the kernel runs, as for `gpuProgram`: their rows are read in vectors. */
+  readonly multiples?: Readonly<Record<string, number>>;
 }
 
 /** Rows shorter than this are left to one thread each. */
@@ -30,10 +35,10 @@ interface Stage {
  * @example gpuSchedule(loop.softmaxRows("M", 1000)).loops[0] // "im_0"
  */
 export function gpuSchedule(kernel: LoopKernel, options: GpuScheduleOptions = {}): Schedule {
-  const { threads = 256, lanes = 4 } = options;
+  const { threads = 256, lanes = 4, multiples = {} } = options;
   const plain = new Schedule(kernel);
   const rows = attempt(plain, (s) => byRows(s, threads));
-  return rows ?? byOutputs(plain, threads, lanes);
+  return rows ?? byOutputs(plain, threads, lanes, new Map(Object.entries(multiples)));
 }
 
 /** The schedule after `change`; `null` if a step of it is not legal. */
@@ -113,13 +118,13 @@ function byRows(s: Schedule, threads: number): void {
 // Outputs
 
 /** Every stage apart: its outputs in blocks of threads. */
-function byOutputs(plain: Schedule, threads: number, lanes: number): Schedule {
+function byOutputs(plain: Schedule, threads: number, lanes: number, multiples: Multiples): Schedule {
   let s = plain;
   for (const { loops } of stagesOf(plain.kernel)) {
     const top = loops[0].variable;
     if (!s.loops.includes(top)) continue; // it went into another stage
     for (const width of [lanes, 1]) {
-      const next = attempt(s, (x) => shareOut(x, top, threads, width));
+      const next = attempt(s, (x) => shareOut(x, top, threads, width, multiples));
       if (!next) continue;
       s = next;
       break;
@@ -129,7 +134,7 @@ function byOutputs(plain: Schedule, threads: number, lanes: number): Schedule {
 }
 
 /** Loops over a stage's outputs become one where they may, then blocks, threads and vectors. */
-function shareOut(s: Schedule, top: string, threads: number, lanes: number): void {
+function shareOut(s: Schedule, top: string, threads: number, lanes: number, multiples: Multiples): void {
   const found = s.kernel.body.find((x): x is For => x.kind === "for" && x.variable === top);
   if (!found) throw new LoopError(`no stage "${top}"`);
   const stage = stageOf(found);
@@ -138,13 +143,15 @@ function shareOut(s: Schedule, top: string, threads: number, lanes: number): voi
   if (free.length === 0) throw new LoopError(`"${top}" has no outputs side by side`);
   const around = stage.leaf ? [...outputs, ...reduced] : [];
   if (around.length > 1) s.reorder(...around.map((l) => l.variable));
-  const grid = fused(
+  const joined = fused(
     s,
     free.map((l) => l.variable),
   );
+  const surplus = joined.slice(0, -GRID_AXES); // axes that a grid has no room for: rounds of each thread
+  const grid = joined.slice(-GRID_AXES);
   const inner = grid[grid.length - 1];
   const elements = free.reduce((n, l) => n * (capOf(l) ?? FEW), 1);
-  const wide = lanes > 1 && elements >= FEW && stage.leaf !== null && !hasShortRows(free, lanes);
+  const wide = lanes > 1 && elements >= FEW && stage.leaf !== null && !hasOddRows(free, lanes, multiples);
   if (lanes > 1 && !wide) throw new LoopError("too few elements for vectors");
   let thread = inner;
   let lane: string | null = null;
@@ -152,9 +159,11 @@ function shareOut(s: Schedule, top: string, threads: number, lanes: number): voi
   const cap = extentCap(s.kernel, thread);
   const count = cap === null ? threads : Math.min(threads, 2 ** Math.ceil(Math.log2(Math.max(1, cap))));
   const [block, within] = s.split(thread, count, [`${inner}_block`, `${inner}_thread`]);
-  if (lane !== null && reduced.length > 0) s.reorder(within, ...reduced.map((l) => l.variable), lane);
   const blocks = [...grid.slice(0, -1), block];
-  s.bind("block", ...blocks.slice(0, 3)).bind("thread", within);
+  const inside = [...surplus, ...reduced.map((l) => l.variable), ...(lane === null ? [] : [lane])];
+  if (surplus.length > 0) s.reorder(...blocks, within, ...inside);
+  else if (lane !== null && reduced.length > 0) s.reorder(within, ...inside);
+  s.bind("block", ...blocks).bind("thread", within);
   if (stage.leaf?.kind === "reduce") {
     const name = `${stage.leaf.buffer.name}_${inner}_sum`;
     const cached = attempt(s, (x) => x.cacheWrite(stage.leaf?.buffer.name as string, within, { name }));
@@ -172,11 +181,10 @@ function shareOut(s: Schedule, top: string, threads: number, lanes: number): voi
   if (lane !== null) s.vectorize(lane);
 }
 
-/** True where the rows of the innermost axis are no multiples of a vector. */
-function hasShortRows(loops: readonly For[], lanes: number): boolean {
+/** True where the rows of the innermost axis are not known to be multiples of a vector. */
+function hasOddRows(loops: readonly For[], lanes: number, multiples: Multiples): boolean {
   const last = loops[loops.length - 1];
-  const extent = last.to.minus(last.from);
-  return !extent.isConstant || extent.constant % lanes !== 0;
+  return divisorOf(Polynomial.of(last.to.minus(last.from)), multiples) % lanes !== 0;
 }
 
 /** The outermost loops whose iterations are independent of each other. */
@@ -189,7 +197,7 @@ function leading(kernel: LoopKernel, loops: readonly For[]): For[] {
   return free;
 }
 
-/** Neighbouring loops made one, from the inside out, where the inner one's length is constant; at most three are left. */
+/** Neighbouring loops made one where the inner one's length is constant. */
 function fused(s: Schedule, loops: readonly string[]): string[] {
   const [first, ...rest] = loops;
   const out = [first];
@@ -201,7 +209,6 @@ function fused(s: Schedule, loops: readonly string[]): string[] {
       out[out.length - 1] = s.loops.find((l) => l === `${outer}_${loop}`) as string;
     } else out.push(loop);
   }
-  if (out.length > 3) throw new LoopError(`${out.length} axes of unknown length`);
   return out;
 }
 

@@ -162,6 +162,8 @@ function inWorkgroup(m: Index, n: Index, k: Index, t: LadderTiles, transposed: b
   s.layout("As", {
     split: [0, (t.rows * t.lanes) / t.threadRows],
     order: transposed ? [2, 0, 1] : [0, 1, 2],
+    // Rows of 16 elements would put every other row of a warp's threads into the same banks.
+    ...(transposed ? {} : { gap: t.lanes }),
   });
   s.layout("Bs", { split: [1, (t.columns * t.lanes) / t.threadColumns] });
   fragment(s, "As", "ki", "a", transposed, t);

@@ -10,7 +10,7 @@ function sizesOf(...indices: readonly Index[]): string[] {
 }
 
 export interface MatmulOptions {
-  /** Of A and B. int8 accumulates in int32, bfloat16 in float32. */
+  /** Of A and B. int8 accumulates in int32, bfloat16 and float16 in float32. */
   readonly dtype?: LoopType;
   /** A batch of products: sizes in front. */
   readonly batch?: Index;
@@ -32,7 +32,11 @@ export interface MatmulOptions {
 export function matmul(m: Index, n: Index, k: Index, options: MatmulOptions = {}): LoopKernel {
   const { dtype = "float32", batch, transposeA, transposeB, strides = {} } = options;
   const sum: LoopType =
-    dtype === "int8" || dtype === "uint8" ? "int32" : dtype === "bfloat16" ? "float32" : dtype;
+    dtype === "int8" || dtype === "uint8"
+      ? "int32"
+      : dtype === "bfloat16" || dtype === "float16"
+        ? "float32"
+        : dtype;
   const lead = batch === undefined ? [] : [batch];
   const d = new Definition(
     "matmul",

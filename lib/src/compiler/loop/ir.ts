@@ -9,10 +9,10 @@ import { MlsysError } from "../../core/errors.js";
 import type { Affine } from "./affine.js";
 import type { ScalarOp } from "./operators.js";
 
-/** Element types of buffers. Values of `int8`, `uint8` and `bfloat16` are only stored: expressions cast them first. */
+/** Element types of buffers. Values of `int8`, `uint8`, `bfloat16` and `float16` are only stored: expressions cast them first. */
 export type LoopType = Extract<
   DType,
-  "float32" | "float64" | "int32" | "int8" | "uint8" | "bfloat16" | "bool"
+  "float32" | "float64" | "int32" | "int8" | "uint8" | "bfloat16" | "float16" | "bool"
 >;
 
 export const LOOP_TYPES: readonly LoopType[] = [
@@ -22,6 +22,7 @@ export const LOOP_TYPES: readonly LoopType[] = [
   "int8",
   "uint8",
   "bfloat16",
+  "float16",
   "bool",
 ];
 

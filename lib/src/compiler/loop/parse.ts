@@ -18,7 +18,7 @@ import { isScalarOp, OPERATORS, type ScalarOp } from "./operators.js";
 import { typeOf } from "./types.js";
 
 const TOKEN =
-  /\s*(?:(?<number>(?:nan_|inf_|\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?<suffix>f32|f64|i32|i8|u8|bf16)?)(?!\w)|(?<name>[A-Za-z_]\w*)|(?<sign>\.\.|[-+*/]=|[-+*/<=()[\]{},;:]))/y;
+  /\s*(?:(?<number>(?:nan_|inf_|\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?<suffix>f32|f64|i32|i8|u8|bf16|f16)?)(?!\w)|(?<name>[A-Za-z_]\w*)|(?<sign>\.\.|[-+*/]=|[-+*/<=()[\]{},;:]))/y;
 const TYPES: Record<string, LoopType> = {
   f32: "float32",
   f64: "float64",
@@ -26,6 +26,7 @@ const TYPES: Record<string, LoopType> = {
   i8: "int8",
   u8: "uint8",
   bf16: "bfloat16",
+  f16: "float16",
 };
 const SCOPES = new Set<string>(["shared", "workgroup", "local", "register"]);
 const SIGNS: Record<string, ScalarOp> = { "+": "add", "-": "sub", "*": "mul", "/": "div" };

@@ -9,6 +9,7 @@ const SUFFIX: Record<string, string> = {
   int8: "i8",
   uint8: "u8",
   bfloat16: "bf16",
+  float16: "f16",
 };
 
 /**

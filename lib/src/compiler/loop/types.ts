@@ -46,5 +46,5 @@ export function typeOf(e: Expr): LoopType {
 
 /** Types that are only stored, never computed with. */
 export function isStored(dtype: LoopType): boolean {
-  return dtype === "int8" || dtype === "uint8" || dtype === "bfloat16";
+  return dtype === "int8" || dtype === "uint8" || dtype === "bfloat16" || dtype === "float16";
 }

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { typescriptFunction } from "../codegen/typescript/source.js";
 import { Dice } from "../dice.js";
+import { parseKernel } from "../loop/parse.js";
 import { printKernel } from "../loop/print.js";
 import { type Instance, randomBuffers, randomKernel, randomSchedule } from "../random-schedule.js";
 import { compileKernel, runKernel } from "./compile.js";
@@ -72,15 +73,36 @@ function check(seed: number, scheduled: boolean): "ran" | "refused" {
 }
 
 describe("kernels on the accelerator", () => {
+  it("once failed: lanes whose bounds depend on the loops that are summed over", () => {
+    const text = `kernel sums(X: int32[3, 17], out Y: int32[3]) {
+  for i in 0..3 {
+    for p in 0..2 {
+      for q in 0..min(2, 3 - 2*p) {
+        for r in 0..min(8, 17 - 8*q - 16*p) {
+          Y[i] += X[i, r + 8*q + 16*p]
+        }
+      }
+    }
+  }
+}
+`;
+    const kernel = parseKernel(text);
+    const X = Int32Array.from({ length: 51 }, (_, i) => i * i);
+    const [found, wanted] = [new Int32Array([1, 2, 3]), new Int32Array([1, 2, 3])];
+    runKernel(compileKernel(npuConfig("teaching-4x4"), kernel), { X, Y: found });
+    typescriptFunction(kernel)({ X, Y: wanted });
+    expect(found).toEqual(wanted);
+  });
+
   it("give what the TypeScript target gives, integers exactly", () => {
     let ran = 0;
     fc.assert(
       fc.property(fc.integer(), (seed) => {
         if (check(seed, false) === "ran") ran++;
       }),
-      { numRuns: process.env.MLSYS_TEST_ALL === "1" ? 1000 : 100 },
+      { numRuns: process.env.MLSYS_TEST_ALL === "1" ? 1000 : 60 },
     );
-    expect(ran).toBeGreaterThan(40);
+    expect(ran).toBeGreaterThan(25);
   }, 120_000);
 
   it("also under random schedules", () => {
@@ -89,8 +111,8 @@ describe("kernels on the accelerator", () => {
       fc.property(fc.integer(), (seed) => {
         if (check(seed, true) === "ran") ran++;
       }),
-      { numRuns: process.env.MLSYS_TEST_ALL === "1" ? 1000 : 60 },
+      { numRuns: process.env.MLSYS_TEST_ALL === "1" ? 1000 : 40 },
     );
-    expect(ran).toBeGreaterThan(20);
+    expect(ran).toBeGreaterThan(12);
   }, 120_000);
 });

@@ -2,7 +2,8 @@
 import type { ElementArray } from "../codegen/typescript/source.js";
 import type { LoopKernel } from "../loop/ir.js";
 import { verifyKernel } from "../loop/verify.js";
-import { type NpuConfig, NpuError } from "./config.js";
+import { type UndoneCache, withoutCaches } from "./caches.js";
+import { lanesOf, type NpuConfig, NpuError } from "./config.js";
 import type { Instruction } from "./isa.js";
 import { Emitter, fixKernel, type Placed } from "./kernel.js";
 import { type Lowered, type LowerOptions, lower } from "./lower.js";
@@ -36,7 +37,9 @@ export function compileKernel(
   kernel: LoopKernel,
   options: NpuCompileOptions = {},
 ): NpuProgram {
-  const fixed = fixKernel(verifyKernel(kernel), options.sizes ?? {});
+  const { kernel: bare, caches } = withoutCaches(verifyKernel(kernel));
+  checkCaches(config, kernel.name, caches);
+  const fixed = fixKernel(bare, options.sizes ?? {});
   const out = new Emitter();
   const statements = lower(config, fixed, out, options);
   return {
@@ -47,6 +50,18 @@ export function compileKernel(
     dramBytes: fixed.bytes,
     statements,
   };
+}
+
+/** @throws NpuError if the schedule copies more than the two memories of operands hold. */
+function checkCaches(config: NpuConfig, name: string, caches: readonly UndoneCache[]): void {
+  const room = Math.max(
+    ...(["input", "weight"] as const).map((m) => config.memory[m].rows * lanesOf(config, m)),
+  );
+  for (const { source, copy, elements } of caches)
+    if (elements > room)
+      throw new NpuError(
+        `${name}: the copy "${copy}" of "${source}" has ${elements} elements; a memory of ${config.name} holds ${room}`,
+      );
 }
 
 /**

@@ -19,7 +19,7 @@ export {
 } from "./isa.js";
 export type { Placed } from "./kernel.js";
 export type { Lowered, LowerOptions } from "./lower.js";
-export type { InstructionSpan, RunReport, Traffic, UnitCycles } from "./report.js";
+export { type InstructionSpan, type RunReport, reportText, type Traffic, type UnitCycles } from "./report.js";
 export { type NpuNode, type NpuRun, run } from "./run.js";
 export { type SimulateOptions, simulate } from "./simulate.js";
 export { synchronize } from "./synchronize.js";

@@ -1,4 +1,5 @@
 /** Encoding, assembler, disassembler. */
+import { readFileSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Dice } from "../dice.js";
@@ -83,6 +84,18 @@ describe("the instruction set", () => {
     );
     expect(isaTable()).toContain("`acc` 13–32: first row of the results (0 … 1048575)");
     expect(isaTable().split("\n")).toHaveLength(OPCODES.length + 3);
+  });
+
+  it("is described by the page beside it, made from the table", () => {
+    const page = new URL("./README.md", import.meta.url);
+    const [begin, end] = ["<!-- formats -->\n", "<!-- /formats -->"];
+    const text = readFileSync(page, "utf8");
+    const [before, rest] = text.split(begin);
+    const wanted = `${before}${begin}${isaTable()}${end}${rest.split(end)[1]}`;
+    if (process.env.MLSYS_UPDATE === "1") writeFileSync(page, wanted);
+    // The formatter pads tables.
+    const bare = (x: string): string => x.replace(/ +/g, " ").replace(/-+/g, "-").replace(/\s+\n/g, "\n");
+    expect(bare(text)).toBe(bare(wanted));
   });
 
   it("refuses bytes that are no instructions", () => {

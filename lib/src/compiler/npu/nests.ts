@@ -57,13 +57,12 @@ export class VectorCompiler {
   private nest(loops: readonly For[], plain: Write, at: Values, names: ReadonlyMap<string, Expr>): void {
     const write: Write = { ...plain, value: inlined(plain.value, names) };
     const { row, lane, summed } = chooseAxes(this.kernel, loops, write, this.config.columns);
-    const taken = new Set([
-      row?.variable,
-      lane?.variable,
-      ...(summed ? loopsOver(this.kernel, loops, write) : []),
-    ]);
-    const outer = loops.filter((l) => !taken.has(l.variable));
-    const inner = summed ? loops.filter((l) => taken.has(l.variable) && l !== row && l !== lane) : [];
+    // What the bounds of rows and lanes need must have a value before a block begins.
+    const first = boundVariables(loops, [row, lane]);
+    const inner = (summed ? loopsOver(this.kernel, loops, write) : [])
+      .filter((v) => v !== row?.variable && v !== lane?.variable && !first.has(v))
+      .map((v) => loops.find((l) => l.variable === v) as For);
+    const outer = loops.filter((l) => l !== row && l !== lane && !inner.includes(l));
     each(outer, at, (values) => this.blocks(write, values, row, lane, inner));
   }
 
@@ -271,6 +270,21 @@ function loopsOver(kernel: FixedKernel, loops: readonly For[], write: Write): st
       !used.has(v) &&
       loops.every((l) => !(used.has(l.variable) && (l.from.variables().has(v) || l.to.variables().has(v)))),
   );
+}
+
+/** Variables that the bounds of these loops need, and the bounds of theirs. */
+function boundVariables(loops: readonly For[], of: readonly (For | null)[]): Set<string> {
+  const out = new Set<string>();
+  const add = (l: For | null | undefined): void => {
+    if (!l) return;
+    for (const v of [...l.from.variables(), ...l.to.variables()]) {
+      if (out.has(v)) continue;
+      out.add(v);
+      add(loops.find((x) => x.variable === v));
+    }
+  };
+  for (const l of of) add(l);
+  return out;
 }
 
 /** A loop whose variable another loop's bounds need: it can't run inside of that one. */

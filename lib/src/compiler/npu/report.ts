@@ -164,3 +164,33 @@ export function report(
     state,
   };
 }
+
+/**
+ * A report as text: cycles, use of the array, what each unit did with them, bytes and energy.
+ * @example reportText(simulate(npuConfig("teaching-4x4"), assemble("fill mem=acc row=0 nx=4 lanes=4"))).split("\n")[0] // "teaching-4x4: 4 cycles (4.00 ns), 1 instruction, 0 multiply-accumulates, array 0.0 % used"
+ */
+export function reportText(r: RunReport): string {
+  const number = (x: number): string => x.toLocaleString("en", { maximumFractionDigits: 2 });
+  const share = (x: number): string => `${((100 * x) / Math.max(1, r.cycles)).toFixed(1)} %`;
+  const time = r.seconds < 1e-6 ? `${(r.seconds * 1e9).toFixed(2)} ns` : `${number(r.seconds * 1e6)} µs`;
+  const lines = [
+    `${r.config.name}: ${number(r.cycles)} cycles (${time}), ${number(r.instructions)} instruction${r.instructions === 1 ? "" : "s"}, ${number(r.macs)} multiply-accumulates, array ${(100 * r.utilization).toFixed(1)} % used`,
+  ];
+  for (const [unit, u] of Object.entries(r.units)) {
+    const parts = [`works ${share(u.working)}`];
+    for (const [from, cycles] of Object.entries(u.waiting))
+      if (cycles > 0) parts.push(`waits for ${from} ${share(cycles)}`);
+    if (u.bank > 0) parts.push(`for a port ${share(u.bank)}`);
+    if (u.channel > 0) parts.push(`for the channel ${share(u.channel)}`);
+    if (u.done > 0) parts.push(`is done ${share(u.done)}`);
+    lines.push(`  ${unit.padEnd(6)} ${parts.join(", ")}`);
+  }
+  for (const [level, { read, written }] of Object.entries(r.bytes))
+    lines.push(`  ${level.padEnd(6)} ${number(read)} bytes read, ${number(written)} written`);
+  const { total, ...energy } = r.energy;
+  const most = Object.entries(energy).sort(([, a], [, b]) => b - a);
+  lines.push(
+    `  energy ${number(total)} µJ: ${most.map(([name, x]) => `${name} ${((100 * x) / Math.max(total, 1e-30)).toFixed(0)} %`).join(", ")}`,
+  );
+  return `${lines.join("\n")}\n`;
+}

@@ -15,6 +15,7 @@ import {
 import { type Instruction, instruction, unitOf } from "./isa.js";
 import { DRAM_BYTES, randomConfig, randomProgram } from "./random-program.js";
 import { regionsOf } from "./regions.js";
+import { reportText } from "./report.js";
 import { simulate } from "./simulate.js";
 import { NpuState } from "./state.js";
 import { synchronize } from "./synchronize.js";
@@ -72,6 +73,15 @@ describe("programs with tokens", () => {
       { numRuns: process.env.MLSYS_TEST_ALL === "1" ? 1500 : 150 },
     );
   }, 120_000);
+
+  it.each([-1993211894, -1742578721])("once failed: seed %i", (seed) => {
+    const dice = new Dice(seed);
+    const config = randomConfig(dice);
+    const program = synchronize(config, randomProgram(dice, config, 3 + dice.below(25)));
+    const run = (everyCycle: boolean) =>
+      simulate(config, program, { dram: new ArrayBuffer(DRAM_BYTES), values: false, everyCycle });
+    expect(run(true)).toEqual(run(false));
+  });
 
   it("need every token: without one, the verifier names a race or a deadlock", () => {
     let dropped = 0;
@@ -286,6 +296,9 @@ describe("cycles by formula", () => {
     expect(peakTops(npuConfig("tpu-v1"))).toBeCloseTo(91.75, 2); // "92 TOPS": Jouppi et al., table 2
     const cube = npuConfig("ascend-cube");
     expect(peakTops(cube)).toBeCloseTo(8.192, 6); // 4096 multiply-accumulates in each cycle of 1 ns
+    // GV100 (book, chapter 6): 4 × 4 × 4 in each of 8 tensor cores of 80 multiprocessors at 1.53 GHz: 125 TFLOPS.
+    const tensorCore = npuConfig("ascend-cube", { rows: 4, columns: 4, clockGHz: 1.53 });
+    expect(8 * 80 * peakTops(tensorCore)).toBeCloseTo(125.3, 1);
     const one = simulate(cube, onChip(cube, { m: 16, n: 16, k: 16 }), { verify: false });
     expect([one.macs, one.streaming]).toEqual([4096, 1]);
   });
@@ -360,6 +373,22 @@ describe("counters", () => {
     const { total, ...parts } = run.energy;
     expect(Object.values(parts).reduce((sum, x) => sum + x, 0)).toBeCloseTo(total, 12);
     expect(run.utilization).toBe(160 / (16 * run.cycles));
+  });
+
+  it("as text", () => {
+    const config = npuConfig("teaching-4x4");
+    const text = reportText(
+      simulate(
+        config,
+        assemble(
+          "fill mem=acc row=0 nx=16 lanes=4 post=store\nstore type=int32 row=0 nx=4 lanes=4 dx=4 dram=0 wait=load",
+        ),
+      ),
+    );
+    expect(text).toContain("teaching-4x4: 40 cycles (40.00 ns), 2 instructions");
+    expect(text).toContain("store  works 60.0 %, waits for load 40.0 %");
+    expect(text).toContain("dram   0 bytes read, 64 written");
+    expect(text).toMatch(/energy .* µJ: dram \d+ %/);
   });
 
   it("see the rows that a pass reads", () => {

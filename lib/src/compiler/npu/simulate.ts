@@ -182,15 +182,22 @@ export function simulate(
       if (r.flights.length > 0) {
         most = Math.min(most, r.flights[0].end - r.clock);
         if (r.unit === "array") for (let m = 0; m < 3; m++) demand[m]++;
-        else if (r.unit === "vector") demand[2] += 4;
+        // Two operands and a third, and one result; reductions take longer, so that their results meet others'.
+        else if (r.unit === "vector")
+          demand[2] += 4 + (r.flights.some(({ i }) => i.op === "reduce") ? r.flights.length - 1 : 0);
         else if (r.unit === "store") {
           demand[2]++;
           demand[DRAM]++;
         } else {
           demand[DRAM]++;
-          for (let m = 0; m < 3; m++)
-            if (r.flights.some(({ i }) => (i.op === "load" || i.op === "fill") && i.mem === MEMORIES[m]))
-              demand[m]++;
+          // What a load has asked for arrives while a later fill writes.
+          for (let m = 0; m < 3; m++) {
+            const here = r.flights.filter(
+              ({ i }) => (i.op === "load" || i.op === "fill") && i.mem === MEMORIES[m],
+            );
+            const fills = here.filter(({ i }) => i.op === "fill").length;
+            demand[m] += fills + (here.length > fills ? 1 : 0);
+          }
         }
       }
       if (r.next < r.queue.length)

@@ -92,7 +92,7 @@ export function graphKernel(graph: Graph): GraphKernel {
 const natural = (shape: readonly number[]): readonly number[] => (shape.length === 0 ? [1] : shape);
 
 function typeOf(v: Value): LoopType {
-  if (v.dtype === "float64" || !(LOOP_TYPES as readonly string[]).includes(v.dtype))
+  if (v.dtype === "float64" || v.dtype === "float16" || !(LOOP_TYPES as readonly string[]).includes(v.dtype))
     throw new NpuError(
       `${v.dtype} values are beyond the accelerator: it takes float32, bfloat16, int32, int8, uint8 and bool`,
     );

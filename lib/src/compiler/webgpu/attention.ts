@@ -7,7 +7,9 @@ import type { FusedAttentionAttrs } from "../../ir/fused-attention.js";
 import type { RemoteType } from "../../runtime/remote.js";
 import { mathFor } from "./math.js";
 import { fitsBinding, type GpuArray, ShaderWriter } from "./shader.js";
+import { usesWorkgroups } from "./strategy.js";
 
+const LEAST = "bitcast<f32>(0xff7fffffu)"; // the least finite number
 const MOST_WIDTH = 128; // elements of a query, and of a value, that one invocation holds
 
 /** True if vectors of four lie side by side. */
@@ -26,6 +28,14 @@ export function attentionFits(inputs: readonly RemoteType[]): boolean {
         shape.length === q.shape.length && shape.slice(0, -2).join() === q.shape.slice(0, -2).join(),
     )
   );
+}
+
+/** Bytes of scores from which they are worth not having where memory is near: on the CPU, products with tiles are faster. */
+const MANY_SCORES = 64 << 20;
+
+/** True if this kernel serves better than two products and a softmax. */
+export function attentionPays([q, k]: readonly RemoteType[]): boolean {
+  return usesWorkgroups() || sizeOf(q.shape.slice(0, -1)) * k.shape[k.shape.length - 2] * 4 > MANY_SCORES;
 }
 
 export function attend(
@@ -59,23 +69,36 @@ export function attend(
   ${range(dv)
     .map((j) => `var o${j} = vec4f(0.0);`)
     .join(" ")}
-  var top = bitcast<f32>(0xff7fffffu); var total = 0.0;
+  var top = ${LEAST}; var total = 0.0;
   let last = ${causal ? `min(${query} + 1u, ${w.int(keys)})` : w.int(keys)};
-  for (var j = 0u; j < last; j++) {
-    let pk = ok + j * sk;
-    var s = vec4f(0.0);
+  // Four keys at a time: one exponential, and one correction of what was summed, for all of them.
+  for (var j = 0u; j < last; j += 4u) {
+    ${range(4)
+      .map(
+        (c) => `let j${c} = min(j + ${c}u, last - 1u); let k${c} = ok + j${c} * sk; var t${c} = vec4f(0.0);
     ${range(d)
-      .map((j) => `s += q${j} * ${read(1, `(pk + ${j}u)`)};`)
-      .join(" ")}
-    let score = (s.x + s.y) + (s.z + s.w);
-    let most = max(top, score);
-    let both = m_exp(vec4f(top - most, score - most, 0.0, 0.0));
+      .map((e) => `t${c} += q${e} * ${read(1, `(k${c} + ${e}u)`)};`)
+      .join(" ")}`,
+      )
+      .join("\n    ")}
+    let all = vec4f(${range(4)
+      .map((c) => `dot(t${c}, vec4f(1.0))`)
+      .join(", ")});
+    let scores = select(vec4f(${LEAST}), all, vec4u(j, j + 1u, j + 2u, j + 3u) < vec4u(last));
+    let most = max(max(top, max(scores.x, scores.y)), max(scores.z, scores.w));
+    let before = m_exp(vec4f(top - most)).x;
+    let p = m_exp(scores - most);
     top = most;
-    total = total * both.x + both.y;
-    let pv = ov + j * sv;
+    total = total * before + dot(p, vec4f(1.0));
+    let v0 = ov + j0 * sv; let v1 = ov + j1 * sv; let v2 = ov + j2 * sv; let v3 = ov + j3 * sv;
     ${range(dv)
-      .map((j) => `o${j} = o${j} * both.x + ${read(2, `(pv + ${j}u)`)} * both.y;`)
-      .join(" ")}
+      .map(
+        (e) =>
+          `o${e} = o${e} * before + ${range(4)
+            .map((c) => `${read(2, `(v${c} + ${e}u)`)} * p[${c}]`)
+            .join(" + ")};`,
+      )
+      .join("\n    ")}
   }
   ${range(dv)
     .map((j) => target.vector(`(i * ${dv}u + ${j}u)`, `o${j} / total`))

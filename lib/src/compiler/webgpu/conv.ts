@@ -6,6 +6,7 @@ import { sizeOf } from "../../core/shape.js";
 import type { ConvAttrs } from "../../ops/conv.js";
 import type { RemoteType } from "../../runtime/remote.js";
 import { gpu } from "../../runtime/webgpu/start.js";
+import { commands } from "./commands.js";
 import { copy, type GpuKernel } from "./indexing.js";
 import { type Epilogue, product, withScratch } from "./matmul.js";
 import { fitsBinding, type GpuArray, runElements, ShaderWriter } from "./shader.js";
@@ -51,6 +52,17 @@ function chunkOf(s: Sizes): number {
   return Math.max(1, Math.min(s.n, Math.floor(most / each)));
 }
 
+/** True if the windows of all images fit the memory for them: what follows a convolution wants its result whole. */
+export function fitsAtOnce(
+  x: readonly number[],
+  w: readonly number[],
+  y: readonly number[],
+  attrs: ConvAttrs,
+): boolean {
+  const s = sizesOf(x, w, y, attrs);
+  return isPointwise(s, attrs) || chunkOf(s) === s.n;
+}
+
 /** Images `from` … `from + count − 1`. */
 const images = (x: GpuArray, from: number, count: number): GpuArray => ({
   ...x,
@@ -70,19 +82,33 @@ function columns(s: Sizes, { stride, padding, dilation }: ConvAttrs, x: GpuArray
   const w = new ShaderWriter("conv2d (windows)");
   const [kh, kw] = s.kernel;
   const shape = [out.shape[0], s.groups * s.inner, kh, kw, ...s.result];
-  const { text, at } = w.coordinates(shape, "i", "c");
+  const { text, at } = w.coordinates(shape, s.result[1] % 4 === 0 ? "i * 4u" : "i", "c");
   const axis = (d: 0 | 1): string =>
     `i32(${at[4 + d]}) * ${w.number(stride[d], "i32")} - ${w.number(padding[d][0], "i32")} + i32(${at[2 + d]}) * ${w.number(dilation[d], "i32")}`;
-  const inside = `r < 0 || r >= ${w.number(s.image[0], "i32")} || q < 0 || q >= ${w.number(s.image[1], "i32")}`;
-  const value = w
-    .input(x)
-    .element(w.position({ ...x, shape: [2, 2, 2, 2] }, [at[0], at[1], "u32(r)", "u32(q)"]));
-  runElements(
-    w,
-    out,
-    `${text}\n  let r = ${axis(0)}; let q = ${axis(1)};\n  if (${inside}) { return 0.0; }`,
-    () => value,
-  );
+  const [height, width] = s.image.map((n) => w.number(n, "i32"));
+  const source = w.input(x);
+  if (s.result[1] % 4 === 0) {
+    // Four neighbours are of one row.
+    const row = w.position({ ...x, shape: [2, 2, 2, 1] }, [at[0], at[1], "u32(r)", "0u"]);
+    const [step, column] = [w.number(stride[1], "i32"), w.int(x.strides[3])];
+    w.declare(
+      `fn at(row: u32, q: i32) -> f32 { if (q < 0 || q >= ${width}) { return 0.0; } return ${source.element(`row + u32(q) * ${column}`)}; }`,
+    );
+    const four = [0, 1, 2, 3].map((k) => `at(row, q + ${k} * ${step})`).join(", ");
+    w.runItems(
+      sizeOf(shape) / 4,
+      `${text}
+  let r = ${axis(0)}; let q = ${axis(1)};
+  var v = vec4f(0.0);
+  if (r >= 0 && r < ${height}) { let row = ${row}; v = vec4f(${four}); }
+  ${w.output(out).vector("i", "v")}`,
+    );
+    return;
+  }
+  const inside = `r < 0 || r >= ${height} || q < 0 || q >= ${width}`;
+  const value = source.element(w.position({ ...x, shape: [2, 2, 2, 2] }, [at[0], at[1], "u32(r)", "u32(q)"]));
+  const body = `${text}\n  let r = ${axis(0)}; let q = ${axis(1)};\n  if (${inside}) { return 0.0; }`;
+  runElements(w, out, body, () => value);
 }
 
 /** The sums of columns at each place of the images: the transpose of `columns`. */
@@ -178,7 +204,7 @@ export function convolve(x: GpuArray, w: GpuArray, y: GpuArray, attrs: ConvAttrs
   withScratch((make) => {
     const weights = filters(s, w, make);
     const pointwise = isPointwise(s, attrs);
-    const chunk = pointwise || epilogue ? s.n : chunkOf(s);
+    const chunk = pointwise ? s.n : chunkOf(s);
     const windows = pointwise ? null : make([chunk, s.groups, depth, area]);
     for (let from = 0; from < s.n; from += chunk) {
       const count = Math.min(chunk, s.n - from);
@@ -210,7 +236,7 @@ function intoSlice(
   }
   const apart = make(out.shape);
   write(apart);
-  gpu().copy(apart.handle, 0, out.handle, out.offset * 4, sizeOf(out.shape) * 4);
+  commands.copy(apart.handle, out.handle, out.offset * 4, sizeOf(out.shape) * 4);
 }
 
 const floats = (inputs: readonly RemoteType[], outputs: readonly RemoteType[]): boolean =>

@@ -8,7 +8,7 @@ import type { RemoteType } from "../../runtime/remote.js";
 import type { ElementwiseNode, ElementwiseProgram } from "../../runtime/wasm/elementwise/program.js";
 import { formulaAttrs, formulaOf, formulaType, wrapped } from "./formulas.js";
 import { mathFor } from "./math.js";
-import { type Computed, computedAs, type GpuArray, isStored, ShaderWriter, vectorOf } from "./shader.js";
+import { computedAs, type GpuArray, isStored, ShaderWriter, vectorOf } from "./shader.js";
 
 const MOST_INPUTS = 8; // with the output and the uniform no adapter has fewer bindings
 
@@ -64,7 +64,7 @@ function nodeText(
 }
 
 /** How an operand's elements lie beside the output's. */
-type Access = "vector" | "same" | "row vector" | "row same" | "element";
+type Access = "vector" | "same" | "row vector" | "row same" | "row elements" | "element";
 
 interface Walk {
   readonly sizes: readonly number[];
@@ -106,6 +106,7 @@ function accessOf({ sizes, strides }: Walk, o: number, { offset }: RemoteType): 
   if (mine.length > 1 && sizes[sizes.length - 1] % 4 === 0) {
     if (last === 0) return "row same";
     if (last === 1 && [...mine.slice(0, -1), offset].every((n) => n % 4 === 0)) return "row vector";
+    return "row elements";
   }
   return "element";
 }
@@ -144,7 +145,14 @@ export function operandVectors(
     if (access === "vector") value = source.vector(x.offset === 0 ? "i" : `(i + ${w.int(x.offset / 4)})`);
     else if (access === "same") value = `vec4<${type}>(${source.element(w.int(x.offset))})`;
     else if (access === "row same") value = `vec4<${type}>(${source.element(w.position(layout, rowAt))})`;
-    else if (access === "row vector") value = source.vector(`((${w.position(layout, rowAt)}) >> 2u)`);
+    else if (access === "row elements") {
+      const step = w.int(strides[o][sizes.length - 1]);
+      text += `  let p${o} = ${w.position(layout, rowAt)};\n`;
+      value = vectorOf(
+        type,
+        [0, 1, 2, 3].map((k) => source.element(`p${o} + ${k}u * ${step}`)),
+      );
+    } else if (access === "row vector") value = source.vector(`((${w.position(layout, rowAt)}) >> 2u)`);
     else
       value = vectorOf(
         type,
@@ -185,5 +193,3 @@ export function runProgram(
   const stores = outputs.map((y, k) => w.output(y).vector("i", body.values[program.outputs[k]]));
   w.runItems(Math.ceil(size / 4), `${operands.text}${body.text}  ${stores.join("\n  ")}`);
 }
-
-export type { Computed };

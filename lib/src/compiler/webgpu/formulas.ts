@@ -1,6 +1,6 @@
 /** What each elementwise op is in WGSL, on four elements at once: a row per op, by registry name. */
 import type { DType } from "../../core/dtype.js";
-import { type Computed, computedAs, isStored } from "./shader.js";
+import { computedAs, isStored } from "./shader.js";
 
 type Formula = (...x: string[]) => string;
 
@@ -184,5 +184,3 @@ const narrow = (to: DType): Formula =>
 
 /** Results of arithmetic on small integers, wrapped. */
 export const wrapped = (dtype: DType, text: string): string => narrow(dtype)(text);
-
-export type { Computed };

@@ -10,8 +10,9 @@ import type { ConvAttrs } from "../../ops/conv.js";
 import type { RemoteType } from "../../runtime/remote.js";
 import type { ElementwiseNode, ElementwiseProgram } from "../../runtime/wasm/elementwise/program.js";
 import type { GpuBuffer } from "../../runtime/webgpu/queue.js";
-import { attend, attentionFits } from "./attention.js";
-import { convolve } from "./conv.js";
+import { attend, attentionFits, attentionPays } from "./attention.js";
+import { Plans } from "./commands.js";
+import { convolve, fitsAtOnce } from "./conv.js";
 import { operandVectors, programText, programTypes, runProgram } from "./elementwise.js";
 import { type Epilogue, product } from "./matmul.js";
 import { reduce } from "./reduce.js";
@@ -122,7 +123,14 @@ function contractionStep({ op, attrs, graph }: ContractionAttrs): Step | null {
   const supports: Step["supports"] = (inputs, outputs) => {
     const { shape } = outputs[0];
     const row = op === "matmul" ? shape[shape.length - 1] : shape[2] * shape[3];
-    return allFit(inputs, outputs) && inputs.slice(0, 2).every((x) => x.dtype === "float32") && row % 4 === 0;
+    const [a, b] = inputs;
+    return (
+      allFit(inputs, outputs) &&
+      a.dtype === "float32" &&
+      b.dtype === "float32" &&
+      row % 4 === 0 &&
+      (op === "matmul" || fitsAtOnce(a.shape, b.shape, shape, attrs as unknown as ConvAttrs))
+    );
   };
   return {
     supports,
@@ -136,7 +144,7 @@ function contractionStep({ op, attrs, graph }: ContractionAttrs): Step | null {
 
 function attentionStep(attrs: FusedAttentionAttrs): Step {
   return {
-    supports: (inputs) => attentionFits(inputs),
+    supports: (inputs) => attentionFits(inputs) && attentionPays(inputs),
     run: (inputs, [out]) => attend(inputs, out, attrs),
   };
 }
@@ -151,5 +159,11 @@ const STEPS: Readonly<Record<string, (attrs: never) => Step | null>> = {
 
 /** The device's kernel for such a node. */
 export function fuse({ op, attrs }: GraphNode): Step | null {
-  return STEPS[op.name]?.(attrs as never) ?? null;
+  const step = STEPS[op.name]?.(attrs as never);
+  if (!step) return null;
+  const plans = new Plans(); // of this node
+  return {
+    supports: step.supports,
+    run: (inputs, outputs) => plans.run("", inputs, outputs, () => step.run(inputs, outputs)),
+  };
 }

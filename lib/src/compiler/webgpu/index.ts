@@ -3,12 +3,14 @@
  * before the device is asked for.
  */
 import type { DType } from "../../core/dtype.js";
+import { LruMap } from "../../core/lru.js";
 import { sizeOf } from "../../core/shape.js";
 import { registerRemoteFusion } from "../../graph/remote.js";
 import { type RemoteType, registerRemote, registerRemoteKernel } from "../../runtime/remote.js";
 import type { ElementwiseProgram } from "../../runtime/wasm/elementwise/program.js";
 import type { GpuBuffer } from "../../runtime/webgpu/queue.js";
 import { describeAdapter, gpu, openGpu } from "../../runtime/webgpu/start.js";
+import { attrsKey, keyOf, Plans } from "./commands.js";
 import { convKernels } from "./conv.js";
 import { doubleAdd, doubleCast, doubleCopy } from "./double.js";
 import { programTypes, runProgram } from "./elementwise.js";
@@ -22,6 +24,7 @@ import { rowKernels } from "./rows.js";
 import { fitsBinding } from "./shader.js";
 
 const DEVICE = "webgpu";
+const MOST_ANSWERS = 4096;
 
 registerRemote<GpuBuffer>(
   {
@@ -95,7 +98,28 @@ for (const kernel of KERNELS) {
   const other = byOp.get(kernel.op);
   byOp.set(kernel.op, other ? either(other, kernel) : kernel);
 }
-for (const kernel of byOp.values()) registerRemoteKernel<GpuBuffer, never>(DEVICE, kernel);
+/** The same kernel; what depends on dtypes, layouts and attributes alone is found out once. */
+function planned(kernel: GpuKernel): GpuKernel {
+  const plans = new Plans();
+  const supported = new LruMap<string, boolean>(MOST_ANSWERS);
+  return {
+    op: kernel.op,
+    supports(inputs, outputs, attrs) {
+      const key = `${attrsKey(attrs)}|${keyOf(inputs, outputs)}`;
+      let answer = supported.get(key);
+      if (answer === undefined) {
+        answer = kernel.supports?.(inputs, outputs, attrs) ?? true;
+        supported.set(key, answer);
+      }
+      return answer;
+    },
+    run(inputs, outputs, attrs) {
+      plans.run(attrsKey(attrs), inputs, outputs, () => kernel.run(inputs, outputs, attrs));
+    },
+  };
+}
+
+for (const kernel of byOp.values()) registerRemoteKernel<GpuBuffer, never>(DEVICE, planned(kernel));
 registerRemoteFusion<GpuBuffer>(DEVICE, fuse);
 
 export {

@@ -2,7 +2,7 @@
 import { sizeOf } from "../../core/shape.js";
 import type { RemoteKernel, RemoteType } from "../../runtime/remote.js";
 import type { GpuBuffer } from "../../runtime/webgpu/queue.js";
-import { gpu } from "../../runtime/webgpu/start.js";
+import { commands } from "./commands.js";
 import { runProgram } from "./elementwise.js";
 import { computedAs, fitsBinding, type GpuArray, runElements, ShaderWriter } from "./shader.js";
 
@@ -99,7 +99,7 @@ const unslice: GpuKernel<UnsliceAttrs> = {
 /** Zeros, whatever the dtype. */
 export function clear(out: GpuArray): void {
   const bytes = out.handle.bytes;
-  if (bytes > 0) gpu().clear(out.handle, 0, (bytes + 3) & ~3);
+  if (bytes > 0) commands.clear(out.handle, (bytes + 3) & ~3);
 }
 
 const take: GpuKernel<AxisAttrs> = {

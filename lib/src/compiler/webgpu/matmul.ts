@@ -5,11 +5,12 @@
 import { contiguousLayout } from "../../core/layout.js";
 import { sizeOf } from "../../core/shape.js";
 import type { RemoteType } from "../../runtime/remote.js";
-import { gpu } from "../../runtime/webgpu/start.js";
+import { commands } from "./commands.js";
 import { collapse } from "./elementwise.js";
 import type { GpuKernel } from "./indexing.js";
 import { tiledProduct } from "./matmul-tiled.js";
 import { fitsBinding, type GpuArray, runElements, ShaderWriter } from "./shader.js";
+import { usesWorkgroups } from "./strategy.js";
 
 /** A tile: rows and vectors of columns to an invocation, invocations across and down a workgroup. */
 export interface Tile {
@@ -33,31 +34,18 @@ export function withScratch<T>(body: (make: (shape: readonly number[]) => GpuArr
   try {
     return body((shape) => {
       const length = sizeOf(shape);
-      const handle = gpu().allocate(Math.max(4, length * 4));
+      const handle = commands.allocate(Math.max(4, length * 4));
       const array: GpuArray = { ...contiguousLayout(shape), dtype: "float32", handle, length };
       made.push(array);
       return array;
     });
   } finally {
-    for (const { handle } of made) gpu().release(handle);
+    for (const { handle } of made) commands.release(handle);
   }
 }
 
 /** Products that fill the tiles of workgroups. */
 const isLarge = (m: number, n: number, k: number): boolean => m >= 32 && n >= 32 && k >= 16;
-
-let workgroups: boolean | null = null;
-
-/**
- * Says whether large products go through workgroup memory; `null`: on GPUs they do. A CPU that plays GPU pays for each
- * barrier and wins nothing.
- */
-export function useWorkgroups(wanted: boolean | null): void {
-  workgroups = wanted;
-}
-
-/** Both tiles' 8 KiB and 256 invocations are what every adapter has. */
-const usesWorkgroups = (): boolean => workgroups ?? !gpu().facts.software;
 
 /** The tile for a product in registers. */
 export function tileFor(m: number, n: number): Tile {

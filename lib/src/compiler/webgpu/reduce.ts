@@ -6,7 +6,7 @@ import type { DType } from "../../core/dtype.js";
 import { sizeOf } from "../../core/shape.js";
 import type { RemoteType } from "../../runtime/remote.js";
 import type { ElementwiseProgram } from "../../runtime/wasm/elementwise/program.js";
-import { gpu } from "../../runtime/webgpu/start.js";
+import { commands } from "./commands.js";
 import { collapse, programText } from "./elementwise.js";
 import type { GpuKernel } from "./indexing.js";
 import {
@@ -16,8 +16,8 @@ import {
   type GpuArray,
   runElements,
   ShaderWriter,
-  vectorOf,
 } from "./shader.js";
+import { usesWorkgroups } from "./strategy.js";
 
 export interface ReduceAttrs {
   readonly axes: readonly number[];
@@ -83,6 +83,10 @@ export function reduce(
   if (outputs === 0) return;
   const kept = shape.map((_, d) => d).filter((d) => !axes.includes(d));
   const count = sizeOf(axes.map((d) => shape[d]));
+  if (usesWorkgroups() && count >= 2 * TREE && isWord(out)) {
+    fold(op, label, elements, shape, kept, axes, 1, out, true);
+    return;
+  }
   const parts =
     outputs >= BUSY ? 1 : Math.min(Math.ceil(BUSY / outputs), Math.max(1, Math.floor(count / SHORTEST_RUN)));
   if (parts === 1) {
@@ -91,7 +95,7 @@ export function reduce(
   }
   const bytes = outputs * parts * 4;
   const dtype = out.dtype === "bool" ? "int32" : out.dtype;
-  const handle = gpu().allocate(bytes);
+  const handle = commands.allocate(bytes);
   const partial: GpuArray = {
     shape: [outputs, parts],
     strides: [parts, 1],
@@ -103,19 +107,20 @@ export function reduce(
   fold(op, label, elements, shape, kept, axes, parts, partial);
   const program = { inputs: [dtype], nodes: [], outputs: [0] };
   fold(op, label, { inputs: [partial], program, types: [dtype] }, [outputs, parts], [0], [1], 1, out);
-  gpu().release(handle);
+  commands.release(handle);
 }
 
 function fold(
   op: string,
   label: string,
   { inputs, program, types }: Elements,
-  ...[shape, kept, axes, parts, out]: [
+  ...[shape, kept, axes, parts, out, tree = false]: [
     shape: readonly number[],
     kept: readonly number[],
     axes: readonly number[],
     parts: number,
     out: GpuArray,
+    tree?: boolean,
   ]
 ): void {
   const { start, step, element } = FOLDS[op];
@@ -190,31 +195,82 @@ function fold(
     if (element) return element(x, of);
     return of === "bool" ? `select(0, 1, ${x})` : x;
   };
-  const from = parts > 1 ? `(i % ${w.int(parts)}) * ${w.int(per)}` : "0u";
-  const to = parts > 1 ? `min(from_k + ${w.int(per)}, ${w.int(count)})` : w.int(count);
   let loop: string;
   if (vectors) {
     const lanes = [0, 1, 2, 3].map((k) => `s${k} = ${step(`s${k}`, `e${k}`, state)};`).join(" ");
     const split = [0, 1, 2, 3].map((k) => `let e${k} = ${counted(`${result}.${"xyzw"[k]}`)};`).join(" ");
     loop = `  ${[0, 1, 2, 3].map((k) => `var s${k}: ${state} = ${start(state)};`).join(" ")}
-  for (var k = from_k; k < to_k; k += 4u) {
+  for (var k = first * 4u; k < end; k += by * 4u) {
 ${given}
 ${body.text}
     ${split} ${lanes}
   }
-  let s4 = ${step("s0", "s1", state)}; let s5 = ${step("s2", "s3", state)}; let sum = ${step("s4", "s5", state)};`;
+  let s4 = ${step("s0", "s1", state)}; let s5 = ${step("s2", "s3", state)}; return ${step("s4", "s5", state)};`;
   } else
     loop = `  var sum: ${state} = ${start(state)};
-  for (var k = from_k; k < to_k; k++) {
+  for (var k = first; k < end; k += by) {
     ${innerText}
 ${given}
 ${body.text}
     let e = ${counted(plain ? result : `${result}.x`)};
     sum = ${step("sum", "e", state)};
-  }`;
-  const all = `${outerText}\n${bases.join("\n")}\n  let from_k = ${from}; let to_k = ${to};\n${loop}`;
-  const stored = state === "bool" && out.dtype === "int32" ? "select(0, 1, sum)" : "sum";
-  runElements(w, { ...out, shape: [sizeOf(out.shape)] }, all, () => stored);
+  }
+  return sum;`;
+  w.declare(
+    `fn fold(i: u32, first: u32, end: u32, by: u32) -> ${state} {\n${outerText}\n${bases.join("\n")}\n${loop}\n}`,
+  );
+  const stored = (x: string): string =>
+    state === "bool" && out.dtype === "int32" ? `select(0, 1, ${x})` : x;
+  const n = w.int(count);
+  if (tree) {
+    inWorkgroups(
+      w,
+      state,
+      sizeOf(out.shape),
+      n,
+      (a, b) => step(a, b, state),
+      (x) => w.output(out).element("i", stored(x)),
+    );
+    return;
+  }
+  const whole = vectors ? 4 : 1;
+  const from = parts > 1 ? `(i % ${w.int(parts)}) * ${w.int(per / whole)}` : "0u";
+  const to = parts > 1 ? `min((${from}) * ${whole}u + ${w.int(per)}, ${n})` : n;
+  runElements(w, { ...out, shape: [sizeOf(out.shape)] }, "", () => stored(`fold(i, ${from}, ${to}, 1u)`));
+}
+
+/** Invocations that fold one run together: neighbours read neighbours. */
+const TREE = 64;
+
+/**
+ * A workgroup to each result: what its invocations have is folded in pairs, in an order that is always the same (which
+ * subgroups would not promise).
+ */
+function inWorkgroups(
+  w: ShaderWriter,
+  ...[state, results, count, step, store]: [
+    state: Computed,
+    results: number,
+    count: string,
+    step: (a: string, b: string) => string,
+    store: (value: string) => string,
+  ]
+): void {
+  w.declare(`var<workgroup> parts: array<${state}, ${TREE}>;`);
+  const width = Math.min(results, 32768);
+  w.run(
+    `@compute @workgroup_size(${TREE}) fn main(@builtin(workgroup_id) g: vec3u, @builtin(local_invocation_index) t: u32) {
+  let i = g.x + g.y * ${width}u;
+  if (i >= ${w.int(results)}) { return; }
+  parts[t] = fold(i, t, ${count}, ${TREE}u);
+  for (var half = ${TREE / 2}u; half > 0u; half >>= 1u) {
+    workgroupBarrier();
+    if (t < half) { parts[t] = ${step("parts[t]", "parts[t + half]")}; }
+  }
+  if (t == 0u) { ${store("parts[0]")} }
+}`,
+    [width, Math.ceil(results / width)],
+  );
 }
 
 const plainOf = (x: GpuArray): Elements => ({
@@ -275,6 +331,5 @@ export const reduceKernels: readonly GpuKernel[] = [
   argKernel("argmin"),
 ] as readonly GpuKernel[];
 
+const isWord = ({ dtype }: RemoteType): boolean => dtype === "float32" || dtype === "int32";
 const isNarrow = ({ dtype }: RemoteType): boolean => dtype === "int8" || dtype === "uint8";
-
-export { vectorOf };

@@ -4,6 +4,7 @@ import type { RemoteType } from "../../runtime/remote.js";
 import type { GpuKernel } from "./indexing.js";
 import { mathFor } from "./math.js";
 import { computedAs, fitsBinding, type GpuArray, ShaderWriter } from "./shader.js";
+import { usesWorkgroups } from "./strategy.js";
 
 interface AxisAttrs {
   readonly axis: number;
@@ -34,8 +35,9 @@ const softmax = (op: "softmax" | "logSoftmax"): GpuKernel<AxisAttrs> => ({
   op,
   supports: floats,
   run([x], [out], { axis }) {
-    if (sizeOf(out.shape) > 0)
-      (rowVectors(x, out, axis) ? softmaxVectors : softmaxElements)(op, x, out, axis);
+    if (sizeOf(out.shape) === 0) return;
+    if (usesWorkgroups() && x.shape[axis] >= TEAM) softmaxInWorkgroups(op, x, out, axis);
+    else (rowVectors(x, out, axis) ? softmaxVectors : softmaxElements)(op, x, out, axis);
   },
 });
 
@@ -99,6 +101,48 @@ function softmaxElements(op: "softmax" | "logSoftmax", x: GpuArray, out: GpuArra
   for (var k = 0u; k < n; k++) { let v = ${value} - top; total += ${exp}; }
   ${last}`,
     ROW_GROUP,
+  );
+}
+
+/** Invocations that take one row together. */
+const TEAM = 64;
+
+/** A workgroup to each row: neighbours read neighbours; largest element and sum are found in pairs. */
+function softmaxInWorkgroups(op: "softmax" | "logSoftmax", x: GpuArray, out: GpuArray, axis: number): void {
+  const w = new ShaderWriter(op);
+  const { text, base, rows, count } = rowsOf(w, out.shape, axis);
+  const [n, sx, sy] = [count, x.strides[axis], out.strides[axis]].map((value) => w.int(value));
+  const [source, target] = [w.input(x), w.output(out)];
+  const value = source.element(`start + k * ${sx}`);
+  const width = Math.min(rows, 32768);
+  w.declare(mathFor("m_exp m_log m_isnan"));
+  w.declare(`var<workgroup> parts: array<f32, ${TEAM}>;`);
+  const pairs = (step: string): string => `parts[t] = mine;
+  for (var half = ${TEAM / 2}u; half > 0u; half >>= 1u) {
+    workgroupBarrier();
+    if (t < half) { let a = parts[t]; let b = parts[t + half]; parts[t] = ${step}; }
+  }
+  workgroupBarrier();`;
+  const each = `for (var k = t; k < n; k += ${TEAM}u)`;
+  const result = op === "softmax" ? `${exp} / total` : "v - m_log(vec4f(total)).x";
+  w.run(
+    `@compute @workgroup_size(${TEAM}) fn main(@builtin(workgroup_id) g: vec3u, @builtin(local_invocation_index) t: u32) {
+  let i = g.x + g.y * ${width}u;
+  if (i >= ${w.int(rows)}) { return; }
+  ${text}
+  let start = ${base(x)}; let to = ${base(out)}; let n = ${n};
+  var mine = ${LARGE};
+  ${each} { mine = max(mine, ${value}); }
+  ${pairs("max(a, b)")}
+  let top = parts[0];
+  workgroupBarrier();
+  mine = 0.0;
+  ${each} { let v = ${value} - top; mine += ${exp}; }
+  ${pairs("a + b")}
+  let total = parts[0];
+  ${each} { let v = ${value} - top; ${target.element(`to + k * ${sy}`, result)} }
+}`,
+    [width, Math.ceil(rows / width)],
   );
 }
 

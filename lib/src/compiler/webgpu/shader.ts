@@ -6,7 +6,7 @@ import type { DType } from "../../core/dtype.js";
 import { sizeOf } from "../../core/shape.js";
 import type { DeviceArray, RemoteType } from "../../runtime/remote.js";
 import { floatBits, type GpuBuffer } from "../../runtime/webgpu/queue.js";
-import { gpu } from "../../runtime/webgpu/start.js";
+import { commands } from "./commands.js";
 
 export type GpuArray = DeviceArray<GpuBuffer>;
 
@@ -167,7 +167,7 @@ export class ShaderWriter {
   guardIndices(): void {
     if (this.guarding) return;
     this.guarding = true;
-    const { buffer, number } = gpu().guard(this.label);
+    const { buffer, number } = commands.guard(this.label);
     const name = this.bindWords(buffer);
     this.declare(`fn checked(index: i32, size: i32) -> u32 {
   let at = select(index, index + size, index < 0);
@@ -267,7 +267,7 @@ export class ShaderWriter {
       bindings += "u";
     }
     const wgsl = [head, ...texts, ...this.functions, main].join("\n");
-    gpu().dispatch({ label: this.label, wgsl, bindings }, this.buffers, this.words, groups);
+    commands.dispatch({ label: this.label, wgsl, bindings }, this.buffers, this.words, groups);
   }
 }
 

@@ -11,6 +11,8 @@ import type { Tfjs, TfTensor } from "./tfjs.js";
 
 /** TensorFlow's kernels take no more axes than this. */
 const MAX_AXES = 6;
+/** Beyond so many blocks (a window of 7 × 7) positions are cheaper. */
+const MOST_BLOCKS = 49;
 
 /**
  * The elements of `x`, of its shape.
@@ -27,7 +29,7 @@ export function viewed(t: Tfjs, x: DeviceArray<Piece>, broadcast = true): TfTens
   const repeats = x.strides.map((stride, i) => stride === 0 && shape[i] > 1);
   const once = shape.map((dim, i) => (repeats[i] ? 1 : dim));
   const parts = merged({ shape: once, strides: x.strides, offset: x.offset });
-  const moved = takenApart(t, tensor, parts, x.length) ?? gathered(t, tensor, parts, x.length);
+  const moved = takenApart(t, tensor, parts, x.length, MOST_BLOCKS) ?? gathered(t, tensor, parts, x.length);
   const whole = shaped(t, moved, once);
   return repeats.includes(true) ? t.broadcastTo(whole, shape) : whole;
 }
@@ -68,40 +70,93 @@ export function operand(t: Tfjs, x: DeviceArray<Piece>): { matrix: TfTensor; tra
   return { matrix: viewed(t, transposed ? { ...x, ...swapped } : x), transposed };
 }
 
+/** Memory as a box, and an array in it. */
+interface Block {
+  /** The array's axes, that of the largest stride first. */
+  readonly order: readonly number[];
+  readonly backwards: number[];
+  /** Of the box: the order's axes, and one more of single elements. */
+  readonly box: number[];
+  readonly starts: number[];
+  readonly sizes: number[];
+  readonly steps: number[];
+  readonly ends: number[];
+  /** The first axis of the box in which the array has no room; −1: it is a block. */
+  readonly misfit: number;
+}
+
 /**
- * If each stride divides the next larger one, memory is a box with an axis for each, and the array a block in it: digits of its
- * offset in that mixed radix say where. Null if the array is no such block (windows that overlap, strides that don't divide).
+ * The axes of the box are units apart, each a divisor of the one before, and a stride is one unit or several: digits of the
+ * array's offset in that mixed radix say where it begins.
  */
-function takenApart(
-  t: Tfjs,
-  tensor: TfTensor,
-  { shape, strides, offset }: Layout,
-  length: number,
-): TfTensor | null {
+function blockOf({ shape, strides, offset }: Layout, length: number): Block {
   const order = shape.map((_, i) => i).sort((a, b) => Math.abs(strides[b]) - Math.abs(strides[a]));
   const backwards = order.filter((i) => strides[i] < 0);
   let at = offset;
   for (const i of backwards) at += (shape[i] - 1) * strides[i];
-  const units = [...order.map((i) => Math.abs(strides[i])), 1];
-  if (units.length > MAX_AXES) return null;
-  const box = [Math.ceil(length / units[0])];
-  for (let k = 1; k < units.length; k++) {
-    const ratio = units[k - 1] / units[k];
-    if (!Number.isInteger(ratio)) return null;
-    box.push(ratio);
-  }
+  const units: number[] = [];
+  for (const i of order) units.push(gcd(Math.abs(strides[i]), units.at(-1) ?? 0));
+  const steps = [...order.map((i, k) => Math.abs(strides[i]) / units[k]), 1];
+  units.push(1);
+  const box = units.map((unit, k) => (k === 0 ? Math.ceil(length / unit) : units[k - 1] / unit));
   const starts = units.map((unit) => {
     const digit = Math.floor(at / unit);
     at -= digit * unit;
     return digit;
   });
   const sizes = [...order.map((i) => shape[i]), 1];
-  if (box.some((dim, k) => starts[k] + sizes[k] > dim)) return null;
-  let y = boxed(t, tensor, box, length);
-  y = t.reshape(t.slice(y, starts, sizes), sizes.slice(0, -1));
-  if (order.some((i, k) => i !== k)) y = t.transpose(y, shape.map((_, i) => order.indexOf(i))); // biome-ignore format: one step
+  const ends = sizes.map((size, k) => starts[k] + (size - 1) * steps[k] + 1);
+  return {
+    order,
+    backwards,
+    box,
+    starts,
+    sizes,
+    steps,
+    ends,
+    misfit: box.findIndex((dim, k) => ends[k] > dim),
+  };
+}
+
+/**
+ * The array as a block of its memory. Where an axis reaches past the one before (windows that overlap), the shorter of the two is
+ * walked here, a block for each place on it. Null if that takes more than `most` blocks, or the box has too many axes.
+ */
+function takenApart(
+  t: Tfjs,
+  tensor: TfTensor,
+  layout: Layout,
+  length: number,
+  most: number,
+): TfTensor | null {
+  const block = blockOf(layout, length);
+  if (block.misfit < 0) return block.box.length > MAX_AXES ? null : cut(t, tensor, block, length);
+  const { shape, strides, offset } = layout;
+  const [a, b] = [block.order[block.misfit - 1], block.order[block.misfit]];
+  const axis = shape[a] <= shape[b] ? a : b;
+  if (shape[axis] > most) return null;
+  const others = <T>(list: readonly T[]): T[] => list.filter((_, i) => i !== axis);
+  const blocks: TfTensor[] = [];
+  for (let k = 0; k < shape[axis]; k++) {
+    const part = { shape: others(shape), strides: others(strides), offset: offset + k * strides[axis] };
+    const y = takenApart(t, tensor, part, length, Math.floor(most / shape[axis]));
+    if (!y) return null;
+    blocks.push(y);
+  }
+  return t.stack(blocks, axis);
+}
+
+function cut(t: Tfjs, tensor: TfTensor, block: Block, length: number): TfTensor {
+  const { order, backwards, box, starts, sizes, steps, ends } = block;
+  const whole = boxed(t, tensor, box, length);
+  const stepped = steps.some((step) => step > 1);
+  let y = stepped ? t.stridedSlice(whole, starts, ends, steps) : t.slice(whole, starts, sizes);
+  y = t.reshape(y, sizes.slice(0, -1));
+  if (order.some((i, k) => i !== k)) y = t.transpose(y, order.map((_, i) => order.indexOf(i))); // biome-ignore format: one step
   return backwards.length > 0 ? t.reverse(y, backwards) : y;
 }
+
+const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
 /** All of the memory as a box; its last part is filled up. */
 function boxed(t: Tfjs, tensor: TfTensor, box: number[], length: number): TfTensor {

@@ -41,6 +41,7 @@ const COMMANDS_PER_BATCH = 192; // so that the GPU begins while the program goes
 const BATCHES_AHEAD = 8;
 const SLICE_MS = 100; // an interrupt is looked for between two waits
 const CLOSE_SLICES = 3000; // five minutes: kernels that run cannot be stopped, and Dawn does not survive being left
+const LOST_SLICES = 20; // nothing runs on a lost device, but it may not answer either
 const LEAST_STAGING = 1 << 20;
 const KEPT_BYTES = 512 << 20;
 const BLOB_BYTES = 32 << 20; // uploads that wait
@@ -59,6 +60,8 @@ export class GpuQueue {
   readonly buffers: BufferPool;
   private readonly status: Int32Array;
   private readonly shaders = new Map<string, number>();
+  /** The same by object: texts are long. */
+  private readonly shaderIds = new WeakMap<Shader, number>();
   private readonly answers = new Map<number, (data: ArrayBuffer | null) => void>();
   private pending = nothing(0);
   private sending: { batch: Batch; commands: number; shaders: number } | null = null;
@@ -310,13 +313,19 @@ export class GpuQueue {
 
   /** Ends the device, and waits until it has ended. */
   close(): void {
-    if (this.lost !== null) return;
+    if (this.closed) return;
+    this.closed = true;
+    const slices = this.lost === null ? CLOSE_SLICES : LOST_SLICES;
     Atomics.store(this.status, S.CLOSING, 1);
     this.port.postMessage(null);
-    for (let i = 0; i < CLOSE_SLICES && Atomics.load(this.status, S.STATE) === 1; i++)
-      Atomics.wait(this.status, S.STATE, 1, SLICE_MS);
-    this.deviceLost = "it was closed";
+    for (let i = 0; i < slices; i++) {
+      const state = Atomics.load(this.status, S.STATE);
+      if (state === 4) break;
+      Atomics.wait(this.status, S.STATE, state, SLICE_MS);
+    }
+    this.deviceLost ??= "it was closed";
   }
+  private closed = false;
 
   /** Why the device is gone, or `null`. */
   get lost(): string | null {
@@ -356,6 +365,8 @@ export class GpuQueue {
   }
 
   private shaderId(shader: Shader): number {
+    const known = this.shaderIds.get(shader);
+    if (known !== undefined) return known;
     const { entry = "main" } = shader;
     const key = `${shader.bindings} ${entry}\n${shader.wgsl}`;
     let id = this.shaders.get(key);
@@ -365,6 +376,7 @@ export class GpuQueue {
       this.shaders.set(key, id);
       this.counts.shaders++;
     }
+    this.shaderIds.set(shader, id);
     return id;
   }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { allocate, memory } from "../heap.js";
+import { S } from "./protocol.js";
 import { floatBits, type GpuBuffer, type GpuQueue, type Shader } from "./queue.js";
 import { describeAdapter, gpu, openGpu } from "./start.js";
 import { installedDrivers, prepareVulkan } from "./vulkan.js";
@@ -207,6 +208,26 @@ else
         expect(queue.timed(() => {})).toEqual([]);
       }));
 
+    it("says that a device was lost, refuses what was on it, and starts anew", () => {
+      const queue = gpu();
+      const a = queue.allocate(64);
+      const { status } = queue as unknown as { status: Int32Array };
+      Atomics.store(status, S.STATE, 3);
+      expect(() => queue.allocate(64)).toThrow("webgpu: the device was lost; its tensors are lost with it");
+      const next = gpu();
+      expect(next).not.toBe(queue);
+      expect(() => next.upload(0, 4, a)).toThrow("the tensor was on a device that is gone");
+      queue.release(a); // its owner is gone: nothing to do
+      const [ptr, values] = heap(N);
+      values.fill(5);
+      const b = next.allocate(N * 4);
+      next.upload(ptr, N * 4, b);
+      next.dispatch(SCALE, [b, next.allocate(N * 4)], [N, 0], [N / 64]);
+      next.download(b, N * 4, ptr);
+      expect(values[0]).toBe(5);
+      queue.close();
+    });
+
     describe("interrupted between two statements", () => {
       /** Throws where an interrupt might come: before a batch is sent, or right behind. */
       const interrupted = (queue: GpuQueue, when: "before" | "behind", body: () => void): void => {
@@ -263,6 +284,30 @@ else
         };
 
         it("ends by itself, with work left", () => expect(run('console.log("end")')).toBe("end\n"), 120_000);
+        it("keeps its values when it is interrupted at any moment", () => {
+          const text = `
+import { Session } from "node:inspector";
+import { Worker } from "node:worker_threads";
+globalThis.ones = ones;
+globalThis.small = ones([3]);
+const session = new Session();
+session.connect();
+const evaluate = (expression) => new Promise((resolve) => session.post("Runtime.evaluate", { expression, returnByValue: true },
+  (error, result) => resolve(error ? error.message : JSON.stringify(result.exceptionDetails?.text ?? result.result.value))));
+const other = new Worker(\`const { Session } = require("node:inspector"); const { parentPort } = require("node:worker_threads");
+  const s = new Session(); s.connectToMainThread();
+  parentPort.on("message", (ms) => setTimeout(() => s.post("Runtime.terminateExecution", () => {}), ms)); parentPort.postMessage("ready");\`, { eval: true });
+await new Promise((resolve) => other.once("message", resolve));
+const found = new Set();
+for (let i = 0; i < 20; i++) {
+  other.postMessage(i);
+  found.add(await evaluate("for (let i = 0; ; i++) small.add(i).toArray();"));
+  found.add(await evaluate("small.mul(3).toArray()"));
+}
+console.log([...found].sort().join("; "));
+process.exit(0);`;
+          expect(run(text).trim()).toMatch(/^.*terminated.*; \[3,3,3\]$/i);
+        }, 120_000);
         it(
           "ends by process.exit",
           () => expect(run("console.log(y.sum().item() / 65536); process.exit(0);")).toBe("1\n"),

@@ -9,6 +9,7 @@ export const SCALAR_TYPES: Record<LoopType, string> = {
   int8: "int8_t",
   uint8: "uint8_t",
   bfloat16: "uint16_t",
+  float16: "uint16_t",
   bool: "uint8_t",
 };
 
@@ -19,6 +20,7 @@ const SHORT: Record<LoopType, string> = {
   int8: "i8",
   uint8: "u8",
   bfloat16: "bf16",
+  float16: "f16",
   bool: "bool",
 };
 const BYTES: Record<LoopType, number> = {
@@ -28,6 +30,7 @@ const BYTES: Record<LoopType, number> = {
   int8: 1,
   uint8: 1,
   bfloat16: 2,
+  float16: 2,
   bool: 4,
 };
 

@@ -67,6 +67,8 @@ const LANEWISE = new Set([
   "tanh",
   "sigmoid",
   "from_bf16",
+  "from_f16",
+  "to_f16",
   "to_bf16",
   "truncate",
   "narrow",
@@ -119,6 +121,18 @@ function scalar(key: string, name: string, dtype: string): string {
         "float x",
         "unsigned",
       );
+    case "from_f16": // by its bits, to be the same everywhere
+      return define(
+        "const unsigned s = (x & 0x7fffu) << 13, e = s & 0x0f800000u; const float size = e == 0x0f800000u ? __uint_as_float(s + 0x70000000u) : e == 0u ? __uint_as_float(s + 0x38800000u) - 6.103515625e-5f : __uint_as_float(s + 0x38000000u); return __uint_as_float(__float_as_uint(size) | (x & 0x8000u) << 16);",
+        "unsigned x",
+        "float",
+      );
+    case "to_f16": // to nearest, ties to even
+      return define(
+        "const unsigned bits = __float_as_uint(x), u = bits & 0x7fffffffu; if (u > 0x7f800000u) return 0x7e00u; const unsigned size = u >= 0x47800000u ? 0x7c00u : u < 0x38800000u ? __float_as_uint(__uint_as_float(u) + 0.5f) - 0x3f000000u : (u + ((u >> 13) & 1u) - 0x37fff001u) >> 13; return size | ((bits >> 16) & 0x8000u);",
+        "float x",
+        "unsigned",
+      );
     case "floordiv":
       return define("return a >= 0 ? a / b : -((b - 1 - a) / b);", "int a, int b");
     case "mod":
@@ -128,12 +142,13 @@ function scalar(key: string, name: string, dtype: string): string {
   }
 }
 
-const VECTOR: Record<string, string> = { float32: "float4", bfloat16: "uint4" };
+const VECTOR: Record<string, string> = { float32: "float4", bfloat16: "uint4", float16: "uint4" };
 const STORED: Record<string, [scalar: string, vector: string]> = {
   int8: ["signed char", "char4"],
   uint8: ["unsigned char", "uchar4"],
   bool: ["unsigned char", "uchar4"],
   bfloat16: ["unsigned short", "ushort4"],
+  float16: ["unsigned short", "ushort4"],
 };
 
 function vector(key: string, name: string, dtype: string): string {
@@ -169,7 +184,10 @@ function vector(key: string, name: string, dtype: string): string {
       return define(lanes("float4"), "int4 x", "float4");
     case "from_bf16":
       return define(lanes("float4"), "uint4 x", "float4");
+    case "from_f16":
+      return define(lanes("float4"), "uint4 x", "float4");
     case "to_bf16":
+    case "to_f16":
       return define(lanes("uint4"), "float4 x", "uint4");
     case "load": {
       const [type, packed] = STORED[dtype];

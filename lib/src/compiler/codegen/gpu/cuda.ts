@@ -19,6 +19,7 @@ const SCALARS: Record<LoopType, string> = {
   int8: "int",
   uint8: "int",
   bfloat16: "unsigned",
+  float16: "unsigned",
   bool: "bool",
 };
 const VECTORS: Record<LoopType, string> = {
@@ -28,6 +29,7 @@ const VECTORS: Record<LoopType, string> = {
   int8: "int4",
   uint8: "int4",
   bfloat16: "uint4",
+  float16: "uint4",
   bool: "int4",
 };
 /** Elements, as they are stored. */
@@ -38,6 +40,7 @@ const STORED: Record<LoopType, string> = {
   int8: "signed char",
   uint8: "unsigned char",
   bfloat16: "unsigned short",
+  float16: "unsigned short",
   bool: "unsigned char",
 };
 
@@ -75,7 +78,7 @@ class CudaTarget extends GpuTarget {
 
   literal(dtype: LoopType, value: number): string {
     if (dtype === "bool") return value ? "true" : "false";
-    if (dtype === "bfloat16") return `${value}u`;
+    if (dtype === "bfloat16" || dtype === "float16") return `${value}u`;
     const single = dtype === "float32";
     if (!single && dtype !== "float64")
       return value === -(2 ** 31) ? "(-2147483647 - 1)" : value < 0 ? `(${value})` : `${value}`;
@@ -150,6 +153,10 @@ class CudaTarget extends GpuTarget {
 
   cast(value: string, from: LoopType, to: LoopType, lanes: number): string {
     if (from === to) return value;
+    if (from === "float16")
+      return this.cast(`${this.need("from_f16", "float32", lanes)}(${value})`, "float32", to, lanes);
+    if (to === "float16")
+      return `${this.need("to_f16", "float32", lanes)}(${this.cast(value, from, "float32", lanes)})`;
     if (from === "bfloat16")
       return this.cast(`${this.need("from_bf16", "float32", lanes)}(${value})`, "float32", to, lanes);
     if (to === "bfloat16")

@@ -360,6 +360,7 @@ const SHORT: Record<LoopType, string> = {
   int8: "i8",
   uint8: "u8",
   bfloat16: "bf16",
+  float16: "f16",
   bool: "bool",
 };
 

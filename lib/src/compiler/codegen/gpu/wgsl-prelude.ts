@@ -124,6 +124,31 @@ function definition(key: string, name: string, of: (scalar: string) => string): 
 `,
         U,
       );
+    case "from_f16": // by its bits, to be the same everywhere
+      return `fn ${f}(x: ${U}) -> ${F} {
+  let shifted = (x & ${U}(0x7fffu)) << ${U}(13u);
+  let exponent = shifted & ${U}(0x0f800000u);
+  let normal = bitcast<${F}>(shifted + ${U}(0x38000000u));
+  let special = bitcast<${F}>(shifted + ${U}(0x70000000u));
+  let small = bitcast<${F}>(shifted + ${U}(0x38800000u)) - ${F}(6.103515625e-5f);
+  let size = select(select(normal, small, exponent == ${U}(0u)), special, exponent == ${U}(0x0f800000u));
+  return bitcast<${F}>(bitcast<${U}>(size) | ((x & ${U}(0x8000u)) << ${U}(16u)));
+}
+`;
+    case "to_f16": // to nearest, ties to even
+      return unary(
+        `
+  let bits = bitcast<${U}>(x);
+  let u = bits & ${U}(0x7fffffffu);
+  let small = bitcast<${U}>(bitcast<${F}>(u) + ${F}(0.5f)) - ${U}(0x3f000000u);
+  let normal = (u + ((u >> ${U}(13u)) & ${U}(1u)) - ${U}(0x37fff001u)) >> ${U}(13u);
+  let beyond = select(${U}(0x7c00u), ${U}(0x7e00u), u > ${U}(0x7f800000u));
+  let size = select(select(normal, small, u < ${U}(0x38800000u)), beyond, u >= ${U}(0x47800000u));
+  let sign = select((bits >> ${U}(16u)) & ${U}(0x8000u), ${U}(0u), u > ${U}(0x7f800000u));
+  return size | sign;
+`,
+        U,
+      );
     case "floordiv":
       return `fn ${f}(a: i32, b: i32) -> i32 { return select(-((b - 1 - a) / b), a / b, a >= 0); }\n`;
     case "mod":

@@ -1,5 +1,5 @@
 /**
- * WGSL. Storage is made of 32-bit words: 8-bit types lie four, bfloat16 two to a word. A buffer whose vectors are aligned
+ * WGSL. Storage is made of 32-bit words: 8-bit types lie four, 16-bit types two to a word. A buffer whose vectors are aligned
  * is declared as vectors. (W3C, WebGPU Shading Language.)
  */
 import { bytesPerElement } from "../../../core/dtype.js";
@@ -19,6 +19,7 @@ const SCALARS: Record<LoopType, string> = {
   int8: "i32",
   uint8: "i32",
   bfloat16: "u32",
+  float16: "u32",
   bool: "bool",
 };
 
@@ -57,7 +58,7 @@ class WgslTarget extends GpuTarget {
 
   literal(dtype: LoopType, value: number): string {
     if (dtype === "bool") return value ? "true" : "false";
-    if (dtype === "bfloat16") return `${value}u`;
+    if (dtype === "bfloat16" || dtype === "float16") return `${value}u`;
     if (dtype !== "float32")
       return value === -(2 ** 31) ? "i32(-2147483648)" : value < 0 ? `(${value}i)` : `${value}i`;
     if (Number.isNaN(value)) return this.special0("nan");
@@ -134,11 +135,16 @@ class WgslTarget extends GpuTarget {
       const real = `bitcast<${this.type("float32", lanes)}>(${value} << ${amount(16)})`;
       return this.cast(real, "float32", to, lanes);
     }
+    if (from === "float16")
+      return this.cast(`${this.need("from_f16", "float32", lanes)}(${value})`, "float32", to, lanes);
     switch (to) {
       case "float32":
         return of("float32", value);
       case "bfloat16":
-        return `${this.need("to_bf16", "float32", lanes)}(${this.cast(value, from, "float32", lanes)})`;
+      case "float16": {
+        const narrow = to === "float16" ? "to_f16" : "to_bf16";
+        return `${this.need(narrow, "float32", lanes)}(${this.cast(value, from, "float32", lanes)})`;
+      }
       case "bool":
         return from === "float32"
           ? `!(${value} == ${this.constant(from, 0, lanes)})`
@@ -178,14 +184,14 @@ class WgslTarget extends GpuTarget {
   protected readVector(buffer: Buffer, at: Polynomial): string | null {
     const name = nameOf(buffer.name);
     if (this.asVectors(buffer)) return `${name}[${this.quarter(at)}]`;
-    if (!isPacked(buffer) || this.isAtomic(buffer) || buffer.dtype === "bfloat16") return null;
+    if (!isPacked(buffer) || this.isAtomic(buffer) || bytesPerElement(buffer.dtype) === 2) return null;
     return `${this.need("unpack", buffer.dtype, LANES)}(${name}[${this.quarter(at)}])`;
   }
 
   protected writeVector(buffer: Buffer, at: Polynomial, value: string): boolean {
     const name = nameOf(buffer.name);
     if (this.asVectors(buffer)) this.line(`${name}[${this.quarter(at)}] = ${value};`);
-    else if (isPacked(buffer) && !this.isAtomic(buffer) && buffer.dtype !== "bfloat16")
+    else if (isPacked(buffer) && !this.isAtomic(buffer) && bytesPerElement(buffer.dtype) === 1)
       this.line(`${name}[${this.quarter(at)}] = ${this.need("pack", buffer.dtype, LANES)}(${value});`);
     else return false;
     return true;

@@ -15,7 +15,7 @@ import {
 import { operator } from "../../loop/operators.js";
 import { typeOf } from "../../loop/types.js";
 
-/** How elements of each type lie in memory. bfloat16: the upper half of a float32. */
+/** How elements of each type lie in memory. bfloat16: the upper half of a float32; float16: its bits. */
 const ARRAYS: Record<LoopType, string> = {
   float32: "Float32Array",
   float64: "Float64Array",
@@ -24,6 +24,7 @@ const ARRAYS: Record<LoopType, string> = {
   uint8: "Uint8Array",
   bool: "Uint8Array",
   bfloat16: "Uint16Array",
+  float16: "Uint16Array",
 };
 
 export type ElementArray = Float32Array | Float64Array | Int32Array | Int8Array | Uint8Array | Uint16Array;
@@ -38,6 +39,26 @@ function toBfloat16(x) {
   real[0] = x;
   if (x !== x) return 0x7fc0;
   return (word[0] + 0x7fff + ((word[0] >>> 16) & 1)) >>> 16; // to nearest, ties to even
+}
+function fromFloat16(bits) {
+  const [sign, exponent, fraction] = [bits & 0x8000 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
+  if (exponent === 31) return fraction ? NaN : sign * Infinity;
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
+}
+function toFloat16(x) {
+  if (x !== x) return 0x7e00;
+  real[0] = x;
+  const sign = (word[0] >>> 16) & 0x8000;
+  const size = Math.abs(real[0]);
+  if (size >= 65520) return sign | 0x7c00;
+  const step = 2 ** (Math.max(-14, Math.floor(Math.log2(size || 1))) - 10);
+  const steps = size / step; // exact: the step is a power of two
+  const low = Math.floor(steps);
+  const up = steps - low > 0.5 || (steps - low === 0.5 && low % 2 === 1) ? 1 : 0;
+  const whole = (low + up) * step;
+  if (whole < 2 ** -14) return sign | (whole * 2 ** 24);
+  const exponent = Math.floor(Math.log2(whole));
+  return sign | ((exponent + 15) << 10) | ((whole / 2 ** exponent - 1) * 1024);
 }
 `;
 
@@ -204,7 +225,8 @@ function expr(e: Expr): string {
 
 function castText(from: LoopType, to: LoopType, value: string): string {
   if (from === to) return value;
-  const number = from === "bfloat16" ? `fromBfloat16(${value})` : value;
+  const number =
+    from === "bfloat16" ? `fromBfloat16(${value})` : from === "float16" ? `fromFloat16(${value})` : value;
   switch (to) {
     case "float64":
       return number;
@@ -212,6 +234,8 @@ function castText(from: LoopType, to: LoopType, value: string): string {
       return from === "float64" || from === "int32" ? `Math.fround(${number})` : number;
     case "bfloat16":
       return `toBfloat16(${number})`;
+    case "float16":
+      return `toFloat16(${number})`;
     case "bool":
       return `(${number} !== 0 ? 1 : 0)`;
     case "int8":

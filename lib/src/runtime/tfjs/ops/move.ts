@@ -15,14 +15,24 @@ const around = (shape: readonly number[], axis: number): [number, number, number
   sizeOf(shape.slice(axis + 1)),
 ];
 
-/** Positions counted from the front. One number is read back, as others would be read where an index leads outside. */
+/** Up to so many positions are read back and worked on here: that takes less than the kernels that would do it. */
+const FEW = 1 << 16;
+
+/**
+ * Positions counted from the front. They, or their extremes, are read back: where an index leads outside, kernels would read
+ * something else.
+ */
 function checked(t: Tfjs, index: TfTensor, size: number): TfTensor {
-  const at = t.where(t.less(index, 0), t.add(index, whole(t, size)), index);
-  if (at.size === 0) return at;
-  const [low, high] = t.stack([t.min(at), t.max(at)]).dataSync();
-  if (low < 0 || high >= size)
-    throw new RangeError(`index ${low < 0 ? low - size : high} is out of range for an axis of size ${size}`);
-  return at;
+  if (index.size === 0) return index;
+  const few = index.size <= FEW;
+  const values = (few ? index : t.stack([t.min(index), t.max(index)])).dataSync();
+  let negative = false;
+  for (const value of values) {
+    if (value < -size || value >= size)
+      throw new RangeError(`index ${value} is out of range for an axis of size ${size}`);
+    if (value < 0) negative = true;
+  }
+  return negative ? t.where(t.less(index, 0), t.add(index, whole(t, size)), index) : index;
 }
 
 /** A bare number would make the sum a float. */
@@ -33,10 +43,19 @@ const asVector = (t: Tfjs, x: TfTensor) => t.reshape<core.Rank.R1>(x, [x.size]);
 /** Where x[b, index[b, k, a], a] stands in the flattened x, an array of (b, size, a). */
 function flatPositions(t: Tfjs, index: TfTensor, axis: number, size: number): TfTensor {
   const [before, count, after] = around(index.shape, axis);
-  const at = t.reshape(checked(t, index, size), [before, count, after]);
+  const at = checked(t, index, size);
+  if (index.size <= FEW) {
+    const positions = Int32Array.from(at.dataSync());
+    for (let i = 0; i < positions.length; i++) {
+      const row = Math.floor(i / (count * after));
+      positions[i] = (row * size + positions[i]) * after + (i % after);
+    }
+    return t.tensor(positions, index.shape, "int32");
+  }
   const rows = t.reshape(t.range(0, before, 1, "int32"), [before, 1, 1]);
   const columns = t.reshape(t.range(0, after, 1, "int32"), [1, 1, after]);
-  return t.add(t.mul(t.add(t.mul(rows, whole(t, size)), at), whole(t, after)), columns);
+  const inner = t.add(t.mul(rows, whole(t, size)), t.reshape(at, [before, count, after]));
+  return t.add(t.mul(inner, whole(t, after)), columns);
 }
 
 /** `x` with `gap` zeros behind each element along an axis but the last one. */
