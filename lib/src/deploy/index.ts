@@ -1,0 +1,2 @@
+/** Deployment: exchange formats, conversion, quantization. (Book, chapter 8.) */
+export * from "./onnx/index.js";
