@@ -5,7 +5,6 @@ export { type OnnxDescription, OnnxModel, type OnnxValue } from "./model.js";
 export { loadOnnx, type ReadOnnxOptions, readOnnx } from "./read.js";
 export { OnnxError } from "./schema.js";
 export {
-  type Exportable,
   type SaveOnnxOptions,
   saveOnnx,
   type WriteOnnxOptions,

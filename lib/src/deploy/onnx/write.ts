@@ -4,14 +4,10 @@ import { basename, dirname, join } from "node:path";
 import { bytesPerElement } from "../../core/dtype.js";
 import { MlsysError } from "../../core/errors.js";
 import { pathsOf } from "../../core/tree.js";
-import { captureWith } from "../../graph/capture.js";
-import { captureSymbolic } from "../../graph/dynamic.js";
-import { SymbolicGraph } from "../../ir/dynamic/symbolic-graph.js";
-import { Graph } from "../../ir/graph.js";
-import { freeze } from "../../ir/json.js";
+import type { Graph } from "../../ir/graph.js";
 import { runPasses } from "../../ir/passes/index.js";
-import { Module } from "../../nn/module.js";
 import { type DenseTensor, elementBytes } from "../../runtime/dense.js";
+import { type Exportable, graphOf } from "../convert/exportable.js";
 import { externalProto, protoOf } from "./elements.js";
 import { Exporter, infoOf, type Shared } from "./export/exporter.js";
 import { exportNode } from "./export/index.js";
@@ -28,9 +24,6 @@ import {
 const IR_VERSION: Readonly<Record<number, number>> = {
   ...{ 13: 7, 14: 7, 15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 12 },
 };
-
-/** What can be written. A module is its `forward`, as it is set now: call `eval()` first. */
-export type Exportable = Graph | SymbolicGraph | Module | ((...args: never[]) => unknown);
 
 export interface WriteOnnxOptions {
   /** 13 to 24. Default 20. */
@@ -153,23 +146,11 @@ function withInitializers(proto: ModelProto, weights: readonly TensorProto[]): v
   graph.initializer = [...weights, ...(graph.initializer ?? [])];
 }
 
-/** The graph of what is to be written, without calls, its constants folded. */
-function graphOf(model: Exportable, args: readonly unknown[], name: string | undefined): Graph {
-  if (model instanceof SymbolicGraph) return model.template;
-  if (model instanceof Graph) return prepared(model);
-  const f =
-    model instanceof Module
-      ? (...given: unknown[]) => (model.forward as (...inputs: unknown[]) => unknown).apply(model, given)
-      : (model as (...given: unknown[]) => unknown);
-  const label = name ?? (model instanceof Module ? model.constructor.name : f.name || "f");
-  if (args.length > 0 && args.every((arg) => typeof arg === "string")) {
-    const named = Object.defineProperty((...given: never[]) => f(...given), "name", { value: label });
-    return captureSymbolic(named as never, ...(args as string[])).template;
-  }
-  return prepared(captureWith({ name: label }, f, ...args));
+/** Without calls, its constants folded; a graph of open sizes stays as it is. */
+function prepared(model: Exportable, args: readonly unknown[], name: string | undefined): Graph {
+  const { graph, symbolic } = graphOf(model, args, name);
+  return symbolic ? graph : runPasses(graph, ["inline", "fold", "cse", "dce"]);
 }
-
-const prepared = (graph: Graph): Graph => runPasses(freeze(graph), ["inline", "fold", "cse", "dce"]);
 
 interface Described {
   readonly proto: ModelProto;
@@ -182,7 +163,7 @@ function describe(model: Exportable, args: readonly unknown[], options: WriteOnn
     throw new OnnxError(
       `onnx: opset ${opset}; ${Object.keys(IR_VERSION)[0]} to ${Object.keys(IR_VERSION).at(-1)} can be written`,
     );
-  const graph = graphOf(model, args, options.name);
+  const graph = prepared(model, args, options.name);
   const shared: Shared = {
     opset,
     names: new Set(),

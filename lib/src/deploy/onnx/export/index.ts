@@ -11,8 +11,13 @@ const ROWS: readonly ExportRow[] = [...ELEMENTWISE, ...SHAPES, ...CONTROL];
 
 const table = new Map(ROWS.map((row) => [row.op, row]));
 
-/** Names of the ops that can be written. */
-export const exportedOps = (): string[] => [...table.keys()].sort();
+/**
+ * Names of the ops of this library that can be written.
+ * @example deploy.exportedOps().includes("conv2d") // true
+ */
+export function exportedOps(): string[] {
+  return [...table.keys()].sort();
+}
 
 /** Writes one node. @throws OnnxError naming the node, its line, and the opset. */
 export function exportNode(node: GraphNode, exporter: Exporter): readonly string[] {

@@ -35,5 +35,10 @@ export function importRow(domain: string | undefined, op: string): ImportRow | u
   return table.get(keyOf(domain, op));
 }
 
-/** Names of the ops that can be read. */
-export const importedOps = (): string[] => ROWS.map(({ op }) => op).sort();
+/**
+ * Names of the ops of ONNX that can be read.
+ * @example deploy.importedOps().includes("Conv") // true
+ */
+export function importedOps(): string[] {
+  return ROWS.map(({ op }) => op).sort();
+}
