@@ -9,4 +9,8 @@ export {
   type PassEffect,
 } from "./convert/convert.js";
 export type { Exportable } from "./convert/exportable.js";
+export { ModelFileError } from "./format/layout.js";
+export { decodeModelFile, ModelFile, type ModelWeight, openModel } from "./format/read.js";
+export { encodeModelFile, saveModel } from "./format/write.js";
 export * from "./onnx/index.js";
+export { type LoadWeightsOptions, loadWeights, saveWeights } from "./weights.js";

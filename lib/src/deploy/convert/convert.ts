@@ -11,7 +11,12 @@ import type { Tensor } from "../../core/tensor.js";
 import { compile, type Executable } from "../../graph/execute.js";
 import type { Placement } from "../../graph/placement.js";
 import { countNodes, type Graph, type GraphNode, regionsOf } from "../../ir/graph.js";
-import { PassManager, type PassRun, type PipelineStage } from "../../ir/passes/manager.js";
+import {
+  type OptimizationLevel,
+  PassManager,
+  type PassRun,
+  type PipelineStage,
+} from "../../ir/passes/manager.js";
 import type { FastMathFlag } from "../../ir/passes/pass.js";
 import { zeros } from "../../ops/create.js";
 import { tidy } from "../../ops/tidy.js";
@@ -40,6 +45,11 @@ export interface ConvertOptions {
   readonly fastMath?: boolean | readonly FastMathFlag[];
   /** Layout search: kernels by device, dtype and layout, with what they cost together (`placeOnDevices`). Default: none. */
   readonly placement?: Placement;
+  /**
+   * How both sides are compiled behind the passes. Default "O3", which fuses what is elementwise into the kernel in front of
+   * it, so that a normalization costs little even where it is not folded. "O0": a kernel for each op, as in the book.
+   */
+  readonly level?: OptimizationLevel;
   /** Runs of each side that the report measures, in turn. 0: nothing is measured. Default 20. */
   readonly runs?: number;
 }
@@ -120,7 +130,7 @@ export function convert(
   args: readonly unknown[] = [],
   options: ConvertOptions = {},
 ): Converted {
-  const { runs = 20, fastMath = ["reassoc"], stages = CONVERSION } = options;
+  const { runs = 20, fastMath = ["reassoc"], stages = CONVERSION, level = "O3" } = options;
   if (!Number.isInteger(runs) || runs < 0) throw new ValueError(`convert: ${runs} is no number of runs`);
   const { graph: whole, symbolic } = graphOf(model, args);
   if (symbolic)
@@ -131,9 +141,7 @@ export function convert(
   const found: PassRun[] = [];
   const manager = new PassManager({ stages, fastMath, foldLimit: Infinity, dump: (run) => found.push(run) });
   const after = manager.run(before).graph;
-  const compiled = [before, after].map((graph) =>
-    compile(graph, { level: "O3", placement: options.placement }),
-  );
+  const compiled = [before, after].map((graph) => compile(graph, { level, placement: options.placement }));
   const times = runs > 0 ? measured(compiled, before, runs) : [null, null];
   const [first, second] = [before, after].map((graph, i) => footprint(graph, compiled[i], times[i]));
   const [was, is] = times;
