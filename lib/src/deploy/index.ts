@@ -13,4 +13,7 @@ export { ModelFileError } from "./format/layout.js";
 export { decodeModelFile, ModelFile, type ModelWeight, openModel } from "./format/read.js";
 export { encodeModelFile, saveModel } from "./format/write.js";
 export * from "./onnx/index.js";
+export { loadTfjs, readTfjs, TfjsModel } from "./tfjs/read.js";
+export type { TfjsValue } from "./tfjs/topology.js";
+export { TfjsError } from "./tfjs/weights.js";
 export { type LoadWeightsOptions, loadWeights, saveWeights } from "./weights.js";

@@ -29,6 +29,17 @@ describe("models of the library", () => {
   });
 });
 
+describe("converted models", () => {
+  const cases = modelCases();
+  it.each(Object.keys(cases))("%s", async (name) => {
+    const { f, args } = cases[name];
+    const converted = deploy.convert(f, args, { runs: 0 });
+    const wanted = leaves(f(...args));
+    expectClose(converted.call(...args), wanted, 1e-4);
+    expectClose(await runOnnxRuntime(deploy.writeOnnx(converted.graph), args), wanted, 1e-4);
+  });
+});
+
 describe("models from PyTorch", () => {
   it.each(modelNames)("%s: ONNX Runtime agrees on it, and on what is written of it", async (name) => {
     const { model, inputs } = await caseOf(name);

@@ -1,9 +1,6 @@
-/**
- * Files beside a model that hold its weights. A model names them; it may name nothing outside its own folder (CVE-2022-25882,
- * CVE-2024-27318: path traversal through `location`), links included.
- */
-import { closeSync, fstatSync, openSync, readSync, realpathSync } from "node:fs";
-import { isAbsolute, relative, resolve, sep } from "node:path";
+/** Files beside a model that hold its weights, read as far as its tensors say. */
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { insideOf } from "../inside.js";
 import type { ExternalReader } from "./elements.js";
 import { OnnxError, quoted } from "./schema.js";
 
@@ -16,7 +13,12 @@ export function folderReader(folder: string): { read: ExternalReader; close: () 
   const find = (location: string, where: string) => {
     const known = open.get(location);
     if (known) return known;
-    const descriptor = openSync(insideOf(folder, location, where), "r");
+    const descriptor = openSync(
+      insideOf(folder, location, (problem) => {
+        throw new OnnxError(`${where}: its elements are ${problem}`);
+      }),
+      "r",
+    );
     const made = { descriptor, size: fstatSync(descriptor).size };
     open.set(location, made);
     return made;
@@ -41,21 +43,4 @@ export function folderReader(folder: string): { read: ExternalReader; close: () 
       open.clear();
     },
   };
-}
-
-/** The path of a file inside the folder. @throws OnnxError if it is missing or lies elsewhere. */
-function insideOf(folder: string, location: string, where: string): string {
-  const leaves = (path: string): boolean => path === ".." || path.startsWith(`..${sep}`) || isAbsolute(path);
-  const refuse = (): OnnxError =>
-    new OnnxError(`${where}: its elements are said to be in ${quoted(location)}, outside the model's folder`);
-  if (isAbsolute(location) || location.includes("\0") || leaves(relative(folder, resolve(folder, location))))
-    throw refuse();
-  let real: string;
-  try {
-    real = realpathSync(resolve(folder, location));
-  } catch {
-    throw new OnnxError(`${where}: its elements are in ${quoted(location)}, which is not beside the model`);
-  }
-  if (leaves(relative(realpathSync(folder), real))) throw refuse();
-  return real;
 }
