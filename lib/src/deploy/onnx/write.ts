@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { bytesPerElement } from "../../core/dtype.js";
 import { MlsysError } from "../../core/errors.js";
 import { pathsOf } from "../../core/tree.js";
-import type { Graph } from "../../ir/graph.js";
+import { Graph } from "../../ir/graph.js";
 import { runPasses } from "../../ir/passes/index.js";
 import { type DenseTensor, elementBytes } from "../../runtime/dense.js";
 import { type Exportable, graphOf } from "../convert/exportable.js";
@@ -149,7 +149,12 @@ function withInitializers(proto: ModelProto, weights: readonly TensorProto[]): v
 /** Without calls, its constants folded; a graph of open sizes stays as it is. */
 function prepared(model: Exportable, args: readonly unknown[], name: string | undefined): Graph {
   const { graph, symbolic } = graphOf(model, args, name);
-  return symbolic ? graph : runPasses(graph, ["inline", "fold", "cse", "dce"]);
+  if (symbolic) return graph;
+  // a graph that is given was made as it is on purpose: quantized weights stay whole numbers
+  return runPasses(
+    graph,
+    model instanceof Graph ? ["inline", "cse", "dce"] : ["inline", "fold", "cse", "dce"],
+  );
 }
 
 interface Described {

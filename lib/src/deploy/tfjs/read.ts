@@ -88,7 +88,7 @@ export function readTfjs(
  * The model of a `model.json` with its shards beside it.
  * @throws TfjsError as `readTfjs`, and for shards that are missing or outside the model's folder.
  * @example
- * await (await import("node:fs/promises")).writeFile("/tmp/mlsys-example-model.json", JSON.stringify({ format: "layers-model", modelTopology: { class_name: "Sequential", config: { layers: [{ class_name: "ReLU", config: { name: "r", batch_input_shape: [null, 2] } }] } } }));
+ * process.getBuiltinModule("node:fs").writeFileSync("/tmp/mlsys-example-model.json", JSON.stringify({ format: "layers-model", modelTopology: { class_name: "Sequential", config: { layers: [{ class_name: "ReLU", config: { name: "r", batch_input_shape: [null, 2] } }] } } }));
  * (await deploy.loadTfjs("/tmp/mlsys-example-model.json")).call(tensor([[-1, 2]]))[0] // [[0, 2]]
  */
 export async function loadTfjs(file: string): Promise<TfjsModel> {

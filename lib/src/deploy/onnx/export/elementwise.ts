@@ -3,6 +3,7 @@ import { isFloat } from "../../../core/dtype.js";
 import { codeOf } from "../elements.js";
 import { Float } from "./exporter.js";
 import { averagePool } from "./pools.js";
+import { dequantizeLinear, quantizeLinear } from "./quantized.js";
 import { type ExportRow, type NodeExport, renamed } from "./row.js";
 
 type Write = (n: NodeExport, ...inputs: string[]) => string;
@@ -141,7 +142,7 @@ export const ELEMENTWISE: readonly ExportRow[] = [
   bits("bitwiseAnd", "BitwiseAnd", "And"),
   bits("bitwiseOr", "BitwiseOr", "Or"),
   bits("bitwiseXor", "BitwiseXor", "Xor"),
-  { op: "mul", write: (n) => averagePool(n) ?? n.emit("Mul", n.inputs) },
+  { op: "mul", write: (n) => averagePool(n) ?? dequantizeLinear(n) ?? n.emit("Mul", n.inputs) },
   ...rows({
     square: (n, x) => n.emit("Mul", [x, x]),
     rsqrt: (n, x) => n.emit("Reciprocal", [n.emit("Sqrt", [x])]),
@@ -174,7 +175,7 @@ export const ELEMENTWISE: readonly ExportRow[] = [
       const { low, high } = n.attrs<{ low: number; high: number }>();
       return n.emit("Clip", [x, n.number(low), n.number(high)]);
     },
-    cast: (n, x) => castName(n, x, n.node.outputs[0].dtype),
+    cast: (n, x) => quantizeLinear(n) ?? castName(n, x, n.node.outputs[0].dtype),
     hypot: (n, a, b) => n.emit("Sqrt", [n.emit("Add", [n.emit("Mul", [a, a]), n.emit("Mul", [b, b])])]),
     floorDivide,
     remainder: (n, a, b) =>
@@ -194,7 +195,13 @@ export const ELEMENTWISE: readonly ExportRow[] = [
         n.emit("Mul", [a, n.emit("Log", [b])]),
       ]),
     // BitShift of ONNX has no signed numbers
-    leftShift: (n, a, b) => n.emit("Mul", [a, n.emit("Pow", [n.number(2), b])]),
-    rightShift: (n, a, b) => floorDivide(n, a, n.emit("Pow", [n.number(2), b])),
+    leftShift: (n, a, b) =>
+      n.dtype === "uint8"
+        ? n.emit("BitShift", [a, b], { direction: "LEFT" })
+        : n.emit("Mul", [a, n.emit("Pow", [n.number(2), b])]),
+    rightShift: (n, a, b) =>
+      n.dtype === "uint8"
+        ? n.emit("BitShift", [a, b], { direction: "RIGHT" })
+        : floorDivide(n, a, n.emit("Pow", [n.number(2), b])),
   }),
 ];
