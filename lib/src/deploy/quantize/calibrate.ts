@@ -9,7 +9,7 @@ export type CalibrationMethod = "minMax" | "percentile" | "mse" | "kl" | "symmet
 
 export interface CalibrationOptions extends Scheme {
   readonly method?: CalibrationMethod;
-  /** For "percentile": the share of values that stay inside, in percent. Default 99.9. */
+  /** For "percentile": the share of values other than 0 that stay inside, in percent. Default 99.9. */
   readonly percentile?: number;
 }
 
@@ -38,13 +38,13 @@ export class Observer {
     }
     if (this.reach === 0) this.reach = largest;
     while (largest > this.reach) this.widen();
-    if (this.reach === 0) {
-      this.counts[BINS / 2] += values.length;
-      return;
-    }
+    if (this.reach === 0) return; // zeros only
     const scale = BINS / (2 * this.reach);
-    for (let i = 0; i < values.length; i++)
-      this.counts[Math.min(BINS - 1, Math.floor((values[i] + this.reach) * scale))]++;
+    for (let i = 0; i < values.length; i++) {
+      const v = values[i];
+      // 0 stays 0 in every range: the many that rectified values have say nothing about it
+      if (v !== 0) this.counts[Math.min(BINS - 1, Math.floor((v + this.reach) * scale))]++;
+    }
   }
 
   /** The range by a method. @throws ValueError if nothing was seen. */

@@ -228,7 +228,7 @@ describe("qat", () => {
       return nn.mse(q.call(x)[0], y).item();
     };
     const model = make();
-    train(model, 100);
+    train(model, 80);
     const after = error(model);
     const remove = deploy.qat(model, { bits });
     train(model, 80);
