@@ -3,7 +3,8 @@
  * Byte fields of a message are views of the file's bytes, so that weights are not copied before they become tensors.
  */
 import { readFileSync } from "node:fs";
-import protobuf from "protobufjs";
+import { createRequire } from "node:module";
+import type protobuf from "protobufjs";
 import { MlsysError } from "../../core/errors.js";
 
 /** A model file that is damaged, says what this library can't do, or can't be written. Names node, op and opset. */
@@ -116,8 +117,10 @@ let schema: protobuf.Type | null = null;
 
 function modelType(): protobuf.Type {
   if (schema === null) {
+    // loaded when a model is: starting the library must not wait for it
+    const { parse } = createRequire(import.meta.url)("protobufjs") as typeof protobuf;
     const text = readFileSync(new URL("../../../assets/onnx.proto", import.meta.url), "utf8");
-    schema = protobuf.parse(text, { keepCase: true }).root.lookupType("onnx.ModelProto");
+    schema = parse(text, { keepCase: true }).root.lookupType("onnx.ModelProto");
   }
   return schema;
 }
