@@ -1,6 +1,6 @@
 // Small TF.js models with random weights, an input and TF.js's own output each: layers models that it saved, and graph models
 // (nodes of TensorFlow as its converter writes them) that it loaded and ran.
-// Made once with @tensorflow/tfjs 4.22.0:  node lib/test/expected/tfjs_models.mjs FOLDER_WITH_TFJS   (writes tfjs.json beside itself)
+// Made once with @tensorflow/tfjs 4.22.0:  node lib/test/expected/tfjs_models.mjs FOLDER_WITH_TFJS   (writes tfjs.json beside itself; format it then)
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
