@@ -1,12 +1,12 @@
 /** Nodes of ONNX that PyTorch and this library don't write, or not with these attributes, against ONNX Runtime. */
-import { describe, it } from "vitest";
+import { beforeAll, describe, it } from "vitest";
 import { codeOf, protoOf } from "../../src/deploy/onnx/elements.js";
 import { type AttributeValue, attributeOf, Float, infoOf } from "../../src/deploy/onnx/export/exporter.js";
 import { encodeModel, type GraphProto } from "../../src/deploy/onnx/schema.js";
 import { deploy, Generator, type Tensor, tensor } from "../../src/index.js";
 import type { DenseTensor } from "../../src/runtime/dense.js";
 import { expectClose } from "../support/close.js";
-import { runOnnxRuntime } from "../support/onnxruntime.js";
+import { INSTALLING_MS, prepareOnnxRuntime, runOnnxRuntime } from "../support/onnxruntime.js";
 
 const draw = new Generator(17);
 const x = (...shape: number[]): Tensor => draw.normal(shape);
@@ -312,6 +312,8 @@ const CASES: Readonly<Record<string, NodeCase>> = {
     outputs: 2,
   },
 };
+
+beforeAll(prepareOnnxRuntime, INSTALLING_MS);
 
 describe("nodes", () => {
   it.each(Object.keys(CASES))("%s", async (name) => {

@@ -1,13 +1,15 @@
 /** What is written, ONNX Runtime runs, with the same results; what ONNX Runtime runs is read with the same results. */
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { deploy, Generator, ops, type Tensor, tensor, tree } from "../../src/index.js";
 import { bind } from "../../src/ops/bind.js";
 import { expectClose } from "../support/close.js";
-import { runOnnxRuntime } from "../support/onnxruntime.js";
+import { INSTALLING_MS, prepareOnnxRuntime, runOnnxRuntime } from "../support/onnxruntime.js";
 import { modelCases } from "./models.js";
 import { caseOf, modelFolder, modelNames } from "./pytorch-cases.js";
 
 const leaves = (value: unknown): Tensor[] => tree.flatten(value).leaves;
+
+beforeAll(prepareOnnxRuntime, INSTALLING_MS);
 
 describe("models of the library", () => {
   const cases = modelCases();

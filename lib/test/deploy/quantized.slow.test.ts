@@ -1,12 +1,14 @@
 /** Quantized models in ONNX Runtime; accuracy and size on the genuine digits. */
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { decodeModel } from "../../src/deploy/onnx/schema.js";
 import { data, deploy, fit, Generator, manualSeed, nn, optim, type Tensor, train } from "../../src/index.js";
 import { expectClose } from "../support/close.js";
-import { runOnnxRuntime } from "../support/onnxruntime.js";
+import { INSTALLING_MS, prepareOnnxRuntime, runOnnxRuntime } from "../support/onnxruntime.js";
 import { MobileNet, shaken } from "./models.js";
 
 const draw = new Generator(31);
+
+beforeAll(prepareOnnxRuntime, INSTALLING_MS);
 
 describe("in ONNX Runtime", () => {
   const model = shaken(new MobileNet(8, 3, 5));

@@ -2,10 +2,10 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { expectClose } from "../support/close.js";
-import { peer } from "../support/onnxruntime.js";
+import { INSTALLING_MS, peer } from "../support/onnxruntime.js";
 import { fromPlain, modelOf, type TfjsCase } from "./tfjs-cases.js";
 
-it("makes the same of what TF.js saves now", async () => {
+it("makes the same of what TF.js saves now", { timeout: INSTALLING_MS }, async () => {
   const script = new URL("../expected/tfjs_models.mjs", import.meta.url).href;
   const { tfjsCases } = (await import(script)) as {
     tfjsCases(tf: unknown): Promise<Record<string, TfjsCase>>;

@@ -60,6 +60,14 @@ interface Ort {
 
 const loaded = (): Ort => peer<Ort>("onnxruntime-node", "1.30.0");
 
+/** Longest that an installation may take. */
+export const INSTALLING_MS = 600_000;
+
+/** Installs and loads it; for `beforeAll`, since the first time takes long. */
+export function prepareOnnxRuntime(): void {
+  loaded();
+}
+
 const ARRAYS = {
   float64: Float64Array,
   float32: Float32Array,

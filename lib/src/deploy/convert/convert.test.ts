@@ -127,7 +127,7 @@ describe("convert", () => {
         const converted = deploy.convert(program, [], quick);
         expectClose(converted.call(...args), interpret(program, args), 1e-6);
       }),
-      { numRuns: 12 },
+      { numRuns: 8 },
     );
   });
 

@@ -265,7 +265,7 @@ describe("models of TF.js", () => {
             expect(error, `${path.join(".")}: ${String((error as Error).stack)}`).toBeInstanceOf(MlsysError);
           }
         }),
-        { numRuns: 120 },
+        { numRuns: 40 },
       );
     }
   });
