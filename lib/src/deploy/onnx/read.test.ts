@@ -190,6 +190,18 @@ describe("readOnnx", () => {
     expect(() => least.call(tensor([1, 2]))).toThrow(/6 elements, more than the 4/);
   });
 
+  it("pads no further than it may", () => {
+    const attribute = [
+      { name: "kernel_shape", type: 7, ints: [1, 1] },
+      { name: "pads", type: 7, ints: [2 ** 20, 2 ** 20, 0, 0] },
+    ];
+    const parts = { input: [floats("x", 1, 1, 2, 2)] };
+    const model = readOnnx(modelOf([node("MaxPool", ["x"], ["y"], { attribute })], parts));
+    expect(() => model.call(ones([1, 1, 2, 2]))).toThrow(
+      /"my MaxPool" .*: the result would have \d+ elements/,
+    );
+  });
+
   it("says so when a shape depends on values, and computes it op by op", () => {
     const model = readOnnx(modelOf([node("NonZero", ["x"], ["y"])]));
     expect(model.call(tensor([0, 3]))[0].toArray()).toEqual([[1]]);

@@ -36,6 +36,7 @@ function windowsOf(c: RowContext, x: Tensor, kernel: readonly number[]): Windows
       throw new OnnxError(`${name} is [${list.slice(0, 8)}] for ${rank} spatial axes`);
   const pads = padsOf(c, x.shape.slice(2), kernel, stride, dilation);
   const [first, second] = [0, 1].map((i): Pair => [pads[i] ?? 0, pads[rank + i] ?? 0]);
+  c.room(x.shape.map((dim, i) => (i < 2 ? dim : dim + pads[i - 2] + pads[rank + i - 2])));
   return {
     kernel: pair(kernel, 1),
     stride: pair(stride, 1),
