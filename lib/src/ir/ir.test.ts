@@ -166,8 +166,8 @@ describe("passes", () => {
     });
     expect(passes().map((pass) => pass.name)).toEqual([
       ...["inline", "propagate", "fold", "branches", "simplify", "strength", "layout", "licm"],
-      ...["effects", "prune", "cse", "dce", "fold-scale", "merge-scale", "slice-up", "reconstruct", "attention"],
-      ...["fuse-reduce", "fuse", "fuse-outputs", "multi-tensor", "epilogue", "drop"],
+      ...["effects", "prune", "cse", "dce", "fold-scale", "merge-scale", "slice-up", "reconstruct"],
+      ...["attention", "fuse-reduce", "fuse", "fuse-outputs", "multi-tensor", "epilogue", "drop"],
     ]);
     expect(() => runPasses(small(), ["dce", "drop"])).toThrow(
       /after pass drop: graph model is not well formed/,
