@@ -15,6 +15,7 @@ const ROOMS = {
   data: "lib",
   distributed: "lib",
   devices: "lib",
+  deploy: "lib",
 };
 const usage = `Usage: npm run bench -- SUITE [--quick] [--json FILE]\nSUITE: ${Object.keys(ROOMS).join(", ")}, all`;
 

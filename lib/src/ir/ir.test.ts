@@ -166,14 +166,14 @@ describe("passes", () => {
     });
     expect(passes().map((pass) => pass.name)).toEqual([
       ...["inline", "propagate", "fold", "branches", "simplify", "strength", "layout", "licm"],
-      ...["effects", "prune", "cse", "dce", "fold-scale", "reconstruct", "attention", "fuse-reduce", "fuse"],
-      ...["fuse-outputs", "multi-tensor", "epilogue", "drop"],
+      ...["effects", "prune", "cse", "dce", "fold-scale", "merge-scale", "slice-up", "reconstruct"],
+      ...["attention", "fuse-reduce", "fuse", "fuse-outputs", "multi-tensor", "epilogue", "drop"],
     ]);
     expect(() => runPasses(small(), ["dce", "drop"])).toThrow(
       /after pass drop: graph model is not well formed/,
     );
     expect(() => runPasses(small(), ["nothing"])).toThrow(
-      /unknown pass "nothing"; there are inline, propagate, .*cse, dce, fold-scale, reconstruct, attention, fuse-reduce, fuse, fuse-outputs, multi-tensor, epilogue, drop/,
+      /unknown pass "nothing"; there are inline, propagate, .*cse, dce, fold-scale, merge-scale, slice-up, reconstruct, attention, fuse-reduce, fuse, fuse-outputs, multi-tensor, epilogue, drop/,
     );
   });
 });

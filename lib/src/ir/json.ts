@@ -114,23 +114,34 @@ function encodeValue({ id, name, dtype, shape }: Value): JsonValue {
   return { id, ...(name === null ? {} : { name }), dtype, shape };
 }
 
-/** JSON has neither graphs nor infinities: both become objects with one marked key. */
-function encodeAttribute(value: unknown): unknown {
-  if (value instanceof Graph) return { $graph: encodeBody(value) };
+/** JSON has neither graphs nor infinities: both become objects with one marked key, graphs what `onGraph` gives. */
+export function encodeAttribute(
+  value: unknown,
+  onGraph: (graph: Graph) => unknown = (graph) => encodeBody(graph),
+): unknown {
+  if (value instanceof Graph) return { $graph: onGraph(value) };
   if (typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0)))
     return { $number: Object.is(value, -0) ? "-0" : String(value) };
-  if (Array.isArray(value)) return value.map(encodeAttribute);
+  if (Array.isArray(value)) return value.map((entry) => encodeAttribute(entry, onGraph));
   if (typeof value === "object" && value !== null)
-    return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, encodeAttribute(entry)]));
+    return Object.fromEntries(
+      Object.entries(value).map(([key, entry]) => [key, encodeAttribute(entry, onGraph)]),
+    );
   return value;
 }
 
-function decodeAttribute(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(decodeAttribute);
+/** What `encodeAttribute` made of it; graphs by `onGraph`. */
+export function decodeAttribute(
+  value: unknown,
+  onGraph: (body: unknown) => Graph = (body) => decodeBody(body as JsonBody),
+): unknown {
+  if (Array.isArray(value)) return value.map((entry) => decodeAttribute(entry, onGraph));
   if (typeof value !== "object" || value === null) return value;
-  if ("$graph" in value) return decodeBody(value.$graph as JsonBody);
+  if ("$graph" in value) return onGraph(value.$graph);
   if ("$number" in value) return Number(value.$number);
-  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, decodeAttribute(entry)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, entry]) => [key, decodeAttribute(entry, onGraph)]),
+  );
 }
 
 function decodeBody(body: JsonBody): Graph {

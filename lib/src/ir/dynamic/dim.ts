@@ -11,7 +11,7 @@ interface Term {
 }
 
 export class Dim {
-  private constructor(private readonly terms: readonly Term[]) {}
+  private constructor(readonly terms: readonly Term[]) {}
 
   /** The sum of such terms; the number itself if no symbol is left. */
   static of(terms: readonly Term[]): Dim | number {

@@ -18,12 +18,14 @@ import { fuseReduce } from "./fuse-reduce.js";
 import { inline } from "./inline.js";
 import { layout } from "./layout.js";
 import { licm } from "./licm.js";
+import { mergeScale } from "./merge-scale.js";
 import { multiTensor } from "./multi-tensor.js";
 import { DEFAULT_OPTIONS, type Pass, type PassOptions } from "./pass.js";
 import { propagate } from "./propagate.js";
 import { prune } from "./prune.js";
 import { reconstructPass } from "./reconstruct.js";
 import { simplify } from "./simplify.js";
+import { sliceUp } from "./slice-up.js";
 import { strength } from "./strength.js";
 
 const TABLE: readonly Pass[] = [
@@ -40,6 +42,8 @@ const TABLE: readonly Pass[] = [
   cse,
   dce,
   foldScale,
+  mergeScale,
+  sliceUp,
   reconstructPass,
   attention,
   fuseReduce,
