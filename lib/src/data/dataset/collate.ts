@@ -1,5 +1,5 @@
 /** collate: a list of elements as one element of tensors, which share their first axis. */
-import { bytesPerElement, type DType, type HostData } from "../../core/dtype.js";
+import { bytesPerElement, type DType, encodingOf, type HostData } from "../../core/dtype.js";
 import { ShapeError, ValueError } from "../../core/errors.js";
 import { formatShape, type Shape, sizeOf } from "../../core/shape.js";
 import { Tensor } from "../../core/tensor.js";
@@ -117,14 +117,17 @@ function stackArrays(list: readonly HostData[], path: string, { dtypes, shapes }
       `collate: elements${called(path)} have ${first.length} numbers, which are not ${formatShape(shape)}`,
     );
   const out = emptyDense([list.length, ...shape], dtype, getDevice());
-  for (const [i, item] of list.entries()) {
+  const place = encodingOf(dtype) || dtype === "bool" ? null : out.storage.data;
+  for (let i = 0; i < list.length; i++) {
+    const item = list[i];
     if (item?.length !== first.length || item.constructor !== first.constructor) {
       out.dispose();
       throw new ShapeError(
         `collate: element ${i}${called(path)} is ${item?.constructor.name}(${item?.length}), element 0 ${kind}(${first.length}); paddedBatch fills up what is shorter`,
       );
     }
-    out.storage.write(item, i * first.length);
+    if (place) place.set(item, i * first.length);
+    else out.storage.write(item, i * first.length);
   }
   return out;
 }

@@ -127,6 +127,14 @@ class UnitWork {
     const op = this.ops[k];
     const tally = this.result.tallies[k];
     const index = this.first[k] + tally.taken++;
+    if (op.onError === "fail" && !this.timed && op.f.length < 3) {
+      try {
+        const y = op.f(x, index);
+        return isPromise(y) ? y.then(undefined, (error) => this.fail(k, error)) : y;
+      } catch (error) {
+        return this.fail(k, error);
+      }
+    }
     const note: NoteFailure = (what) => {
       tally[what]++;
     };

@@ -23,11 +23,18 @@ export interface TuningChange {
   readonly to: string;
 }
 
-/** A running mean that forgets. */
+/** A running mean that forgets, and the least of what it saw lately. */
 class Mean {
   value = Number.NaN;
+  private readonly recent: number[] = [];
+
+  /** What it takes when nothing else keeps the processor. */
+  get least(): number {
+    return Math.min(...this.recent);
+  }
 
   add(x: number): void {
+    if (this.recent.push(x) > 16) this.recent.shift();
     this.value = Number.isNaN(this.value) ? x : this.value + 0.2 * (x - this.value);
   }
 }
@@ -137,11 +144,12 @@ export class Tuner {
   }
 
   private resize(): void {
-    const slowest = Math.max(...this.busy.map(({ value }) => value || 0));
-    if (slowest > 0) {
+    if (this.sinceChange % 4 !== 0) return;
+    const slowest = Math.max(...this.busy.map(({ least }) => least));
+    if (slowest > 0 && Number.isFinite(slowest)) {
       const room = Math.min(MAX_CHUNK, Math.max(1, Math.floor(CHUNK_BYTES / this.bytes)));
       const wanted = Math.min(room, Math.max(1, Math.round(CHUNK_MS / slowest)), 4 * this.chunk);
-      if (wanted > 1.5 * this.chunk || wanted < this.chunk / 1.5) {
+      if (wanted >= 2 * this.chunk || wanted <= this.chunk / 3) {
         this.note("chunk", String(this.chunk), String(wanted));
         this.chunk = wanted;
       }
