@@ -13,6 +13,9 @@ import {
 import { dirname, resolve } from "node:path";
 import { threadId } from "node:worker_threads";
 import { MlsysError } from "../../core/errors.js";
+import type { Tensor } from "../../core/tensor.js";
+import { map as mapTree } from "../../core/tree.js";
+import { DenseTensor, viewOf } from "../../runtime/dense.js";
 import { decodeElement, encodeElement } from "./element-bytes.js";
 import { after, type Maybe } from "./maybe.js";
 import { type Cursor, END, type Node, type Opening, openNode, type Pulled, type State } from "./node.js";
@@ -114,13 +117,24 @@ class MemoryStore implements Store {
   reader(from: number) {
     const kept = this.kept as readonly unknown[];
     let at = from;
-    return { next: () => (at < kept.length ? kept[at++] : END), close: () => {} };
+    // handles of the reader's own: it may dispose them
+    const given = (item: unknown): unknown =>
+      mapTree((t) => (t instanceof DenseTensor ? viewOf(t, t) : t), item);
+    return { next: () => (at < kept.length ? given(kept[at++]) : END), close: () => {} };
   }
 
   writer() {
     const list: unknown[] = [];
     return {
-      add: (item: unknown) => void list.push(item),
+      add: (item: unknown) => {
+        const own = (t: Tensor): unknown => {
+          if (!(t instanceof DenseTensor)) return t;
+          const handle = t.retained();
+          handle.collectable();
+          return handle;
+        };
+        list.push(mapTree(own, item));
+      },
       finish: () => {
         this.kept ??= list;
       },

@@ -341,6 +341,22 @@ describe("datasets", () => {
     expect([count, [...errors.filter((line) => line.includes("mysql"))].length]).toEqual([3, 2]);
   });
 
+  it("keep tensors in memory, whatever becomes of those that they gave", () => {
+    let made = 0;
+    const set = Dataset.range(3)
+      .map((i) => {
+        made++;
+        return { t: tensor([i, i]) };
+      })
+      .cache();
+    for (let epoch = 0; epoch < 3; epoch++)
+      for (const [i, { t }] of [...set].entries()) {
+        expect(t.toArray()).toEqual([i, i]);
+        t.dispose();
+      }
+    expect(made).toBe(3);
+  });
+
   it("keep a walk in a file, and read it in the next process", async () => {
     const file = join(folder, "kept");
     let made = 0;

@@ -8,8 +8,9 @@ import type { Chunk, Order, StageOrder, WorkerStart } from "./worker.js";
 
 /** Regions of the heap that a thread can note: 4 GiB in pieces of 16 MiB, and more. */
 const REGION_WORDS = 1 + 2 * 512;
-/** Blocks are sent back to their thread in parcels. */
+/** Blocks are sent back to their thread in parcels: of so many, or of so many bytes. */
 const RETURN_AT = 16;
+const RETURN_BYTES = 1 << 20;
 
 /** Threads of this process's crews that have not ended. */
 let running = 0;
@@ -27,6 +28,7 @@ class Member implements BlockOwner {
   /** Blocks that it cut and that live on this thread: bytes by address. */
   private readonly living = new Map<number, number>();
   private freed: number[] = [];
+  private freedBytes = 0;
   private ended = false;
 
   constructor(
@@ -78,13 +80,17 @@ class Member implements BlockOwner {
   take(address: number, bytes: number): void {
     this.living.delete(address);
     if (this.ended) takeBack(address, bytes);
-    else if (this.freed.push(address, bytes) >= 2 * RETURN_AT) this.giveBack();
+    else {
+      this.freed.push(address, bytes);
+      this.freedBytes += bytes;
+      if (this.freed.length >= 2 * RETURN_AT || this.freedBytes >= RETURN_BYTES) this.giveBack();
+    }
   }
 
-  giveBack(): void {
-    if (this.freed.length === 0) return;
+  private giveBack(): void {
     const blocks = Float64Array.from(this.freed);
     this.freed = [];
+    this.freedBytes = 0;
     this.orders.postMessage({ kind: "return", blocks } satisfies Order, [blocks.buffer]);
   }
 
@@ -141,10 +147,6 @@ export class Crew {
 
   member(number: number): Member {
     return this.members[number];
-  }
-
-  returnBlocks(): void {
-    for (const member of this.members) member.giveBack();
   }
 
   /**

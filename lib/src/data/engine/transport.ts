@@ -96,6 +96,11 @@ export function pack(
   return { items: items.map((item) => replaced(item, mark)), tensors, blocks, handles };
 }
 
+const arrived = new WeakSet<object>();
+
+/** True for a handle that was made for an element that came from a thread: whoever uses the element up may dispose it. */
+export const cameFromThread = (tensor: object): boolean => arrived.has(tensor);
+
 /** Puts the tensors back. `storageOf` gives a reference to a block's storage, for the tensor to own. */
 export function unpack(cargo: Cargo, storageOf: (block: Block) => Storage): unknown[] {
   const { items, tensors, blocks } = cargo;
@@ -109,7 +114,9 @@ export function unpack(cargo: Cargo, storageOf: (block: Block) => Storage): unkn
     const known = storages.get(block);
     const storage = known ? known.retain() : storageOf(blocks[block]);
     storages.set(block, storage);
-    return new DenseTensor(storage, { shape, strides, offset }, device);
+    const tensor = new DenseTensor(storage, { shape, strides, offset }, device);
+    arrived.add(tensor);
+    return tensor;
   };
   return items.map((item) => replaced(item, restore));
 }

@@ -9,7 +9,7 @@ const CHUNK_MS = 3;
 const MAX_CHUNK = 1024;
 /** Bytes of what a message brings: with `window` messages, what the pipeline holds is bounded. */
 const CHUNK_BYTES = 1 << 20;
-const MAX_WINDOW = 256;
+const MAX_WINDOW = 64;
 /** Chunks between two changes of widths: each change lets the pipeline run empty once. */
 const SETTLE = 12;
 /** Threads for 1.2 times what is needed: rates vary. */
