@@ -367,7 +367,34 @@ describe("functions of pipelines", () => {
     await expect(collect(make().pipeline())).rejects.toThrow(message);
   });
 
+  it("may give what is in itself, and tensors twice", async () => {
+    interface Ring {
+      t: InstanceType<typeof Tensor>;
+      twice: InstanceType<typeof Tensor>[];
+      self?: Ring;
+    }
+    const set = Dataset.from([Float32Array.of(1, 2)])
+      .batch(1)
+      .collate()
+      .map((t) => {
+        const ring: Ring = { t, twice: [t, t] };
+        ring.self = ring;
+        return ring;
+      });
+    const [ring] = await collect(set.pipeline({ workers: 1 }));
+    expect(ring.self).toBe(ring);
+    expect(ring.twice).toEqual([ring.t, ring.t]);
+    expect(ring.t.toArray()).toEqual([[1, 2]]);
+  });
+
   it("say which element can't be sent, or come back", async () => {
+    const sparse = Dataset.range(2)
+      .batch(1)
+      .collate()
+      .map((x) => library.toSparse(x), { name: "sparse" });
+    await expect(collect(sparse.pipeline({ workers: 1 }))).rejects.toThrow(
+      /map\(sparse\) failed at element 0: its result can't be sent to another thread: an instance of SparseTensor can't travel between threads/,
+    );
     await expect(
       collect(
         Dataset.from([1, () => 2])
@@ -376,6 +403,15 @@ describe("functions of pipelines", () => {
       ),
     ).rejects.toThrow(
       /an element of from, from number \d on, can't be sent to a thread: .*could not be cloned/,
+    );
+    await expect(
+      collect(
+        Dataset.from([new URL("file:///a")])
+          .map((x) => x)
+          .pipeline({ workers: 1 }),
+      ),
+    ).rejects.toThrow(
+      /can't be sent to a thread: an instance of URL can't travel between threads: it would lose its methods/,
     );
     const bad = Dataset.range(4).map((x) => (x === 2 ? () => x : x), { name: "f" });
     await expect(collect(bad.pipeline({ workers: 1 }))).rejects.toThrow(

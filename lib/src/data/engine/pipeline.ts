@@ -3,6 +3,7 @@
  * stays on the main thread. Elements come in the dataset's own order. (Book, chapter 7: operator-level parallelism.)
  */
 import { availableParallelism } from "node:os";
+import type { Span } from "../../viz/timeline.js";
 import type { Node, Opening, State } from "../dataset/node.js";
 import { AsyncWalk, type Checkpoint, checkCheckpoint, wholeNumber } from "../dataset/walk.js";
 import { Crew } from "./crew.js";
@@ -18,6 +19,10 @@ export interface PipelineOptions {
   readonly workers?: number | "auto";
   /** Chunks (of some milliseconds' work, or one batch each) that may be on their way. Default "auto". */
   readonly buffer?: number | "auto";
+  /** Elements, or batches, in a chunk. Default "auto". */
+  readonly chunk?: number | "auto";
+  /** Called with what the main thread and each worker did, and when; also with the stages that functions name by `stage`. */
+  readonly onSpan?: (span: Span) => void;
   /** Times each op, for `profile()`; costs some 0.1 µs a call. Default false: stages are timed as a whole. */
   readonly profile?: boolean;
   /** Stops the walk and its threads: the walk ends with the signal's reason. */
@@ -98,25 +103,39 @@ export class Pipeline<T> implements AsyncIterable<T> {
     private readonly node: Node<T>,
     private readonly options: PipelineOptions = {},
   ) {
-    const { workers = "auto", buffer = "auto" } = options;
+    const { workers = "auto", buffer = "auto", chunk = "auto" } = options;
     if (workers !== "auto") wholeNumber("pipeline's workers", workers, 1);
     if (buffer !== "auto") wholeNumber("pipeline's buffer", buffer, 1);
+    if (chunk !== "auto") wholeNumber("pipeline's chunk", chunk, 1);
     this.size = node.size;
     this.plan = planOf(node);
   }
 
   [Symbol.asyncIterator](): PipelineWalk<T> {
-    const { workers = "auto", buffer = "auto", profile = false, signal } = this.options;
+    const {
+      workers = "auto",
+      buffer = "auto",
+      chunk = "auto",
+      profile = false,
+      signal,
+      onSpan,
+    } = this.options;
     const segments = [...new Set(this.plan.segments.values())];
     const most = workers === "auto" ? availableParallelism() : workers;
     const tuners = new Map(
       segments.map((segment) => [
         segment,
-        new Tuner(segment.stages, most, workers !== "auto", buffer === "auto" ? undefined : buffer),
+        new Tuner(
+          segment.stages,
+          most,
+          workers !== "auto",
+          buffer === "auto" ? undefined : buffer,
+          chunk === "auto" ? undefined : chunk,
+        ),
       ]),
     );
     const crew = new Crew();
-    const recorder = new Recorder(profile, tuners);
+    const recorder = new Recorder(profile, tuners, onSpan);
     const instead: Opening["instead"] = (node, opening, state) => {
       const segment = this.plan.segments.get(node);
       if (!segment) return undefined;

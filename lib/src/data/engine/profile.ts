@@ -40,6 +40,7 @@ export class Recorder {
     /** Times each op, not each stage alone. */
     readonly timed: boolean,
     plan: ReadonlyMap<Segment, Tuner>,
+    private readonly onSpan?: (span: Span) => void,
   ) {
     for (const [segment, tuner] of plan)
       this.segments.set(segment, {
@@ -79,7 +80,7 @@ export class Recorder {
   }
 
   worked(segment: Segment, report: StageReport, elements: number): void {
-    const { stage, thread, start, end, tallies } = report;
+    const { stage, thread, start, end, tallies, spans } = report;
     const totals = (this.segments.get(segment) as SegmentTotals).stages[stage];
     totals.elements += elements;
     totals.ms += end - start;
@@ -96,6 +97,7 @@ export class Recorder {
       this.note({ lane, name, start: at, end: until });
       at = until;
     }
+    for (const span of spans) this.note({ lane, ...span });
     if (sum === 0) this.note({ lane, name: ops.map(({ name }) => name).join(" + "), start, end });
   }
 
@@ -109,7 +111,9 @@ export class Recorder {
 
   private note(span: Span): void {
     if (this.spans.length >= MAX_SPANS) this.spans.splice(0, MAX_SPANS / 2);
-    if (span.end > span.start) this.spans.push(span);
+    if (span.end <= span.start && !this.onSpan) return;
+    this.spans.push(span);
+    this.onSpan?.(span);
   }
 }
 

@@ -330,23 +330,16 @@ class Threads implements Cursor<unknown> {
 
   private send(units: readonly unknown[], start: number): void {
     const lent = new Map<number, Storage>();
-    const cargo = pack(units, (storage) => {
-      const block = lentBlock(storage);
-      lent.set(block.address, storage);
-      return block;
-    });
-    const { handles: _, ...sent } = cargo;
     this.line ??= this.openLine();
-    const chunk: Chunk = {
-      ...sent,
-      chunk: this.nextChunk++,
-      first: this.firsts(),
-      reports: [],
-      error: null,
-      spent: [],
-    };
     try {
-      this.line.send(chunk, []);
+      const { handles: _, ...cargo } = pack(units, (storage) => {
+        const block = lentBlock(storage);
+        lent.set(block.address, storage);
+        return block;
+      });
+      const chunk = this.nextChunk;
+      this.line.send({ ...cargo, chunk, first: this.firsts(), reports: [], error: null, spent: [] }, []);
+      this.nextChunk++;
     } catch (cause) {
       throw new MlsysError(
         `pipeline: an element of ${this.run.segment.source.name}, from number ${start} on, can't be sent to a thread: ${(cause as Error).message}`,

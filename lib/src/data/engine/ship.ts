@@ -11,6 +11,7 @@ import { type Node, type TS, typescript } from "../../graph/source/parse.js";
 import { type ElementFunction, onThread, type ThreadMaker } from "../dataset/node.js";
 import { capturesOf } from "./captures.js";
 import { type ModulePath, modulePathOf } from "./known-modules.js";
+import { CLONED } from "./transport.js";
 
 /** Entry of a table: plain data, or how to make a value of others of the table. */
 export type Parcel =
@@ -55,19 +56,6 @@ export function ship(f: unknown, name: string): Shipment {
 }
 
 const MAX_FUNCTIONS = 200;
-/** Class instances whose contents structured clone keeps whole. */
-const CLONED = new Set([
-  "Date",
-  "RegExp",
-  "ArrayBuffer",
-  "SharedArrayBuffer",
-  "Boolean",
-  "Number",
-  "String",
-  "BigInt",
-  "Error",
-]);
-
 class Packer {
   readonly parcels: Parcel[] = [];
   private readonly numbers = new Map<unknown, number>();
@@ -150,7 +138,6 @@ class Packer {
       return { kind: "object", entries };
     }
     const type = proto.constructor?.name ?? "object";
-    if (CLONED.has(type)) return { kind: "data", value };
     if (value instanceof Map || value instanceof Set) {
       try {
         structuredClone(value);
@@ -159,6 +146,7 @@ class Packer {
       }
       return { kind: "data", value };
     }
+    if (CLONED.has(type)) return { kind: "data", value };
     throw this.refuse(
       trail,
       `an instance of ${type}: its methods, and what it holds in this thread, would be lost`,

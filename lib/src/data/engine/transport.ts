@@ -48,26 +48,68 @@ const isPlain = (x: object): boolean => {
   return proto === null || proto === Object.prototype || Object.getPrototypeOf(proto) === null;
 };
 
-/** True if there is a tensor in it. Of long lists of numbers, only the first is looked at. */
-function hasTensor(x: unknown): boolean {
+/**
+ * True if there is a tensor in it. Of lists that begin with a number, nothing more is looked at.
+ * @throws MlsysError for an instance of a class
+ */
+function hasTensor(x: unknown, seen: Set<object>): boolean {
   if (typeof x !== "object" || x === null || ArrayBuffer.isView(x)) return false;
   if (x instanceof Tensor) return true;
-  if (Array.isArray(x)) return typeof x[0] === "number" ? false : x.some(hasTensor);
-  if (x instanceof Map) return [...x.values()].some(hasTensor);
-  if (!isPlain(x)) return false;
-  for (const key in x) if (hasTensor((x as Record<string, unknown>)[key])) return true;
+  if ((Array.isArray(x) && typeof x[0] === "number") || seen.has(x)) return false;
+  seen.add(x);
+  if (Array.isArray(x)) return x.some((item) => hasTensor(item, seen));
+  if (x instanceof Map) return [...x.values()].some((item) => hasTensor(item, seen));
+  if (!isPlain(x)) return refuseInstance(x);
+  for (const key in x) if (hasTensor((x as Record<string, unknown>)[key], seen)) return true;
   return false;
 }
 
-/** `x` with `f` of its tensors. */
-function replaced(x: unknown, f: (x: object) => unknown): unknown {
+/** Classes whose instances structured clone keeps whole. */
+export const CLONED: ReadonlySet<string> = new Set(
+  "Date RegExp Set ArrayBuffer SharedArrayBuffer Boolean Number String BigInt Error EvalError RangeError ReferenceError SyntaxError TypeError URIError Blob KeyObject CryptoKey".split(
+    " ",
+  ),
+);
+
+/** A copy of another instance would be a heap of its fields without methods, and nobody would be told. */
+function refuseInstance(x: object): false {
+  const type =
+    (Object.getPrototypeOf(x) as { constructor?: { name?: string } }).constructor?.name ?? "object";
+  if (x instanceof Set && [...x].some((item) => hasTensor(item, new Set())))
+    throw new MlsysError("a tensor in a Set can't travel between threads; put it into a list");
+  if (CLONED.has(type)) return false;
+  throw new MlsysError(`an instance of ${type} can't travel between threads: it would lose its methods`);
+}
+
+/** `x` with `f` of its tensors; what is in it twice, or in itself, stays so. */
+function replaced(x: unknown, f: (x: object) => unknown, made: Map<object, unknown>): unknown {
   if (typeof x !== "object" || x === null || ArrayBuffer.isView(x)) return x;
+  if (made.has(x)) return made.get(x);
   const found = f(x);
-  if (found !== undefined) return found;
-  if (Array.isArray(x)) return typeof x[0] === "number" ? x : x.map((item) => replaced(item, f));
-  if (x instanceof Map) return new Map([...x].map(([key, item]) => [key, replaced(item, f)]));
+  const keep = <T>(value: T): T => {
+    made.set(x, value);
+    return value;
+  };
+  if (found !== undefined) return keep(found);
+  if (Array.isArray(x)) {
+    if (typeof x[0] === "number") return x;
+    const out: unknown[] = keep([]);
+    for (const item of x) out.push(replaced(item, f, made));
+    return out;
+  }
+  if (x instanceof Map) {
+    const out = keep(new Map<unknown, unknown>());
+    for (const [key, item] of x) out.set(key, replaced(item, f, made));
+    return out;
+  }
   if (!isPlain(x)) return x;
-  return Object.fromEntries(Object.entries(x).map(([key, item]) => [key, replaced(item, f)]));
+  const out: Record<string, unknown> = keep({});
+  for (const key of Object.keys(x)) {
+    const value = replaced((x as Record<string, unknown>)[key], f, made);
+    if (key === "__proto__") Object.defineProperty(out, key, { value, enumerable: true, writable: true });
+    else out[key] = value;
+  }
+  return out;
 }
 
 /** Takes the tensors out of the items. `blockOf` says where a tensor's storage is for others. */
@@ -76,7 +118,8 @@ export function pack(
   blockOf: (storage: Storage) => Block,
 ): Cargo & { handles: DenseTensor[] } {
   const [tensors, blocks, handles]: [TensorRef[], Block[], DenseTensor[]] = [[], [], []];
-  if (!items.some(hasTensor)) return { items, tensors, blocks, handles };
+  const seen = new Set<object>();
+  if (!items.some((item) => hasTensor(item, seen))) return { items, tensors, blocks, handles };
   const numbers = new Map<Storage, number>();
   const mark = (x: object): unknown => {
     if (!(x instanceof Tensor)) return undefined;
@@ -93,7 +136,8 @@ export function pack(
     handles.push(x);
     return { [MARK]: tensors.length - 1 };
   };
-  return { items: items.map((item) => replaced(item, mark)), tensors, blocks, handles };
+  const known = new Map<object, unknown>();
+  return { items: items.map((item) => replaced(item, mark, known)), tensors, blocks, handles };
 }
 
 const arrived = new WeakSet<object>();
@@ -118,7 +162,8 @@ export function unpack(cargo: Cargo, storageOf: (block: Block) => Storage): unkn
     arrived.add(tensor);
     return tensor;
   };
-  return items.map((item) => replaced(item, restore));
+  const made = new Map<object, unknown>();
+  return items.map((item) => replaced(item, restore, made));
 }
 
 /** For a sender that goes on owning: the host's bytes of a storage. */

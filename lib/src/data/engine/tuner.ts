@@ -41,7 +41,7 @@ class Mean {
 
 export class Tuner {
   widths: number[];
-  chunk = 1;
+  chunk: number;
   window: number;
   readonly changes: TuningChange[] = [];
   private readonly busy: Mean[];
@@ -63,7 +63,9 @@ export class Tuner {
     private readonly most: number,
     private readonly fixed: boolean,
     private readonly fixedWindow: number | undefined,
+    private readonly fixedChunk?: number,
   ) {
+    this.chunk = fixedChunk ?? 1;
     this.busy = stages.map(() => new Mean());
     const auto = stages.filter(({ ops }) => ops[0].parallel === "auto").length;
     const share = Math.max(1, Math.floor((fixed ? most : Math.max(1, most - 1)) / Math.max(1, auto)));
@@ -146,7 +148,7 @@ export class Tuner {
   private resize(): void {
     if (this.sinceChange % 4 !== 0) return;
     const slowest = Math.max(...this.busy.map(({ least }) => least));
-    if (slowest > 0 && Number.isFinite(slowest)) {
+    if (slowest > 0 && Number.isFinite(slowest) && this.fixedChunk === undefined) {
       const room = Math.min(MAX_CHUNK, Math.max(1, Math.floor(CHUNK_BYTES / this.bytes)));
       const wanted = Math.min(room, Math.max(1, Math.round(CHUNK_MS / slowest)), 4 * this.chunk);
       if (wanted >= 2 * this.chunk || wanted <= this.chunk / 3) {

@@ -8,6 +8,7 @@ import type { DenseTensor } from "../../runtime/dense.js";
 import { type LentHeap, takeBack } from "../../runtime/heap.js";
 import { closeScope, mergeScope, openScope } from "../../runtime/tidy.js";
 import { isPromise } from "../dataset/maybe.js";
+import { type StageSpan, spanCollector } from "../spans.js";
 import { Board, type QueueEnd } from "./board.js";
 import { LIBRARY } from "./library-url.js";
 import type { Shipment } from "./ship.js";
@@ -65,6 +66,8 @@ export interface StageReport {
   readonly tallies: readonly OpTally[];
   /** Of the tensors and whole typed arrays that came out. */
   readonly bytes: number;
+  /** What the functions said of themselves by `stage`. */
+  readonly spans: readonly StageSpan[];
 }
 
 export interface Chunk extends Cargo {
@@ -129,7 +132,7 @@ async function step(stage: Stage): Promise<boolean> {
   if (!got) return false;
   board.popped(input.queue);
   board.ring(input.other);
-  const message = await work(stage, got.message as Chunk);
+  const message = await worked(stage, got.message as Chunk);
   try {
     output.port.postMessage(message, movable(message.items));
   } catch (cause) {
@@ -139,6 +142,26 @@ async function step(stage: Stage): Promise<boolean> {
   board.ring(output.other);
   stage.next += order.width;
   return true;
+}
+
+/** The chunk's result, or an error if it is none that others can be given. */
+async function worked(stage: Stage, chunk: Chunk): Promise<Chunk> {
+  try {
+    return await work(stage, chunk);
+  } catch (cause) {
+    const [at, tallies] = [clock(), stage.ops.map(() => ({ taken: 0, busy: 0, skipped: 0, retried: 0 }))];
+    const report: StageReport = {
+      stage: stage.order.stage,
+      thread,
+      start: at,
+      end: at,
+      tallies,
+      bytes: 0,
+      spans: [],
+    };
+    const [, ...first] = chunk.first;
+    return withoutItems({ ...chunk, first, reports: [...chunk.reports, report], items: [] }, stage, cause);
+  }
 }
 
 /** The chunk up to the first item that can't be sent, and an error that says so. */
@@ -172,6 +195,7 @@ async function work({ order, ops }: Stage, chunk: Chunk): Promise<Chunk> {
   const [first, ...later] = chunk.first;
   const came = new Map(chunk.blocks.map((block) => [block.address, block]));
   const start = clock();
+  const { spans, collect } = spanCollector();
   openScope();
   let scope = true;
   const close = (keep: readonly DenseTensor[]): void => {
@@ -180,7 +204,7 @@ async function work({ order, ops }: Stage, chunk: Chunk): Promise<Chunk> {
   };
   try {
     const units = unpack(chunk, (block) => blockStorage(block, nobody));
-    const working = workOn(units, ops, first, order.epoch, order.timed);
+    const working = collect(() => workOn(units, ops, first, order.epoch, order.timed));
     if (isPromise(working)) {
       mergeScope(); // one can't stay open while other work runs: what promises make is left to the garbage collector
       scope = false;
@@ -194,7 +218,7 @@ async function work({ order, ops }: Stage, chunk: Chunk): Promise<Chunk> {
       ...sent,
       chunk: chunk.chunk,
       first: later,
-      reports: [...chunk.reports, { stage: order.stage, thread, start, end: clock(), tallies, bytes }],
+      reports: [...chunk.reports, { stage: order.stage, thread, start, end: clock(), tallies, bytes, spans }],
       error: chunk.error ?? (error && { ...error, stage: order.stage }),
       spent: [...chunk.spent, ...spent],
     };
