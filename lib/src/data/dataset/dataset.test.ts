@@ -416,6 +416,19 @@ describe("datasets", () => {
   });
 
   it("infer the types of their elements", () => {
+    const words: string[] = ["a"];
+    const long: data.Dataset<boolean> = Dataset.from(words)
+      .filter((s) => s.length > 0)
+      .map((s) => s.endsWith("a"));
+    const typed: data.Dataset<number> = Dataset.from(Float32Array.of(1.5)).map((x) => x.valueOf());
+    const made: data.Dataset<string> = Dataset.from({
+      length: 2,
+      at: async (i: number) => `${i}`.padStart(2),
+    });
+    const later_: data.Dataset<string> = Dataset.from(async function* () {
+      yield "x";
+    }).map((s) => s.trim());
+    expect([[...long], [...typed], made.size, later_.size]).toEqual([[true], [1.5], 2, undefined]);
     const pairs: data.Dataset<[number, string]> = Dataset.range(3).zip(Dataset.from(["a"]));
     const three: data.Dataset<[number, string, boolean]> = Dataset.zip(
       Dataset.range(1),

@@ -14,7 +14,7 @@ import { concatNode, interleaveNode, repeatNode, zipNode } from "./combine.js";
 import { checkDevice } from "./device.js";
 import { elementNode } from "./elements.js";
 import { checkPolicy } from "./failure.js";
-import type { Call, DeviceMode, ElementFunction, ErrorPolicy, Node } from "./node.js";
+import type { Call, DeviceMode, ElementFunction, ErrorPolicy, Node, RandomAccess } from "./node.js";
 import { prefetchNode } from "./prefetch.js";
 import { shardNode, skipNode, takeNode } from "./range.js";
 import { bufferShuffleNode, orderShuffleNode, sampleNode, samplerNode } from "./shuffle.js";
@@ -48,8 +48,8 @@ export interface MapOptions {
 /** The elements' own random numbers: the same whoever computes the element, and when. */
 export type ElementRandom = Pick<WordStream, "next" | "below" | "uniform">;
 
-type Renamed<T, N extends Readonly<Record<string, string>>> = {
-  [K in keyof T as K extends keyof N ? N[K] : K]: T[K];
+type Renamed<T, N> = {
+  [K in keyof T as K extends keyof N ? (N[K] extends string ? N[K] : K) : K]: T[K];
 };
 
 type Elements<D extends readonly Dataset<unknown>[]> = {
@@ -74,6 +74,8 @@ export class Dataset<T> implements Iterable<T>, AsyncIterable<T> {
    * of what a function gives at the start of each walk. A generator object can be walked once only: give its function.
    * @example [...data.Dataset.from([1, 2, 3]).map((x) => x * x)] // [1, 4, 9]
    */
+  static from<T>(source: Exclude<Source<T>, RandomAccess<T>>): Dataset<T>;
+  static from<T>(source: RandomAccess<T>): Dataset<T>; // lists are taken by the first: their at(i) may give undefined
   static from<T>(source: Source<T>): Dataset<T> {
     return new Dataset(sourceNode(source));
   }
@@ -161,7 +163,7 @@ export class Dataset<T> implements Iterable<T>, AsyncIterable<T> {
   /** Columns under other names: `rename({ image: "x" })`. */
   rename<const N extends Readonly<Partial<Record<keyof T & string, string>>>>(
     names: N,
-  ): Dataset<Renamed<T, N & Readonly<Record<string, string>>>> {
+  ): Dataset<Renamed<T, N>> {
     const f = renamer(names as Record<string, string>);
     return this.with(elementNode("map", this.node, this.call("rename", f, {}, true), "rename"));
   }

@@ -82,7 +82,7 @@ export class Walk<T> extends AnyWalk<T> implements IterableIterator<T, undefined
     return this.return();
   }
 
-  return(): { done: true; value: undefined } {
+  return(): IteratorResult<T, undefined> {
     this.close();
     return { done: true, value: undefined };
   }
@@ -118,7 +118,7 @@ export class AsyncWalk<T> extends AnyWalk<T> implements AsyncIterableIterator<T,
     });
   }
 
-  return(): Promise<{ done: true; value: undefined }> {
+  return(): Promise<IteratorResult<T, undefined>> {
     return this.inTurn(async () => {
       await this.close();
       return { done: true, value: undefined } as const;

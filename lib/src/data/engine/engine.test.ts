@@ -332,7 +332,7 @@ describe("functions of pipelines", () => {
     ],
     [
       "a bound function",
-      () => Dataset.range(2).map(Math.max.bind(null, 1), { name: "f" }),
+      () => Dataset.range(2).map(Math.max.bind(null, 1) as (x: number) => number, { name: "f" }),
       /native code or a bound function/,
     ],
     [

@@ -73,7 +73,7 @@ export class PipelineWalk<T> extends AsyncWalk<T> {
     }
   }
 
-  override async return(): Promise<{ done: true; value: undefined }> {
+  override async return(): Promise<IteratorResult<T, undefined>> {
     await this.stop();
     return super.return();
   }
