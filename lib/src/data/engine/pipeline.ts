@@ -10,8 +10,8 @@ import { Crew } from "./crew.js";
 import { learnLibrary } from "./known-modules.js";
 import { type Plan, planOf, type Segment } from "./plan.js";
 import { type PipelineProfile, profileOf, Recorder } from "./profile.js";
-import { openSegment, shipments } from "./segment.js";
-import type { Shipment } from "./ship.js";
+import { openSegment } from "./segment.js";
+import { type Shipment, ship } from "./ship.js";
 import { Tuner } from "./tuner.js";
 
 export interface PipelineOptions {
@@ -190,4 +190,11 @@ export class Pipeline<T> implements AsyncIterable<T> {
     this.shipped.set(segment, shipped);
     return shipped;
   }
+}
+
+/** Functions of a segment, made ready for threads once per pipeline. */
+function shipments(segment: Segment): Shipment[][] {
+  return segment.stages.map(({ ops }) =>
+    ops.map(({ node, name }) => ship((node.spec as { call: { f: unknown } }).call.f, name)),
+  );
 }

@@ -21,7 +21,7 @@ import { Replay } from "../dataset/replay.js";
 import type { Crew, Line, LineStage } from "./crew.js";
 import type { Segment } from "./plan.js";
 import type { Recorder } from "./profile.js";
-import { type Shipment, ship } from "./ship.js";
+import type { Shipment } from "./ship.js";
 import { blockStorage, bytesOf, lentBlock, MAIN, pack, unpack } from "./transport.js";
 import type { Tuner } from "./tuner.js";
 import type { Chunk } from "./worker.js";
@@ -55,13 +55,6 @@ function countsOf(
     at = (at?.input as State | null | undefined) ?? undefined;
   }
   return { counts, source: at };
-}
-
-/** Functions of a segment, made ready for threads once per pipeline. */
-export function shipments(segment: Segment): Shipment[][] {
-  return segment.stages.map(({ ops }) =>
-    ops.map(({ node, name }) => ship((node.spec as { call: { f: unknown } }).call.f, name)),
-  );
 }
 
 export interface SegmentRun {
