@@ -28,6 +28,9 @@ interface Region {
 
 const lent = isMainThread ? undefined : (workerData as { mlsysHeap?: LentHeap } | null)?.mlsysHeap;
 
+/** True on a thread that works on another one's memory: its pool of threads is that one's too. */
+export const isLentHeap = lent !== undefined;
+
 export const memory =
   lent?.memory ?? new WebAssembly.Memory({ initial: GROW_PAGES, maximum: MAX_PAGES, shared: true });
 const frontier = new Int32Array(memory.buffer, FRONTIER * 4, 1);

@@ -53,6 +53,16 @@ describe("functions of pipelines", () => {
     expect(await collect(set.pipeline({ workers: 1 }))).toEqual([3, 5]);
   });
 
+  it("compute alone: the pool of threads is the main thread's", async () => {
+    const { setNumThreads, getNumThreads } = library;
+    const counts = Dataset.range(1).map(() => getNumThreads());
+    expect(await collect(counts.pipeline({ workers: 1 }))).toEqual([1]);
+    const more = Dataset.range(1).map(() => setNumThreads(2));
+    await expect(collect(more.pipeline({ workers: 1 }))).rejects.toThrow(
+      /a pipeline's worker computes alone/,
+    );
+  });
+
   it("can be functions of modules", async () => {
     const square = data.moduleFunction<number, number>(
       new URL("../../../test/support/parallel-work.mjs", import.meta.url),
