@@ -57,16 +57,40 @@ export class WordStream {
   private readonly block = new Uint32Array(4);
   private drawn = 0;
 
-  constructor(private readonly key: readonly [number, number]) {}
+  /** @param lane streams of one key that have nothing in common: one for each element of a dataset */
+  constructor(
+    private readonly key: readonly [number, number],
+    private readonly lane = 0,
+  ) {}
+
+  /** Words drawn so far. Set it to go on from there. */
+  get position(): number {
+    return this.drawn;
+  }
+
+  set position(drawn: number) {
+    this.drawn = drawn;
+    if (drawn % 4 !== 0) this.fill();
+  }
 
   /** The next 32 random bits as an integer from 0. */
   next(): number {
-    if (this.drawn % 4 === 0) philox4x32(this.key, [this.drawn / 4, 0, 0, 0], this.block);
+    if (this.drawn % 4 === 0) this.fill();
     return this.block[this.drawn++ % 4];
   }
 
   /** Evenly distributed in 0 … count − 1. */
   below(count: number): number {
     return Math.floor((this.next() / 2 ** 32) * count);
+  }
+
+  /** Evenly distributed in [low, high). */
+  uniform(low = 0, high = 1): number {
+    return low + (this.next() / 2 ** 32) * (high - low);
+  }
+
+  private fill(): void {
+    const { drawn, lane } = this;
+    philox4x32(this.key, [Math.floor(drawn / 4), lane >>> 0, Math.floor(lane / 2 ** 32), 0], this.block);
   }
 }

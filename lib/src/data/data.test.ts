@@ -269,7 +269,7 @@ describe("datasets", () => {
 
   it("close what they read when a walk ends early", () => {
     let closed = 0;
-    const set = new Dataset(function* () {
+    const set = Dataset.from(function* () {
       try {
         for (let i = 0; ; i++) yield i;
       } finally {

@@ -44,6 +44,12 @@ export function collectSpans(): {
   spans: StageSpan[];
   collect: <T>(body: () => T | Promise<T>) => Promise<T>;
 } {
+  const { spans, collect } = spanCollector();
+  return { spans, collect: async (body) => collect(body) };
+}
+
+/** The same, with results at once where they are there at once. */
+export function spanCollector(): { spans: StageSpan[]; collect: <T>(body: () => T) => T } {
   const spans: StageSpan[] = [];
-  return { spans, collect: async (body) => collector.run(spans, body) };
+  return { spans, collect: (body) => collector.run(spans, body) };
 }

@@ -3,6 +3,7 @@
  * bytes. Freed blocks are kept by size class; a request that no block of its class fits takes a larger free one and
  * splits it, before the memory grows.
  */
+import { isMainThread, workerData } from "node:worker_threads";
 import { MlsysError } from "../core/errors.js";
 
 const PAGE = 65536;
@@ -11,8 +12,34 @@ const FIRST_ADDRESS = 65536; // the first page stays free: address 0 is "nowhere
 const GRAIN = 64;
 const SPLIT_AT_LEAST = 1 << 20; // smaller requests are cheaper from fresh memory than from the search
 const GROW_PAGES = 256;
+const FRONTIER = 64; // word of the first page: pages that threads have taken so far
 
-export const memory = new WebAssembly.Memory({ initial: 256, maximum: MAX_PAGES, shared: true });
+/** What a thread is given that shall work on another one's memory: `workerData.mlsysHeap`. */
+export interface LentHeap {
+  readonly memory: WebAssembly.Memory;
+  /** Where the thread notes what it takes: the number of regions, then first page and pages of each. Those that are there are given. */
+  readonly regions: Int32Array;
+}
+
+interface Region {
+  readonly first: number;
+  readonly pages: number;
+}
+
+const lent = isMainThread ? undefined : (workerData as { mlsysHeap?: LentHeap } | null)?.mlsysHeap;
+
+/** True on a thread that works on another one's memory: its pool of threads is that one's too. */
+export const isLentHeap = lent !== undefined;
+
+export const memory =
+  lent?.memory ?? new WebAssembly.Memory({ initial: GROW_PAGES, maximum: MAX_PAGES, shared: true });
+const frontier = new Int32Array(memory.buffer, FRONTIER * 4, 1);
+if (!lent) frontier[0] = GROW_PAGES;
+
+/** Who gets a block that another thread cut from the heap. */
+export interface BlockOwner {
+  take(ptr: number, bytes: number): void;
+}
 
 /** Byte counts of the heap. */
 export interface HeapStats {
@@ -33,8 +60,10 @@ export type PressureHandler = (bytes: number) => void;
 
 /** Free blocks by size. */
 const free = new Map<number, number[]>();
-let top = FIRST_ADDRESS;
-let committed = memory.buffer.byteLength;
+/** The region that this thread cuts from. */
+const spare: Region[] = lent ? regionsIn(lent.regions) : [];
+let top = lent ? 0 : FIRST_ADDRESS;
+let end = lent ? 0 : GROW_PAGES * PAGE;
 let liveBytes = 0;
 let peakBytes = 0;
 let liveStorages = 0;
@@ -65,12 +94,12 @@ export function allocate(bytes: number): number {
   return ptr;
 }
 
-let deferred: [ptr: number, bytes: number][] | null = null;
+let deferred: [ptr: number, bytes: number, owner: BlockOwner | undefined][] | null = null;
 
 /** Runs `body`; what it gives back stays untouched until the returned function is called: a stream may still read it. */
 export function deferReleases(body: () => void): () => void {
   const before = deferred;
-  const mine: [number, number][] = [];
+  const mine: [number, number, BlockOwner | undefined][] = [];
   deferred = mine;
   try {
     body();
@@ -78,20 +107,76 @@ export function deferReleases(body: () => void): () => void {
     deferred = before;
   }
   return () => {
-    for (const [ptr, bytes] of mine.splice(0)) release(ptr, bytes);
+    for (const [ptr, bytes, owner] of mine.splice(0)) release(ptr, bytes, owner);
   };
 }
 
 /** Gives back what `allocate(bytes)` returned. Storage sees to it that this happens once. */
-export function release(ptr: number, bytes: number): void {
+export function release(ptr: number, bytes: number, owner?: BlockOwner): void {
   if (deferred) {
-    deferred.push([ptr, bytes]);
+    deferred.push([ptr, bytes, owner]);
     return;
   }
-  const size = sizeClass(bytes);
-  keep(ptr, size);
-  liveBytes -= size;
+  if (owner) owner.take(ptr, bytes);
+  else keep(ptr, sizeClass(bytes));
+  giveUp(bytes);
+}
+
+/** Counts a block that another thread has cut as one that lives here. */
+export function adopt(bytes: number): void {
+  memory.grow(0); // this thread may not have heard yet how far others have grown it
+  liveBytes += sizeClass(bytes);
+  liveStorages++;
+  if (liveBytes > peakBytes) peakBytes = liveBytes;
+}
+
+/** A block lives on another thread from now on. */
+export function giveUp(bytes: number): void {
+  liveBytes -= sizeClass(bytes);
   liveStorages--;
+}
+
+/** Takes over a block, of this thread's or of one that has ended, for reuse. */
+export function takeBack(ptr: number, bytes: number): void {
+  keep(ptr, sizeClass(bytes));
+}
+
+/** Takes over what a thread that has ended had of the heap, except the blocks that live on (address, bytes). */
+export function takeOver(
+  regions: Int32Array,
+  living: readonly (readonly [ptr: number, bytes: number])[],
+): void {
+  const sorted = living.map(([ptr, bytes]) => [ptr, ptr + sizeClass(bytes)]).sort(([a], [b]) => a - b);
+  for (const region of regionsIn(regions)) {
+    let at = region.first * PAGE;
+    const until = at + region.pages * PAGE;
+    const inside = sorted.filter(([from]) => from >= at && from < until);
+    if (inside.length === 0) {
+      spare.push(region);
+      freeBytes += until - at;
+      continue;
+    }
+    for (const [from, to] of inside) {
+      keepPieces(at, from - at);
+      at = to;
+    }
+    keepPieces(at, until - at);
+  }
+}
+
+/** Gives a part of the regions that nobody uses to a thread that is to start. */
+export function lendSpare(regions: Int32Array, part: number): void {
+  for (const { first, pages } of spare.splice(0, Math.ceil(spare.length * part))) {
+    note(regions, first, pages);
+    freeBytes -= pages * PAGE;
+  }
+}
+
+function regionsIn(regions: Int32Array): Region[] {
+  return Array.from({ length: regions[0] }, (_, i) => ({
+    first: regions[1 + 2 * i],
+    pages: regions[2 + 2 * i],
+  }));
 }
 
 /** Memory that is never given back and counts as no storage: the pool's rings, scratch, tables. */
@@ -101,7 +186,7 @@ export function reserve(bytes: number): number {
 
 /** @example heapStats().liveBytes > 0 // true */
 export function heapStats(): HeapStats {
-  return { liveBytes, peakBytes, liveStorages, committedBytes: committed, freeBytes };
+  return { liveBytes, peakBytes, liveStorages, committedBytes: memory.buffer.byteLength, freeBytes };
 }
 
 /**
@@ -155,25 +240,61 @@ function classBelow(bytes: number): number {
 }
 
 function extend(size: number): number {
-  const need = top + size - committed;
-  if (need > 0) {
-    const pages = Math.ceil(need / PAGE);
-    const have = committed / PAGE;
-    if (have + pages > MAX_PAGES) {
-      const block = split(size);
-      if (block !== undefined) return block;
-      throw outOfMemory(size);
-    }
-    try {
-      memory.grow(Math.min(Math.max(pages, GROW_PAGES), MAX_PAGES - have));
-    } catch {
-      throw outOfMemory(size);
-    }
-    committed = memory.buffer.byteLength;
+  if (top + size > end && !takeRegion(size)) {
+    const block = split(size);
+    if (block !== undefined) return block;
+    throw outOfMemory(size);
   }
   const ptr = top;
   top += size;
   return ptr;
+}
+
+/** Takes pages behind what all threads have so far; at the end of this thread's region if no other one was faster. */
+function takeRegion(size: number): boolean {
+  const fits = spare.findIndex(({ pages }) => pages * PAGE >= size);
+  if (fits >= 0) {
+    const [{ first, pages }] = spare.splice(fits, 1);
+    if (!lent) freeBytes -= pages * PAGE;
+    moveTo(first, pages);
+    return true;
+  }
+  for (;;) {
+    const first = Atomics.load(frontier, 0);
+    const joins = first * PAGE === end;
+    const need = Math.ceil((joins ? top + size - end : size) / PAGE);
+    const pages = Math.min(Math.max(need, GROW_PAGES), MAX_PAGES - first);
+    if (pages < need) return false;
+    if (Atomics.compareExchange(frontier, 0, first, first + pages) !== first) continue;
+    try {
+      const have = memory.grow(0);
+      if (have < first + pages) memory.grow(first + pages - have);
+    } catch {
+      if (memory.grow(0) < first + pages) {
+        Atomics.compareExchange(frontier, 0, first + pages, first);
+        return false;
+      }
+    }
+    if (lent) note(lent.regions, first, pages);
+    if (joins) end = (first + pages) * PAGE;
+    else moveTo(first, pages);
+    return true;
+  }
+}
+
+/** Cuts from another region from now on. */
+function moveTo(first: number, pages: number): void {
+  keepPieces(top, end - top);
+  top = first * PAGE;
+  end = top + pages * PAGE;
+}
+
+function note(regions: Int32Array, first: number, pages: number): void {
+  const at = 1 + 2 * regions[0];
+  if (at + 1 >= regions.length) return; // it is not taken over in the end
+  regions[at] = first;
+  regions[at + 1] = pages;
+  Atomics.store(regions, 0, regions[0] + 1);
 }
 
 function outOfMemory(size: number): MlsysError {

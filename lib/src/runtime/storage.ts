@@ -4,7 +4,7 @@
  */
 import { bytesPerElement, type DType, encodingOf, type HostData, hostView } from "../core/dtype.js";
 import { DisposedError } from "../core/errors.js";
-import { allocate, memory, release } from "./heap.js";
+import { adopt, allocate, type BlockOwner, giveUp, memory, release } from "./heap.js";
 import { type Remote, RemoteCopy } from "./remote.js";
 
 export class Storage {
@@ -14,6 +14,7 @@ export class Storage {
   private address = 0;
   private view: HostData | null = null;
   private copy: RemoteCopy | null = null;
+  private owner: BlockOwner | undefined;
 
   constructor(
     readonly dtype: DType,
@@ -21,9 +22,15 @@ export class Storage {
     readonly length: number,
     /** Where it is to lie at first: nowhere in the host heap before the host reads or writes it. */
     home?: Remote,
+    /** Elements that are there, cut from the heap by another thread. */
+    block?: { readonly address: number; readonly owner: BlockOwner },
   ) {
     this.byteLength = length * bytesPerElement(dtype);
-    if (home === undefined) this.address = allocate(this.byteLength);
+    if (block) {
+      adopt(this.byteLength);
+      this.address = block.address;
+      this.owner = block.owner;
+    } else if (home === undefined) this.address = allocate(this.byteLength);
   }
 
   /** Byte address in the host heap, to be read. */
@@ -158,6 +165,21 @@ export class Storage {
     const { address } = this;
     this.address = 0;
     this.view = null;
-    release(address, this.byteLength);
+    release(address, this.byteLength, this.owner);
+  }
+
+  /** Handles, views and tapes that have it. */
+  get owners(): number {
+    return this.references;
+  }
+
+  /** Leaves the block to another thread: nobody here may read it any more. @returns its address */
+  handOver(): number {
+    const { readable: address } = this;
+    this.forgetCopy();
+    this.address = 0;
+    this.view = null;
+    giveUp(this.byteLength);
+    return address;
   }
 }

@@ -141,7 +141,7 @@ describe("fit", () => {
   it("stops where a callback says, and lets iterators end", async () => {
     const { model, optimizer } = classifier();
     let closed = 0;
-    const source = new Dataset(function* () {
+    const source = Dataset.from(function* () {
       try {
         for (let i = 0; ; i++) yield points(4, i);
       } finally {
@@ -201,7 +201,7 @@ describe("fit", () => {
     const { model, optimizer } = classifier();
     const controller = new AbortController();
     setTimeout(() => controller.abort(), 20);
-    const endless = new Dataset(function* () {
+    const endless = Dataset.from(function* () {
       for (let i = 0; ; i++) yield points(64, i % 5);
     });
     const history = await fit(model, endless, { ...quiet, optimizer, signal: controller.signal });
@@ -211,7 +211,7 @@ describe("fit", () => {
   it("fills the history that it is given, so that an error or an interrupt leaves it", async () => {
     const { model, optimizer } = classifier();
     const history = new train.History(["accuracy"]);
-    const broken = new Dataset(function* () {
+    const broken = Dataset.from(function* () {
       yield points(4);
       yield points(4, 2);
       throw new Error("disk on fire");
@@ -271,7 +271,7 @@ describe("fit", () => {
       const history = new train.History();
       const options = { ...quiet, optimizer, history, static: captured };
       await fit(model, [points(16)], options);
-      const endless = new Dataset(function* () {
+      const endless = Dataset.from(function* () {
         for (let i = 0; ; i++) yield points(16, i % 7);
       });
       for (let round = 0; round < 6; round++) {

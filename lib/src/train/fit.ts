@@ -14,7 +14,7 @@ import type { Optimizer } from "../optim/optimizer.js";
 import { type MimeBundle, newDisplayId, publisher } from "../viz/bundle.js";
 import { ProgressBar } from "../viz/progress.js";
 import { History } from "./history.js";
-import { supplied } from "./supply.js";
+import { supplied, suppliedLater } from "./supply.js";
 
 /** A batch: inputs and what should come out. */
 export interface Batch {
@@ -67,6 +67,9 @@ export interface FitOptions {
   readonly progress?: boolean;
 }
 
+/** What `fit` walks in each epoch: a list, a `Dataset`; a `Pipeline` or whatever else gives batches later. */
+export type Batches = (Iterable<Batch> | AsyncIterable<Batch>) & { readonly size?: number | undefined };
+
 /** Milliseconds between two drawings of the loss. */
 const PLOT_EVERY = 500;
 
@@ -84,11 +87,7 @@ const YIELD_EVERY = 50;
  * @throws ValueError if the loss becomes NaN or infinite, with the step (the weights are those before it); if there is
  *   no batch; if there are metrics and no data for them.
  */
-export async function fit(
-  model: Model,
-  data: Iterable<Batch> & { readonly size?: number },
-  options: FitOptions,
-): Promise<History> {
+export async function fit(model: Model, data: Batches, options: FitOptions): Promise<History> {
   const { epochs = 1, metrics = {}, validation, callbacks = [], signal, progress = true } = options;
   checkOptions(options);
   const history = options.history ?? new History(Object.keys(metrics));
@@ -111,20 +110,33 @@ export async function fit(
       },
     });
     model.train();
-    for (const batch of supplied(data)) {
+    const step = (batch: Batch): void => {
       last = tidy(() => train(batch.x, batch.y).item());
       history.addStep(last);
       done++;
       bar?.update(done, `loss ${last.toFixed(4)}`);
       plot?.update();
+      if (signal?.aborted) stopped = true;
+    };
+    const between = async (): Promise<void> => {
       for (const callback of callbacks) await callback.onStep?.(event());
       if (signal?.aborted) stopped = true;
-      if (stopped) break;
-      if (Date.now() - breath > YIELD_EVERY) {
-        await new Promise((resolve) => setImmediate(resolve));
-        breath = Date.now();
+      if (stopped || Date.now() - breath <= YIELD_EVERY) return;
+      await new Promise((resolve) => setImmediate(resolve));
+      breath = Date.now();
+    };
+    if (Symbol.iterator in data)
+      for (const batch of supplied(data)) {
+        step(batch);
+        if (callbacks.length > 0 || Date.now() - breath > YIELD_EVERY) await between();
+        if (stopped) break;
       }
-    }
+    else
+      for await (const batch of suppliedLater(data)) {
+        step(batch);
+        await between();
+        if (stopped) break;
+      }
     if (done === 0)
       throw new ValueError(
         k === 0
@@ -158,7 +170,7 @@ function checkOptions({ epochs = 1, metrics = {}, validation, clipNorm }: FitOpt
 }
 
 /** Number of batches, where it is known; else 0. */
-function countOf(data: Iterable<Batch> & { readonly size?: number }): number {
+function countOf(data: Batches): number {
   return data.size ?? (Array.isArray(data) ? data.length : 0);
 }
 

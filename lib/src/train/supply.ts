@@ -1,6 +1,7 @@
 /** Batches, and who gives their memory back. */
 import type { MemoryHolder } from "../core/tensor.js";
 import { leaves } from "../core/tree.js";
+import { cameFromThread } from "../data/engine/transport.js";
 import { madeInScope, mergeScope, openScope } from "../runtime/tidy.js";
 
 /**
@@ -25,6 +26,17 @@ export function* supplied<T>(data: Iterable<T>): Generator<T, void> {
     }
   } finally {
     if (open) source.return?.();
+  }
+}
+
+/** The same of what comes later: tensors that came from worker threads are disposed when the next element is asked for. */
+export async function* suppliedLater<T>(data: AsyncIterable<T>): AsyncGenerator<T, void> {
+  for await (const element of data) {
+    try {
+      yield element;
+    } finally {
+      for (const leaf of leaves(element)) if (cameFromThread(leaf)) leaf.dispose();
+    }
   }
 }
 

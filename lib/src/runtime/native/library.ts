@@ -48,6 +48,25 @@ export function loadKernel(path: string): NativeRun {
   };
 }
 
+/**
+ * A function of a shared library, for callers that know its signature. Typed arrays over the shared memory go as pointers.
+ * @throws DeviceError if the library has none of that name, or nothing can load it.
+ */
+export function foreignFunction(
+  path: string,
+  name: string,
+  result: string,
+  args: readonly string[],
+): (...x: unknown[]) => unknown {
+  const loader = koffi();
+  if (typeof loader === "string") throw new DeviceError(loader);
+  try {
+    return open(loader, path).func(name, result, args);
+  } catch (cause) {
+    throw new DeviceError(`the library has no function ${name} (${(cause as Error).message})`, { cause });
+  }
+}
+
 function open(loader: Koffi, path: string): ForeignLibrary {
   const library = loader.load(path);
   loaded.push(library);

@@ -7,7 +7,7 @@ import { availableParallelism } from "node:os";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { DeviceError, ValueError } from "../../core/errors.js";
 import { enterSection, leaveSection, onInterrupted } from "../../core/turn.js";
-import { memory, reserve } from "../heap.js";
+import { isLentHeap, memory, reserve } from "../heap.js";
 import { L } from "./layout.js";
 import { type KernelMessage, type WorkerSetup, workerLoop } from "./worker.js";
 
@@ -59,6 +59,8 @@ export function setNumThreads(count: number): void {
   if (!Number.isInteger(count) || count < 1 || count > L.MAX_WORKERS) {
     throw new ValueError(`setNumThreads: ${count} is not an integer from 1 to ${L.MAX_WORKERS}`);
   }
+  if (isLentHeap && count > 1)
+    throw new ValueError("setNumThreads: a pipeline's worker computes alone; give the pipeline more workers");
   threads = count;
 }
 
@@ -289,6 +291,8 @@ function workerAt(k: number): PoolWorker {
 
 /** Starts a thread. It reads no file and needs nothing of this thread's event loop; the process may end without it. */
 function startWorker(index: number): PoolWorker {
+  if (isLentHeap)
+    throw new DeviceError("a pipeline's worker starts no threads: streams are the main thread's");
   const { port1, port2 } = new MessageChannel();
   const ring = reserve(L.RECORDS * L.RECORD_BYTES);
   const scratch = reserve(SCRATCH_BYTES);
@@ -307,6 +311,7 @@ function startWorker(index: number): PoolWorker {
 }
 
 function threadsFromEnvironment(): number {
+  if (isLentHeap) return 1;
   const wanted = Number(process.env.MLSYS_NUM_THREADS);
   if (Number.isInteger(wanted) && wanted >= 1) return Math.min(wanted, L.MAX_WORKERS);
   return Math.min(availableParallelism(), L.MAX_WORKERS);

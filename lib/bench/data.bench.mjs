@@ -1,0 +1,114 @@
+// Pipelines of data beside PyTorch's DataLoader and Node's streams: the same files, the same work, each in a process of
+// its own, in turn and several times. Run by `npm run bench -- data`.
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { IMAGE, madeData, RECORD } from "./data/made.mjs";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const venv = join(root, ".mlsys", "bench-venv");
+const python = join(venv, "bin", "python");
+const folder = join(root, ".mlsys", "bench-data");
+const PYTHON_PEERS = ["torch==2.13.0", "numpy"];
+const LIMIT_MS = 180_000;
+
+/** @returns why PyTorch is not there; `null` if it is */
+function installPython() {
+  try {
+    execFileSync(python, ["-c", "import torch, numpy"], { stdio: "pipe" });
+    return null; // from this suite or that of the kernels
+  } catch {
+    // not yet
+  }
+  try {
+    console.log(`installing peers: ${PYTHON_PEERS.join(" ")}`);
+    mkdirSync(join(root, ".mlsys"), { recursive: true });
+    if (!existsSync(python)) execFileSync("python3", ["-m", "venv", venv], { stdio: "pipe" });
+    const options = { stdio: "pipe" };
+    execFileSync(
+      python,
+      ["-m", "pip", "install", "-q", "--disable-pip-version-check", ...PYTHON_PEERS],
+      options,
+    );
+    return null;
+  } catch (error) {
+    return `not installed: ${String(error.stderr ?? error.message)
+      .trim()
+      .split("\n")
+      .at(-1)}`;
+  }
+}
+
+/** The rows that a program prints, or the reason why there are none. */
+function measure(command, file, mode, row, quick) {
+  try {
+    const out = execFileSync(command, [fileURLToPath(new URL(`data/${file}`, import.meta.url))], {
+      encoding: "utf8",
+      timeout: LIMIT_MS,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: {
+        ...process.env,
+        BENCH_ROW: row,
+        BENCH_MODE: mode,
+        BENCH_DATA: folder,
+        BENCH_QUICK: quick ? "1" : "0",
+        BENCH_TASKS: JSON.stringify({ IMAGE, RECORD }),
+      },
+    });
+    const lines = out.split("\n").filter((line) => line.startsWith("{"));
+    return { rows: lines.map((line) => JSON.parse(line)), problem: null };
+  } catch (error) {
+    return {
+      rows: [],
+      problem: String(error.stderr || error.message)
+        .trim()
+        .split("\n")
+        .at(-1),
+    };
+  }
+}
+
+const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
+
+export async function run({ quick }) {
+  madeData(folder);
+  const noPython = installPython();
+  const libraries = [
+    ["ours", "2 workers", process.execPath, "mlsys.mjs", "threads"],
+    ["ours", "no workers", process.execPath, "mlsys.mjs", "one thread"],
+    ["peers", "node streams", process.execPath, "streams.mjs", ""],
+    ...(noPython ? [] : [["peers", "pytorch", python, "loader.py", ""]]),
+  ];
+  const notes = [
+    `images: ${IMAGE.count} pictures of ${IMAGE.size} × ${IMAGE.size} × 3, deflated, drawn in random order: read, inflate, random crop of ${IMAGE.crop}, random flip, normalize, channels first, batches of ${IMAGE.batch}.`,
+    `records: ${RECORD.count} records of ${RECORD.features} float32 and a label, in random order, batches of ${RECORD.batch}.`,
+    "pytorch: DataLoader with 2 workers. Rates are from the first batch to the last: the start of workers is left out. Our order is checked against that of a walk without threads.",
+    "peak memory of pytorch: the process, and its workers as large as the largest of them.",
+  ];
+  const seen = new Map();
+  for (let round = 0; round < (quick ? 1 : 3); round++)
+    for (const task of ["images", "records"])
+      for (const [side, name, command, file, mode] of libraries) {
+        console.log(`measuring ${task}: ${name}`);
+        const { rows, problem } = measure(command, file, mode, task, quick);
+        if (problem) notes.push(`${name}: ${task} not measured, ${problem}`);
+        for (const { row, value } of rows) {
+          const entry = seen.get(row) ?? { ours: {}, peers: {} };
+          seen.set(row, entry);
+          entry[side][name] = [...(entry[side][name] ?? []), value];
+        }
+      }
+  const of = (values) =>
+    Object.fromEntries(
+      Object.entries(values).map(([name, list]) => [name, Number(median(list).toPrecision(4))]),
+    );
+  const rows = [...seen].map(([name, { ours, peers }]) => ({
+    name,
+    unit: name.endsWith("per second") ? "/s" : name.endsWith("memory") ? "MiB" : "µs",
+    better: name.endsWith("per second") ? "higher" : "lower",
+    ours: of(ours),
+    peers: of(peers),
+  }));
+  return { rows, missing: noPython ? { pytorch: noPython } : {}, notes };
+}
