@@ -2,6 +2,7 @@
 
 export { clock } from "../core/clock.js";
 export { type BatchOptions, batches, Dataset } from "./dataset.js";
+export * from "./formats/index.js";
 export { type IdxArray, parseIdx } from "./idx.js";
 export { type Iris, iris } from "./iris.js";
 export { type ImageSplit, type MnistOptions, mnist, mnistFiles } from "./mnist.js";
