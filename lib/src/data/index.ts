@@ -3,7 +3,7 @@
 export { clock } from "../core/clock.js";
 export { type BatchOptions, batches, Dataset } from "./dataset.js";
 export * from "./formats/index.js";
-export { type IdxArray, parseIdx } from "./idx.js";
+export { encodeIdx, type IdxArray, parseIdx, readIdx } from "./idx.js";
 export { type Iris, iris } from "./iris.js";
 export { type ImageSplit, type MnistOptions, mnist, mnistFiles } from "./mnist.js";
 export { loadMnistBatch, type MnistArrays, type MnistTask } from "./mnist-batch.js";
