@@ -37,8 +37,10 @@ describe("IDX files that are written", () => {
       fc.asyncProperty(array, fc.boolean(), async (wanted, packed) => {
         const bytes = encodeIdx(wanted);
         writeFileSync(path, packed ? gzipSync(bytes) : bytes);
-        expect(await readIdx(path)).toEqual(wanted);
-        expect(parseIdx(bytes)).toEqual(wanted);
+        for (const found of [await readIdx(path), parseIdx(bytes)]) {
+          expect([found.dtype, found.shape]).toEqual([wanted.dtype, wanted.shape]);
+          expect(Array.from(found.data)).toEqual(Array.from(wanted.data));
+        }
       }),
       { numRuns: 50 },
     );

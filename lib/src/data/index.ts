@@ -10,4 +10,5 @@ export { loadMnistBatch, type MnistArrays, type MnistTask } from "./mnist-batch.
 export { mobyDick } from "./moby-dick.js";
 export { type ParallelOptions, parallelMap, type WorkerFunction } from "./parallel.js";
 export { collectSpans, type StageSpan, stage } from "./spans.js";
+export * from "./text/index.js";
 export { rescale, resizeBilinear } from "./transforms.js";

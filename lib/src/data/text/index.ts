@@ -1,0 +1,2 @@
+/** Text: tokenizers and operations on text. */
+export * from "./bpe/index.js";
