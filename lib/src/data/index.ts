@@ -12,3 +12,4 @@ export { type ParallelOptions, parallelMap, type WorkerFunction } from "./parall
 export { collectSpans, type StageSpan, stage } from "./spans.js";
 export * from "./text/index.js";
 export { rescale, resizeBilinear } from "./transforms.js";
+export * from "./vision/index.js";
