@@ -86,7 +86,7 @@ function pass(
 
 /**
  * An image in another size. A single number is the shorter side's, the other follows (as torchvision's Resize).
- * @example data.resize({ dtype: "uint8", shape: [1, 4, 1], data: new Uint8Array([0, 100, 200, 100]) }, [1, 2]).data // [43, 143]
+ * @example data.resize({ dtype: "uint8", shape: [1, 4, 1], data: new Uint8Array([0, 100, 200, 100]) }, [1, 2]).data // [71, 143]
  * @throws ValueError if the size is none.
  */
 export function resize(

@@ -113,6 +113,12 @@ describe("CSV", () => {
     );
   });
 
+  it("of any number of rows is parsed at once", () => {
+    const rows = parseCsv(`a,b\n${"1,2\n".repeat(300_000)}`);
+    expect(rows.length).toBe(300_000);
+    expect(rows[299_999]).toEqual({ a: 1, b: 2 });
+  });
+
   it("of gzip and of other encodings is read", async () => {
     expect(await all(readCsv(gzipSync("a\n1\n2\n")))).toEqual([{ a: 1 }, { a: 2 }]);
     expect(await all(readCsv(Buffer.from([0x61, 10, 0xe9, 10]), { encoding: "latin1" }))).toEqual([

@@ -79,7 +79,7 @@ class CsvReader<S extends CsvSchema> {
       fresh = fresh.slice(1);
     }
     if (!this.columns) {
-      this.waiting.push(...fresh);
+      this.waiting = this.waiting.concat(fresh);
       if (!this.names || (this.waiting.length < this.inferRows && !last)) return [];
       this.columns = this.infer(this.names, this.waiting.slice(0, this.inferRows));
       fresh = this.waiting;
@@ -154,8 +154,9 @@ export async function* readCsv<const S extends CsvSchema = Record<never, never>>
   options: CsvOptions<S> = {},
 ): AsyncGenerator<CsvRow<S>> {
   const reader = new CsvReader<S>(sourceName(source), options);
-  for await (const text of textChunks(source, options)) yield* reader.push(text);
-  yield* reader.end();
+  // (`yield*` would wait for each row twice)
+  for await (const text of textChunks(source, options)) for (const row of reader.push(text)) yield row;
+  for (const row of reader.end()) yield row;
 }
 
 /**
@@ -168,9 +169,7 @@ export function parseCsv<const S extends CsvSchema = Record<never, never>>(
   options: Omit<CsvOptions<S>, "compression" | "encoding"> = {},
 ): CsvRow<S>[] {
   const reader = new CsvReader<S>("the text", options);
-  const rows = reader.push(text.startsWith("\ufeff") ? text.slice(1) : text);
-  rows.push(...reader.end());
-  return rows;
+  return reader.push(text.startsWith("\ufeff") ? text.slice(1) : text).concat(reader.end());
 }
 
 /**

@@ -4,7 +4,6 @@ export { buildRecordIndex } from "./index-build.js";
 export type { Condition } from "./index-file.js";
 export { inspectRecords, type RecordReport } from "./inspect.js";
 export type { Verify } from "./pages.js";
-export { Permutation } from "./permutation.js";
 export { type OpenRecordsOptions, openRecords, RecordFile } from "./reader.js";
 export { openRecordSet, RecordSet, shardPath } from "./record-set.js";
 export type { Recovery } from "./recover.js";

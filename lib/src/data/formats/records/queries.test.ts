@@ -4,8 +4,9 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { data } from "../../../index.js";
+import { Permutation } from "./permutation.js";
 
-const { buildRecordIndex, encodeRecords, inspectRecords, openRecordSet, openRecords, Permutation } = data;
+const { buildRecordIndex, encodeRecords, inspectRecords, openRecordSet, openRecords } = data;
 const { recordWriter, shardPath, sourceView } = data;
 
 const folder = mkdtempSync(join(tmpdir(), "mlsys-queries-"));

@@ -158,8 +158,10 @@ export class RecordWriter<S extends RecordSchema = RecordSchema> implements Disp
       const sink: Sink = (bytes) => this.append(bytes);
       if (old) {
         this.groups = new GroupWriter(old.header, limits, sink, old.end);
-        this.groups.offsets.push(...old.directory.offsets);
-        this.groups.rows.push(...old.directory.rows);
+        for (const [i, offset] of old.directory.offsets.entries()) {
+          this.groups.offsets.push(offset);
+          this.groups.rows.push(old.directory.rows[i]);
+        }
         this.groups.total = old.directory.rows.reduce((a, b) => a + b, 0);
         for (const [i, tally] of this.groups.statistics.entries()) tally.addAll(old.directory.statistics[i]);
         ftruncateSync(fd, old.end); // the footer goes: from here to `close` the file counts as cut
