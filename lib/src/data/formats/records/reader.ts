@@ -17,6 +17,9 @@ export interface OpenRecordsOptions<S extends RecordSchema> {
   readonly verify?: Verify;
 }
 
+/** Files whose rows (not their text, bytes, tensors) take no more keep them in memory once read. */
+const KEPT_BYTES = 32 << 20;
+
 /** Records by position, or in order. Reads are synchronous: a record takes microseconds once its page is in the system's cache. */
 export class RecordFile<S extends RecordSchema = RecordSchema>
   implements RandomAccess<RecordOf<S>>, Iterable<RecordOf<S>>, Disposable
@@ -70,12 +73,33 @@ export class RecordFile<S extends RecordSchema = RecordSchema>
     const group = this.groupOf(index);
     const pages = this.pages(group);
     const { width } = this.codec;
-    pages.readInto(this.row, "scalar", (index - this.firstRows[group]) * width, width);
-    const blob = this.codec.blobOf(this.rowView, 0);
+    const at = (index - this.firstRows[group]) * width;
+    let [rows, row] = [this.rowView, 0];
+    if (this.keepsRows) [rows, row] = [this.rowsOf(group), at];
+    else pages.readInto(this.row, "scalar", at, width);
+    const blob = this.codec.blobOf(rows, row);
     this.checkBlob(blob, pages, index);
     const bytes = Buffer.allocUnsafe(blob.length);
     pages.readInto(bytes, "blob", blob.offset, blob.length);
-    return this.codec.decode(this.rowView, 0, bytes, this.where(index)) as RecordOf<S>;
+    return this.codec.decode(rows, row, bytes, this.where(index)) as RecordOf<S>;
+  }
+
+  /** Rows of the scalar pages in memory, where all of the file's are few: then a record is one read. */
+  private readonly kept: (DataView | undefined)[] = [];
+
+  private get keepsRows(): boolean {
+    return this.verify !== "always" && this.length * this.codec.width <= KEPT_BYTES;
+  }
+
+  private rowsOf(group: number): DataView {
+    const known = this.kept[group];
+    if (known) return known;
+    const pages = this.pages(group);
+    const rows = Buffer.allocUnsafeSlow(pages.head.scalarBytes);
+    pages.readArea(rows, "scalar");
+    const view = new DataView(rows.buffer, rows.byteOffset, rows.length);
+    this.kept[group] = view;
+    return view;
   }
 
   [Symbol.iterator](): IterableIterator<RecordOf<S>> {
