@@ -1,6 +1,7 @@
 /** Data sets and the ways to batches. */
 
 export { clock } from "../core/clock.js";
+export { complexNorm, lowpassBiquad, timeMasking } from "./audio/index.js";
 export { type BatchOptions, batches, Dataset } from "./dataset.js";
 export * from "./formats/index.js";
 export { encodeIdx, type IdxArray, parseIdx, readIdx } from "./idx.js";
