@@ -2,9 +2,12 @@
  * The examples of the API reference: every public function has one, each compiles, runs, and gives what is written behind
  * its `//`. (Values to four digits; `float32(2, 3)` stands for a tensor of that type.)
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as mlsys from "../src/index.js";
 
 const ENTRY = fileURLToPath(new URL("../src/index.ts", import.meta.url));
@@ -120,7 +123,17 @@ const program = ts.createProgram([ENTRY], options);
 const names = publicNames(program);
 const examples = names.flatMap((name) => name.examples);
 
+/** Examples write their files here, by bare names. */
+const folder = mkdtempSync(join(tmpdir(), "mlsys-examples-"));
+const before = process.cwd();
+
 describe("the API reference", () => {
+  beforeAll(() => process.chdir(folder));
+  afterAll(() => {
+    process.chdir(before);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
   it("has an example for each public function", () => {
     const without = names.filter(({ isFunction, examples }) => isFunction && examples.length === 0);
     expect(without.map(({ name }) => name)).toEqual([]);

@@ -47,7 +47,7 @@ export const DTYPES = Object.keys(TABLE) as readonly DType[];
 export const DEFAULT_FLOAT: DType = "float32";
 
 export function isDType(value: unknown): value is DType {
-  return typeof value === "string" && value in TABLE;
+  return typeof value === "string" && Object.hasOwn(TABLE, value);
 }
 
 /** @throws DTypeError if `value` names no dtype. */

@@ -1,0 +1,3 @@
+/** Text: tokenizers and operations on text. */
+export * from "./bpe/index.js";
+export { ngrams, normalizeUtf8 } from "./text.js";
