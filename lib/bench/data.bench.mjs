@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { formatRows } from "./data/formats.mjs";
 import { IMAGE, madeData, RECORD } from "./data/made.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -110,5 +111,10 @@ export async function run({ quick }) {
     ours: of(ours),
     peers: of(peers),
   }));
-  return { rows, missing: noPython ? { pytorch: noPython } : {}, notes };
+  const formats = await formatRows({ quick });
+  return {
+    rows: [...rows, ...formats.rows],
+    missing: { ...(noPython ? { pytorch: noPython } : {}), ...formats.missing },
+    notes: [...notes, ...formats.notes],
+  };
 }

@@ -64,7 +64,7 @@ const FUNCTIONS: Readonly<Record<string, MathFunction>> = {
   p = p * x + 4.1666667e-2;
   p = p * x + 1.6666667e-1;
   p = p * x + 0.5;
-  let near = x * x * p + x;
+  let near = select(x * x * p + x, x, x == vec4f(0.0)); // of -0 too
   return select(m_exp(x) - 1.0, near, abs(x) < vec4f(0.4));
 }`,
   },
@@ -190,7 +190,8 @@ const FUNCTIONS: Readonly<Record<string, MathFunction>> = {
     text: `fn m_tanh(x: vec4f) -> vec4f {
   let a = abs(x);
   let z = x * x;
-  let near = ((((-5.70498872745e-3 * z + 2.06390887954e-2) * z - 5.37397155531e-2) * z + 1.33314422036e-1) * z - 3.33332819422e-1) * z * x + x;
+  let p = ((((-5.70498872745e-3 * z + 2.06390887954e-2) * z - 5.37397155531e-2) * z + 1.33314422036e-1) * z - 3.33332819422e-1) * z;
+  let near = select(p * x + x, x, x == vec4f(0.0)); // of -0 too
   let far = m_copysign(1.0 - 2.0 / (m_exp(2.0 * a) + 1.0), x);
   return select(far, near, a < vec4f(0.625));
 }`,
