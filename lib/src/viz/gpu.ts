@@ -37,7 +37,8 @@ export function gpuStalls(simulations: Simulations, options: FigureOptions = {})
     height: 420,
     ...options,
   });
-  return new Figure(traces, { ...layout, barmode: "stack" });
+  const xaxis = { ...(layout.xaxis as object), automargin: true }; // names of steps may be long
+  return new Figure(traces, { ...layout, xaxis, barmode: "stack" });
 }
 
 /**

@@ -8,5 +8,4 @@ export * from "./columns/index.js";
 export * from "./csv/index.js";
 export { type BadLine, type JsonLinesOptions, readJsonLines, writeJsonLines } from "./json-lines.js";
 export * from "./records/index.js";
-export type { RandomAccess } from "./source.js";
 export * from "./tfrecord/index.js";

@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ValueError } from "../../core/errors.js";
-import type { RandomAccess } from "../formats/source.js";
+import type { RandomAccess } from "../dataset/node.js";
 
 /** An image as its file's bytes, to be decoded where it is used. */
 export interface FolderImage {

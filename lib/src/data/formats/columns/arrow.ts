@@ -2,8 +2,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import type { Table, TypeMap } from "apache-arrow";
 import { ValueError } from "../../../core/errors.js";
+import type { RandomAccess } from "../../dataset/node.js";
 import type { BytesOrPath } from "../bytes/byte-file.js";
-import type { RandomAccess } from "../source.js";
 import type { TableRow } from "./parquet.js";
 
 type Library = typeof import("apache-arrow");

@@ -2,8 +2,8 @@
 import { writeFile } from "node:fs/promises";
 import type { ColumnSource } from "hyparquet-writer";
 import { MlsysError, ValueError } from "../../../core/errors.js";
+import type { RandomAccess } from "../../dataset/node.js";
 import { type ByteFile, type BytesOrPath, openBytes } from "../bytes/byte-file.js";
-import type { RandomAccess } from "../source.js";
 
 /** Values by column: numbers, bigints (64 bits), booleans, text, dates, bytes, lists and objects of them; `null` where there is none. */
 export type TableRow = Record<string, unknown>;

@@ -1,7 +1,7 @@
 /** Reading a record file: any record by two positional reads, or all of them in order, group by group. */
 import { ValueError } from "../../../core/errors.js";
+import type { RandomAccess } from "../../dataset/node.js";
 import { type ByteFile, type BytesOrPath, openBytes } from "../bytes/byte-file.js";
-import type { RandomAccess } from "../source.js";
 import { type Directory, type FileHeader, readFooter, readGroupHead, readHeader } from "./format.js";
 import { bounds, type Condition, IndexFile, indexPath, sameBytes } from "./index-file.js";
 import { GroupPages, type Verify } from "./pages.js";

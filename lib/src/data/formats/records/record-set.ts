@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { ValueError } from "../../../core/errors.js";
-import type { RandomAccess } from "../source.js";
+import type { RandomAccess } from "../../dataset/node.js";
 import type { Condition } from "./index-file.js";
 import { type OpenRecordsOptions, openRecords, type RecordFile } from "./reader.js";
 import { formatFieldType, type RecordOf, type RecordSchema, sameSchema } from "./schema.js";

@@ -1,7 +1,7 @@
 /** Parts of a source for one of several readers, in an order that all share. */
 import { ValueError } from "../../../core/errors.js";
-import type { RandomAccess } from "../source.js";
-import { Permutation } from "./permutation.js";
+import type { RandomAccess } from "../../dataset/node.js";
+import { permutation } from "../../dataset/permutation.js";
 
 export interface ViewOptions {
   /** How many readers share the source, and which of them this is. Default: one. */
@@ -29,7 +29,7 @@ export function sourceView<T>(source: RandomAccess<T>, options: ViewOptions = {}
   if (!Number.isInteger(shardId) || shardId < 0 || shardId >= numShards)
     throw new ValueError(`sourceView: shardId is 0 to ${numShards - 1}, got ${shardId}`);
   const total = source.length;
-  const order = shuffle ? new Permutation(total, shuffle.seed, shuffle.epoch) : null;
+  const order = shuffle ? permutation(total, [shuffle.seed, shuffle.epoch ?? 0]) : null;
   const length =
     total === 0 ? 0 : equal ? Math.ceil(total / numShards) : Math.ceil((total - shardId) / numShards);
   return {
@@ -38,7 +38,7 @@ export function sourceView<T>(source: RandomAccess<T>, options: ViewOptions = {}
       if (!Number.isInteger(index) || index < 0 || index >= length)
         throw new ValueError(`this shard has elements 0 to ${length - 1}, got ${index}`);
       const position = (index * numShards + shardId) % total;
-      return source.at(order ? order.at(position) : position);
+      return source.at(order?.(position) ?? position);
     },
   };
 }

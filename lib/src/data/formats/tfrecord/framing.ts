@@ -7,10 +7,10 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createDeflate, createGzip } from "node:zlib";
 import { ValueError } from "../../../core/errors.js";
+import type { RandomAccess } from "../../dataset/node.js";
 import { type ByteFile, type BytesOrPath, openBytes } from "../bytes/byte-file.js";
 import { type ByteSource, byteChunks, type Compression, sourceName } from "../bytes/byte-stream.js";
 import { crc32c } from "../bytes/crc32c.js";
-import type { RandomAccess } from "../source.js";
 
 const HEAD = 12;
 const FOOT = 4;
