@@ -4,18 +4,10 @@
  */
 
 import { bytesPerElement } from "../../core/dtype.js";
-import type { Affine, Atom } from "../loop/affine.js";
-import {
-  type Buffer,
-  type Condition,
-  type Expr,
-  type For,
-  LoopError,
-  type LoopKernel,
-  type Stmt,
-  walk,
-  walkExpr,
-} from "../loop/ir.js";
+import type { Affine } from "../loop/affine.js";
+import { type Buffer, type Condition, type Expr, type For, type Stmt, walk, walkExpr } from "../loop/ir.js";
+import { type Grid, roundsOf } from "./grid.js";
+import { type Code, compile, flatIndex } from "./indices.js";
 import { sectorsOf, turnsOf } from "./memory-access.js";
 import { WARP } from "./occupancy.js";
 
@@ -33,84 +25,6 @@ export interface Instruction {
   readonly ideal: number;
   /** Operations on floats of all lanes; a multiply-add counts two. */
   readonly flops: number;
-}
-
-/** A kernel for one grid: loops over blocks and threads taken apart. */
-export interface Grid {
-  readonly kernel: LoopKernel;
-  readonly blocks: readonly For[];
-  readonly blockCounts: readonly number[];
-  readonly threads: number;
-  readonly body: readonly Stmt[];
-  /** The serial loop with the most rounds: it may be cut short. */
-  readonly longest: { readonly variable: string; readonly rounds: number } | null;
-  readonly sharedBytes: number;
-  readonly registersPerThread: number;
-}
-
-const ADDRESS_REGISTERS = 24; // pointers, indices and temporaries of a compiler's code, roughly
-
-/** @throws LoopError if the kernel has no block loops, or a size without a value */
-export function gridOf(kernel: LoopKernel): Grid {
-  if (kernel.sizes.length > 0)
-    throw new LoopError(`${kernel.name}: give numbers for its sizes (${kernel.sizes.join(", ")})`);
-  const blocks: For[] = [];
-  let body = kernel.body;
-  for (let s = body[0]; body.length === 1 && s.kind === "for" && s.loop === "block"; s = body[0]) {
-    blocks.push(s);
-    body = s.body;
-  }
-  if (blocks.length === 0)
-    throw new LoopError(`${kernel.name} has no block loop around everything: bind one`);
-  let threads = 1;
-  let longest: Grid["longest"] = null;
-  let sharedBytes = 0;
-  let registers = 0;
-  walk(body, (s, around) => {
-    if (s.kind === "alloc") {
-      const elements = s.buffer.shape.reduce((n, d) => n * d.constant, 1);
-      const inThread = around.some((a) => a.kind === "for" && a.loop === "thread");
-      if (s.buffer.scope === "workgroup") sharedBytes += elements * bytesPerElement(s.buffer.dtype);
-      else registers += inThread ? elements : elements / Math.max(1, threadsIn(body));
-    }
-    if (s.kind !== "for") return;
-    const rounds = roundsOf(s);
-    if (s.loop === "serial" && rounds > (longest?.rounds ?? 1)) longest = { variable: s.variable, rounds };
-  });
-  threads = threadsIn(body);
-  return {
-    kernel,
-    blocks,
-    blockCounts: blocks.map(roundsOf),
-    threads,
-    body,
-    longest,
-    sharedBytes,
-    registersPerThread: Math.min(255, Math.ceil(registers) + ADDRESS_REGISTERS),
-  };
-}
-
-function roundsOf({ from, to, variable }: For): number {
-  const rounds = to.minus(from);
-  if (rounds.isConstant) return Math.max(0, rounds.constant);
-  const atoms = rounds.terms.map(({ atom }) => atom);
-  const bounds = atoms.flatMap((a) => (a.kind === "min" ? a.of.filter((x) => x.isConstant) : []));
-  if (bounds.length > 0) return Math.max(...bounds.map((b) => b.constant));
-  throw new LoopError(`the loop "${variable}" has no constant number of rounds`);
-}
-
-/** Threads of a block: the most that a nest of thread loops has. */
-function threadsIn(body: readonly Stmt[]): number {
-  let most = 1;
-  walk(body, (s, around) => {
-    if (s.kind !== "for" || s.loop !== "thread") return;
-    const loops = [...around.filter((a): a is For => a.kind === "for" && a.loop === "thread"), s];
-    most = Math.max(
-      most,
-      loops.map(roundsOf).reduce((a, b) => a * b, 1),
-    );
-  });
-  return most;
 }
 
 const TEMPORARIES = 256;
@@ -134,7 +48,7 @@ export class Warp {
   private readonly values = new Map<string, number>();
   private readonly registerOf = new Map<string, number>();
   private readonly names = new Map<string, readonly number[]>();
-  private readonly codes = new WeakMap<Affine, (values: ReadonlyMap<string, number>) => number>();
+  private readonly codes = new WeakMap<Affine, Code>();
   private readonly baseOf = new Map<string, number>();
   private temporary = 0;
   private lanes: Lanes = { loops: [], of: [[]] };
@@ -420,7 +334,7 @@ export class Warp {
     return value;
   }
 
-  private codeOf(e: Affine): (values: ReadonlyMap<string, number>) => number {
+  private codeOf(e: Affine): Code {
     let code = this.codes.get(e);
     if (!code) {
       code = compile(e);
@@ -445,23 +359,6 @@ const BARRIER: Instruction = { ...COPY, kind: "barrier" };
 
 const isPrivate = ({ scope }: Buffer): boolean => scope === "register" || scope === "local";
 
-const flats = new WeakMap<readonly Affine[], Affine>();
-
-/** Elements from the buffer's beginning. */
-function flatIndex(buffer: Buffer, indices: readonly Affine[]): Affine {
-  let flat = flats.get(indices);
-  if (flat) return flat;
-  let stride = 1;
-  const strides = new Array<number>(indices.length);
-  for (let axis = indices.length - 1; axis >= 0; axis--) {
-    strides[axis] = buffer.strides?.[axis].constant ?? stride;
-    stride *= buffer.shape[axis].constant;
-  }
-  flat = indices.reduce((sum, index, axis) => sum.plus(index.times(strides[axis])), indices[0].times(0));
-  flats.set(indices, flat);
-  return flat;
-}
-
 /** Workgroup buffers that statements read and write. */
 function sharedIn(body: readonly Stmt[]): { read: Set<string>; written: Set<string> } {
   const read = new Set<string>();
@@ -478,40 +375,4 @@ function sharedIn(body: readonly Stmt[]): { read: Set<string>; written: Set<stri
       });
   });
   return { read, written };
-}
-
-type Code = (values: ReadonlyMap<string, number>) => number;
-
-/** A function that evaluates an index: it is asked for every lane of every access. */
-function compile(e: Affine): Code {
-  const terms = e.terms.map(({ atom, coefficient }) => ({ code: atomCode(atom), coefficient }));
-  const { constant } = e;
-  return (values) => {
-    let sum = constant;
-    for (const { code, coefficient } of terms) sum += coefficient * code(values);
-    return sum;
-  };
-}
-
-function atomCode(atom: Atom): Code {
-  switch (atom.kind) {
-    case "var": {
-      const { name } = atom;
-      return (values) => values.get(name) ?? 0;
-    }
-    case "floordiv":
-    case "mod": {
-      const [of, { by }] = [compile(atom.of), atom];
-      if (atom.kind === "floordiv") return (values) => Math.floor(of(values) / by);
-      return (values) => {
-        const x = of(values);
-        return x - by * Math.floor(x / by);
-      };
-    }
-    default: {
-      const parts = atom.of.map(compile);
-      const pick = atom.kind === "min" ? Math.min : Math.max;
-      return (values) => pick(...parts.map((part) => part(values)));
-    }
-  }
 }

@@ -7,7 +7,8 @@
  */
 import { DeviceError } from "../../core/errors.js";
 import type { LoopKernel } from "../loop/ir.js";
-import { type Grid, gridOf, type Instruction, Warp } from "./instructions.js";
+import { type Grid, gridOf } from "./grid.js";
+import { type Instruction, Warp } from "./instructions.js";
 import { SECTOR } from "./memory-access.js";
 import { type Launch, type Occupancy, occupancyOf, WARP } from "./occupancy.js";
 import { type Counters, emptyCounters, runProcessor, SectorCache, STALLS, type Stall } from "./processor.js";
