@@ -105,9 +105,15 @@ export async function makeVenv(folder, label) {
   }
 }
 
+/** Quiet; and the first completion may take its time: types are read then. */
+const LAB_SETTINGS = {
+  "@jupyterlab/apputils-extension:notification": { fetchNews: "false", checkForUpdates: false },
+  "@jupyterlab/completer-extension:manager": { providerTimeout: 10_000 },
+};
+
 /** .venv with the pinned JupyterLab. */
 export async function jupyter() {
-  const digest = `${fingerprint(["ci/scripts/requirements.txt"], { content: true })} ${root}`;
+  const digest = `${fingerprint(["ci/scripts/requirements.txt"], { content: true })} ${JSON.stringify(LAB_SETTINGS)} ${root}`;
   await once(".venv/.mlsys-stamp", digest, async () => {
     await makeVenv(venv, "Python environment");
     await step("JupyterLab", venvPython, [
@@ -120,10 +126,7 @@ export async function jupyter() {
     ]);
     const settings = join(venv, "share/jupyter/lab/settings");
     mkdirSync(settings, { recursive: true });
-    const quiet = {
-      "@jupyterlab/apputils-extension:notification": { fetchNews: "false", checkForUpdates: false },
-    };
-    writeFileSync(join(settings, "overrides.json"), `${JSON.stringify(quiet, null, 2)}\n`);
+    writeFileSync(join(settings, "overrides.json"), `${JSON.stringify(LAB_SETTINGS, null, 2)}\n`);
   });
   const digestOfSpec = `${process.execPath} ${fingerprint(["kernel/src/spec", "kernel/package.json", "kernel/assets"])}`;
   await once(".venv/.mlsys-kernelspec", digestOfSpec, () =>

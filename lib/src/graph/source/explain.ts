@@ -1,7 +1,7 @@
 /** What each part of the conversion makes of a function: for readers. */
 import { displaySymbol, escapeHtml, type MimeBundle } from "../../core/display.js";
-import { transformSource } from "./convert.js";
 import { tokensOf, treeText } from "./parse.js";
+import { transformSource } from "./transform.js";
 
 export class ConversionExplained {
   constructor(

@@ -3,8 +3,9 @@
  * the variables that they change: the state that a graph has to carry.
  */
 import type * as Typescript from "typescript";
+import { ConversionError } from "./conversion-error.js";
 import { effectsIn, namesIn } from "./names.js";
-import { ConversionError, type Expression, lineOf, type Node, type Statement, type TS } from "./parse.js";
+import { type Expression, lineOf, type Node, type Statement, type TS } from "./parse.js";
 
 /** Under this name the converted code finds its runtime. */
 export const RUNTIME = "graph$";

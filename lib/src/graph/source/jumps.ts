@@ -3,8 +3,9 @@
  * and every body ends at its end. `for` becomes `while`, which has but one test.
  */
 import type * as Typescript from "typescript";
+import { ConversionError } from "./conversion-error.js";
 import { boundNames, namesIn } from "./names.js";
-import { ConversionError, lineOf, type Node, type Statement, type TS } from "./parse.js";
+import { lineOf, type Node, type Statement, type TS } from "./parse.js";
 
 /** The value to be returned, and whether it is there. */
 export const RETURN_VALUE = "returned$value";

@@ -3,9 +3,10 @@
  * values their plain meaning.
  */
 import type * as Typescript from "typescript";
+import { ConversionError } from "./conversion-error.js";
 import { isRuntimeCall, RUNTIME, type Stage } from "./flow.js";
 import { isAssignment, isStep } from "./names.js";
-import { ConversionError, type Expression, lineOf, type Node } from "./parse.js";
+import { type Expression, lineOf, type Node } from "./parse.js";
 
 const BINARY = new Set(["+", "-", "*", "/", "%", "**", "<", "<=", ">", ">=", "==", "!=", "===", "!=="]);
 

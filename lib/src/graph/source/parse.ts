@@ -1,7 +1,7 @@
 /** From a function to its syntax tree: source text, tokens, tree, and the names it takes from outside. */
 import { createRequire } from "node:module";
 import type * as Typescript from "typescript";
-import { MlsysError } from "../../core/errors.js";
+import { ConversionError } from "./conversion-error.js";
 
 export type TS = typeof Typescript;
 export type Node = Typescript.Node;
@@ -15,11 +15,6 @@ let loaded: TS | null = null;
 export function typescript(): TS {
   loaded ??= createRequire(import.meta.url)("typescript") as TS;
   return loaded;
-}
-
-/** Source that cannot become a graph. */
-export class ConversionError extends MlsysError {
-  override name = "ConversionError";
 }
 
 export interface ParsedFunction {

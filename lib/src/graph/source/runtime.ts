@@ -8,8 +8,8 @@ import { asTensor, type TensorLike } from "../../ops/convert.js";
 import * as ops from "../../ops/index.js";
 import { cond, whileLoop } from "../control/index.js";
 import { asScalar, hostValue, stageRegion } from "../control/region.js";
+import { ConversionError } from "./conversion-error.js";
 import { RETURN_VALUE } from "./jumps.js";
-import { ConversionError } from "./parse.js";
 
 type Get = () => unknown[];
 type Set = (next: unknown[]) => void;

@@ -92,4 +92,4 @@ function fitted(
   return inputs.some((x) => x.handle.tensor === cast) ? t.clone(cast) : cast;
 }
 
-export { useTfjs } from "./load.js";
+export { useTfjs } from "./use.js";

@@ -6,24 +6,30 @@ import type { RandomAccess } from "../../dataset/node.js";
 import type { BytesOrPath } from "../bytes/byte-file.js";
 import type { TableRow } from "./parquet.js";
 
-type Library = typeof import("apache-arrow");
-
 /** Rows and columns of an Arrow table. */
 export class ArrowTable implements RandomAccess<TableRow>, Iterable<TableRow> {
-  /** @internal */
-  constructor(
+  private constructor(
     private readonly name: string,
-    /** The table of the package apache-arrow. */
-    readonly table: Table<TypeMap>,
+    private readonly held: Table<TypeMap>,
   ) {}
 
+  /** @param table a `Table` of the package apache-arrow, whose types stay out of this declaration */
+  static of(name: string, table: object): ArrowTable {
+    return new ArrowTable(name, table as Table<TypeMap>);
+  }
+
+  /** The `Table` of the package apache-arrow. */
+  get table(): object {
+    return this.held;
+  }
+
   get length(): number {
-    return this.table.numRows;
+    return this.held.numRows;
   }
 
   /** Types by column, as Arrow writes them: `Int64`, `Utf8`, `List<Float32>`. */
   get schema(): Record<string, string> {
-    return Object.fromEntries(this.table.schema.fields.map(({ name, type }) => [name, String(type)]));
+    return Object.fromEntries(this.held.schema.fields.map(({ name, type }) => [name, String(type)]));
   }
 
   /** Row `index`. @throws ValueError outside of the table */
@@ -31,8 +37,8 @@ export class ArrowTable implements RandomAccess<TableRow>, Iterable<TableRow> {
     if (!Number.isInteger(index) || index < 0 || index >= this.length)
       throw new ValueError(`${this.name} has rows 0 to ${this.length - 1}, got ${index}`);
     const row: TableRow = {};
-    for (const [i, { name }] of this.table.schema.fields.entries())
-      row[name] = plain(this.table.getChildAt(i)?.get(index));
+    for (const [i, { name }] of this.held.schema.fields.entries())
+      row[name] = plain(this.held.getChildAt(i)?.get(index));
     return row;
   }
 
@@ -42,7 +48,7 @@ export class ArrowTable implements RandomAccess<TableRow>, Iterable<TableRow> {
 
   /** All values of a column: a typed array of numbers without gaps where Arrow has one, else a list. @throws ValueError for a column that is not there */
   column(name: string): ArrayLike<unknown> {
-    const column = this.table.getChild(name);
+    const column = this.held.getChild(name);
     if (!column)
       throw new ValueError(
         `${this.name} has no column ${name}; there are: ${Object.keys(this.schema).join(", ")}`,
@@ -86,7 +92,7 @@ export async function readArrow(source: BytesOrPath): Promise<ArrowTable> {
     const { tableFromIPC } = await import("apache-arrow");
     const table = tableFromIPC(bytes);
     checkTable(table, bytes.length);
-    return new ArrowTable(name, table);
+    return ArrowTable.of(name, table);
   } catch (cause) {
     throw new ValueError(
       `${name}: a damaged Arrow ${form}, or of a kind that isn't read: ${(cause as Error).message}`,
@@ -108,9 +114,7 @@ function checkTable(table: Table<TypeMap>, bytes: number): void {
     throw new ValueError(`${table.numRows} rows in ${bytes} bytes`);
 }
 
-export type ArrowColumns = Readonly<
-  Record<string, Parameters<Library["vectorFromArray"]>[0] | readonly unknown[]>
->;
+export type ArrowColumns = Readonly<Record<string, ArrayLike<unknown>>>;
 
 /**
  * Columns as Arrow IPC. Typed arrays are taken as they lie; of lists: numbers are Float64, bigints Int64, text Utf8 (as dictionary).
