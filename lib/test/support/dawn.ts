@@ -67,7 +67,12 @@ export interface Dawn {
 }
 
 let opened: Promise<Dawn | string> | undefined;
-let held: unknown; // the object that Dawn's create() gives must live as long as the device
+/** Dawn's objects must outlive what the device still does for them: collected too early, they take the process with them. */
+const held: unknown[] = [];
+function hold<T>(made: T): T {
+  held.push(made);
+  return made;
+}
 
 /** The device, or why there is none. */
 export function dawn(): Promise<Dawn | string> {
@@ -87,12 +92,12 @@ async function open(): Promise<Dawn | string> {
     const name = "webgpu"; // optional: not known when compiling
     const { create } = (await import(name)) as { create(flags: readonly string[]): unknown };
     const gpu = create([]) as { requestAdapter(): Promise<Adapter | null> };
-    held = gpu;
-    const adapter = await gpu.requestAdapter();
+    hold(gpu);
+    const adapter = hold(await gpu.requestAdapter());
     if (!adapter) return "Dawn finds no adapter";
     const { maxComputeInvocationsPerWorkgroup: threads, maxComputeWorkgroupStorageSize: workgroupBytes } =
       adapter.limits;
-    const device = await adapter.requestDevice({
+    const request = adapter.requestDevice({
       requiredLimits: {
         maxComputeInvocationsPerWorkgroup: threads,
         maxComputeWorkgroupSizeX: adapter.limits.maxComputeWorkgroupSizeX,
@@ -100,6 +105,7 @@ async function open(): Promise<Dawn | string> {
         maxStorageBuffersPerShaderStage: adapter.limits.maxStorageBuffersPerShaderStage,
       },
     });
+    const device = hold(await request);
     return {
       limits: { threads, workgroupBytes },
       run: (program, data, sizes, times = 1) => run(device, program, data, sizes, times),
@@ -115,9 +121,8 @@ interface Adapter {
 }
 
 async function run(device: Device, program: GpuProgram, data: Data, sizes: readonly number[], times: number) {
-  void held;
   device.pushErrorScope("validation");
-  const module = device.createShaderModule({ code: program.source });
+  const module = hold(device.createShaderModule({ code: program.source }));
   const { messages } = await module.getCompilationInfo();
   const wrong = messages.filter((m) => m.type === "error");
   if (wrong.length > 0) {
@@ -129,7 +134,7 @@ async function run(device: Device, program: GpuProgram, data: Data, sizes: reado
   const memory = program.buffers.map((b) => {
     const bytes = Math.max(16, Math.ceil(b.bytes(sizes) / 16) * 16);
     const usage = USAGE.storage | USAGE.copySource | USAGE.copyTarget;
-    const buffer = device.createBuffer({ size: bytes, usage });
+    const buffer = hold(device.createBuffer({ size: bytes, usage }));
     const from = data[b.name];
     if (from && !b.temporary) {
       const padded = new Uint8Array(bytes);
@@ -138,10 +143,12 @@ async function run(device: Device, program: GpuProgram, data: Data, sizes: reado
     }
     return { buffer, bytes };
   });
-  const uniform = device.createBuffer({
-    size: Math.max(16, Math.ceil(sizes.length / 4) * 16),
-    usage: USAGE.uniform | USAGE.copyTarget,
-  });
+  const uniform = hold(
+    device.createBuffer({
+      size: Math.max(16, Math.ceil(sizes.length / 4) * 16),
+      usage: USAGE.uniform | USAGE.copyTarget,
+    }),
+  );
   if (sizes.length > 0)
     device.queue.writeBuffer(uniform, 0, Int32Array.from(sizes).buffer, 0, sizes.length * 4);
   const passes = [];
@@ -155,14 +162,11 @@ async function run(device: Device, program: GpuProgram, data: Data, sizes: reado
       resource: { buffer: memory[i].buffer },
     }));
     if (launch.usesSizes) entries.push({ binding: program.buffers.length, resource: { buffer: uniform } });
-    passes.push({
-      launch,
-      pipeline,
-      group: device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }),
-    });
+    const group = device.createBindGroup({ layout: hold(pipeline.getBindGroupLayout(0)), entries });
+    passes.push(hold({ launch, pipeline, group }));
   }
   const encode = (): unknown => {
-    const encoder = device.createCommandEncoder();
+    const encoder = hold(device.createCommandEncoder());
     const pass = encoder.beginComputePass();
     for (const { launch, pipeline, group } of passes) {
       const [x, y, z] = launch.blocks(sizes);
@@ -172,7 +176,7 @@ async function run(device: Device, program: GpuProgram, data: Data, sizes: reado
       pass.dispatchWorkgroups(x, y, z);
     }
     pass.end();
-    return encoder.finish();
+    return hold(encoder.finish());
   };
   const start = performance.now();
   for (let i = 0; i < times; i++) device.queue.submit([encode()]);
@@ -182,7 +186,9 @@ async function run(device: Device, program: GpuProgram, data: Data, sizes: reado
   for (const [i, b] of program.buffers.entries()) {
     const from = data[b.name];
     if (b.temporary || !from) continue;
-    const back = device.createBuffer({ size: memory[i].bytes, usage: USAGE.mapRead | USAGE.copyTarget });
+    const back = hold(
+      device.createBuffer({ size: memory[i].bytes, usage: USAGE.mapRead | USAGE.copyTarget }),
+    );
     const encoder = device.createCommandEncoder();
     encoder.copyBufferToBuffer(memory[i].buffer, 0, back, 0, memory[i].bytes);
     device.queue.submit([encoder.finish()]);
