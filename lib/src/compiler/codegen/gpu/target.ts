@@ -289,8 +289,10 @@ export abstract class GpuTarget implements Target<string> {
     return helperName(key);
   }
 
+  /** Comparisons joined by `&`: `&&` would be a branch each, which costs time and keeps compilers busy for minutes. */
   condition(conditions: readonly Condition[]): string {
-    return conditions.map(({ left, right }) => `${this.integer(left)} < ${this.integer(right)}`).join(" && ");
+    const each = conditions.map(({ left, right }) => `${this.integer(left)} < ${this.integer(right)}`);
+    return each.length === 1 ? each[0] : each.map((text) => `(${text})`).join(" & ");
   }
 
   /** An index expression as a 32-bit integer. */
