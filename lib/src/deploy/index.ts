@@ -1,4 +1,4 @@
-/** Deployment: exchange formats, conversion, quantization. (Book, chapter 8.) */
+/** Deployment: exchange formats, conversion, quantization, sparsity, compression, distillation. (Book, chapter 8.) */
 export {
   CONVERSION,
   type ConversionReport,
@@ -31,6 +31,7 @@ export {
   type Scheme,
 } from "./quantize/scheme.js";
 export type { WeightOptions } from "./quantize/weights.js";
+export * as prune from "./sparsity/index.js";
 export { loadTfjs, readTfjs, TfjsModel } from "./tfjs/read.js";
 export type { TfjsValue } from "./tfjs/topology.js";
 export { TfjsError } from "./tfjs/weights.js";
