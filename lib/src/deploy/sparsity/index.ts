@@ -43,3 +43,4 @@ export {
   rewind,
 } from "./schedule.js";
 export type { Amount } from "./select.js";
+export { type ShrinkOptions, type ShrinkReport, type Shrunk, shrink } from "./shrink.js";
