@@ -1,5 +1,27 @@
 /** Deployment: exchange formats, conversion, quantization, sparsity, compression, distillation. (Book, chapter 8.) */
 export {
+  type CompressedTensor,
+  type DecodeOptions,
+  decodeCompressed,
+  encodeCompressed,
+} from "./compress/format.js";
+export { huffmanLengths } from "./compress/huffman.js";
+export {
+  type Clusters,
+  type Initialization,
+  kMeans,
+  type SharedWeights,
+  type ShareOptions,
+  shareWeights,
+} from "./compress/share.js";
+export {
+  compressedSizes,
+  loadCompressed,
+  type SizeRow,
+  SizeTable,
+  saveCompressed,
+} from "./compress/sizes.js";
+export {
   CONVERSION,
   type ConversionReport,
   Converted,

@@ -14,7 +14,7 @@ export type BackwardHook<M> = (module: M, gradient: Tensor) => unknown;
 interface Hooks {
   readonly before: ForwardPreHook<Module>[];
   readonly after: ForwardHook<Module>[];
-  /** Behind the others, and where `forward` threw. */
+  /** Behind the others, and where `forward` threw; the last first, so that what they put back are pairs of brackets. */
   readonly always: ForwardHook<Module>[];
   readonly backward: BackwardHook<Module>[];
 }
@@ -55,7 +55,7 @@ function install(module: Module): Hooks {
       output = plain.apply(this, [...inputs]);
       replace(hooks.after);
     } finally {
-      replace(hooks.always);
+      replace([...hooks.always].reverse());
     }
     return hooks.backward.length > 0 ? watched(this, output, hooks.backward) : output;
   }

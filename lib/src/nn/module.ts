@@ -115,8 +115,8 @@ export abstract class Module implements TreeNode {
   /**
    * Calls `hook` after each `forward`, with its arguments and its result; what it returns, if not undefined, replaces the
    * result.
-   * @param options `alwaysCall`: it is called behind the others, and with an undefined result where `forward` throws, so that
-   *   what a pre-hook set up is put back
+   * @param options `alwaysCall`: it is called behind the others, the last such hook first, and with an undefined result where
+   *   `forward` throws, so that what a pre-hook set up is put back
    * @returns a function that takes the hook off again
    */
   registerForwardHook(
