@@ -31,6 +31,16 @@ export {
   type PassEffect,
 } from "./convert/convert.js";
 export type { Exportable } from "./convert/exportable.js";
+export { type DistillOptions, distill, type HintPair, type LayerPair } from "./distill/distill.js";
+export {
+  attentionMap,
+  attentionTransfer,
+  type DistillationOptions,
+  distillationLoss,
+  hintLoss,
+  type SoftOptions,
+  softCrossEntropy,
+} from "./distill/losses.js";
 export { ModelFileError } from "./format/layout.js";
 export { decodeModelFile, ModelFile, type ModelWeight, openModel } from "./format/read.js";
 export { encodeModelFile, saveModel } from "./format/write.js";
