@@ -44,7 +44,7 @@ export function softCrossEntropy(
  * H(s, y) + λ·H(τ(s), τ(t)): labels and a teacher together. (Book, chapter 8.)
  * @param labels class numbers (…), as for `nn.crossEntropy`
  * @throws as `softCrossEntropy`, and ValueError for weights that are negative.
- * @example deploy.distillationLoss(tensor([[2, 0]]), tensor([[1, 0]]), tensor([0], { dtype: "int32" }), { temperature: 1, weight: 0.5 }) // 0.3248
+ * @example deploy.distillationLoss(tensor([[2, 0]]), tensor([[1, 0]]), tensor([0], { dtype: "int32" }), { temperature: 1, weight: 0.5 }) // 0.4593
  */
 export function distillationLoss(
   student: Tensor,
