@@ -44,3 +44,13 @@ export {
 } from "./schedule.js";
 export type { Amount } from "./select.js";
 export { type ShrinkOptions, type ShrinkReport, type Shrunk, shrink } from "./shrink.js";
+export {
+  SparseConv2d,
+  SparseDense,
+  type SparseFormat,
+  type SparsifiedLayer,
+  type SparsifyOptions,
+  SparsifyReport,
+  sparsify,
+} from "./sparse-layers.js";
+export { BlockMatrix, CsrMatrix } from "./sparse-matrix.js";
