@@ -1,4 +1,5 @@
 /** Sparsity: pruning with masks, schedules, tables; smaller layers; sparse kernels. */
+export { blocks, nOfMVectors } from "./blocks.js";
 export {
   apply,
   customFromMask,
