@@ -10,9 +10,21 @@ export {
 } from "./convert/convert.js";
 export type { Exportable } from "./convert/exportable.js";
 export { ModelFileError } from "./format/layout.js";
-export { decodeModelFile, ModelFile, type ModelWeight, openModel } from "./format/read.js";
-export { encodeModelFile, saveModel } from "./format/write.js";
+export { decodeModelFile, ModelFile, type ModelWeight, type OpenOptions, openModel } from "./format/read.js";
+export { encodeModelFile, type SaveOptions, saveModel } from "./format/write.js";
 export * from "./onnx/index.js";
+export type { EncryptOptions } from "./protect/encryption/chunks.js";
+export { EncryptionError, type EncryptionProblem } from "./protect/encryption/errors.js";
+export {
+  decryptBytes,
+  decryptFile,
+  type EncryptionInfo,
+  encryptBytes,
+  encryptFile,
+  encryptionOf,
+  rekeyFile,
+} from "./protect/encryption/files.js";
+export { generateKey, type KeySource, keyId, saveKey } from "./protect/encryption/keys.js";
 export { type CalibrationMethod, type CalibrationOptions, Observer } from "./quantize/calibrate.js";
 export { type QatOptions, qat } from "./quantize/qat.js";
 export {
