@@ -25,6 +25,16 @@ export {
   rekeyFile,
 } from "./protect/encryption/files.js";
 export { generateKey, type KeySource, keyId, saveKey } from "./protect/encryption/keys.js";
+export type { Cost, Costs } from "./protect/obfuscation/costs.js";
+export type { Form, Interface, OpaqueOp, Slot, WeightForm } from "./protect/obfuscation/interface.js";
+export { type LibraryOptions, OpLibrary, openLibrary, saveLibrary } from "./protect/obfuscation/library.js";
+export {
+  Obfuscated,
+  type ObfuscateOptions,
+  type ObfuscationReport,
+  obfuscate,
+} from "./protect/obfuscation/obfuscate.js";
+export { restore } from "./protect/obfuscation/restore.js";
 export { type CalibrationMethod, type CalibrationOptions, Observer } from "./quantize/calibrate.js";
 export { type QatOptions, qat } from "./quantize/qat.js";
 export {

@@ -11,7 +11,7 @@ import { compile, type Executable } from "../../graph/execute.js";
 import { type Constant, Graph, type GraphNode, type Value } from "../../ir/graph.js";
 import { decodeAttribute } from "../../ir/json.js";
 import { verify } from "../../ir/verify.js";
-import { getOp } from "../../ops/registry.js";
+import { getOp, type OpDef } from "../../ops/registry.js";
 import { DenseTensor } from "../../runtime/dense.js";
 import { getDevice } from "../../runtime/devices.js";
 import { memory } from "../../runtime/heap.js";
@@ -20,6 +20,7 @@ import { Storage } from "../../runtime/storage.js";
 import { outsideScopes } from "../../runtime/tidy.js";
 import { readable } from "../protect/encryption/chunks.js";
 import type { KeySource } from "../protect/encryption/keys.js";
+import type { OpLibrary } from "../protect/obfuscation/library.js";
 import {
   ALIGNMENT,
   COVERED,
@@ -63,10 +64,11 @@ export class ModelFile {
   constructor(
     private readonly source: Source,
     private readonly where: string,
+    op: (name: string) => OpDef = getOp,
   ) {
     const tables = new TableReader(source, where);
     this.graph = verified(where, () =>
-      new GraphReader(tables, (place, value) => this.lazy(place, value)).graph(0, 0),
+      new GraphReader(tables, (place, value) => this.lazy(place, value), op).graph(0, 0),
     );
   }
 
@@ -263,6 +265,7 @@ class GraphReader {
   constructor(
     private readonly tables: TableReader,
     private readonly weight: (place: Place, type: TensorType) => DenseTensor,
+    private readonly op: (name: string) => OpDef,
   ) {}
 
   graph(number: number, depth: number): Graph {
@@ -299,7 +302,7 @@ class GraphReader {
       const inputs = tables.list("refs", part(2), part(3)).map(use);
       const outputs = tables.list("refs", part(4), part(5)).map(define);
       return {
-        op: getOp(tables.string(part(0))),
+        op: this.op(tables.string(part(0))),
         inputs,
         attrs: attrs as object,
         outputs,
@@ -341,7 +344,11 @@ class GraphReader {
 export interface OpenOptions {
   /** Of an encrypted file. A file that is not encrypted is refused then: another may have been put in its place. */
   readonly key?: KeySource;
+  /** Of an obfuscated model: its ops. */
+  readonly library?: OpLibrary;
 }
+
+const opsOf = (library: OpLibrary | undefined) => library && ((name: string) => library.get(name));
 
 /**
  * Opens a model file. Nothing of its weights is read yet; `close()` it when they have been, or `using`.
@@ -349,10 +356,10 @@ export interface OpenOptions {
  * file was changed. What is wrong with a weight is found when it is read.
  * @example await deploy.saveModel("/tmp/mlsys-example.mlsys", (x: Tensor) => x.mul(2), [tensor([1, 2])]); deploy.openModel("/tmp/mlsys-example.mlsys").call(tensor([3, 4]))[0] // [6, 8]
  */
-export function openModel(file: string, { key }: OpenOptions = {}): ModelFile {
+export function openModel(file: string, { key, library }: OpenOptions = {}): ModelFile {
   const source = fileSource(file);
   try {
-    return new ModelFile(readable(source, key, file), file);
+    return new ModelFile(readable(source, key, file), file, opsOf(library));
   } catch (error) {
     source.close();
     throw error;
@@ -364,6 +371,10 @@ export function openModel(file: string, { key }: OpenOptions = {}): ModelFile {
  * @throws ModelFileError as `openModel`.
  * @example deploy.decodeModelFile(deploy.encodeModelFile((x: Tensor) => x.neg(), [tensor([1])])).inputs.length // 1
  */
-export function decodeModelFile(bytes: Uint8Array, where = "model", { key }: OpenOptions = {}): ModelFile {
-  return new ModelFile(readable(bytesSource(bytes), key, where), where);
+export function decodeModelFile(
+  bytes: Uint8Array,
+  where = "model",
+  { key, library }: OpenOptions = {},
+): ModelFile {
+  return new ModelFile(readable(bytesSource(bytes), key, where), where, opsOf(library));
 }
