@@ -35,6 +35,9 @@ export {
   obfuscate,
 } from "./protect/obfuscation/obfuscate.js";
 export { restore } from "./protect/obfuscation/restore.js";
+export type { Evidence } from "./protect/watermark/evidence.js";
+export { type TriggerOptions, TriggerSet } from "./protect/watermark/triggers.js";
+export { WeightWatermark, type WeightWatermarkOptions } from "./protect/watermark/weights.js";
 export { type CalibrationMethod, type CalibrationOptions, Observer } from "./quantize/calibrate.js";
 export { type QatOptions, qat } from "./quantize/qat.js";
 export {

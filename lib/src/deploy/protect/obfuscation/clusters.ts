@@ -7,7 +7,7 @@ import { type Graph, type GraphNode, mapRegions, typeOf, type Value } from "../.
 import { eliminateDeadCode } from "../../../ir/passes/dce.js";
 import { foldConstants } from "../../../ir/passes/fold.js";
 import type { DenseTensor } from "../../../runtime/dense.js";
-import type { Dice } from "./dice.js";
+import type { Dice } from "../dice.js";
 
 /** A value that goes from one cluster to another, into the graph or out of it. */
 export interface Edge {

@@ -3,8 +3,8 @@ import { isFloat } from "../../../core/dtype.js";
 import { type DenseTensor, denseFrom } from "../../../runtime/dense.js";
 import { getDevice } from "../../../runtime/devices.js";
 import { outsideScopes } from "../../../runtime/tidy.js";
+import type { Dice } from "../dice.js";
 import type { Clustered, Edge } from "./clusters.js";
-import type { Dice } from "./dice.js";
 import type { Untyped } from "./types.js";
 
 /**

@@ -1,7 +1,7 @@
 /** How values look between ops. Uses of one op type share its interface, so what is connected through types looks the same. */
 import { typeOf } from "../../../ir/graph.js";
+import type { Dice } from "../dice.js";
 import type { Edge } from "./clusters.js";
-import type { Dice } from "./dice.js";
 import { type Form, randomForm } from "./interface.js";
 import type { Instance, OpType } from "./types.js";
 

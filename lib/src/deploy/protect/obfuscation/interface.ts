@@ -9,7 +9,7 @@ import { type Graph, IRError } from "../../../ir/graph.js";
 import { sameType } from "../../../ir/verify.js";
 import type { DenseTensor } from "../../../runtime/dense.js";
 import { ModelFileError } from "../../format/layout.js";
-import type { Dice } from "./dice.js";
+import type { Dice } from "../dice.js";
 import {
   disguise,
   divided,

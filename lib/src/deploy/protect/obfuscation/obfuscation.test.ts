@@ -24,8 +24,8 @@ import { freeze } from "../../../ir/json.js";
 import { eliminateDeadCode } from "../../../ir/passes/dce.js";
 import { randomArguments, randomGraph } from "../../../ir/random-graph.js";
 import { type DenseTensor, elementBytes } from "../../../runtime/dense.js";
+import { Dice } from "../dice.js";
 import { parsed } from "./clusters.js";
-import { Dice } from "./dice.js";
 import { decodeLibrary, encodeLibrary } from "./library.js";
 import { disguise, noise, randomPlaces, undisguise } from "./words.js";
 

@@ -3,8 +3,8 @@
 import type { Graph } from "../../../ir/graph.js";
 import { graphToJson } from "../../../ir/json.js";
 import type { DenseTensor } from "../../../runtime/dense.js";
+import type { Dice } from "../dice.js";
 import type { Cluster, Edge } from "./clusters.js";
-import type { Dice } from "./dice.js";
 
 /** An op type to be. */
 export interface OpType {

@@ -7,7 +7,7 @@ import { bytesPerElement } from "../../../core/dtype.js";
 import { sizeOf, type TensorType } from "../../../core/shape.js";
 import { type DenseTensor, denseFromBytes, elementBytes } from "../../../runtime/dense.js";
 import { getDevice } from "../../../runtime/devices.js";
-import type { Dice } from "./dice.js";
+import type { Dice } from "../dice.js";
 
 /** Word i goes to (offset + step · i) mod n; step and n have no common divisor. */
 export interface Places {
