@@ -23,7 +23,7 @@ describe("watermarks", { timeout: 180_000 }, () => {
     manualSeed(1);
     return new nn.Sequential(new nn.Dense(784, 32), new nn.ReLU(), new nn.Dense(32, 10));
   };
-  const answersOf = (model: nn.Sequential) => (x: Tensor) => model.forward(x) as Tensor;
+  const answersOf = (model: nn.Sequential) => (x: Tensor) => model.forward(x);
   let digits: (from: number, to: number) => { x: Tensor; y: Tensor };
   let [plain, marked] = [make(), make()];
 
@@ -35,7 +35,7 @@ describe("watermarks", { timeout: 180_000 }, () => {
   ): Promise<void> {
     const optimizer = new optim.Adam(model, { lr: 3e-3 });
     const batches = data.batches(rows, { size: 100, shuffle: true, seed: 1 });
-    await fit(model as never, batches, {
+    await fit(model, batches, {
       loss: nn.crossEntropy,
       optimizer,
       epochs,
