@@ -12,6 +12,18 @@ export type { Exportable } from "./convert/exportable.js";
 export { ModelFileError } from "./format/layout.js";
 export { decodeModelFile, ModelFile, type ModelWeight, openModel } from "./format/read.js";
 export { encodeModelFile, saveModel } from "./format/write.js";
+export { BlockPool } from "./generate/block-pool.js";
+export {
+  type EngineOptions,
+  type EngineStats,
+  GenerationEngine,
+  type GenerationRequest,
+  QueueFullError,
+} from "./generate/engine.js";
+export { gpt2Name } from "./generate/gpt2.js";
+export type { SamplingParams } from "./generate/sampler.js";
+export type { FinishReason, GeneratedToken } from "./generate/stream.js";
+export type { StepTrace } from "./generate/trace.js";
 export * from "./onnx/index.js";
 export { type CalibrationMethod, type CalibrationOptions, Observer } from "./quantize/calibrate.js";
 export { type QatOptions, qat } from "./quantize/qat.js";
