@@ -23,6 +23,7 @@ export {
 export { gpt2Name } from "./generate/gpt2.js";
 export type { SamplingParams } from "./generate/sampler.js";
 export type { FinishReason, GeneratedToken } from "./generate/stream.js";
+export { type TextChunk, TextGenerator, type TextParams } from "./generate/text.js";
 export type { StepTrace } from "./generate/trace.js";
 export * from "./onnx/index.js";
 export { type CalibrationMethod, type CalibrationOptions, Observer } from "./quantize/calibrate.js";

@@ -2,10 +2,12 @@
  * Keys and values of all layers in blocks of `blockSize` positions each, and attention over them. Memory: block by block, in it
  * layer by layer, in it slot by slot the keys of all heads and then the values, so that a block is copied in one piece.
  */
-import { type DenseTensor, emptyDense, readElements } from "../../runtime/dense.js";
+import type { Tensor } from "../../core/tensor.js";
+import { type DenseTensor, emptyDense } from "../../runtime/dense.js";
 import { getDevice } from "../../runtime/devices.js";
 import { Storage } from "../../runtime/storage.js";
 import { hasPagedAttention, pagedAttention } from "../../runtime/wasm/kernels/paged-attention.js";
+import { elementsOf } from "./elements.js";
 
 export interface CacheSizes {
   readonly blocks: number;
@@ -67,11 +69,11 @@ export class PagedCache {
   }
 
   /** Keeps keys and values of one layer, and returns what the queries see: (n, 3·size) → (n, size). */
-  attend(layer: number, joined: DenseTensor): DenseTensor {
+  attend(layer: number, joined: Tensor): DenseTensor {
     const { heads, headSize, blockSize } = this.sizes;
     const size = heads * headSize;
     const { slots } = this.batch as PagedBatch;
-    const rows = readElements(joined) as Float32Array;
+    const { data: rows } = elementsOf(joined);
     const cache = this.storage.data as Float32Array;
     const start = layer * blockSize * this.slot;
     for (let i = 0; i < slots.length; i++) {

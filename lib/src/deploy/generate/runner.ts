@@ -1,14 +1,17 @@
 /** One step of the model over the tokens of many sequences at once: rows of one matrix, but for attention. */
 import { Variable } from "../../autodiff/variable.js";
 import { DTypeError } from "../../core/errors.js";
+import type { Tensor } from "../../core/tensor.js";
 import * as tree from "../../core/tree.js";
 import type { CausalLM } from "../../nn/causal-lm.js";
+import type { Dense } from "../../nn/dense.js";
 import { tensor } from "../../ops/convert.js";
-import { concrete } from "../../ops/read.js";
 import { tidy } from "../../ops/tidy.js";
-import { type DenseTensor, denseFrom, readElements } from "../../runtime/dense.js";
+import { denseFrom } from "../../runtime/dense.js";
 import { getDevice, withDevice } from "../../runtime/devices.js";
 import { outsideScopes } from "../../runtime/tidy.js";
+import { elementsOf } from "./elements.js";
+import { PackedDense } from "./packed-dense.js";
 import { PagedCache } from "./paged-cache.js";
 import type { Scheduled } from "./scheduler.js";
 import type { Sequence } from "./sequence.js";
@@ -16,10 +19,10 @@ import type { Sequence } from "./sequence.js";
 export class ModelRunner {
   readonly cache: PagedCache;
   private readonly model: CausalLM;
-  private readonly weights: DenseTensor[] = [];
-  /** Embedding of the tokens, turned (size, vocabulary): with rows side by side, a product's sums do not depend on the number of its rows. */
-  private readonly head: DenseTensor;
+  /** Features → logits. */
+  private readonly head: (hidden: Tensor) => Tensor;
   private readonly device = getDevice();
+  private readonly held: { dispose(): void }[] = [];
 
   /** Takes the weights as they are now. @throws DTypeError unless they are float32 */
   constructor(
@@ -30,25 +33,26 @@ export class ModelRunner {
     const { dtype } = model.tokens.weight;
     if (dtype !== "float32")
       throw new DTypeError(`GenerationEngine: weights are float32, got ${dtype}; cast them`);
-    const plain = (leaf: unknown): unknown => {
-      if (!(leaf instanceof Variable)) return leaf;
-      const held = leaf.value.retained();
-      this.weights.push(held);
-      return held;
-    };
-    this.model = tree.map(plain, model);
-    // modules below are rebuilt by the map, so that switching to evaluation leaves the caller's alone
-    this.model.eval();
-    this.head = outsideScopes(() => {
-      const turned = model.tokens.weight.value.transpose() as DenseTensor;
-      const copy = denseFrom(turned.toTypedArray(), turned.shape, dtype, this.device);
-      const held = copy.retained();
-      for (const handle of [turned, copy]) handle.dispose();
-      return held;
-    });
-    const { heads, size } = model;
+    // the modules of the map are its own: switching them to evaluation leaves the caller's alone
+    this.model = tree.map((leaf) => this.value(leaf), model).eval();
+    const { heads, size, vocabulary } = model;
+    const turned = tidy(() => model.tokens.weight.value.transpose().toTypedArray()) as Float32Array;
+    if (this.device === "wasm") {
+      for (const block of this.model.blocks)
+        for (const name of ["joined", "output", "wide", "narrow"] as const)
+          Object.assign(block, { [name]: this.packed(block[name]) });
+      const head = new PackedDense(size, vocabulary, turned, null);
+      this.held.push(head);
+      this.head = (hidden) => head.forward(hidden);
+    } else {
+      // with rows side by side a product's sums do not depend on the number of its rows
+      const matrix = outsideScopes(() => denseFrom(turned, [size, vocabulary], dtype, this.device));
+      this.held.push(matrix);
+      this.head = (hidden) => hidden.matmul(matrix);
+    }
     const layers = model.blocks.length;
     this.cache = new PagedCache({ blocks, blockSize, layers, heads, headSize: size / heads });
+    this.held.push(this.cache);
   }
 
   /**
@@ -84,14 +88,14 @@ export class ModelRunner {
     withDevice(this.device, () =>
       tidy(() => {
         const hidden = this.model.hidden(tensor(tokens), tensor(positions), (layer, joined) =>
-          this.cache.attend(layer, dense(joined)),
+          this.cache.attend(layer, joined),
         );
         if (ready.length === 0) {
           use(new Map());
           return;
         }
         const rows = last.length === total ? hidden : hidden.take(tensor(Int32Array.from(last)));
-        const logits = readElements(dense(rows.matmul(this.head))) as Float32Array;
+        const logits = elementsOf(this.head(rows)).data;
         const { vocabulary } = this.model;
         const part = (i: number): Float32Array => logits.subarray(i * vocabulary, (i + 1) * vocabulary);
         use(new Map(ready.map((sequence, i) => [sequence, part(i)])));
@@ -100,11 +104,21 @@ export class ModelRunner {
   }
 
   dispose(): void {
-    for (const weight of this.weights) weight.dispose();
-    this.head.dispose();
-    this.cache.dispose();
+    for (const part of this.held) part.dispose();
+  }
+
+  /** A variable's present value, held. */
+  private value(leaf: Tensor): Tensor {
+    if (!(leaf instanceof Variable)) return leaf;
+    const value = leaf.value.retained();
+    this.held.push(value);
+    return value;
+  }
+
+  private packed({ weight, bias, inputs, outputs }: Dense): PackedDense {
+    const values = (x: Tensor): Float32Array => x.toTypedArray() as Float32Array;
+    const layer = new PackedDense(inputs, outputs, values(weight), bias && values(bias));
+    this.held.push(layer);
+    return layer;
   }
 }
-
-/** Ops on tensors with memory give such. */
-const dense = (x: Parameters<typeof concrete>[0]): DenseTensor => concrete(x) as DenseTensor;
