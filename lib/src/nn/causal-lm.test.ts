@@ -29,7 +29,15 @@ describe("CausalLM", () => {
     const whole = model.forward(ids([tokens])).slice(0, [0, 5]);
     const other = model.forward(ids([[...tokens.slice(0, 5), 1, 2, 3]])).slice(0, [0, 5]);
     expect(whole.sub(other).abs().max().item()).toBeLessThan(1e-4);
-    expect(model.forward(ids([tokens])).slice(0, 5).sub(other.slice(4)).abs().max().item()).toBeGreaterThan(1);
+    expect(
+      model
+        .forward(ids([tokens]))
+        .slice(0, 5)
+        .sub(other.slice(4))
+        .abs()
+        .max()
+        .item(),
+    ).toBeGreaterThan(1);
   });
 
   it("learns a sequence", () => {
@@ -54,7 +62,9 @@ describe("CausalLM", () => {
     expect(() => new nn.CausalLM({ ...options, heads: 3 })).toThrow(
       "CausalLM: 16 features cannot be divided into 3 heads",
     );
-    expect(() => new nn.CausalLM({ ...options, depth: 0 })).toThrow(/CausalLM: depth is a whole number from 1/);
+    expect(() => new nn.CausalLM({ ...options, depth: 0 })).toThrow(
+      /CausalLM: depth is a whole number from 1/,
+    );
     expect(() => new nn.CausalLM(options).forward(ids([[1, 2, 3, 4, 5, 6, 0, 1, 2]]))).toThrow(
       "CausalLM: tokens (n, t) with t ≤ 8 wanted, got (1, 9)",
     );

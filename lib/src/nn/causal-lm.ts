@@ -157,6 +157,8 @@ export class CausalLM extends Module {
     const [n, t] = joined.shape;
     const apart = joined.reshape([n, t, 3, heads, size / heads]).transpose([2, 0, 3, 1, 4]);
     const part = (i: number): Tensor => apart.slice(i);
-    return attention(part(0), part(1), part(2), { causal: true }).transpose([0, 2, 1, 3]).reshape([n, t, size]);
+    return attention(part(0), part(1), part(2), { causal: true })
+      .transpose([0, 2, 1, 3])
+      .reshape([n, t, size]);
   }
 }

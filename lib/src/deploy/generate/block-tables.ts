@@ -88,7 +88,12 @@ export class BlockTables {
     while (hashes.length <= i) {
       const at = hashes.length * this.blockSize;
       const part = Int32Array.from(tokens.slice(at, at + this.blockSize));
-      hashes.push(createHash("sha256").update(hashes.at(-1) ?? "").update(part).digest("base64"));
+      hashes.push(
+        createHash("sha256")
+          .update(hashes.at(-1) ?? "")
+          .update(part)
+          .digest("base64"),
+      );
     }
     return hashes[i];
   }

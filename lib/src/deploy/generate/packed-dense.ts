@@ -1,14 +1,14 @@
 /** Fully connected layers whose weights stay as they are: packed once, for products with any number of rows. */
 import type { Tensor } from "../../core/tensor.js";
 import { Module } from "../../nn/module.js";
-import { emptyDense } from "../../runtime/dense.js";
-import { Storage } from "../../runtime/storage.js";
+import { type DenseTensor, emptyDense } from "../../runtime/dense.js";
+import { outsideScopes } from "../../runtime/tidy.js";
 import { packedLength, packedProduct, packPanels } from "../../runtime/wasm/kernels/gemm-packed.js";
 import { elementsOf } from "./elements.js";
 
 export class PackedDense extends Module {
-  private readonly packed: Storage;
-  private readonly bias: Storage;
+  private readonly packed: DenseTensor;
+  private readonly bias: DenseTensor;
 
   /** @param weight (inputs, outputs), row-major */
   constructor(
@@ -18,11 +18,13 @@ export class PackedDense extends Module {
     bias: Float32Array | null,
   ) {
     super();
-    this.packed = new Storage("float32", packedLength(inputs, outputs));
-    packPanels(weight, inputs, outputs, this.packed.data as Float32Array);
-    this.bias = new Storage("float32", packedLength(1, outputs));
-    this.bias.fill(0);
-    if (bias) this.bias.write(bias);
+    const room = (k: number): DenseTensor =>
+      outsideScopes(() => emptyDense([packedLength(k, outputs)], "float32", "cpu"));
+    this.packed = room(inputs);
+    packPanels(weight, inputs, outputs, this.packed.storage.data as Float32Array);
+    this.bias = room(1);
+    this.bias.storage.fill(0);
+    if (bias) this.bias.storage.write(bias);
   }
 
   /** (rows, inputs) → (rows, outputs) */
@@ -31,8 +33,8 @@ export class PackedDense extends Module {
     const out = emptyDense([rows, this.outputs], "float32", x.device);
     packedProduct({
       x: elementsOf(x).ptr,
-      packed: this.packed.ptr,
-      bias: this.bias.ptr,
+      packed: this.packed.storage.readable,
+      bias: this.bias.storage.readable,
       out: out.storage.ptr,
       m: rows,
       n: this.outputs,
@@ -42,7 +44,7 @@ export class PackedDense extends Module {
   }
 
   dispose(): void {
-    this.packed.drop();
-    this.bias.drop();
+    this.packed.dispose();
+    this.bias.dispose();
   }
 }

@@ -5,7 +5,8 @@
 import type { Tensor } from "../../core/tensor.js";
 import { type DenseTensor, emptyDense } from "../../runtime/dense.js";
 import { getDevice } from "../../runtime/devices.js";
-import { Storage } from "../../runtime/storage.js";
+import type { Storage } from "../../runtime/storage.js";
+import { outsideScopes } from "../../runtime/tidy.js";
 import { hasPagedAttention, pagedAttention } from "../../runtime/wasm/kernels/paged-attention.js";
 import { elementsOf } from "./elements.js";
 
@@ -28,11 +29,11 @@ export interface PagedBatch {
 }
 
 export class PagedCache {
-  private readonly storage: Storage;
+  private readonly memory: DenseTensor;
   /** Elements of a position in one layer. */
   private readonly slot: number;
   private readonly block: number;
-  private tables: Storage | null = null;
+  private tables: DenseTensor | null = null;
   private batch: PagedBatch | null = null;
   private seen = 0;
 
@@ -40,7 +41,11 @@ export class PagedCache {
     const { blocks, blockSize, layers, heads, headSize } = sizes;
     this.slot = 2 * heads * headSize;
     this.block = layers * blockSize * this.slot;
-    this.storage = new Storage("float32", blocks * this.block);
+    this.memory = outsideScopes(() => emptyDense([blocks, this.block], "float32", "cpu"));
+  }
+
+  private get storage(): Storage {
+    return this.memory.storage;
   }
 
   get bytes(): number {
@@ -53,16 +58,21 @@ export class PagedCache {
 
   /** Copies what a block holds to another one. */
   copy(from: number, to: number): void {
-    (this.storage.data as Float32Array).copyWithin(to * this.block, from * this.block, (from + 1) * this.block);
+    (this.storage.data as Float32Array).copyWithin(
+      to * this.block,
+      from * this.block,
+      (from + 1) * this.block,
+    );
   }
 
   /** Says what the next calls of `attend` are about. */
   prepare(batch: PagedBatch): void {
     const { tables, spans } = batch;
-    this.tables?.drop();
-    this.tables = new Storage("int32", tables.length + spans.length);
-    this.tables.data.set(spans);
-    (this.tables.data as Int32Array).set(tables, spans.length);
+    this.tables?.dispose();
+    this.tables = outsideScopes(() => emptyDense([spans.length + tables.length], "int32", "cpu"));
+    const { storage } = this.tables;
+    storage.write(spans);
+    storage.write(tables, spans.length);
     this.batch = batch;
     this.seen = 0;
     for (let i = 1; i < spans.length; i += 2) this.seen += spans[i];
@@ -88,22 +98,22 @@ export class PagedCache {
   }
 
   dispose(): void {
-    this.storage.drop();
-    this.tables?.drop();
+    this.memory.dispose();
+    this.tables?.dispose();
   }
 
   private byKernel(layer: number, rows: Float32Array, out: DenseTensor): void {
     const { heads, headSize, blockSize } = this.sizes;
     const { spans, slots } = this.batch as PagedBatch;
-    const tables = this.tables as Storage;
+    const { readable: tables } = (this.tables as DenseTensor).storage;
     pagedAttention({
       q: rows.byteOffset,
       qRow: 3 * heads * headSize * 4,
       out: out.storage.ptr,
       cache: this.storage.ptr + layer * blockSize * this.slot * 4,
       blockStride: this.block * 4,
-      tables: tables.ptr + spans.length * 4,
-      spans: tables.ptr,
+      tables: tables + spans.length * 4,
+      spans: tables,
       queries: slots.length,
       heads,
       headSize,

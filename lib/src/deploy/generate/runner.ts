@@ -59,10 +59,7 @@ export class ModelRunner {
    * Computes what is scheduled, then calls `use` with the logits behind the last token of each sequence that has none left to
    * compute. They are there during the call only, and may be changed.
    */
-  run(
-    scheduled: readonly Scheduled[],
-    use: (logits: ReadonlyMap<Sequence, Float32Array>) => void,
-  ): void {
+  run(scheduled: readonly Scheduled[], use: (logits: ReadonlyMap<Sequence, Float32Array>) => void): void {
     const total = scheduled.reduce((sum, { count }) => sum + count, 0);
     const [tokens, positions] = [new Int32Array(total), new Int32Array(total)];
     const [slots, spans] = [new Int32Array(total), new Int32Array(2 * total)];
@@ -111,6 +108,7 @@ export class ModelRunner {
   private value(leaf: Tensor): Tensor {
     if (!(leaf instanceof Variable)) return leaf;
     const value = leaf.value.retained();
+    value.collectable();
     this.held.push(value);
     return value;
   }

@@ -74,7 +74,8 @@ export function sample(
   const before = sampling.logprobs ? logits.slice() : null;
   if (repetitionPenalty !== 1)
     for (const token of new Set(tokens))
-      logits[token] = logits[token] > 0 ? logits[token] / repetitionPenalty : logits[token] * repetitionPenalty;
+      logits[token] =
+        logits[token] > 0 ? logits[token] / repetitionPenalty : logits[token] * repetitionPenalty;
   const token =
     temperature === 0 ? likeliest(logits) : draw(logits, temperature, topK, topP, uniform(seed, index));
   return before ? { token, logprob: before[token] - logSumExp(before) } : { token };
@@ -154,10 +155,13 @@ export function candidates(
   for (let i = 0; i < count; i++) if (bucket(i) <= last) tokens.push(i);
   tokens.sort((a, b) => logits[b] - logits[a] || a - b);
   tokens.length = Math.min(tokens.length, most);
-  const mass = most < count ? tokens.reduce((sum, token) => sum + weights[token], 0) : all;
-  let kept = 0;
-  for (let sum = 0; kept < tokens.length && (kept === 0 || sum < topP * mass); kept++) sum += weights[tokens[kept]];
-  tokens.length = kept;
+  if (topP < 1) {
+    const mass = most < count ? tokens.reduce((sum, token) => sum + weights[token], 0) : all;
+    let kept = 0;
+    for (let sum = 0; kept < tokens.length && (kept === 0 || sum < topP * mass); kept++)
+      sum += weights[tokens[kept]];
+    tokens.length = kept;
+  }
   return { tokens, weights: tokens.map((token) => weights[token]) };
 }
 

@@ -5,7 +5,17 @@
  * and whichever other queries are computed with it.
  */
 import { launch, type PoolKernel, SCRATCH_BYTES } from "../../pool/pool.js";
-import { type Expr, type Func, i32, laneOp, load, type Local, ModuleBuilder, op, shuffle } from "../assembler.js";
+import {
+  type Expr,
+  type Func,
+  i32,
+  type Local,
+  laneOp,
+  load,
+  ModuleBuilder,
+  op,
+  shuffle,
+} from "../assembler.js";
 import { wasmFeatures } from "../features.js";
 import * as math from "../math.js";
 import { compileKernels } from "../module.js";
@@ -88,7 +98,11 @@ function build(r: Row): void {
   const [top, sum, tail] = [0, 0, 0].map(() => f.local("v128"));
 
   /** Blocks of the sequence, with the slots in each that are seen. */
-  const forEachBlock = (context: Expr<"i32">, first: Expr<"i32">, body: (base: Local<"i32">) => void): void => {
+  const forEachBlock = (
+    context: Expr<"i32">,
+    first: Expr<"i32">,
+    body: (base: Local<"i32">) => void,
+  ): void => {
     const base = f.local("i32");
     const entry = f.let(table);
     f.set(left, context);
@@ -207,7 +221,8 @@ function dots(r: Row, count: 1 | 4, d: Dots, to: Local<"i32">): void {
 
 /** Four vectors → a vector of (lane 0 + lane 1) + (lane 2 + lane 3) of each. */
 function lanesAdded(f: Func, [a, b, c, d]: readonly Local<"v128">[]): Expr<"v128"> {
-  const words = (order: readonly number[]): number[] => order.flatMap((w) => [0, 1, 2, 3].map((i) => 4 * w + i));
+  const words = (order: readonly number[]): number[] =>
+    order.flatMap((w) => [0, 1, 2, 3].map((i) => 4 * w + i));
   const [even, odd] = [words([0, 4, 1, 5]), words([2, 6, 3, 7])];
   const [ab01, ab23] = [f.let(shuffle(even, a, b)), f.let(shuffle(odd, a, b))];
   const [cd01, cd23] = [f.let(shuffle(even, c, d)), f.let(shuffle(odd, c, d))];
