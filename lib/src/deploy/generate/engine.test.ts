@@ -340,6 +340,7 @@ describe("the engine", () => {
     ).toEqual(
       [[2, 2, 2, 0], [2, 2, 1, 0], [1, 1, 0, 0]], // biome-ignore format: steps
     );
+    expect(trace.map(({ positions }) => positions)).toEqual([6 + 2, 7 + 3, 4]);
     expect([...trace[0].occupancy].filter((owners) => owners > 0)).toHaveLength(3);
     expect(stats).toMatchObject({
       steps: 4,

@@ -242,10 +242,11 @@ export class GenerationEngine {
     const start = performance.now();
     const scheduled = this.scheduler.schedule();
     if (scheduled.length === 0) return;
-    let generated = 0;
+    let [generated, positions] = [0, 0];
     const occupancy = this.steps.wanted ? this.tables.pool.occupancy() : null;
     this.runner.run(scheduled, (logits) => {
       this.advance(scheduled);
+      for (const { computed } of this.scheduler.running) positions += computed;
       for (const [sequence, row] of logits) {
         const samples = [sequence, ...this.scheduler.fork(sequence)];
         for (const one of samples) this.take(one, samples.length > 1 ? row.slice() : row);
@@ -261,6 +262,7 @@ export class GenerationEngine {
       generated,
       running: running.length,
       waiting: waiting.length,
+      positions,
       preemptions,
       occupancy,
     });

@@ -12,6 +12,8 @@ export interface StepTrace {
   /** Sequences behind the step. */
   readonly running: number;
   readonly waiting: number;
+  /** Positions of the sequences that run whose keys and values are in the cache. */
+  readonly positions: number;
   /** So far. */
   readonly preemptions: number;
   /** For each block the number of sequences that have it; −1: free, but its contents can still be found. */

@@ -49,13 +49,6 @@ const hardSigmoid: Formula = (k, x) => {
   return k.bin("div", k.bin("min", k.bin("max", line, k.splat(0)), k.splat(6)), k.splat(6));
 };
 
-/** ½x(1 + tanh u) = x·sigmoid(2u), which keeps its digits where the tanh is near −1. */
-const geluTanh: Formula = (k, x) => {
-  const cubic = k.madd(k.hold(k.bin("mul", x, x)), k.splat(0.044715), one(k));
-  const u = k.bin("mul", k.bin("mul", x, cubic), k.splat(2 * Math.sqrt(2 / Math.PI)));
-  return k.bin("mul", x, math.sigmoid(k, k.hold(u)));
-};
-
 export const RULES: Record<string, ElementwiseRule> = {
   add: { all: bin("add"), cost: 0.2 },
   sub: { all: bin("sub"), cost: 0.2 },
@@ -175,5 +168,13 @@ export const RULES: Record<string, ElementwiseRule> = {
     roundedOnly: true,
     cost: 9,
   },
-  geluTanh: { ...float(geluTanh), cost: 2.5 },
+  geluTanh: {
+    float64: (k, x) => {
+      const cubic = k.madd(k.hold(k.bin("mul", x, x)), k.splat(0.044715), one(k));
+      const u = k.bin("mul", k.bin("mul", x, cubic), k.splat(Math.sqrt(2 / Math.PI)));
+      return k.bin("mul", k.bin("mul", x, k.splat(0.5)), k.bin("add", one(k), math.tanh(k, k.hold(u))));
+    },
+    roundedOnly: true,
+    cost: 8,
+  },
 };
