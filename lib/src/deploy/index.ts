@@ -42,8 +42,31 @@ export {
   softCrossEntropy,
 } from "./distill/losses.js";
 export { ModelFileError } from "./format/layout.js";
-export { decodeModelFile, ModelFile, type ModelWeight, type OpenOptions, openModel } from "./format/read.js";
-export { encodeModelFile, type SaveOptions, saveModel } from "./format/write.js";
+export {
+  decodeModelFile,
+  decodeModelFile,
+  ModelFile,
+  ModelFile,
+  type ModelWeight,
+  type ModelWeight,
+  type OpenOptions,
+  openModel,
+  openModel,
+} from "./format/read.js";
+export { encodeModelFile, encodeModelFile, type SaveOptions, saveModel, saveModel } from "./format/write.js";
+export { BlockPool } from "./generate/block-pool.js";
+export {
+  type EngineOptions,
+  type EngineStats,
+  GenerationEngine,
+  type GenerationRequest,
+  QueueFullError,
+} from "./generate/engine.js";
+export { gpt2Name } from "./generate/gpt2.js";
+export type { SamplingParams } from "./generate/sampler.js";
+export type { FinishReason, GeneratedToken } from "./generate/stream.js";
+export { type TextChunk, TextGenerator, type TextParams } from "./generate/text.js";
+export type { StepTrace } from "./generate/trace.js";
 export * from "./onnx/index.js";
 export type { EncryptOptions } from "./protect/encryption/chunks.js";
 export { EncryptionError, type EncryptionProblem } from "./protect/encryption/errors.js";
