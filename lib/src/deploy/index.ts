@@ -31,6 +31,7 @@ export {
   type Scheme,
 } from "./quantize/scheme.js";
 export type { WeightOptions } from "./quantize/weights.js";
+export * from "./serve/index.js";
 export { loadTfjs, readTfjs, TfjsModel } from "./tfjs/read.js";
 export type { TfjsValue } from "./tfjs/topology.js";
 export { TfjsError } from "./tfjs/weights.js";
