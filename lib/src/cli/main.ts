@@ -1,10 +1,12 @@
 /** The command `mlsys`. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import colors from "picocolors";
+import { MlsysError } from "../core/errors.js";
 import { InstallError } from "./install/errors.js";
 import { HINTS, INSTALLABLE } from "./install/hints.js";
 import { installTfjs, type TfjsOptions } from "./install/tfjs.js";
 import { installWebgpu } from "./install/webgpu.js";
+import { serveCommand } from "./serve-options.js";
 
 const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
@@ -24,7 +26,8 @@ export async function main(argv: readonly string[]): Promise<number> {
       process.stderr.write("Interrupted: nothing was changed.\n");
       return EXIT.interrupted;
     }
-    const text = error instanceof InstallError ? error.message : ((error as Error).stack ?? String(error));
+    const isKnown = error instanceof InstallError || error instanceof MlsysError;
+    const text = isKnown ? error.message : ((error as Error).stack ?? String(error));
     process.stderr.write(`${colors.red("mlsys:")} ${text}\n`);
     return EXIT.failed;
   } finally {
@@ -37,6 +40,7 @@ function createProgram(signal: AbortSignal): Command {
     .description("Machine-learning systems in TypeScript.")
     .showHelpAfterError()
     .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage));
+  program.addCommand(serveCommand(signal));
   const devices = program
     .command("devices")
     .description("list the devices: what is there, what is missing and how to get it")

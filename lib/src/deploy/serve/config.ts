@@ -46,7 +46,7 @@ export interface ModelConfig
   extends Required<Omit<ModelOptions, "batching" | "threads" | "device" | "backend" | "warmUp">> {
   readonly warmUp: Required<NonNullable<ModelOptions["warmUp"]>>;
   readonly batching: Required<BatchingOptions> | null;
-  /** Whether the caller asked for batching: then a model that can't is an error. */
+  /** Whether batching was asked for this very model: then it is an error if it can't. */
   readonly batchingAsked: boolean;
   readonly threads: number | null;
   readonly device: string | null;
@@ -56,8 +56,22 @@ export interface ModelConfig
 /** Sizes in configurations: larger ones are typing errors. */
 const MOST = 65_536;
 
-/** @throws ValueError naming the option. */
-export function configOf(options: ModelOptions, where: string): ModelConfig {
+/** Later options over earlier ones; what is undefined says nothing. */
+function merged(layers: readonly ModelOptions[]): ModelOptions {
+  const said = layers.flatMap((layer) => Object.entries(layer).filter(([, value]) => value !== undefined));
+  return Object.fromEntries(said) as ModelOptions;
+}
+
+/**
+ * @param layers the model's own options, later ones over earlier ones
+ * @throws ValueError naming the option.
+ */
+export function configOf(
+  defaults: ModelOptions,
+  layers: readonly ModelOptions[],
+  where: string,
+): ModelConfig {
+  const options = merged([defaults, ...layers]);
   const whole = (value: number, name: string, least: number): number => {
     if (Number.isInteger(value) && value >= least && value <= MOST) return value;
     throw new ValueError(`${where}: ${name} is a whole number from ${least} to ${MOST}, got ${value}`);
@@ -83,7 +97,7 @@ export function configOf(options: ModelOptions, where: string): ModelConfig {
             preferred: [...new Set(preferred)].sort((a, b) => a - b),
             pad,
           },
-    batchingAsked: typeof batching === "object",
+    batchingAsked: typeof merged(layers).batching === "object",
     instances: whole(options.instances ?? 1, "instances", 1),
     threads: options.threads === undefined ? null : whole(options.threads, "threads", 1),
     device: options.device ?? null,

@@ -52,6 +52,7 @@ export async function httpApp(
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   app.addHook("onRequest", async (request, reply) => {
     reply.header("x-request-id", request.id);
+    if (service.isClosing) reply.header("connection", "close");
     const coding = request.headers["content-encoding"];
     if (coding !== undefined && coding !== "identity")
       throw new ServeError("INVALID_ARGUMENT", "bodies are read as they are: send no content-encoding", {
@@ -88,7 +89,6 @@ function known(error: Error & { statusCode?: number }): ServeError {
 
 export function sendError(reply: FastifyReply, error: ServeError): FastifyReply {
   if (error.retryAfter !== undefined) reply.header("retry-after", String(error.retryAfter));
-  if (error.code === "UNAVAILABLE") reply.header("connection", "close");
   return reply
     .code(error.status)
     .type("application/json")

@@ -81,7 +81,7 @@ export class ModelTable {
     const entry = this.entry(checkName(name));
     return entry.inTurn(async () => {
       const { payload, options } = await payloadOf(name, given);
-      entry.options = { ...this.defaults, ...options };
+      entry.options = options;
       if (payload.kind === "tokens") {
         entry.tokens = payload.model;
         entry.active = [version === undefined ? "1" : checkVersion(version)];
@@ -95,7 +95,7 @@ export class ModelTable {
       }
       const newest = [...entry.versions.keys()].sort(byNumber).at(-1);
       const number = version === undefined ? String(Number(newest ?? 0) + 1) : checkVersion(version);
-      const config = configOf(entry.options, `model "${name}"`);
+      const config = configOf(this.defaults, [options], `model "${name}"`);
       if (payload.kind === "path") {
         entry.path = payload;
         await this.put(entry, sourceOf(name, number, await modelFile(payload.path)), config);
@@ -129,6 +129,16 @@ export class ModelTable {
       }
       return this.sync(known, given);
     });
+  }
+
+  /** Brings every model that has files, also those that repositories hold by now, to what these are. @returns what failed */
+  async reloadAll(): Promise<{ readonly name: string; readonly error: ServeError }[]> {
+    const held = await Promise.all(this.repositories.map(modelsIn));
+    const own = [...this.entries.values()].filter(({ path }) => path !== null).map(({ name }) => name);
+    const failed: { name: string; error: ServeError }[] = [];
+    for (const name of new Set([...own, ...held.flat()]))
+      await this.reload(name).catch((error: unknown) => failed.push({ name, error: asServeError(error) }));
+    return failed;
   }
 
   /** The version that answers from now on when a request names none. @throws ServeError NOT_FOUND if it is not loaded. */
@@ -266,7 +276,6 @@ export class ModelTable {
       if (!names.includes(name) || !(await isModelFolder(join(repository, name)))) continue;
       const entry = this.entry(name);
       entry.path = { path: join(repository, name), isFolder: true };
-      entry.options = this.defaults;
       return entry;
     }
     throw new ServeError("NOT_FOUND", `there is no model ${quoted(name)}, and no repository holds one`);
@@ -282,7 +291,8 @@ export class ModelTable {
             options: {},
             versions: new Map<string, VersionFile>([[this.numberFor(entry), await modelFile(path)]]),
           };
-      const config = configOf({ ...entry.options, ...onDisk.options, ...given }, `model "${name}"`);
+      const layers = [onDisk.options, entry.options, given];
+      const config = configOf(this.defaults, layers, `model "${name}"`);
       const wanted = kept(onDisk.versions.keys(), config.versions);
       const changed = wanted.filter((number) => {
         const same = entry.stamps.get(number) === onDisk.versions.get(number)?.stamp;
@@ -305,7 +315,7 @@ export class ModelTable {
     }
   }
 
-  /** A single file is one version after the other: it gets a new number when it has changed. */
+  /** A single file is the newest version, loaded anew when it has changed. */
   private numberFor(entry: Entry): string {
     return String(Math.max(0, ...[...entry.versions.keys()].map(Number)) || 1);
   }

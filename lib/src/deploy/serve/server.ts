@@ -1,15 +1,17 @@
-/** ModelServer: models behind the Open Inference Protocol, over HTTP. */
+/** ModelServer: models behind the Open Inference Protocol, over HTTP and gRPC. */
 import { readFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import { ValueError } from "../../core/errors.js";
 import type { ModelOptions } from "./config.js";
+import type { ServeError } from "./errors.js";
 import type { ServedModel } from "./given.js";
+import { type GrpcServer, grpcServer } from "./grpc.js";
 import { httpApp, type RequestLog } from "./http.js";
 import { createMetrics } from "./metrics.js";
 import { type AddOptions, type IndexEntry, ModelTable } from "./models.js";
-import { InferenceService } from "./service.js";
+import { InferenceService, type ModelMetadata } from "./service.js";
 
 export interface ServeOptions {
   /** Models by name. */
@@ -20,6 +22,8 @@ export interface ServeOptions {
   readonly defaults?: ModelOptions;
   /** Default 0: a free port. */
   readonly port?: number;
+  /** `false`: no gRPC. Default 0: a free port. */
+  readonly grpcPort?: number | false;
   /** Default 127.0.0.1: this machine alone. */
   readonly host?: string;
   /** Longest request, in bytes. Default 64 MiB. */
@@ -50,6 +54,9 @@ export class ModelServer {
     private readonly app: FastifyInstance,
     /** `http://127.0.0.1:43210` */
     readonly url: string,
+    private readonly grpc: GrpcServer | null,
+    /** `127.0.0.1:43211`, as clients of gRPC name it; `null` without gRPC. */
+    readonly grpcUrl: string | null,
   ) {}
 
   /** @throws ServeError for the first model that can't be loaded; Error EADDRINUSE for a port that is taken. */
@@ -59,6 +66,7 @@ export class ModelServer {
       repositories = [],
       defaults = {},
       port = 0,
+      grpcPort = 0,
       host = "127.0.0.1",
       maxBody = MAX_BODY,
     } = options;
@@ -69,14 +77,20 @@ export class ModelServer {
       metrics.observer(name, version),
     );
     const service = new InferenceService(table, metrics, versionOfLibrary());
-    const app = await httpApp(service, { maxBody, log: options.log });
+    const limits = { maxBody, log: options.log };
+    const app = await httpApp(service, limits);
+    const grpc = grpcPort === false ? null : await grpcServer(service, limits);
     try {
       await table.addRepositories();
       for (const [name, model] of Object.entries(models)) await table.add(name, model);
       await app.listen({ port, host });
-      return new ModelServer(service, app, urlOf(app, host));
+      const bound = grpc && grpcPort !== false ? await grpc.listen(host, grpcPort) : 0;
+      const url = (at: number): string => `${host.includes(":") ? `[${host}]` : host}:${at}`;
+      const { port: listening } = app.server.address() as AddressInfo;
+      return new ModelServer(service, app, `http://${url(listening)}`, grpc, grpc && url(bound));
     } catch (error) {
       await app.close();
+      grpc?.force();
       await table.close("the server did not start");
       throw error;
     }
@@ -94,6 +108,11 @@ export class ModelServer {
   /** Reads a model's files anew: versions that are new or changed are loaded. @returns the version that answers */
   reload(name: string): Promise<string> {
     return this.service.models.reload(name);
+  }
+
+  /** The same for every model that has files, and for those that repositories hold by now. @returns what failed: it is served as before */
+  reloadAll(): Promise<{ readonly name: string; readonly error: ServeError }[]> {
+    return this.service.models.reloadAll();
   }
 
   /** Ends a model or one version, when it has answered what it has. @throws ServeError NOT_FOUND */
@@ -114,6 +133,11 @@ export class ModelServer {
   /** What is loaded, and what could be. */
   index(): Promise<IndexEntry[]> {
     return this.service.index();
+  }
+
+  /** Inputs, outputs and versions of a model. @throws ServeError NOT_FOUND */
+  metadata(name: string, version?: number | string): ModelMetadata {
+    return this.service.metadata(name, version === undefined ? "" : String(version));
   }
 
   /** What Prometheus reads. */
@@ -141,18 +165,14 @@ export class ModelServer {
       async () => {
         await models.close(`the server closes, and ${drainMs} ms were not enough`);
         this.app.server.closeAllConnections();
+        this.grpc?.force();
       },
       () => {},
     );
-    await Promise.all([this.app.close(), models.close(null)]);
+    await Promise.all([this.app.close(), this.grpc?.close(), models.close(null)]);
     late.abort();
     await force;
   }
-}
-
-function urlOf(app: FastifyInstance, host: string): string {
-  const { port } = app.server.address() as AddressInfo;
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 /**

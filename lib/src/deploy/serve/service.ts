@@ -57,6 +57,10 @@ export class InferenceService {
     this.stage = "closed";
   }
 
+  get isClosing(): boolean {
+    return this.stage === "closed";
+  }
+
   isReady(): boolean {
     return this.stage === "open" && this.models.isReady();
   }
