@@ -11,6 +11,7 @@ import { registerElementwise } from "../../runtime/wasm/elementwise/compile.js";
 import { registerAttention } from "../../runtime/wasm/kernels/attention.js";
 import { registerProduct } from "../../runtime/wasm/kernels/gemm.js";
 import { registerReduction } from "../../runtime/wasm/kernels/reduce.js";
+import { convByAlgorithm } from "../convolution/kernel.js";
 import { nativeAttention } from "./attention.js";
 import { directConv } from "./conv.js";
 import { nativeElementwise } from "./elementwise.js";
@@ -35,7 +36,7 @@ const runsAtOnce = (op: string): boolean => op === "matmul" || op === "softmax" 
 /** Native kernels by op, each in front of the WebAssembly one. */
 const OWN: Readonly<Record<string, (spare: never) => DeviceKernel<never>>> = {
   softmax: nativeSoftmax,
-  conv2d: (spare) => directConv("native", "conv2d", spare),
+  conv2d: (spare) => convByAlgorithm("native", directConv("native", "conv2d", spare)),
   conv2dInputGrad: (spare) => directConv("native", "conv2dInputGrad", spare),
 };
 
@@ -51,7 +52,8 @@ registerAttention("native", nativeAttention);
 registerElementwise("native", nativeElementwise);
 registerReduction("native", nativeReduction);
 // Depthwise filters have no product worth its columns, so that the WebAssembly device takes the loop compiler's kernel too.
-registerKernel("wasm", directConv("wasm", "conv2d", findKernel("wasm", "conv2d") as never));
+const columns = findKernel("wasm", "conv2d") as never;
+registerKernel("wasm", convByAlgorithm("wasm", directConv("wasm", "conv2d", columns)));
 
 /**
  * How many native kernels were asked for so far, how many of them run by now, and when all do: until then, and where the

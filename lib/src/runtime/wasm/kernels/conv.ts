@@ -20,6 +20,8 @@ export interface ConvAttrs {
   readonly padding: readonly [readonly [number, number], readonly [number, number]];
   readonly dilation: readonly [number, number];
   readonly groups: number;
+  /** The kernels here are one; others stand in front of them. */
+  readonly algorithm?: string;
 }
 
 const COLUMN_BYTES = 4 * 1024 * 1024; // of columns at once
@@ -43,6 +45,19 @@ export const convKernels: readonly DeviceKernel<never>[] = [
     return columnBytes(s) + padded(batchOf(s) * s.filterCount * s.outputs * s.bytes);
   }),
 ];
+
+/** conv2d of contiguous operands by columns and a product, whatever else the device has. */
+export function convByColumns([x, w, y]: readonly [HostArray, HostArray, HostArray], attrs: ConvAttrs): void {
+  forward(x, w, y, attrs, withTemporary);
+}
+
+/** Bytes of its columns. */
+export function columnsBytes(
+  [x, w, y]: readonly [HostArray, HostArray, HostArray],
+  attrs: ConvAttrs,
+): number {
+  return columnBytes(sizes(x, w, y, attrs));
+}
 
 function convKernel(
   op: string,
@@ -76,6 +91,7 @@ export function prepareConvThen(
 ): PreparedKernel | null {
   // The device's own kernels are faster than the fusion, as are those of depthwise filters.
   if (hasOwnProduct() || (attrs.groups > 1 && w.shape[1] === 1)) return null;
+  if (attrs.algorithm !== undefined) return null; // it has no epilogue
   if (!supports([x, w], [y]) || !isContiguous(x) || !isContiguous(w)) return null;
   const s = sizes(x, w, y, attrs);
   const batch = batchOf(s);
