@@ -5,7 +5,7 @@ import type { LoopKernel } from "../loop/ir.js";
 import { Schedule } from "../schedule/schedule.js";
 import { type ConvAlgorithm, piece, together } from "./algorithm.js";
 import { type ConvGeometry, definitionWork, outputOf } from "./geometry.js";
-import { padPhases, phasesBytes, phasesOf } from "./phases.js";
+import { fittingLanes, padPhases, phasesBytes, phasesOf } from "./phases.js";
 
 export const depthwise: ConvAlgorithm = {
   name: "depthwise",
@@ -23,8 +23,9 @@ export const depthwise: ConvAlgorithm = {
 
 const LINES = 4;
 
-function kernelOf(g: ConvGeometry, lanes: number): LoopKernel {
+function kernelOf(g: ConvGeometry, widest: number): LoopKernel {
   const [oh, ow] = outputOf(g);
+  const lanes = fittingLanes(ow, widest);
   const d = new Definition("depthwise", ["N"]);
   const x = d.input("X", "float32", ["N", g.channels, g.height, g.width]);
   const w = d.input("W", "float32", [g.filters, 1, ...g.kernel]);

@@ -8,7 +8,7 @@ import { Schedule } from "../schedule/schedule.js";
 import { type ConvAlgorithm, piece, together } from "./algorithm.js";
 import { copyInVectors, largestDivisor } from "./depthwise.js";
 import { type ConvGeometry, definitionWork, outputOf } from "./geometry.js";
-import { padPhases, phasesBytes, phasesOf } from "./phases.js";
+import { fittingLanes, padPhases, phasesBytes, phasesOf } from "./phases.js";
 
 export const direct: ConvAlgorithm = {
   name: "direct",
@@ -22,11 +22,12 @@ export const direct: ConvAlgorithm = {
   },
 };
 
-function kernelOf(g: ConvGeometry, lanes: number): LoopKernel {
+function kernelOf(g: ConvGeometry, widest: number): LoopKernel {
   const [oh, ow] = outputOf(g);
+  const lanes = fittingLanes(ow, widest);
   const [channels, filters] = [g.channels / g.groups, g.filters / g.groups];
   const [rows, columns] = [
-    largestDivisor(filters, lanes === 16 ? 8 : lanes === 8 ? 4 : 2),
+    largestDivisor(filters, widest === 16 ? 8 : widest === 8 ? 4 : 2),
     Math.min((lanes === 4 ? 4 : 2) * lanes, Math.ceil(ow / lanes) * lanes),
   ];
   const d = new Definition("direct", ["N"]);

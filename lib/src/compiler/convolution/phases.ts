@@ -49,3 +49,10 @@ export function phasesOf(
 export function phasesBytes(g: ConvGeometry): number {
   return sizes(g, 16).reduce((n, dim) => n * dim, 4 * g.n * g.channels);
 }
+
+/** Lanes of vectors for lines so short that wider ones would be half empty. */
+export function fittingLanes(width: number, lanes: number): number {
+  let count = lanes;
+  while (count > 4 && width <= count / 2) count /= 2;
+  return count;
+}

@@ -91,39 +91,32 @@ export function combination(row: readonly Rational[], values: readonly Expr[]): 
   return sum ?? lit(0);
 }
 
-/** The images with zeros around, in a temporary of `height` × `width`. */
-export function paddedImages(
-  g: ConvGeometry,
-  height: number,
-  width: number,
-  lanes: number,
-): { to: Buffer; from: Buffer; body: Stmt[] } {
-  const from = buffer("X", ["N", g.channels, g.height, g.width], "param");
-  const to = buffer("Xp", ["N", g.channels, height, width], "shared");
+/**
+ * Fills a local buffer with lines of channel `c` of image `b`, zeros around; the first line is `first` of the padded image.
+ * `from`: the images.
+ */
+export function paddedLines(g: ConvGeometry, from: Buffer, to: Buffer, first: Index, lanes: number): Stmt[] {
+  const [height, width] = to.shape.map((dim) => dim.constant);
   const [[top], [left]] = g.padding;
-  const row = affine("py").minus(top);
+  const row = affine("py").plus(first).minus(top);
   // What the last tiles do not reach is not copied.
   const columns = Math.min(g.width, width - left);
-  const body = [
+  const inside: readonly (readonly [Index, Index])[] = [
+    [-1, row],
+    [row, g.height],
+  ];
+  const copy = vectors("px", columns, lanes, (x) => [
+    store(to, ["py", x.plus(left)], load(from, "b", "c", row, x)),
+  ]);
+  return [
     alloc(to),
-    loop("pb", "N", "parallel", [
-      loop("pc", g.channels, "parallel", [
-        loop("py", height, "serial", [
-          vectors("pz", width, lanes, (x) => [store(to, ["pb", "pc", "py", x], lit(0))]),
-          guarded(
-            [
-              [-1, row],
-              [row, g.height],
-            ],
-            [
-              vectors("px", columns, lanes, (x) => [
-                store(to, ["pb", "pc", "py", x.plus(left)], load(from, "pb", "pc", row, x)),
-              ]),
-            ],
-          ),
-        ]),
-      ]),
+    loop("py", height, "serial", [
+      vectors("pz", width, lanes, (x) => [store(to, ["py", x], lit(0))]),
+      guarded(inside, [copy]),
     ]),
   ];
-  return { from, to, body };
 }
+
+/** Images of a convolution as a parameter. */
+export const imagesOf = (g: ConvGeometry): Buffer =>
+  buffer("X", ["N", g.channels, g.height, g.width], "param");

@@ -16,11 +16,12 @@ import {
   buffer,
   combination,
   define,
+  imagesOf,
   load,
   loop,
   matrices,
   name,
-  paddedImages,
+  paddedLines,
   store,
   vectors,
 } from "./statements.js";
@@ -139,14 +140,16 @@ function inputTransform(g: ConvGeometry, { f, across, lanes }: Tiles, most: numb
   const { inputs: n, outputs: m, bt } = f;
   const lines = linesOf(g);
   const width = Math.ceil((across * m + n - m) / most) * most;
-  const images = paddedImages(g, lines, width, most);
+  const images = imagesOf(g);
+  const padded = buffer("Xp", [1, width], "local");
   const to = matrices("V", n, [g.channels, "N", lines, across], true);
   const values = bt.map((_, i) => name(`d${i}`));
   const body = loop("b", "N", "parallel", [
     loop("c", g.channels, "parallel", [
       loop("y", lines, "serial", [
+        ...paddedLines(g, images, padded, "y", most),
         vectors("tx", across, lanes, (tx) => [
-          ...bt.map((_, i) => define(`d${i}`, load(images.to, "b", "c", "y", tx.times(m).plus(i)))),
+          ...bt.map((_, i) => define(`d${i}`, load(padded, 0, tx.times(m).plus(i)))),
           ...bt.map((row, i) => store(to, [i, "c", "b", "y", tx], combination(row, values))),
         ]),
       ]),
@@ -155,8 +158,8 @@ function inputTransform(g: ConvGeometry, { f, across, lanes }: Tiles, most: numb
   return {
     name: "winogradLineImages",
     sizes: ["N"],
-    params: [images.from, to],
-    body: [...images.body, body],
+    params: [images, to],
+    body: [body],
   };
 }
 

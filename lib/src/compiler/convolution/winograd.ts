@@ -18,22 +18,28 @@ import {
   combination,
   define,
   guarded,
+  imagesOf,
   load,
   loop,
   matrices,
   name,
-  paddedImages,
+  paddedLines,
   store,
   vectors,
 } from "./statements.js";
 import { type Tiles, tilesAcross } from "./tiles.js";
 
-/** Transformed images and products that are held at once. */
-const TILE_BYTES = 8 * 1024 * 1024;
+/** Bytes of transformed images and products that stay in the cache; more where the filters fill it anyway. */
+const CACHED = 1.5 * 1024 * 1024;
+/** Bytes of an image's lines that a thread holds. */
+const LOCAL = 512 * 1024;
 
 interface SquareTiles extends Tiles {
-  /** Lines of tiles. */
+  /** Lines of tiles of an image, and how many of them are computed at once. */
   readonly down: number;
+  readonly strip: number;
+  /** Images computed at once. */
+  readonly images: number;
 }
 
 /** `algorithm: "winograd"` with tiles of m × m outputs. */
@@ -52,9 +58,8 @@ export function winograd(id: string, m: number): ConvAlgorithm {
       return g.n * g.filters * (g.channels / g.groups) * down * across * f.inputs ** 2;
     },
     workspace(g, device) {
-      const t = tilesOf(g, m, lanesOf(device));
-      const { images, bytes, between, filters } = room(g, t);
-      return images * bytes + 2 * between + filters;
+      const { inputs, products, filters } = room(g, tilesOf(g, m, lanesOf(device)));
+      return inputs + products + filters;
     },
     prepare: (g, device) => prepare(g, device, m),
   };
@@ -62,62 +67,71 @@ export function winograd(id: string, m: number): ConvAlgorithm {
 
 function tilesOf(g: ConvGeometry, m: number, lanes: number): SquareTiles {
   const [oh, ow] = outputOf(g);
-  return { f: cookToom(m, g.kernel[0]), down: Math.ceil(oh / m), ...tilesAcross(ow, m, lanes) };
+  const f = cookToom(m, g.kernel[0]);
+  const { across, lanes: width } = tilesAcross(ow, m, lanes);
+  const down = Math.ceil(oh / m);
+  const line = f.inputs ** 2 * across * 4 * (g.channels + g.filters);
+  const budget = Math.max(CACHED, (f.inputs ** 2 * 4 * g.filters * g.channels) / g.groups);
+  const lines = Math.min(Math.floor(budget / line), Math.floor(LOCAL / (m * (across * m + f.inputs) * 4)));
+  const strip = Math.max(1, Math.min(down, lines));
+  const images = strip < down ? 1 : Math.max(1, Math.min(g.n, Math.floor(budget / (line * down))));
+  return { f, across, lanes: width, down, strip, images };
 }
 
-function room(g: ConvGeometry, { f, down, across }: SquareTiles) {
-  const perImage = f.inputs ** 2 * down * across * 4;
-  const bytes = perImage * (g.channels + g.filters);
-  const images = Math.max(1, Math.min(g.n, Math.floor(TILE_BYTES / bytes)));
-  const between = f.inputs ** 2 * APART * 4;
-  const filters = (f.inputs ** 2 * g.filters * g.channels * 4) / g.groups + between;
-  return { bytes, images, between, filters };
+/** Bytes of the three kinds of matrices. */
+function room(g: ConvGeometry, { f, strip, across, images }: SquareTiles) {
+  const bytes = (elements: number): number => f.inputs ** 2 * (elements + APART) * 4;
+  return {
+    inputs: bytes(g.channels * strip * across * images),
+    products: bytes(g.filters * strip * across * images),
+    filters: bytes((g.filters * g.channels) / g.groups),
+  };
 }
 
 function prepare(g: ConvGeometry, device: HostDevice, m: number) {
   const t = tilesOf(g, m, lanesOf(device));
-  const { f, down, across } = t;
-  const { images, between, filters: filterBytes } = room(g, t);
-  const key = `F(${m}, ${f.taps}) ${JSON.stringify({ ...g, n: 0 })}`;
+  const { f, down, strip, across, images } = t;
+  const bytes = room(g, t);
+  const key = `F(${m}, ${f.taps}) ${JSON.stringify({ ...g, n: 0 })}, ${strip} lines`;
   const forLanes = (lanes: number): SquareTiles => ({ ...t, lanes: Math.min(t.lanes, lanes) });
   const filters = piece(device, `filters of ${key}`, (lanes) => filterTransform(g, f, lanes));
   const input = piece(device, `images of ${key}`, (lanes) => inputTransform(g, forLanes(lanes), lanes));
   const output = piece(device, `results of ${key}`, (lanes) => outputTransform(g, forLanes(lanes), lanes));
-  const points = f.inputs ** 2;
   const [oh, ow] = outputOf(g);
   const per = { channels: g.channels / g.groups, filters: g.filters / g.groups };
   return together([filters, input, output], (x, w, y) => {
-    const inputs = points * g.channels * down * across * 4 * images + between;
-    const products = points * g.filters * down * across * 4 * images + between;
-    const bytes = filterBytes + inputs + products;
-    const u = allocate(bytes);
+    const all = bytes.filters + bytes.inputs + bytes.products;
+    const u = allocate(all);
+    const [v, p] = [u + bytes.filters, u + bytes.filters + bytes.inputs];
     try {
-      const [v, p] = [u + filterBytes, u + filterBytes + inputs];
       filters.run([w, u]);
       for (let first = 0; first < g.n; first += images) {
         const n = Math.min(images, g.n - first);
-        const columns = n * down * across;
-        input.run([x + first * g.channels * g.height * g.width * 4, v], [n]);
-        for (let group = 0; group < g.groups; group++) {
-          const at = (ptr: number, row: number, columns: number, rows: number): Matrix => ({
-            ptr: ptr + row * columns * 4,
-            rows: columns,
-            columns: 1,
-            batch: rows * columns + APART,
-          });
-          gemm(
-            "float32",
-            [per.filters, columns, per.channels],
-            at(u, group * per.filters, per.channels, g.filters),
-            at(v, group * per.channels, columns, g.channels),
-            at(p, group * per.filters, columns, g.filters),
-            points,
-          );
+        const columns = n * strip * across;
+        for (let line = 0; line < down; line += strip) {
+          const start = Math.min(line, down - strip); // the last strip may overlap the one before
+          input.run([x + first * g.channels * g.height * g.width * 4, v], [n, start]);
+          for (let group = 0; group < g.groups; group++) {
+            const at = (ptr: number, row: number, columns: number, rows: number): Matrix => ({
+              ptr: ptr + row * columns * 4,
+              rows: columns,
+              columns: 1,
+              batch: rows * columns + APART,
+            });
+            gemm(
+              "float32",
+              [per.filters, columns, per.channels],
+              at(u, group * per.filters, per.channels, g.filters),
+              at(v, group * per.channels, columns, g.channels),
+              at(p, group * per.filters, columns, g.filters),
+              f.inputs ** 2,
+            );
+          }
+          output.run([p, y + first * g.filters * oh * ow * 4], [n, start]);
         }
-        output.run([p, y + first * g.filters * oh * ow * 4], [n]);
       }
     } finally {
-      release(u, bytes);
+      release(u, all);
     }
   });
 }
@@ -154,18 +168,20 @@ function filterTransform(
 }
 
 /** V[ξ, ν, c, tiles] = (Bᵀ d B)[ξ, ν]: first all rows of a line of tiles, then the columns of each. */
-function inputTransform(g: ConvGeometry, { f, down, across, lanes }: SquareTiles, most: number): LoopKernel {
+function inputTransform(g: ConvGeometry, { f, strip, across, lanes }: SquareTiles, most: number): LoopKernel {
   const { inputs: n, outputs: m, bt } = f;
   const width = Math.ceil((across * m + n - m) / most) * most;
-  const images = paddedImages(g, down * m + n - m, width, most);
-  const to = matrices("V", n * n, [g.channels, "N", down, across], true);
+  const images = imagesOf(g);
+  const padded = buffer("Xp", [strip * m + n - m, width], "local");
+  const to = matrices("V", n * n, [g.channels, "N", strip, across], true);
   const lines = buffer("lines", [n, width], "local");
   const body = loop("b", "N", "parallel", [
     loop("c", g.channels, "parallel", [
-      loop("ty", down, "serial", [
+      ...paddedLines(g, images, padded, affine("First").times(m), most),
+      loop("ty", strip, "serial", [
         alloc(lines),
         vectors("x", width, most, (x) => [
-          ...bt.map((_, i) => define(`d${i}`, load(images.to, "b", "c", affine("ty").times(m).plus(i), x))),
+          ...bt.map((_, i) => define(`d${i}`, load(padded, affine("ty").times(m).plus(i), x))),
           ...bt.map((row, i) =>
             store(
               lines,
@@ -195,14 +211,18 @@ function inputTransform(g: ConvGeometry, { f, down, across, lanes }: SquareTiles
       ]),
     ]),
   ]);
-  return { name: "winogradImages", sizes: ["N"], params: [images.from, to], body: [...images.body, body] };
+  return { name: "winogradImages", sizes: ["N", "First"], params: [images, to], body: [body] };
 }
 
 /** Y = Aᵀ p A for each tile; tiles that stick out are cut off. */
-function outputTransform(g: ConvGeometry, { f, down, across, lanes }: SquareTiles, most: number): LoopKernel {
+function outputTransform(
+  g: ConvGeometry,
+  { f, strip, across, lanes }: SquareTiles,
+  most: number,
+): LoopKernel {
   const { inputs: n, outputs: m, at } = f;
   const [oh, ow] = outputOf(g);
-  const from = matrices("P", n * n, [g.filters, "N", down, across], false);
+  const from = matrices("P", n * n, [g.filters, "N", strip, across], false);
   const to = buffer("Y", ["N", g.filters, oh, ow], "param", true);
   const [half, lines] = [buffer("half", [m, n, across], "local"), buffer("lines", [m, across * m], "local")];
   const transformed = (into: Buffer, place: (i: number) => Parameters<typeof store>[1], prefix: string) =>
@@ -216,9 +236,10 @@ function outputTransform(g: ConvGeometry, { f, down, across, lanes }: SquareTile
         ),
       ),
     );
+  const row = affine("ty").plus("First").times(m).plus("o");
   const body = loop("b", "N", "parallel", [
     loop("f", g.filters, "parallel", [
-      loop("ty", down, "serial", [
+      loop("ty", strip, "serial", [
         alloc(half),
         alloc(lines),
         loop("k", n, "serial", [
@@ -235,16 +256,12 @@ function outputTransform(g: ConvGeometry, { f, down, across, lanes }: SquareTile
         ]),
         loop("o", m, "serial", [
           guarded(
-            [[affine("ty").times(m).plus("o"), oh]],
-            [
-              vectors("x", ow, most, (x) => [
-                store(to, ["b", "f", affine("ty").times(m).plus("o"), x], load(lines, "o", x)),
-              ]),
-            ],
+            [[row, oh]],
+            [vectors("x", ow, most, (x) => [store(to, ["b", "f", row, x], load(lines, "o", x))])],
           ),
         ]),
       ]),
     ]),
   ]);
-  return { name: "winogradResults", sizes: ["N"], params: [from, to], body: [body] };
+  return { name: "winogradResults", sizes: ["N", "First"], params: [from, to], body: [body] };
 }
