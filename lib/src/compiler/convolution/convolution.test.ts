@@ -31,6 +31,7 @@ const BOUNDS: Readonly<Record<string, number>> = {
   im2col: 1e-6,
   direct: 1e-6,
   depthwise: 1e-6,
+  indirect: 1e-6,
   winograd1d: 2e-6,
   winograd: 4e-6,
   winograd4: 4e-5,
