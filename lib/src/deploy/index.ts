@@ -14,6 +14,7 @@ export { decodeModelFile, ModelFile, type ModelWeight, openModel } from "./forma
 export { encodeModelFile, saveModel } from "./format/write.js";
 export * from "./onnx/index.js";
 export { type CalibrationMethod, type CalibrationOptions, Observer } from "./quantize/calibrate.js";
+export { type Lowered, lowerQuantized } from "./quantize/lower.js";
 export { type QatOptions, qat } from "./quantize/qat.js";
 export {
   type QuantizationReport,
