@@ -6,6 +6,8 @@
 import { ValueError } from "../../core/errors.js";
 import type { WordStream } from "../../core/random.js";
 import { Pipeline, type PipelineOptions } from "../engine/pipeline.js";
+import { type ClaimOptions, claimNode } from "../remote/claim-node.js";
+import { checkAddress, checkSecret } from "../remote/secret.js";
 import { batchNode, type Group, groupNode, windowNode } from "./batch.js";
 import { cacheNode } from "./cache.js";
 import { type Collated, type CollateOptions, collator, paddingCollator } from "./collate.js";
@@ -275,6 +277,19 @@ export class Dataset<T> implements Iterable<T>, AsyncIterable<T> {
     wholeNumber("shard", rank, 0);
     if (rank >= count) throw new ValueError(`dataset: shard has ranks 0 … ${count - 1}, got ${rank}`);
     return this.with(shardNode(this.node, rank, count, even));
+  }
+
+  /**
+   * Of the elements of each epoch, those that a dispatcher (`dispatchData`) gives to this consumer: each goes to exactly one
+   * of those that claim under the same name, to who asks first. What a consumer that died held is given to another one; an
+   * epoch ends when all have finished theirs. The dataset must have its elements by position, and walks are asynchronous.
+   */
+  claim(options: ClaimOptions): Dataset<T> {
+    this.needPositions("claim");
+    checkSecret(options.secret);
+    checkAddress("claim's dispatcher", options.dispatcher, options.secret);
+    if (options.block !== undefined) wholeNumber("claim's block", options.block, 1);
+    return this.with(claimNode(this.node, options));
   }
 
   /** Lists of `size` elements that follow one another, each starting `shift` behind the one before. */

@@ -18,7 +18,7 @@ import {
   type State,
 } from "../dataset/node.js";
 import { Replay } from "../dataset/replay.js";
-import type { Crew, Line, LineStage } from "./crew.js";
+import type { Line, LineStage, Team } from "./crew.js";
 import type { Segment } from "./plan.js";
 import type { Recorder } from "./profile.js";
 import type { Shipment } from "./ship.js";
@@ -61,7 +61,7 @@ export interface SegmentRun {
   readonly segment: Segment;
   /** Made when threads are first needed. */
   readonly shipped: () => readonly (readonly Shipment[])[];
-  readonly crew: Crew;
+  readonly crew: Team;
   readonly tuner: Tuner;
   readonly recorder: Recorder;
 }
