@@ -267,7 +267,7 @@ export class RemoteCrew implements Team, LinkEvents {
 
   private lose(sent: Sent, why: string): void {
     sent.why = why;
-    if (++sent.losses < MOST_LOSSES || sent.at.size > 0) return;
+    if (++sent.losses < MOST_LOSSES) return;
     this.die(
       `chunk ${sent.chunk} was lost by ${sent.losses} data workers (the last: ${why}); a function ends them, it seems`,
     );
