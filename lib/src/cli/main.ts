@@ -2,7 +2,8 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import colors from "picocolors";
 import { MlsysError } from "../core/errors.js";
-import { InstallError } from "./install/errors.js";
+import { addDataCommands } from "./data.js";
+import { CommandError } from "./errors.js";
 import { HINTS, INSTALLABLE } from "./install/hints.js";
 import { installTfjs, type TfjsOptions } from "./install/tfjs.js";
 import { installWebgpu } from "./install/webgpu.js";
@@ -37,7 +38,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 /** Errors whose message says all that the user needs: those on purpose, and those about files. */
 const isPlain = (error: unknown): error is Error =>
-  error instanceof InstallError ||
+  error instanceof CommandError ||
   error instanceof MlsysError ||
   (error instanceof Error && "syscall" in error && "path" in error);
 
@@ -88,5 +89,6 @@ function createProgram(signal: AbortSignal): Command {
       );
     });
   addProtect(program);
+  addDataCommands(program, signal);
   return program;
 }
