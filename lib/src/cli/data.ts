@@ -24,16 +24,6 @@ async function secretOf({ secretFile }: Common): Promise<string | undefined> {
   }
 }
 
-/** The library's own errors are told without a stack. */
-async function started<T>(start: () => Promise<T>): Promise<T> {
-  try {
-    return await start();
-  } catch (error) {
-    const { MlsysError } = await import("../core/errors.js");
-    throw error instanceof MlsysError ? new CommandError(error.message) : error;
-  }
-}
-
 const stopped = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     if (signal.aborted) resolve();
@@ -54,7 +44,7 @@ export function addDataCommands(program: Command, signal: AbortSignal): void {
       const { serveData } = await import("../data/remote/worker.js");
       const secret = await secretOf(options);
       const { secretFile: _, ...rest } = options;
-      const worker = await started(() => serveData({ ...rest, ...(secret && { secret }) }));
+      const worker = await serveData({ ...rest, ...(secret && { secret }) });
       process.stdout.write(
         `data worker: ${worker.address}, ${worker.threadCount} thread${worker.threadCount === 1 ? "" : "s"}\n`,
       );
@@ -69,9 +59,7 @@ export function addDataCommands(program: Command, signal: AbortSignal): void {
     .action(async (options: Common) => {
       const { dispatchData } = await import("../data/remote/dispatcher.js");
       const secret = await secretOf(options);
-      const dispatcher = await started(() =>
-        dispatchData({ address: options.address, ...(secret && { secret }) }),
-      );
+      const dispatcher = await dispatchData({ address: options.address, ...(secret && { secret }) });
       process.stdout.write(`data dispatcher: ${dispatcher.address}\n`);
       await stopped(signal);
       dispatcher.close();

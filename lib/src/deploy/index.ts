@@ -44,16 +44,12 @@ export {
 export { ModelFileError } from "./format/layout.js";
 export {
   decodeModelFile,
-  decodeModelFile,
   ModelFile,
-  ModelFile,
-  type ModelWeight,
   type ModelWeight,
   type OpenOptions,
   openModel,
-  openModel,
 } from "./format/read.js";
-export { encodeModelFile, encodeModelFile, type SaveOptions, saveModel, saveModel } from "./format/write.js";
+export { encodeModelFile, type SaveOptions, saveModel } from "./format/write.js";
 export { BlockPool } from "./generate/block-pool.js";
 export {
   type EngineOptions,
