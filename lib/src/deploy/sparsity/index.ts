@@ -45,6 +45,7 @@ export {
 } from "./schedule.js";
 export type { Amount } from "./select.js";
 export { type ShrinkOptions, type ShrinkReport, type Shrunk, shrink } from "./shrink.js";
+export { sparseKernelsReady } from "./sparse-kernels.js";
 export {
   SparseConv2d,
   SparseDense,

@@ -13,6 +13,7 @@ import {
   ones,
   optim,
   type Tensor,
+  tensor,
   Variable,
   valueAndGrad,
   where,
@@ -157,6 +158,23 @@ describe("masks", () => {
     expect(layer.weight).toBe(weight);
     prune.remove(layer, "weight");
     expect(Object.hasOwn(layer, "forward")).toBe(false);
+  });
+
+  it("hold together with fake quantization, whichever came first", () => {
+    for (const order of [0, 1]) {
+      const model = new nn.Sequential(new nn.Dense(6, 5));
+      const [layer] = model.layers as [nn.Dense];
+      const { weight } = layer;
+      const steps = [() => prune.l1Unstructured(layer, "weight", 0.5), () => deploy.qat(model, { bits: 4 })];
+      if (order === 1) steps.reverse();
+      for (const step of steps) step();
+      const eye = tensor([0, 1, 2, 3, 4, 5].map((i) => [0, 1, 2, 3, 4, 5].map((j) => Number(i === j))));
+      const seen = model.forward(eye).sub(layer.bias as Tensor);
+      expect(layer.weight).toBe(weight);
+      const kept = prune.maskState(model).get("layers.0.weight") as Tensor;
+      expect(where(kept, 0, seen).abs().max().item()).toBe(0);
+      expect(new Set(seen.toTypedArray()).size).toBeGreaterThan(3);
+    }
   });
 
   it("go to a checkpoint and come back", () => {

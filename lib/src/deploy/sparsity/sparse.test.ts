@@ -17,7 +17,6 @@ import {
   type Tensor,
   tensor,
 } from "../../index.js";
-import { sparseKernelsReady } from "./sparse-kernels.js";
 import { SlidingMatrix } from "./sparse-matrix.js";
 
 const { prune } = deploy;
@@ -49,7 +48,7 @@ describe.each(hosts)("on %s", (device) => {
 
   it("a CSR matrix times a dense one, several too", async () => {
     setDevice(device);
-    await sparseKernelsReady(device);
+    await prune.sparseKernelsReady(device);
     fc.assert(
       fc.property(sizes, fc.integer({ min: 0, max: 3 }), ([rows, columns, p, zeros, count], batch) => {
         setNumThreads(count);
@@ -67,7 +66,7 @@ describe.each(hosts)("on %s", (device) => {
 
   it("a dense matrix times blocks", async () => {
     setDevice(device);
-    await sparseKernelsReady(device);
+    await prune.sparseKernelsReady(device);
     fc.assert(
       fc.property(sizes, ([n, inputs, outputs, zeros, count]) => {
         setNumThreads(count);
