@@ -20,6 +20,7 @@ export interface ServeArguments {
   readonly poll?: number;
   readonly grace: number;
   readonly drain: number;
+  readonly control: boolean;
   readonly log: boolean;
 }
 
@@ -66,6 +67,7 @@ export function addServe(program: Command, signal: AbortSignal): void {
     .option("--poll <seconds>", "look for new versions this often; SIGHUP: now", time)
     .option("--grace <ms>", "at SIGTERM: not ready, and still taking requests", time, 0)
     .option("--drain <ms>", "then: for the requests that are there", time, 30_000)
+    .option("--no-control", "clients may not load and unload models")
     .option("--log", "a line of JSON for each request, on standard error", false)
     .action(async (models: string[], options: ServeArguments) => {
       const { runServer } = await import("./serve.js"); // only this needs the library

@@ -28,6 +28,8 @@ export interface ServeOptions {
   readonly host?: string;
   /** Longest request, in bytes. Default 64 MiB. */
   readonly maxBody?: number;
+  /** Whether clients may load and unload models, by their names in the repositories. Default true. */
+  readonly control?: boolean;
   /** Told of every request for inference that is over. */
   readonly log?: (entry: RequestLog) => void;
 }
@@ -78,7 +80,7 @@ export class ModelServer {
     const table: ModelTable = new ModelTable(repositories, defaults, (name, version) =>
       metrics.observer(name, version),
     );
-    const service = new InferenceService(table, metrics, versionOfLibrary());
+    const service = new InferenceService(table, metrics, versionOfLibrary(), options.control ?? true);
     const limits = { maxBody, log: options.log };
     const app = await httpApp(service, limits);
     const grpc = grpcPort === false ? null : await grpcServer(service, limits);

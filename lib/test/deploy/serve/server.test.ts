@@ -148,6 +148,19 @@ describe("the protocol over HTTP", () => {
   });
 });
 
+describe("control", () => {
+  it("of models is not for clients where the server says so", async () => {
+    const server = await serve({ models: { double: new Gate(true).model() }, control: false });
+    const client = deploy.client(server.url);
+    for (const change of [client.load("double"), client.unload("double")])
+      await expect(change).rejects.toMatchObject({ code: "PERMISSION_DENIED", status: 403 });
+    const { call } = await grpc(server);
+    for (const method of ["RepositoryModelLoad", "RepositoryModelUnload"])
+      await expect(call(method, { model_name: "double" })).rejects.toMatchObject({ code: 7 });
+    expect(await client.isReady("double")).toBe(true);
+  });
+});
+
 describe("the protocol over gRPC", () => {
   it("says the same", async () => {
     const server = await serve({ models: { double: new Gate(true).model() } });
@@ -384,7 +397,7 @@ describe("too much", () => {
     await expect(deploy.client(server.url).infer("double", { x: rows(1) })).rejects.toMatchObject({
       code: "DEADLINE_EXCEEDED",
     });
-    gate.open();
+    // the run goes on, and the server must end nevertheless
   });
 
   it("patience: a request whose client is gone leaves the queue", async () => {
