@@ -1,5 +1,5 @@
 /** `mlsys serve`: its arguments. */
-import { Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 
 export interface ServeArguments {
   readonly port: number;
@@ -20,6 +20,7 @@ export interface ServeArguments {
   readonly poll?: number;
   readonly grace: number;
   readonly drain: number;
+  readonly control: boolean;
   readonly log: boolean;
 }
 
@@ -40,8 +41,9 @@ const time = (text: string): number => {
 
 const list = (text: string): number[] => text.split(",").map(whole);
 
-export function serveCommand(signal: AbortSignal): Command {
-  return new Command("serve")
+export function addServe(program: Command, signal: AbortSignal): void {
+  program
+    .command("serve")
     .description("serve models over HTTP and gRPC, by the Open Inference Protocol (KServe v2)")
     .argument(
       "<model...>",
@@ -65,6 +67,7 @@ export function serveCommand(signal: AbortSignal): Command {
     .option("--poll <seconds>", "look for new versions this often; SIGHUP: now", time)
     .option("--grace <ms>", "at SIGTERM: not ready, and still taking requests", time, 0)
     .option("--drain <ms>", "then: for the requests that are there", time, 30_000)
+    .option("--no-control", "clients may not load and unload models")
     .option("--log", "a line of JSON for each request, on standard error", false)
     .action(async (models: string[], options: ServeArguments) => {
       const { runServer } = await import("./serve.js"); // only this needs the library

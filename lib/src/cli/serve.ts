@@ -24,6 +24,7 @@ export async function runServer(
     grpcPort: options.grpc ? options.grpcPort : false,
     host: options.host,
     maxBody: options.maxBody,
+    control: options.control,
     log,
   });
   try {

@@ -17,7 +17,6 @@ import {
   type RepositoryChange,
 } from "./grpc-schema.js";
 import { streamHandler } from "./grpc-stream.js";
-import { changeModel } from "./http.js";
 import { EXTENSIONS, type InferenceService, SERVER_NAME } from "./service.js";
 
 export interface GrpcServer {
@@ -87,11 +86,11 @@ function implementation(
       models: (await service.index()).filter(({ state }) => !ready || state === "READY"),
     })),
     RepositoryModelLoad: unary(async ({ model_name, parameters }: RepositoryChange) => {
-      await changeModel(service, model_name, parametersFrom(parameters));
+      await service.load(model_name, parametersFrom(parameters));
       return {};
     }),
     RepositoryModelUnload: unary(async ({ model_name }: RepositoryChange) => {
-      await service.models.unload(model_name);
+      await service.unload(model_name);
       return {};
     }),
     ModelInfer: unary((request: InferRequestMessage, call) => inferOne(service, options, request, call)),

@@ -131,33 +131,14 @@ function repositoryRoutes(app: FastifyInstance, service: InferenceService): void
     return (await service.index()).filter(({ state }) => !only || state === "READY");
   });
   app.post<{ Params: Params }>("/v2/repository/models/:name/load", async ({ params: { name }, body }) => {
-    await changeModel(service, name, parameters(body));
+    await service.load(name, parameters(body));
     return {};
   });
   app.post<{ Params: Params }>("/v2/repository/models/:name/unload", async ({ params: { name }, body }) => {
     parameters(body);
-    await service.models.unload(name);
+    await service.unload(name);
     return {};
   });
-}
-
-/**
- * `load`, with parameters: `config`, a configuration as JSON text; `version`, a loaded version that is to answer from now
- * on (roll back, or forward).
- */
-export async function changeModel(
-  service: InferenceService,
-  name: string,
-  parameters: RequestParameters,
-): Promise<void> {
-  const { config, version } = parameters;
-  if (version !== undefined) return service.models.activate(name, String(version));
-  if (config !== undefined && typeof config !== "string")
-    throw new ServeError("INVALID_ARGUMENT", "config is a configuration's JSON, as text");
-  await service.models.reload(
-    name,
-    config === undefined ? undefined : parseJson(Buffer.from(config), "config"),
-  );
 }
 
 const bodyJson = (body: unknown): Readonly<Record<string, unknown>> =>

@@ -18,13 +18,23 @@ interface Waiting {
 export class Instance {
   private readonly running = new Map<number, Waiting>();
   private runs = 0;
+  /** Why it takes no more runs. */
   private death: string | null = null;
+  private over = false;
+  private readonly ended: Promise<void>;
 
   private constructor(
     private readonly worker: Worker,
     private readonly label: string,
     readonly loaded: Loaded,
-  ) {}
+  ) {
+    this.ended = new Promise((resolve) => {
+      worker.once("exit", () => {
+        this.over = true;
+        resolve();
+      });
+    });
+  }
 
   /**
    * Starts a thread, and waits until the model is loaded and warm.
@@ -72,14 +82,14 @@ export class Instance {
     });
   }
 
-  /** Lets what runs finish, then ends the thread; `at once`: ends it. */
+  /** Lets what runs finish, then ends the thread; `atOnce`: ends it, also when it was to finish first. */
   async close(atOnce = false): Promise<void> {
-    if (this.death !== null) return;
-    const ended = new Promise<void>((resolve) => this.worker.once("exit", () => resolve()));
-    this.death = `${this.label} was unloaded`;
+    if (this.over) return;
+    const isFirst = this.death === null;
+    this.death ??= `${this.label} was unloaded`;
     if (atOnce) void this.worker.terminate();
-    else this.send({ kind: "close" });
-    await ended;
+    else if (isFirst) this.send({ kind: "close" });
+    await this.ended;
     this.failAll(this.death);
   }
 

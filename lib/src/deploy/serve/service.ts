@@ -2,9 +2,10 @@
 import type { TensorSpec } from "./backend.js";
 import { configAsJson } from "./config.js";
 import { asServeError, ServeError } from "./errors.js";
+import { parseJson } from "./http-codec.js";
 import type { Metrics } from "./metrics.js";
 import type { IndexEntry, ModelTable } from "./models.js";
-import type { InferRequest, InferResult, RequestContext } from "./request.js";
+import type { InferRequest, InferResult, Parameters, RequestContext } from "./request.js";
 import { type GenerateRequest, type StreamedToken, streamTokens, tokenRequest } from "./tokens.js";
 
 export const SERVER_NAME = "mlsys";
@@ -45,6 +46,8 @@ export class InferenceService {
     readonly models: ModelTable,
     readonly metrics: Metrics,
     readonly serverVersion: string,
+    /** Whether clients may load and unload models. */
+    private readonly control: boolean,
   ) {}
 
   /** Says "not ready" from now on; requests are still answered. */
@@ -159,6 +162,36 @@ export class InferenceService {
     } finally {
       this.count(protocol, name, "", code, started);
     }
+  }
+
+  /**
+   * `load`, for a client, with parameters: `config`, a configuration as JSON text; `version`, a loaded version that is to
+   * answer from now on (roll back, or forward).
+   * @throws ServeError PERMISSION_DENIED; as `ModelTable.reload`
+   */
+  async load(name: string, { config, version }: Parameters): Promise<void> {
+    this.checkControl();
+    if (version !== undefined) return this.models.activate(name, String(version));
+    if (config !== undefined && typeof config !== "string")
+      throw new ServeError("INVALID_ARGUMENT", "config is a configuration's JSON, as text");
+    await this.models.reload(
+      name,
+      config === undefined ? undefined : parseJson(Buffer.from(config), "config"),
+    );
+  }
+
+  /** `unload`, for a client. @throws ServeError PERMISSION_DENIED, NOT_FOUND */
+  async unload(name: string): Promise<void> {
+    this.checkControl();
+    await this.models.unload(name);
+  }
+
+  private checkControl(): void {
+    if (!this.control)
+      throw new ServeError(
+        "PERMISSION_DENIED",
+        "models of this server are not for clients to load and unload",
+      );
   }
 
   index(): Promise<IndexEntry[]> {

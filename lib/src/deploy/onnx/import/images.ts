@@ -117,10 +117,17 @@ function convTranspose(c: RowContext): Tensor {
   return likeInput(withBias(c, y), x);
 }
 
+/** Pads of nothing are none: they would cut a pool off from the convolution in front of it. */
+function around(images: Tensor, widths: readonly Pair[], value: number): Tensor {
+  return widths.flat().some((width) => width > 0)
+    ? ops.pad(images, [[0, 0], [0, 0], ...widths], value)
+    : images;
+}
+
 /** The images with what pooling sees around them: pads, and what rounding up adds behind. */
 function padded(c: RowContext, images: Tensor, windows: Windows, value: number, behind = value): Tensor {
   const { kernel, stride, dilation, padding } = windows;
-  const y = ops.pad(images, [[0, 0], [0, 0], ...padding], value);
+  const y = around(images, padding, value);
   if (c.attributes.int("ceil_mode", 0) === 0) return y;
   const more = [0, 1].map((i): Pair => {
     const size = y.shape[2 + i];
@@ -130,7 +137,7 @@ function padded(c: RowContext, images: Tensor, windows: Windows, value: number, 
     if ((count - 1) * stride[i] >= images.shape[2 + i] + padding[i][0]) count--;
     return [0, Math.max(0, (count - 1) * stride[i] + reach - size)];
   });
-  return ops.pad(y, [[0, 0], [0, 0], ...more], behind);
+  return around(y, more, behind);
 }
 
 function maxPool(c: RowContext): Tensor {
