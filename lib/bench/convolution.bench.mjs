@@ -99,14 +99,20 @@ export async function run({ quick }) {
       const layer = new nn.Conv2d(g.channels, g.filters, g.kernel[0], {
         ...{ stride: g.stride[0], padding: g.padding[0][0] },
       });
-      return [`int8 ${name}`, layer, draw.normal([1, g.channels, g.height, g.width])];
+      const last = new nn.Conv2d(g.filters, 1, 1);
+      return [`int8 ${name}`, layer, last, draw.normal([1, g.channels, g.height, g.width])];
     }),
-    ...PRODUCTS.map(([m, k, n]) => [`int8 product ${m}×${k}×${n}`, new nn.Dense(k, n), draw.normal([m, k])]),
+    ...PRODUCTS.map(([m, k, n]) => [
+      `int8 product ${m}×${k}×${n}`,
+      new nn.Dense(k, n),
+      new nn.Dense(n, 1),
+      draw.normal([m, k]),
+    ]),
   ];
-  for (const [name, layer, x] of small) {
+  for (const [name, layer, last, x] of small) {
     const ours = {};
-    // activations in front of and behind it are quantized, as in the middle of a network
-    const model = new nn.Sequential(new nn.ReLU(), layer, new nn.ReLU());
+    // activations in front of and behind it are quantized, as in the middle of a network; a small layer ends it
+    const model = new nn.Sequential(new nn.ReLU(), layer, new nn.ReLU(), last);
     const quantized = deploy.quantize(model, [x], { samples: [[x]] });
     const plain = deploy.convert(model, [x], { runs: 0 }).graph;
     for (const device of devices) {
