@@ -18,6 +18,7 @@ const ROOMS = {
   deploy: "lib",
   generate: "lib",
   serve: "lib",
+  convolution: "lib",
 };
 const usage = `Usage: npm run bench -- SUITE [--quick] [--json FILE]\nSUITE: ${Object.keys(ROOMS).join(", ")}, all`;
 

@@ -93,15 +93,8 @@ export async function run({ quick }) {
   const { deploy, graph, tidy } = mlsys;
   const rows = [];
   const missing = {};
-  let ort = null;
-  try {
-    ort = onnxruntime();
-  } catch (error) {
-    missing.onnxruntime = `not installed: ${String(error.stderr ?? error.message)
-      .trim()
-      .split("\n")
-      .at(-1)}`;
-  }
+  const { ort, missing: reason } = onnxruntime();
+  if (reason) missing.onnxruntime = reason;
   for (const [name, model, x, counts] of networks(mlsys)) {
     const runs = counts[quick ? 1 : 0];
     const plain = graph.freeze(mlsys.capture((v) => model.forward(v), x));

@@ -12,7 +12,7 @@ import { defineOp, NOT_DIFFERENTIABLE, type OpDef, type OpSample } from "./regis
 import { loopedBatch } from "./rules.js";
 import { pad } from "./shape.js";
 
-/** How a result becomes whole numbers: clip(round(y / scale) + zero, low, high), halves to even. */
+/** How a result becomes whole numbers: clip(round(y · (1/scale)) + zero, low, high), halves to even. */
 export interface Requantize {
   readonly dtype: "int8" | "uint8";
   readonly scale: number;
@@ -100,7 +100,7 @@ export function finisher(
     if (most !== null) y = Math.min(y, most);
     if (!output) return y;
     const { scale: step, zero, low, high } = output;
-    return Math.min(high, Math.max(low, toEven(rounded(y / rounded(step))) + zero));
+    return Math.min(high, Math.max(low, toEven(rounded(y * rounded(1 / step))) + zero));
   };
 }
 

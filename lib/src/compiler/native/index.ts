@@ -18,7 +18,7 @@ import { nativeAttention } from "./attention.js";
 import { directInputGrad } from "./conv.js";
 import { nativeElementwise } from "./elementwise.js";
 import { nativeProduct } from "./product.js";
-import { allNativePrograms } from "./programs.js";
+import { allNativePrograms, nativeKernelsReady } from "./programs.js";
 import { nativeReduction } from "./reduce.js";
 import { nativeSoftmax } from "./softmax.js";
 
@@ -73,6 +73,6 @@ export function nativeKernels(): {
   return {
     count: all.length,
     compiled: all.filter((p) => p.current() !== null).length,
-    ready: Promise.all(all.map((p) => p.ready)).then(() => {}),
+    ready: nativeKernelsReady(),
   };
 }

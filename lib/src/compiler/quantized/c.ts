@@ -79,17 +79,24 @@ static void lay(uint8_t *base, const int32_t *args, int64_t from, int64_t to, ui
   const int64_t channels = args[2], words = args[3], pixels = args[4], cs = args[5], ps = args[6];
   const uint32_t flip = args[7] ? 0x80808080u : 0;
   const int64_t end = to * ${ITEM} < pixels ? to * ${ITEM} : pixels;
-  for (int64_t k = 0; k < words; k++) {
-    const int64_t there = channels - 4 * k < 4 ? channels - 4 * k : 4;
-    for (int64_t i = from * ${ITEM}; i < end; i++) {
-      const uint8_t *at = x + 4 * k * cs + i * ps;
-      uint32_t word = at[0];
-      if (there == 4) word |= (uint32_t)at[cs] << 8 | (uint32_t)at[2 * cs] << 16 | (uint32_t)at[3 * cs] << 24;
-      else for (int64_t c = 1; c < there; c++) word |= (uint32_t)at[c * cs] << (8 * c);
-      word ^= flip;
-      memcpy(out + (i * words + k) * 4, &word, 4);
+  for (int64_t first = from * ${ITEM}; first < end; first += ${ITEM})
+    for (int64_t k = 0; k < words; k++) {
+      const int64_t there = channels - 4 * k < 4 ? channels - 4 * k : 4;
+      const int64_t count = end - first < ${ITEM} ? end - first : ${ITEM};
+      const uint8_t *a = x + 4 * k * cs + first * ps;
+      uint32_t line[${ITEM}];
+      if (there == 4 && ps == 1 && count == ${ITEM}) { /* vectors of neighbours */
+        const uint8_t *b = a + cs, *c = b + cs, *d = c + cs;
+        for (int64_t i = 0; i < ${ITEM}; i++)
+          line[i] = (a[i] | (uint32_t)b[i] << 8 | (uint32_t)c[i] << 16 | (uint32_t)d[i] << 24) ^ flip;
+      } else
+        for (int64_t i = 0; i < count; i++) {
+          uint32_t word = 0;
+          for (int64_t c = 0; c < there; c++) word |= (uint32_t)a[i * ps + c * cs] << (8 * c);
+          line[i] = word ^ flip;
+        }
+      for (int64_t i = 0; i < count; i++) memcpy(out + ((first + i) * words + k) * 4, line + i, 4);
     }
-  }
 }
 
 static void product(uint8_t *base, const int32_t *args, int64_t from, int64_t to, uint8_t *scratch) {
@@ -105,7 +112,7 @@ static void product(uint8_t *base, const int32_t *args, int64_t from, int64_t to
   const int64_t count = args[17], taps = args[18], words = args[19], row = args[20], cs = args[21], ps = args[22];
   const int bytes = args[23];
   const int32_t zero = args[24];
-  const float least = table[0], most = table[1], step = table[2], origin = table[3], low = table[4], high = table[5];
+  const float least = table[0], most = table[1], inverse = table[2], origin = table[3], low = table[4], high = table[5];
   const int64_t panel = taps * words * 64;
   const int64_t end = to * ${ITEM} < pixels ? to * ${ITEM} : pixels;
   int32_t sums[${pixels * panels * 16}] __attribute__((aligned(64)));
@@ -122,27 +129,41 @@ static void product(uint8_t *base, const int32_t *args, int64_t from, int64_t to
       const int64_t there = end - i < ${pixels} ? end - i : ${pixels};
       const int64_t width = left > 16 ? ${panels * 16} : 16;
       ${panels === 1 ? call(1) : `if (left > 16) {\n        ${call(2)}\n      } else {\n        ${call(1)}\n      }`}
+      float values[${pixels}][${panels * 16}];
       for (int64_t r = 0; r < there; r++) {
-        float values[${panels * 16}];
         const int32_t *sum = sums + r * width;
         for (int64_t f = 0; f < width; f++) {
           float v = (float)(sum[f] - origins[f]) * scale[f];
           v = v + bias[f];
           v = v > least ? v : least;
-          values[f] = v < most ? v : most;
+          values[r][f] = v < most ? v : most;
         }
-        const int64_t at = p * 16 * cs + (i + r) * ps;
-        if (bytes) {
+      }
+      const int64_t at = p * 16 * cs + i * ps;
+      if (bytes) {
+        uint8_t whole[${pixels}][${panels * 16}];
+        for (int64_t r = 0; r < there; r++)
           for (int64_t f = 0; f < width; f++) {
-            float v = __builtin_rintf(values[f] / step) + origin;
+            float v = __builtin_rintf(values[r][f] * inverse) + origin;
             v = v > low ? v : low;
-            values[f] = v < high ? v : high;
+            whole[r][f] = (uint8_t)(int32_t)(v < high ? v : high);
           }
-          for (int64_t f = 0; f < left; f++) y[at + f * cs] = (uint8_t)(int32_t)values[f];
-        } else {
-          float *to = (float *)y + at;
-          for (int64_t f = 0; f < left; f++) to[f * cs] = values[f];
-        }
+        if (cs == 1) for (int64_t r = 0; r < there; r++) memcpy(y + at + r * ps, whole[r], left);
+        else if (there == ${pixels})
+          for (int64_t f = 0; f < left; f++) {
+            uint8_t line[${pixels}];
+            for (int64_t r = 0; r < ${pixels}; r++) line[r] = whole[r][f];
+            memcpy(y + at + f * cs, line, ${pixels});
+          }
+        else
+          for (int64_t f = 0; f < left; f++)
+            for (int64_t r = 0; r < there; r++) y[at + f * cs + r] = whole[r][f];
+      } else {
+        float *to = (float *)y + at;
+        if (cs == 1) for (int64_t r = 0; r < there; r++) memcpy(to + r * ps, values[r], left * 4);
+        else
+          for (int64_t f = 0; f < left; f++)
+            for (int64_t r = 0; r < there; r++) to[f * cs + r] = values[r][f];
       }
     }
   }

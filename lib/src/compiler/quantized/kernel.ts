@@ -211,5 +211,5 @@ const grainOf = (work: number): number => Math.max(1, Math.ceil(WORTH_A_THREAD /
 
 function tableWords({ least, most, output }: QuantizedAttrs): number[] {
   const { scale, zero, low, high } = output ?? { scale: 1, zero: 0, low: 0, high: 0 };
-  return [least ?? Number.NEGATIVE_INFINITY, most ?? Number.POSITIVE_INFINITY, scale, zero, low, high];
+  return [least ?? Number.NEGATIVE_INFINITY, most ?? Number.POSITIVE_INFINITY, 1 / scale, zero, low, high];
 }

@@ -26,7 +26,7 @@ const PANEL = 16;
 const HALF = 4; // vectors of sums for eight channels
 const TILE_BYTES = 2 * PANEL * 4;
 
-/** Words of the table: least, most, then scale, zero, low and high of the result. */
+/** Words of the table: least, most, then 1/scale, zero, low and high of the result. */
 export const TABLE_WORDS = 6;
 
 /**
@@ -190,7 +190,7 @@ function buildProduct(f: Func, micro: Func): void {
   const [x, pointers, weights, y, scale, bias, table, pixels, taps, words, count] = all;
   const [rowBytes, channelStep, pixelStep, bytes, from, to, scratch] = all.slice(11);
   const splat = (word: number) => f.let(load("v128.load32_splat", table, word * 4));
-  const [least, most, step, zero, low, high] = Array.from({ length: TABLE_WORDS }, (_, i) => splat(i));
+  const [least, most, inverse, zero, low, high] = Array.from({ length: TABLE_WORDS }, (_, i) => splat(i));
   const tapBytes = f.let(mul(words, PANEL * 4));
   const w = f.let(weights);
   const results = f.let(add(scratch, 2 * TILE_BYTES));
@@ -205,7 +205,7 @@ function buildProduct(f: Func, micro: Func): void {
     const value = f.let(op("f32x4.add", real, operand(bias)));
     f.set(value, op("f32x4.pmin", op("f32x4.pmax", value, least), most));
     f.if(bytes, () => {
-      const whole = op("f32x4.add", op("f32x4.nearest", op("f32x4.div", value, step)), zero);
+      const whole = op("f32x4.add", op("f32x4.nearest", op("f32x4.mul", value, inverse)), zero);
       f.set(value, op("i32x4.trunc_sat_f32x4_s", op("f32x4.pmin", op("f32x4.pmax", whole, low), high)));
     });
     return value;

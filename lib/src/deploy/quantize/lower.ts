@@ -47,9 +47,7 @@ interface Layer {
 /**
  * Convolutions of one group, and products with a matrix, whose operands are dequantized: x by one scale, weights (constant,
  * symmetric) by one or by one for each channel. Others stay as they are.
- * @example
- * const { graph } = deploy.quantize(new nn.Dense(8, 4), [ones([2, 8])], { samples: [[ones([2, 8])]] });
- * deploy.lowerQuantized(graph).layers // 1
+ * @example deploy.lowerQuantized(deploy.quantize(new nn.Dense(8, 4), [ones([2, 8])], { samples: [[ones([2, 8])]] }).graph).layers // 1
  */
 export function lowerQuantized(graph: Graph): Lowered {
   const reader = new Reader(graph);
