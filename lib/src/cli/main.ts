@@ -1,7 +1,8 @@
 /** The command `mlsys`. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import colors from "picocolors";
-import { InstallError } from "./install/errors.js";
+import { addDataCommands } from "./data.js";
+import { CommandError } from "./errors.js";
 import { HINTS, INSTALLABLE } from "./install/hints.js";
 import { installTfjs, type TfjsOptions } from "./install/tfjs.js";
 import { installWebgpu } from "./install/webgpu.js";
@@ -24,7 +25,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       process.stderr.write("Interrupted: nothing was changed.\n");
       return EXIT.interrupted;
     }
-    const text = error instanceof InstallError ? error.message : ((error as Error).stack ?? String(error));
+    const text = error instanceof CommandError ? error.message : ((error as Error).stack ?? String(error));
     process.stderr.write(`${colors.red("mlsys:")} ${text}\n`);
     return EXIT.failed;
   } finally {
@@ -77,5 +78,6 @@ function createProgram(signal: AbortSignal): Command {
         `${name} ${version} with TensorFlow ${tensorflow} (${from}) is there: setDevice("tfjs").\n`,
       );
     });
+  addDataCommands(program, signal);
   return program;
 }

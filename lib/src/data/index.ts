@@ -23,6 +23,7 @@ export { type ImageSplit, type MnistOptions, mnist, mnistFiles } from "./mnist.j
 export { loadMnistBatch, type MnistArrays, type MnistTask } from "./mnist-batch.js";
 export { mobyDick } from "./moby-dick.js";
 export { type ParallelOptions, parallelMap, type WorkerFunction } from "./parallel.js";
+export * from "./remote/index.js";
 export { collectSpans, type StageSpan, stage } from "./spans.js";
 export * from "./text/index.js";
 export { rescale, resizeBilinear } from "./transforms.js";

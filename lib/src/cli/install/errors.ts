@@ -1,4 +1,6 @@
-/** A failure whose message alone is for the user: what is wrong, and what to do. */
-export class InstallError extends Error {
+import { CommandError } from "../errors.js";
+
+/** What could not be installed, and what to do. */
+export class InstallError extends CommandError {
   override name = "InstallError";
 }

@@ -1,6 +1,6 @@
 /** Several elements as one: batch, window, groupBy. */
 import { AGAIN, after, type Maybe, until } from "./maybe.js";
-import { type Cursor, END, type Node, openNode, type Pulled, type State } from "./node.js";
+import { advanced, type Cursor, END, type Node, openNode, type Pulled, type State } from "./node.js";
 import { Replay } from "./replay.js";
 
 export function batchNode(input: Node, count: number, dropRemainder: boolean): Node<unknown[]> {
@@ -12,6 +12,10 @@ export function batchNode(input: Node, count: number, dropRemainder: boolean): N
     inputs: [input],
     spec: { kind: "batch", count, dropRemainder },
     size,
+    advance(state, batches) {
+      const below = advanced(input, state?.input as State | undefined, batches * count);
+      return below && { input: below };
+    },
     open(opening, state) {
       const below = openNode(input, opening, state?.input as State | undefined);
       return new Batching(below, count, dropRemainder);

@@ -6,6 +6,8 @@
 import { ValueError } from "../../core/errors.js";
 import type { WordStream } from "../../core/random.js";
 import { Pipeline, type PipelineOptions } from "../engine/pipeline.js";
+import { type ClaimOptions, claimNode } from "../remote/claim-node.js";
+import { checkAddress, checkSecret } from "../remote/secret.js";
 import { batchNode, type Group, groupNode, windowNode } from "./batch.js";
 import { cacheNode } from "./cache.js";
 import { type Collated, type CollateOptions, collator, paddingCollator } from "./collate.js";
@@ -107,12 +109,13 @@ export class Dataset<T> implements Iterable<T>, AsyncIterable<T> {
    */
   resume(checkpoint: Checkpoint): Dataset<T> {
     checkCheckpoint(checkpoint, this.node);
-    return new Dataset(this.node, new Walks(this.node, checkpoint.epoch, checkpoint.at));
+    return new Dataset(this.node, new Walks(this.node, checkpoint));
   }
 
   /** The same elements in the same order, computed on worker threads. */
   pipeline(options: PipelineOptions = {}): Pipeline<T> {
-    return new Pipeline(this.node, options);
+    const pipeline = new Pipeline(this.node, options);
+    return this.walks.begin ? pipeline.resume(this.walks.begin) : pipeline;
   }
 
   /** The ops, from the source to the last. */
@@ -267,14 +270,33 @@ export class Dataset<T> implements Iterable<T>, AsyncIterable<T> {
 
   /**
    * The part of one of `count` ranks: every `count`-th element. Behind a shuffle with the same seed on all ranks, the
-   * parts of each epoch are disjoint and complete.
-   * @param even leaves out the last elements where not every rank would get one
+   * parts of each epoch are disjoint and complete. A state of any rank holds for all, as they go in step, and for other
+   * numbers of ranks too: `resume` divides what is left of the epoch among those of now.
+   * @param even if the elements can't be divided: "drop" (or true) leaves out the last ones; "pad" gives the first ones
+   *   of the epoch again (of a dataset without positions: those of the last round), as PyTorch's DistributedSampler does.
+   *   Default: the last ranks have one element less
+   * @example const parts = [0, 1].map((rank) => [...data.Dataset.range(3).shard(rank, 2, { even: "pad" })]); parts // [[0, 2], [1, 0]]
    */
-  shard(rank: number, count: number, { even = false } = {}): Dataset<T> {
+  shard(rank: number, count: number, { even = false }: { even?: boolean | "drop" | "pad" } = {}): Dataset<T> {
     wholeNumber("shard", count, 1);
     wholeNumber("shard", rank, 0);
     if (rank >= count) throw new ValueError(`dataset: shard has ranks 0 … ${count - 1}, got ${rank}`);
-    return this.with(shardNode(this.node, rank, count, even));
+    if (typeof even !== "boolean" && even !== "drop" && even !== "pad")
+      throw new ValueError(`dataset: shard wants even true, "drop" or "pad", got ${JSON.stringify(even)}`);
+    return this.with(shardNode(this.node, rank, count, even === true ? "drop" : even));
+  }
+
+  /**
+   * Of the elements of each epoch, those that a dispatcher (`dispatchData`) gives to this consumer: each goes to exactly one
+   * of those that claim under the same name, to who asks first. What a consumer that died held is given to another one; an
+   * epoch ends when all have finished theirs. The dataset must have its elements by position, and walks are asynchronous.
+   */
+  claim(options: ClaimOptions): Dataset<T> {
+    this.needPositions("claim");
+    checkSecret(options.secret);
+    checkAddress("claim's dispatcher", options.dispatcher, options.secret);
+    if (options.block !== undefined) wholeNumber("claim's block", options.block, 1);
+    return this.with(claimNode(this.node, options));
   }
 
   /** Lists of `size` elements that follow one another, each starting `shift` behind the one before. */

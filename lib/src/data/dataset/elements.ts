@@ -3,6 +3,7 @@
 import { attempt, counter, ElementError, type NoteFailure, SKIPPED } from "./failure.js";
 import { type AGAIN, after, AGAIN as again, isPromise, type Maybe, until } from "./maybe.js";
 import {
+  advanced,
   type Call,
   type Cursor,
   END,
@@ -26,15 +27,22 @@ export function elementNode(kind: Kind, input: Node, call: Call, op: string = ki
     spec: { kind, call },
     size: kind === "map" && !mayLose(call) ? input.size : undefined,
     indexed: kind === "map" && !mayLose(call) && input.indexed ? mapped(input.indexed, call) : undefined,
+    advance: kind === "map" && !mayLose(call) ? (state, count) => further(input, state, count) : undefined,
     open(opening, state) {
       const below = openNode(input, opening, state?.input as State | undefined);
       if (kind === "flatMap") return new Flattened(below, call, opening, state);
       const several = kind === "map" && typeof call.parallel === "number" && call.parallel > 1;
       if (several && opening.asynchronous)
-        return new Ahead(below, call.parallel as number, state, applier(call, opening));
+        return new Ahead(below, call.parallel as number, state, applier(call, opening), input);
       return new PerElement(kind, below, call, opening, state);
     },
   };
+}
+
+/** Of an op that gives an element for each. */
+function further(input: Node, state: State | undefined, count: number): State | undefined {
+  const below = advanced(input, state?.input as State | undefined, count);
+  return below && { index: ((state?.index as number | undefined) ?? 0) + count, input: below };
 }
 
 /** True if an element may be left out. */

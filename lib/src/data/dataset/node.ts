@@ -98,6 +98,10 @@ export interface Node<T = unknown> {
   readonly size?: number | undefined;
   /** Elements by position, where the op has them. */
   readonly indexed?: ((epoch: number) => RandomAccess<T>) | undefined;
+  /** The state `count` elements behind another one, where that can be told without the elements. */
+  readonly advance?: ((state: State | undefined, count: number) => State | undefined) | undefined;
+  /** Of a shard: how many there are. */
+  readonly ranks?: number;
   /** @param state where another walk of the same op was */
   open(opening: Opening, state: State | undefined): Cursor<T>;
 }
@@ -105,9 +109,18 @@ export interface Node<T = unknown> {
 /** Opens a node where the engine or a state wants it. */
 export function openNode<T>(node: Node<T>, opening: Opening, from?: State): Cursor<T> {
   const state = from && Object.keys(from).length === 0 ? undefined : from; // {}: the beginning
+  const exact = state && typeof state.skip === "number" ? advanced(node, state, 0) : undefined;
+  if (exact) return openNode(node, opening, exact);
   if (state && typeof state.skip === "number" && state.from !== undefined)
     return new Skipping(openNode(node, opening, state.from as State), state.skip);
   return (opening.instead?.(node, opening, state) as Cursor<T> | undefined) ?? node.open(opening, state);
+}
+
+/** The state `count` elements behind `state`, as exact as the ops below allow. */
+export function advanced(node: Node, state: State | undefined, count: number): State | undefined {
+  if (state && typeof state.skip === "number" && state.from !== undefined)
+    return advanced(node, state.from as State, state.skip + count);
+  return node.advance?.(state && Object.keys(state).length === 0 ? undefined : state, count);
 }
 
 /** Leaves out elements before the first one that is asked for. */

@@ -15,7 +15,7 @@ export function prefetchNode(input: Node, count: number): Node {
     size: input.size,
     open(opening, state) {
       const below = openNode(input, opening, (state?.input as State | undefined) ?? undefined);
-      return opening.asynchronous ? new Ahead(below, count, state) : new Through(below);
+      return opening.asynchronous ? new Ahead(below, count, state, undefined, input) : new Through(below);
     },
   };
 }
@@ -48,9 +48,10 @@ export class Ahead implements Cursor<unknown> {
     private readonly count: number,
     state: State | undefined,
     private readonly apply?: (item: unknown, index: number) => Maybe<unknown>,
+    node?: Node,
   ) {
     this.position = (state?.index as number | undefined) ?? 0;
-    this.input = new Replay(input, Math.max(count, 16), this.position);
+    this.input = new Replay(input, Math.max(count, 16), this.position, node);
   }
 
   async next(): Promise<Pulled<unknown>> {

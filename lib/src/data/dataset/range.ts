@@ -1,4 +1,5 @@
 /** Parts of a dataset: take, skip, shard. */
+import { ValueError } from "../../core/errors.js";
 import { AGAIN, after, type Maybe, until } from "./maybe.js";
 import { type Cursor, END, type Node, openNode, type Pulled, type RandomAccess, type State } from "./node.js";
 import { indexedNode } from "./source.js";
@@ -112,44 +113,127 @@ class Following<T> implements Cursor<T> {
   }
 }
 
+/** What every rank gets if the elements can't be divided: see `Dataset.shard`. */
+export type Evenness = false | "drop" | "pad";
+
 /**
- * Every `count`-th element, from the one with number `rank` on.
- * @param even leaves out what not every rank has an element of
+ * Every `count`-th element, from the one with number `rank` on. A state has the elements that all ranks together were given:
+ * as they go in step, other ranks than before, and more or fewer of them, can go on from it.
  */
-export function shardNode<T>(input: Node<T>, rank: number, count: number, even: boolean): Node<T> {
+export function shardNode<T>(input: Node<T>, rank: number, count: number, even: Evenness): Node<T> {
   const name = `shard(${rank} of ${count})`;
-  const part = (length: number): number =>
-    even ? Math.floor(length / count) : Math.ceil(Math.max(0, length - rank) / count);
-  const indexed = view(input, (length) => ({ length: part(length), at: (i) => i * count + rank }));
-  const size = input.size === undefined ? undefined : part(input.size);
-  if (indexed) return indexedNode("shard", [input], size as number, indexed, name);
-  return {
+  const part = (length: number): number => {
+    if (even === "pad") return Math.ceil(length / count);
+    return even === "drop" ? Math.floor(length / count) : Math.ceil(Math.max(0, length - rank) / count);
+  };
+  const node = {
     op: "shard",
     name,
     inputs: [input],
-    spec: { kind: "other" },
-    size,
-    open: (opening, state) =>
-      new Sharding(openNode(input, opening, state?.input as State | undefined), rank, count, even),
+    spec: { kind: "other" } as const,
+    size: input.size === undefined ? undefined : part(input.size),
+    ranks: count,
+  };
+  const below = input.indexed;
+  if (!below)
+    return {
+      ...node,
+      open: (opening, state) =>
+        new Sharding(openNode(input, opening, state?.input as State | undefined), rank, count, even),
+    };
+  const behind = (access: RandomAccess<T>, base: number): RandomAccess<T> => {
+    const { length } = access;
+    // behind the last element comes the first, as PyTorch's DistributedSampler has it
+    return { length: part(length - base), at: (i) => access.at((base + i * count + rank) % length) };
+  };
+  return {
+    ...node,
+    indexed: (epoch) => behind(below(epoch), 0),
+    advance: (state, more) => {
+      const at = placeOf(state, count);
+      return { ...at, index: at.index + more };
+    },
+    open({ epoch }, state) {
+      const access = below(epoch);
+      const { base, index } = placeOf(state, count, access.length);
+      return new Ranked(behind(access, base), base, index, count);
+    },
   };
 }
+
+interface Place extends State {
+  /** Elements before those that these ranks divide. */
+  readonly base: number;
+  /** Elements that this rank was given since. */
+  readonly index: number;
+  readonly ranks: number;
+}
+
+/** @param length of the epoch; given where the walk goes on with the ranks of now */
+function placeOf(state: State | undefined, ranks: number, length?: number): Place {
+  const { base = 0, index = 0, ranks: before = ranks } = (state ?? {}) as Partial<Place>;
+  if (length === undefined || before === ranks) return { base, index, ranks: before };
+  return { base: Math.min(length, base + index * before), index: 0, ranks };
+}
+
+class Ranked<T> implements Cursor<T> {
+  constructor(
+    private readonly access: RandomAccess<T>,
+    private readonly base: number,
+    private index: number,
+    private readonly ranks: number,
+  ) {}
+
+  next(): Maybe<Pulled<T>> {
+    return this.index < this.access.length ? this.access.at(this.index++) : END;
+  }
+
+  state(): State {
+    return { base: this.base, index: this.index, ranks: this.ranks };
+  }
+
+  close(): void {}
+}
+
+/**
+ * @throws ValueError for a state with elements to be left out above a shard of other ranks: how many those are depends on
+ *   how they were divided
+ */
+export function checkRanks(node: Node, state: unknown, skipping = false): void {
+  if (typeof state !== "object" || state === null) return;
+  const { skip, ranks } = state as { skip?: unknown; ranks?: unknown };
+  const known = ranksOf(node);
+  if (skipping && typeof ranks === "number" && known !== undefined && ranks !== known)
+    throw new ValueError(
+      `dataset: the state is one of ${ranks} ranks, in the midst of what one of them had ahead; ${known} ranks can go on only from a state without that: of a walk without threads, or with maps and batches alone on them`,
+    );
+  for (const below of Object.values(state)) checkRanks(node, below, skipping || skip !== undefined);
+}
+
+const ranksOf = (node: Node): number | undefined =>
+  node.ranks ?? node.inputs.map(ranksOf).find((found) => found !== undefined);
 
 class Sharding<T> implements Cursor<T> {
   constructor(
     private readonly input: Cursor<T>,
     private readonly rank: number,
     private readonly count: number,
-    private readonly even: boolean,
+    private readonly even: Evenness,
   ) {}
 
   /** Reads one round, an element for each rank. */
   next(): Maybe<Pulled<T>> {
     let read = 0;
     let mine: Pulled<T> = END;
+    const round: T[] = []; // for those that the last one, which is not whole, lacks
     return until(() =>
       after(this.input.next(), (x): Pulled<T> | typeof AGAIN => {
-        if (x === END) return this.even ? END : mine;
+        if (x === END) {
+          if (this.even === "drop") return END;
+          return this.even === "pad" && mine === END && read > 0 ? round[this.rank % read] : mine;
+        }
         if (read === this.rank) mine = x;
+        if (this.even === "pad" && read <= this.rank) round.push(x);
         read++;
         return read === this.count ? mine : AGAIN;
       }),
@@ -157,7 +241,7 @@ class Sharding<T> implements Cursor<T> {
   }
 
   state(): State {
-    return { input: this.input.state() };
+    return { input: this.input.state(), ranks: this.count };
   }
 
   close(): Maybe<void> {

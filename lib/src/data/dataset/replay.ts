@@ -3,7 +3,7 @@
  * them: it has the input's state before the oldest one that is held, and that one is read again.
  */
 import { after, type Maybe } from "./maybe.js";
-import { type Cursor, END, type Pulled, type State } from "./node.js";
+import { advanced, type Cursor, END, type Node, type Pulled, type State } from "./node.js";
 
 export class Replay<T> {
   private readonly marks: { readonly index: number; readonly state: State }[];
@@ -11,11 +11,13 @@ export class Replay<T> {
   /**
    * @param every elements between two remembered states of the input
    * @param index of the element that `input` gives next
+   * @param node the input's: its states can often be told exactly
    */
   constructor(
     private readonly input: Cursor<T>,
     private readonly every: number,
     public index = 0,
+    private readonly node?: Node,
   ) {
     this.marks = [{ index, state: input.state() }];
   }
@@ -33,7 +35,9 @@ export class Replay<T> {
   /** The input's state before element `index`, which must not be forgotten. */
   stateAt(index: number): State {
     const mark = this.marks.findLast((m) => m.index <= index) ?? this.marks[0];
-    return mark.index === index ? mark.state : { from: mark.state, skip: index - mark.index };
+    if (mark.index === index) return mark.state;
+    const exact = this.node && advanced(this.node, mark.state, index - mark.index);
+    return exact ?? { from: mark.state, skip: index - mark.index };
   }
 
   /** True if a look for what may be forgotten is due. */

@@ -137,6 +137,7 @@ export function indexedNode<T>(
     spec: { kind: "other" },
     size,
     indexed,
+    advance: (state, count) => ({ index: ((state?.index as number | undefined) ?? 0) + count }),
     open: ({ epoch }, state) => new Counting(indexed(epoch), (state?.index as number | undefined) ?? 0),
   };
 }

@@ -11,6 +11,7 @@ import {
   type State,
   shapeOf,
 } from "./node.js";
+import { checkRanks } from "./range.js";
 
 /** Where a walk is, as JSON: `dataset.resume(checkpoint)` goes on at the next element. */
 export interface Checkpoint {
@@ -30,6 +31,7 @@ export function checkCheckpoint(checkpoint: Checkpoint, node: Node): void {
     throw new ValueError(
       `dataset: the state is one of ${checkpoint.pipeline}; this dataset is ${shapeOf(node)}`,
     );
+  checkRanks(node, checkpoint.at);
 }
 
 abstract class AnyWalk<T> {
@@ -150,10 +152,12 @@ export class AsyncWalk<T> extends AnyWalk<T> implements AsyncIterableIterator<T,
 export class Walks<T> {
   private state: State | undefined;
 
+  /** @param begin what `resume` was given */
   constructor(
     readonly node: Node<T>,
-    private epoch = 0,
-    state?: State,
+    readonly begin?: Checkpoint,
+    private epoch = begin?.epoch ?? 0,
+    state = begin?.at,
   ) {
     this.state = state;
   }

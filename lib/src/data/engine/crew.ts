@@ -120,7 +120,24 @@ export interface LineStage {
   readonly width: number;
 }
 
-export class Crew {
+/** Looks after blocks that were cut elsewhere. */
+export interface BlockKeeper extends BlockOwner {
+  /** The block is a storage here from now on. */
+  lives(block: Block, bytes: number): BlockOwner;
+}
+
+/** Who works for a walk: threads, or data workers elsewhere. */
+export interface Team {
+  /** Called if the work can't go on. @returns how to take it back */
+  onDeath(tell: (reason: string) => void): () => void;
+  /** Somebody waits for a chunk, or no longer. */
+  hold(on: boolean): void;
+  member(number: number): BlockKeeper;
+  line(stages: readonly LineStage[], from: number, capacity: number, receive: (chunk: Chunk) => void): Line;
+  end(): Promise<void>;
+}
+
+export class Crew implements Team {
   private readonly board = new Board();
   private readonly members: Member[] = [];
   private readonly idle: Member[] = [];

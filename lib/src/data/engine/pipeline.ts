@@ -6,7 +6,9 @@ import { availableParallelism } from "node:os";
 import type { Span } from "../../viz/timeline.js";
 import type { Node, Opening, State } from "../dataset/node.js";
 import { AsyncWalk, type Checkpoint, checkCheckpoint, wholeNumber } from "../dataset/walk.js";
-import { Crew } from "./crew.js";
+import { checkRemote, RemoteCrew, type RemoteWorkers } from "../remote/crew.js";
+import { RemoteTuner } from "../remote/tuner.js";
+import { Crew, type Team } from "./crew.js";
 import { learnLibrary } from "./known-modules.js";
 import { type Plan, planOf, type Segment } from "./plan.js";
 import { type PipelineProfile, profileOf, Recorder } from "./profile.js";
@@ -25,12 +27,17 @@ export interface PipelineOptions {
   readonly onSpan?: (span: Span) => void;
   /** Times each op, for `profile()`; costs some 0.1 µs a call. Default false: stages are timed as a whole. */
   readonly profile?: boolean;
+  /**
+   * Data workers that do the ops instead of threads: `npx mlsys data-worker`, `serveData`. What comes out is the same, in the
+   * same order, whichever of them come and go. `workers` is then not used: they have threads of their own.
+   */
+  readonly remote?: RemoteWorkers;
   /** Stops the walk and its threads: the walk ends with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
 /** Crews of walks that nobody can reach any more. */
-const abandoned = new FinalizationRegistry<Crew>((crew) => void crew.end());
+const abandoned = new FinalizationRegistry<Team>((crew) => void crew.end());
 
 /** One walk of a pipeline: its threads live as long as it. */
 export class PipelineWalk<T> extends AsyncWalk<T> {
@@ -41,7 +48,7 @@ export class PipelineWalk<T> extends AsyncWalk<T> {
     node: Node<T>,
     opening: Omit<Opening, "failures">,
     state: State | undefined,
-    private readonly crew: Crew,
+    private readonly crew: Team,
     private readonly recorder: Recorder,
     private readonly lowest: Segment | undefined,
     private readonly signal: AbortSignal | undefined,
@@ -107,6 +114,7 @@ export class Pipeline<T> implements AsyncIterable<T> {
     if (workers !== "auto") wholeNumber("pipeline's workers", workers, 1);
     if (buffer !== "auto") wholeNumber("pipeline's buffer", buffer, 1);
     if (chunk !== "auto") wholeNumber("pipeline's chunk", chunk, 1);
+    if (options.remote) checkRemote(options.remote);
     this.size = node.size;
     this.plan = planOf(node);
   }
@@ -119,22 +127,24 @@ export class Pipeline<T> implements AsyncIterable<T> {
       profile = false,
       signal,
       onSpan,
+      remote,
     } = this.options;
     const segments = [...new Set(this.plan.segments.values())];
     const most = workers === "auto" ? availableParallelism() : workers;
-    const tuners = new Map(
-      segments.map((segment) => [
-        segment,
-        new Tuner(
-          segment.stages,
-          most,
-          workers !== "auto",
-          buffer === "auto" ? undefined : buffer,
-          chunk === "auto" ? undefined : chunk,
-        ),
-      ]),
-    );
-    const crew = new Crew();
+    const fixed = {
+      buffer: buffer === "auto" ? undefined : buffer,
+      chunk: chunk === "auto" ? undefined : chunk,
+    };
+    const tunerOf = ({ stages }: Segment): Tuner =>
+      remote
+        ? new RemoteTuner(stages, fixed.buffer, fixed.chunk)
+        : new Tuner(stages, most, workers !== "auto", fixed.buffer, fixed.chunk);
+    const tuners = new Map(segments.map((segment) => [segment, tunerOf(segment)]));
+    const crew: Team = remote
+      ? new RemoteCrew(remote, (credits, threads) => {
+          for (const tuner of tuners.values()) (tuner as RemoteTuner).room(credits, threads);
+        })
+      : new Crew();
     const recorder = new Recorder(profile, tuners, onSpan);
     const instead: Opening["instead"] = (node, opening, state) => {
       const segment = this.plan.segments.get(node);

@@ -9,6 +9,7 @@ import { leaves } from "../../core/tree.js";
 import type { Storage } from "../../runtime/storage.js";
 import { ElementError } from "../dataset/failure.js";
 import {
+  advanced,
   type Cursor,
   END,
   type Node,
@@ -18,7 +19,7 @@ import {
   type State,
 } from "../dataset/node.js";
 import { Replay } from "../dataset/replay.js";
-import type { Crew, Line, LineStage } from "./crew.js";
+import type { Line, LineStage, Team } from "./crew.js";
 import type { Segment } from "./plan.js";
 import type { Recorder } from "./profile.js";
 import type { Shipment } from "./ship.js";
@@ -61,7 +62,7 @@ export interface SegmentRun {
   readonly segment: Segment;
   /** Made when threads are first needed. */
   readonly shipped: () => readonly (readonly Shipment[])[];
-  readonly crew: Crew;
+  readonly crew: Team;
   readonly tuner: Tuner;
   readonly recorder: Recorder;
 }
@@ -109,7 +110,7 @@ class Threads implements Cursor<unknown> {
     source: State | undefined,
   ) {
     const { segment, crew } = run;
-    this.source = new Replay(openNode(segment.source, opening, source), 256);
+    this.source = new Replay(openNode(segment.source, opening, source), 256, 0, segment.source);
     this.counts = segment.stages.flatMap(({ ops }) => ops.map(({ node }) => before.get(node) ?? 0));
     this.arm();
     this.forget = crew.onDeath((reason) => {
@@ -150,7 +151,8 @@ class Threads implements Cursor<unknown> {
         state = node.spec.kind === "flatMap" ? { index, given: 0, input: state } : { index, input: state };
       }
     }
-    return this.given === 0 ? state : { from: state, skip: this.given };
+    if (this.given === 0) return state;
+    return advanced(this.run.segment.top, state, this.given) ?? { from: state, skip: this.given };
   }
 
   async close(): Promise<void> {
