@@ -1,4 +1,5 @@
 // expect: wrong 4/8
+// fails: consumers wait for their turn | random threads | the end comes in order, and to everybody
 // why: gives the next element to whoever asks
 /** Brings elements from N producers to M consumers in order. */
 class Connector {

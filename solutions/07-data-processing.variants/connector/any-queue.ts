@@ -1,4 +1,5 @@
 // expect: wrong 4/8
+// fails: random threads | the end comes in order, and to everybody | two producers, one consumer
 // why: takes from the first queue that has something
 /** Brings elements from N producers to M consumers in order. */
 class Connector {

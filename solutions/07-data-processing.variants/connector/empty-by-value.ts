@@ -1,4 +1,5 @@
 // expect: wrong 6/8
+// fails: each producer has a queue of its own | values that look like nothing
 // why: takes a value that looks like nothing for an empty queue
 /** Brings elements from N producers to M consumers in order. */
 class Connector {

@@ -1,4 +1,5 @@
 // expect: wrong 5/8
+// fails: each producer has a queue of its own | random threads
 // why: counts the capacity over all queues
 /** Brings elements from N producers to M consumers in order. */
 class Connector {

@@ -1,4 +1,5 @@
 // expect: wrong 7/8
+// fails: the end comes in order, and to everybody
 // why: lets a closed producer push
 /** Brings elements from N producers to M consumers in order. */
 class Connector {

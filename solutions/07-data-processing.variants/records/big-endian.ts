@@ -1,4 +1,5 @@
 // expect: wrong 1/9
+// fails: cut, and an index that points past the end | one bit changed: that record and no other | random files, written and read | repair: files cut anywhere, changed anywhere | three records, byte by byte | two reads and the head, not the file | what is not there
 // why: writes and reads the other byte order
 /** The file of these records. */
 function writeRecords(records: Uint8Array[]): Uint8Array {

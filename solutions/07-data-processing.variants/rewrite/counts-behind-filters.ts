@@ -1,4 +1,5 @@
 // expect: wrong 7/10
+// fails: no counting behind a filter | random programs: the same results, the fewest hops
 // why: fuses functions that count behind a filter
 /** The same results with fewer hops. */
 function optimize(program: Step[]): Step[] {

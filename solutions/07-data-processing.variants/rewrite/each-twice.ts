@@ -1,4 +1,5 @@
 // expect: wrong 7/10
+// fails: random programs: the same results, the fewest hops | two batches, and what has each already
 // why: moves functions with each a second time
 /** The same results with fewer hops. */
 function optimize(program: Step[]): Step[] {

@@ -1,4 +1,5 @@
 // expect: wrong 6/10
+// fails: filters stay before the batch | fusion first | random programs: the same results, the fewest hops
 // why: moves filters behind the batch
 /** The same results with fewer hops. */
 function optimize(program: Step[]): Step[] {

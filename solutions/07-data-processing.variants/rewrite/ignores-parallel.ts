@@ -1,4 +1,5 @@
 // expect: wrong 7/10
+// fails: random programs: the same results, the fewest hops | threads of their own
 // why: fuses ops that ask for threads of their own
 /** The same results with fewer hops. */
 function optimize(program: Step[]): Step[] {

@@ -1,4 +1,5 @@
 // expect: wrong 6/10
+// fails: batches cross the queue | random programs: the same results, the fewest hops | two batches, and what has each already
 // why: applies each rule once from left to right
 /** The same results with fewer hops. */
 function optimize(program: Step[]): Step[] {

@@ -1,4 +1,5 @@
 // expect: wrong 6/10
+// fails: fusion first | random programs: the same results, the fewest hops | two batches, and what has each already
 // why: moves behind the batch what could go with a filter
 /** The same results with fewer hops. */
 function optimize(program: Step[]): Step[] {

@@ -1,4 +1,5 @@
 // expect: wrong 7/8
+// fails: batches of each rank
 // why: counts batches of the whole, divided by the ranks
 /** Positions that a rank reads in an epoch. */
 function shard(length: number, ranks: number, rank: number, seed: number, epoch: number, rest: Rest): number[] {

@@ -1,4 +1,5 @@
 // expect: wrong 4/8
+// fails: disjoint and complete, in every epoch | equally many, whatever the numbers | evenly, with fewer or with more
 // why: forgets the epoch
 /** Positions that a rank reads in an epoch. */
 function shard(length: number, ranks: number, rank: number, seed: number, epoch: number, rest: Rest): number[] {

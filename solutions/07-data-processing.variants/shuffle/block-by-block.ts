@@ -1,4 +1,5 @@
 // expect: wrong 6/8
+// fails: each place of the buffer is as likely | no more is read than fits the buffer, and no less
 // why: shuffles one buffer after the other
 /** A random order through a buffer of `size` elements. */
 class Shuffle<T> {

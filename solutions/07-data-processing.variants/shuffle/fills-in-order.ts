@@ -1,4 +1,5 @@
 // expect: wrong 5/8
+// fails: broken off anywhere, several times | states hold no elements, and little is read again
 // why: fills the buffer in the order of the tape
 /** A random order through a buffer of `size` elements. */
 class Shuffle<T> {

@@ -1,4 +1,5 @@
 // expect: wrong 7/8
+// fails: states hold no elements, and little is read again
 // why: saves the elements
 /** A random order through a buffer of `size` elements. */
 class Shuffle<T> {

@@ -1,4 +1,5 @@
 // expect: wrong 8/10
+// fails: as many threads as the pace needs | just enough cores, and fewer than ops
 // why: shares out all cores, whatever is needed
 interface Diagnosis {
   stalls: boolean;

@@ -1,4 +1,5 @@
 // expect: wrong 7/10
+// fails: one slow element, and what is ahead | random times, stepped through
 // why: the producer never waits
 interface Diagnosis {
   stalls: boolean;

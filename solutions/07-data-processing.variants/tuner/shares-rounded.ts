@@ -1,4 +1,5 @@
 // expect: wrong 8/10
+// fails: too few cores: the slowest op is as fast as can be
 // why: shares out by cost, rounded down, the rest from the left
 interface Diagnosis {
   stalls: boolean;

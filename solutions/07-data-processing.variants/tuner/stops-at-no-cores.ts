@@ -1,4 +1,5 @@
 // expect: wrong 9/10
+// fails: just enough cores, and fewer than ops
 // why: gives no thread to an op that costs nothing
 interface Diagnosis {
   stalls: boolean;
