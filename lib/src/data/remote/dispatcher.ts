@@ -154,7 +154,10 @@ const count = (text: string | undefined): number => {
 
 /**
  * Starts a dispatcher in this process; `npx mlsys data-dispatcher` does it in one of its own.
- * @example using dispatcher = await data.dispatchData(); dispatcher.workers // []
+ * @example
+ * const dispatcher = await data.dispatchData();
+ * dispatcher.close();
+ * dispatcher.workers // []
  * @throws ValueError for an address that others can reach, without a secret; MlsysError if it can't be bound
  */
 export async function dispatchData({

@@ -219,7 +219,10 @@ const jobKey = ({ route }: Client, job: string): string => `${route.toString("he
 
 /**
  * Starts a data worker in this process; `npx mlsys data-worker` does it in one of its own.
- * @example await using worker = await data.serveData({ threads: 1 }); worker.address.startsWith("tcp://127.0.0.1:") // true
+ * @example
+ * const worker = await data.serveData({ threads: 1 });
+ * await worker.close();
+ * worker.address.startsWith("tcp://127.0.0.1:") // true
  * @throws ValueError for an address that others can reach, without a secret; MlsysError if it can't be bound
  */
 export async function serveData({

@@ -10,3 +10,4 @@ export {
   type TableRow,
   writeParquet,
 } from "./parquet.js";
+export type { ReadLimits } from "./rehearsal.js";
