@@ -1,6 +1,6 @@
 // Convolution algorithms on layers of ResNet-50 and MobileNetV2, one thread, beside ONNX Runtime; and layers of 8-bit numbers beside
 // the same in float32, and ONNX Runtime on the same quantized graph. Run by `npm run bench -- convolution`.
-import { onnxruntime } from "./peers/install.mjs";
+import { onnxruntime, tried } from "./peers/install.mjs";
 
 /** Name, and sizes as `compiler.convolution.geometry` takes them. */
 const LAYERS = [
@@ -59,7 +59,7 @@ export async function run({ quick }) {
   const runs = quick ? 3 : 15;
   const devices = compiler.codegen.nativeAvailable() ? ["wasm", "native"] : ["wasm"];
   const missing = devices.length === 1 ? { native: "no C compiler" } : {};
-  const { ort, missing: reason } = onnxruntime();
+  const { module: ort, missing: reason } = tried(onnxruntime);
   if (reason) missing.onnxruntime = reason;
   const draw = new Generator(1);
   const rows = [];

@@ -3,7 +3,7 @@
 // bytes and accuracy of compressed models. Run by `npm run bench -- deploy`.
 import { compressionRows } from "./deploy/compression.mjs";
 import { sparseRows } from "./deploy/sparse.mjs";
-import { onnxruntime } from "./peers/install.mjs";
+import { onnxruntime, tried } from "./peers/install.mjs";
 
 /** Stages of MobileNetV2: growth, channels, blocks, stride (Sandler et al. 2018, table 2). */
 const STAGES = [
@@ -93,7 +93,7 @@ export async function run({ quick }) {
   const { deploy, graph, tidy } = mlsys;
   const rows = [];
   const missing = {};
-  const { ort, missing: reason } = onnxruntime();
+  const { module: ort, missing: reason } = tried(onnxruntime);
   if (reason) missing.onnxruntime = reason;
   for (const [name, model, x, counts] of networks(mlsys)) {
     const runs = counts[quick ? 1 : 0];

@@ -3,7 +3,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { autocannon, onnxruntime } from "./peers/install.mjs";
+import { autocannon, onnxruntime, tried } from "./peers/install.mjs";
 
 const CONNECTIONS = [1, 16];
 const SIZES = { mlp: [1, 784], cnn: [1, 1, 28, 28] };
@@ -50,14 +50,8 @@ async function load(url, model, connections, seconds) {
 
 export async function run({ quick }) {
   const missing = {};
-  try {
-    onnxruntime();
-  } catch (error) {
-    missing.onnxruntime = `not installed: ${String(error.stderr ?? error.message)
-      .trim()
-      .split("\n")
-      .at(-1)}`;
-  }
+  const { missing: reason } = tried(onnxruntime);
+  if (reason) missing.onnxruntime = reason;
   const peers = missing.onnxruntime ? [] : ["onnxruntime"];
   const child = fork(fileURLToPath(new URL("./serve/server.mjs", import.meta.url)), peers);
   try {

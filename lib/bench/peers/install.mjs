@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** What `require(name)` gives of a package. */
+/** What `require(name)` gives of a package. @throws Error if it can't be installed */
 export function peer(name, version) {
   const folder = join(root, ".mlsys", "peers", `${name}@${version}`);
   if (!existsSync(folder)) {
@@ -24,3 +24,16 @@ export function peer(name, version) {
 
 export const onnxruntime = () => peer("onnxruntime-node", "1.30.0");
 export const autocannon = () => peer("autocannon", "9.0.0");
+
+/** @returns the module that `find` gives, or why it is not there */
+export function tried(find) {
+  try {
+    return { module: find(), missing: null };
+  } catch (error) {
+    const last = String(error.stderr ?? error.message)
+      .trim()
+      .split("\n")
+      .at(-1);
+    return { module: null, missing: `not installed: ${last}` };
+  }
+}
