@@ -47,7 +47,7 @@ export function addServe(program: Command, signal: AbortSignal): void {
     .description("serve models over HTTP and gRPC, by the Open Inference Protocol (KServe v2)")
     .argument(
       "<model...>",
-      "files (.onnx, .mlsys, TF.js model.json), folders NAME/VERSION/model.onnx, or folders of such; NAME=PATH gives the name",
+      "files (.onnx, .mlsys, TF.js model.json), folders NAME/VERSION/model.onnx, folders of such, or a GPT-2 from Hugging Face's hub; NAME=PATH gives the name",
     )
     .option("--port <number>", "of HTTP; 0: a free one", port, 8000)
     .option("--grpc-port <number>", "of gRPC; 0: a free one", port, 8001)

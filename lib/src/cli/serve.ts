@@ -1,6 +1,7 @@
 /** `mlsys serve`: a server in a process of its own, until SIGTERM or SIGINT; SIGHUP has it look for new versions. */
 import { statSync } from "node:fs";
 import colors from "picocolors";
+import { isPretrained } from "../deploy/generate/pretrained.js";
 import { isModelFolder, nameOf } from "../deploy/serve/repository.js";
 import { deploy } from "../index.js";
 import type { ServeArguments } from "./serve-options.js";
@@ -45,7 +46,8 @@ async function places(paths: readonly string[]): Promise<Pick<Options, "models" 
     const [, given, path] = /^(?:([A-Za-z0-9_.-]+)=)?(.*)$/s.exec(argument) as RegExpExecArray;
     const info = statSync(path, { throwIfNoEntry: false });
     if (!info) throw new deploy.ServeError("NOT_FOUND", `${path} is not there`);
-    if (info.isDirectory() && given === undefined && !(await isModelFolder(path))) {
+    const isRepository = info.isDirectory() && !(await isModelFolder(path)) && !(await isPretrained(path));
+    if (isRepository && given === undefined) {
       repositories.push(path);
       continue;
     }

@@ -5,14 +5,17 @@ import { Graph } from "../../ir/graph.js";
 import { Converted } from "../convert/convert.js";
 import type { Exportable } from "../convert/exportable.js";
 import { encodeModelFile } from "../format/write.js";
+import { GenerationEngine } from "../generate/engine.js";
+import { isPretrained, loadPretrained } from "../generate/pretrained.js";
 import { writeOnnx } from "../onnx/write.js";
 import { Quantized } from "../quantize/quantize.js";
 import type { ModelFormat } from "./backend.js";
 import type { ModelOptions } from "./config.js";
 import { ServeError } from "./errors.js";
+import { languageModel } from "./language.js";
 import type { TokenModel } from "./tokens.js";
 
-/** A file of a model, or a folder with its versions. */
+/** A file of a model, a folder with its versions, or one of Hugging Face's hub with a language model. */
 export interface ModelPath extends ModelOptions {
   readonly path: string;
 }
@@ -47,17 +50,26 @@ export type Payload =
   | { readonly kind: "backend" }
   | { readonly kind: "tokens"; readonly model: TokenModel };
 
-/** @throws ServeError NOT_FOUND for a path that is not there; OnnxError if the model can't travel. */
+/**
+ * @param defaults what holds where the model's own options say nothing
+ * @throws ServeError NOT_FOUND for a path that is not there; OnnxError if the model can't travel; PretrainedError
+ */
 export async function payloadOf(
   name: string,
   given: ServedModel,
+  defaults: ModelOptions = {},
 ): Promise<{ payload: Payload; options: ModelOptions }> {
-  if (typeof given === "string") return payloadOf(name, { path: given });
+  if (typeof given === "string") return payloadOf(name, { path: given }, defaults);
   if ("engine" in given) return { payload: { kind: "tokens", model: given }, options: {} };
   if ("path" in given) {
     const info = await stat(given.path).catch(() => null);
     if (info === null) throw new ServeError("NOT_FOUND", `model "${name}": ${given.path} is not there`);
-    return { payload: { kind: "path", path: given.path, isFolder: info.isDirectory() }, options: given };
+    const isFolder = info.isDirectory();
+    if (isFolder && (await isPretrained(given.path))) {
+      const model = await language(given.path, given.maxQueue ?? defaults.maxQueue);
+      return { payload: { kind: "tokens", model }, options: given };
+    }
+    return { payload: { kind: "path", path: given.path, isFolder }, options: given };
   }
   if ("bytes" in given) {
     const format =
@@ -67,6 +79,14 @@ export async function payloadOf(
   }
   if ("model" in given) return { payload: { kind: "bytes", ...encoded(name, given) }, options: given };
   return { payload: { kind: "backend" }, options: given };
+}
+
+async function language(folder: string, maxWaiting?: number): Promise<TokenModel> {
+  const { model, tokenizer, stopTokens } = await loadPretrained(folder);
+  return languageModel(new GenerationEngine(model, { maxWaiting }), {
+    stopTokens,
+    ...(tokenizer && { tokenizer }),
+  });
 }
 
 /** ONNX, which keeps names and open sizes; a model file where ONNX has no words for the graph. */

@@ -19,6 +19,7 @@ export type {
   ServedModel,
 } from "./given.js";
 export type { RequestLog } from "./http.js";
+export { type LanguageModelOptions, languageModel } from "./language.js";
 export { Latencies, type LatencyOptions } from "./latency.js";
 export type { AddOptions, IndexEntry } from "./models.js";
 export { type CloseOptions, ModelServer, type ServeOptions, serve } from "./server.js";

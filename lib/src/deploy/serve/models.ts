@@ -80,7 +80,7 @@ export class ModelTable {
   async add(name: string, given: ServedModel, { version }: AddOptions = {}): Promise<string> {
     const entry = this.entry(checkName(name));
     return entry.inTurn(async () => {
-      const { payload, options } = await payloadOf(name, given);
+      const { payload, options } = await payloadOf(name, given, this.defaults);
       entry.options = options;
       if (payload.kind === "tokens") {
         entry.tokens = payload.model;
