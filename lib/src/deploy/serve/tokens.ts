@@ -1,4 +1,5 @@
 /** Models that answer token by token: what the server asks of an engine, and a request of one checked. */
+import { ValueError } from "../../core/errors.js";
 import { quoted, ServeError } from "./errors.js";
 import type { Parameters, RequestContext } from "./request.js";
 
@@ -11,19 +12,23 @@ export interface TokenRequest {
 }
 
 export interface StreamedToken {
+  /** Its id; below 0: the stream was broken off, and this is no token. */
   readonly token: number;
   /** Whatever else the engine says of it; numbers, text and truth values are passed on. */
   readonly [property: string]: unknown;
 }
 
-/** An engine that generates: a stream for each request, which ends early when `signal` is aborted. */
-export interface TokenStream {
+/**
+ * An engine that generates: a stream for each request, which ends early when `signal` is aborted. What it throws is the
+ * server's fault, but for a ValueError (the client's), a ServeError (as it says) and an error named `QueueFullError`.
+ */
+export interface TokenEngine {
   submit(request: TokenRequest, signal: AbortSignal): AsyncIterable<StreamedToken>;
 }
 
 /** A model that is served by `generate`, `generate_stream` and gRPC's `ModelStreamInfer`. */
 export interface TokenModel {
-  readonly engine: TokenStream;
+  readonly engine: TokenEngine;
   /** For clients that send text. */
   readonly tokenizer?: {
     encode(text: string): readonly number[];
@@ -44,6 +49,10 @@ export interface GenerateRequest {
 /** Names that requests set themselves. */
 const OWN = new Set(["prompt", "maxTokens", "max_tokens", "timeout", "stream", "__proto__"]);
 
+/** `top_k`, as clients write it, and `topK`, as engines do. */
+const camelCase = (name: string): string =>
+  name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
 /** Longest prompt, in tokens. */
 const MOST_PROMPT = 1 << 20;
 
@@ -61,7 +70,9 @@ export function tokenRequest(
   const asked = parameters.max_tokens ?? Math.min(most, model.defaultTokens ?? 64);
   if (!Number.isSafeInteger(asked) || (asked as number) < 1 || (asked as number) > most)
     refuse(`${label}: max_tokens is a whole number from 1 to ${most}, got ${quoted(asked)}`);
-  const rest = Object.fromEntries(Object.entries(parameters).filter(([name]) => !OWN.has(name)));
+  const rest = Object.fromEntries(
+    Object.entries(parameters).flatMap(([name, value]) => (OWN.has(name) ? [] : [[camelCase(name), value]])),
+  );
   return { ...rest, prompt: promptOf(label, model, prompt, text), maxTokens: asked as number };
 }
 
@@ -113,22 +124,33 @@ export async function* streamTokens(
     stop.signal.addEventListener("abort", end, { once: true });
   });
   ended.catch(() => {}); // nobody may be waiting
-  const tokens = model.engine.submit(request, stop.signal)[Symbol.asyncIterator]();
+  let tokens: AsyncIterator<StreamedToken> | null = null;
   try {
+    tokens = model.engine.submit(request, stop.signal)[Symbol.asyncIterator]();
     for (;;) {
       const next = await Promise.race([tokens.next(), ended]);
       if (next.done) return;
+      if (next.value.token < 0) throw new ServeError("UNAVAILABLE", `${label}: the engine has broken it off`);
       yield next.value;
     }
   } catch (error) {
-    if (error instanceof ServeError) throw error;
-    throw new ServeError("INTERNAL", `${label}: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
+    throw errorOf(label, error);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", gone);
     stop.abort(new ServeError("CANCELLED", "the client reads no further"));
-    void Promise.resolve(tokens.return?.()).catch(() => {}); // it may hang in a step; the signal has told it
+    void Promise.resolve(tokens?.return?.()).catch(() => {}); // it may hang in a step; the signal has told it
   }
+}
+
+/** What an engine threw, as clients are told it. */
+function errorOf(label: string, error: unknown): ServeError {
+  if (error instanceof ServeError) return error;
+  const { name, message } = error instanceof Error ? error : { name: "", message: String(error) };
+  const text = `${label}: ${message}`;
+  if (name === "QueueFullError")
+    return new ServeError("RESOURCE_EXHAUSTED", text, { cause: error, retryAfter: 1 });
+  return new ServeError(error instanceof ValueError ? "INVALID_ARGUMENT" : "INTERNAL", text, {
+    cause: error,
+  });
 }

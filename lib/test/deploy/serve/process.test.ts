@@ -165,7 +165,12 @@ describe("a server that is told to end", () => {
       }
     });
     await until(() => answered.length >= 100);
-    child.stdin?.write("shut\n"); // now some are in the middle of a run
+    let text = "";
+    child.stdout?.on("data", (chunk) => {
+      text += chunk;
+    });
+    child.stdin?.write("shut\n");
+    await until(() => text.includes("waiting")); // some are in the middle of a run, which goes on no more
     await until(async () =>
       /in_flight\{model="m",version="1"\} 8/.test(await (await fetch(`${url}/metrics`)).text()),
     );
