@@ -74,10 +74,8 @@ describe("mlsys serve", () => {
       expect.stringMatching(/^✓ m 1 \(onnx_onnxv1\): x FP32\[-1,3\] → y FP32\[-1,3\]$/m),
     ]);
     expect(out).toMatch(/Closing: requests that are here are answered/);
-    const [entry] = err
-      .trim()
-      .split("\n")
-      .map((text) => JSON.parse(text) as object);
+    const line = err.split("\n").find((text) => text.startsWith("{")) ?? "";
+    const entry = JSON.parse(line) as object;
     expect(entry).toMatchObject({ protocol: "http", model: "named", code: "OK" });
   });
 
