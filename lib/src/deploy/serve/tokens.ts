@@ -20,7 +20,7 @@ export interface StreamedToken {
 
 /**
  * An engine that generates: a stream for each request, which ends early when `signal` is aborted. What it throws is the
- * server's fault, but for a ValueError (the client's), a ServeError (as it says) and an error named `QueueFullError`.
+ * server's fault, but for a ValueError (the client's) and a ServeError (as it says).
  */
 export interface TokenEngine {
   submit(request: TokenRequest, signal: AbortSignal): AsyncIterable<StreamedToken>;
@@ -49,10 +49,6 @@ export interface GenerateRequest {
 /** Names that requests set themselves. */
 const OWN = new Set(["prompt", "maxTokens", "max_tokens", "timeout", "stream", "__proto__"]);
 
-/** `top_k`, as clients write it, and `topK`, as engines do. */
-const camelCase = (name: string): string =>
-  name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-
 /** Longest prompt, in tokens. */
 const MOST_PROMPT = 1 << 20;
 
@@ -70,9 +66,7 @@ export function tokenRequest(
   const asked = parameters.max_tokens ?? Math.min(most, model.defaultTokens ?? 64);
   if (!Number.isSafeInteger(asked) || (asked as number) < 1 || (asked as number) > most)
     refuse(`${label}: max_tokens is a whole number from 1 to ${most}, got ${quoted(asked)}`);
-  const rest = Object.fromEntries(
-    Object.entries(parameters).flatMap(([name, value]) => (OWN.has(name) ? [] : [[camelCase(name), value]])),
-  );
+  const rest = Object.fromEntries(Object.entries(parameters).filter(([name]) => !OWN.has(name)));
   return { ...rest, prompt: promptOf(label, model, prompt, text), maxTokens: asked as number };
 }
 
@@ -146,10 +140,7 @@ export async function* streamTokens(
 /** What an engine threw, as clients are told it. */
 function errorOf(label: string, error: unknown): ServeError {
   if (error instanceof ServeError) return error;
-  const { name, message } = error instanceof Error ? error : { name: "", message: String(error) };
-  const text = `${label}: ${message}`;
-  if (name === "QueueFullError")
-    return new ServeError("RESOURCE_EXHAUSTED", text, { cause: error, retryAfter: 1 });
+  const text = `${label}: ${error instanceof Error ? error.message : String(error)}`;
   return new ServeError(error instanceof ValueError ? "INVALID_ARGUMENT" : "INTERNAL", text, {
     cause: error,
   });
