@@ -23,7 +23,7 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
 
 /** A model that doubles its input, and whose runs wait while the gate is shut. */
 export class Gate {
-  private readonly words = new Int32Array(new SharedArrayBuffer(8));
+  private readonly words = new Int32Array(new SharedArrayBuffer(12));
 
   constructor(isOpen = false) {
     if (isOpen) this.open();

@@ -5,7 +5,7 @@ import type { ServerDuplexStream, ServerUnaryCall } from "@grpc/grpc-js";
 import { asServeError } from "./errors.js";
 import { decodeInferMessage, responseMessage } from "./grpc-codec.js";
 import type { InferRequestMessage, InferResponseMessage, StreamResponseMessage } from "./grpc-schema.js";
-import { deadlineOf, type RequestLog } from "./http.js";
+import { type RequestLog, timeOf } from "./http.js";
 import type { Parameters, RequestContext } from "./request.js";
 import type { InferenceService } from "./service.js";
 
@@ -33,9 +33,8 @@ function goneSignal(call: Call): AbortSignal {
 
 /** The call's deadline and the request's own, the sooner. */
 export function contextOf(call: Call, parameters: Parameters): RequestContext {
-  const at = call.getDeadline();
-  const own = Number(at) - Date.now() + performance.now();
-  return { deadline: Math.min(deadlineOf(parameters), own), signal: goneSignal(call) };
+  const timeMs = Math.min(timeOf(parameters), Number(call.getDeadline()) - Date.now());
+  return { deadline: performance.now() + timeMs, timeMs, signal: goneSignal(call) };
 }
 
 /** Its answer. @throws ServeError */

@@ -1,7 +1,7 @@
 /** The protocol over HTTP: one route per operation. */
 import { randomUUID } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { asServeError, ServeError } from "./errors.js";
+import { asServeError, quoted, ServeError } from "./errors.js";
 import { decodeInfer, encodeResponse, JSON_LENGTH, parametersOf, parseJson } from "./http-codec.js";
 import { eventStream, generateBody, generated } from "./http-generate.js";
 import type { RequestContext, Parameters as RequestParameters } from "./request.js";
@@ -203,17 +203,15 @@ function contextOf(reply: FastifyReply, parameters: RequestParameters): RequestC
   reply.raw.once("close", () => {
     if (!reply.raw.writableFinished) gone.abort();
   });
-  return { deadline: deadlineOf(parameters), signal: gone.signal };
+  const timeMs = timeOf(parameters);
+  return { deadline: performance.now() + timeMs, timeMs, signal: gone.signal };
 }
 
-/** The parameter `timeout`: microseconds. */
-export function deadlineOf({ timeout }: RequestParameters): number {
+/** Milliseconds of the parameter `timeout`, which is in microseconds. @throws ServeError INVALID_ARGUMENT */
+export function timeOf({ timeout }: RequestParameters): number {
   if (timeout === undefined || timeout === 0) return Number.POSITIVE_INFINITY;
   const time = typeof timeout === "string" && timeout !== "" ? Number(timeout) : timeout;
   if (typeof time !== "number" || !(time > 0))
-    throw new ServeError(
-      "INVALID_ARGUMENT",
-      `timeout is a number of microseconds, got ${JSON.stringify(timeout)}`,
-    );
-  return performance.now() + time / 1000;
+    throw new ServeError("INVALID_ARGUMENT", `timeout is a number of microseconds, got ${quoted(timeout)}`);
+  return time / 1000;
 }

@@ -24,4 +24,4 @@ export { Latencies, type LatencyOptions } from "./latency.js";
 export type { AddOptions, IndexEntry } from "./models.js";
 export { type CloseOptions, ModelServer, type ServeOptions, serve } from "./server.js";
 export type { ModelMetadata } from "./service.js";
-export type { StreamedToken, TokenModel, TokenRequest, TokenStream } from "./tokens.js";
+export type { StreamedToken, TokenEngine, TokenModel, TokenRequest } from "./tokens.js";

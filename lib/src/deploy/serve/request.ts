@@ -17,6 +17,8 @@ export interface InferRequest {
 export interface RequestContext {
   /** Of `performance.now()`; `Infinity`: without one. */
   readonly deadline: number;
+  /** Milliseconds from its arrival to that. */
+  readonly timeMs: number;
   /** Aborted when the client is gone. */
   readonly signal: AbortSignal;
 }

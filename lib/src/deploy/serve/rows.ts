@@ -1,6 +1,29 @@
-/** Outputs of a batch, cut into those of its requests. */
-import type { WireTensor } from "./backend.js";
+/** Outputs of a batch: checked, and cut into those of its requests. */
+import type { TensorSpec, WireTensor } from "./backend.js";
+import { DATATYPES } from "./datatypes.js";
 import { ServeError } from "./errors.js";
+
+/**
+ * The outputs in the model's order.
+ * @throws ServeError INTERNAL for a backend that gives other outputs than it has said.
+ */
+export function checkOutputs(
+  given: readonly WireTensor[],
+  specs: readonly TensorSpec[],
+  label: string,
+): WireTensor[] {
+  return specs.map(({ name, datatype }) => {
+    const x = given.find((one) => one.name === name);
+    if (!x) throw new ServeError("INTERNAL", `${label}: its backend gave no output "${name}"`);
+    const bytes = x.shape.reduce((product, dim) => product * dim, DATATYPES[datatype].bytes);
+    if (x.datatype !== datatype || x.data.length !== bytes)
+      throw new ServeError(
+        "INTERNAL",
+        `${label}: its backend gave the output "${name}" as ${x.datatype}[${x.shape}] of ${x.data.length} bytes`,
+      );
+    return x;
+  });
+}
 
 /**
  * @param counts rows of each request, in order; behind them may be padding

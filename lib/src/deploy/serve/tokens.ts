@@ -1,4 +1,5 @@
 /** Models that answer token by token: what the server asks of an engine, and a request of one checked. */
+import { ValueError } from "../../core/errors.js";
 import { quoted, ServeError } from "./errors.js";
 import type { Parameters, RequestContext } from "./request.js";
 
@@ -11,19 +12,23 @@ export interface TokenRequest {
 }
 
 export interface StreamedToken {
+  /** Its id; below 0: the stream was broken off, and this is no token. */
   readonly token: number;
   /** Whatever else the engine says of it; numbers, text and truth values are passed on. */
   readonly [property: string]: unknown;
 }
 
-/** An engine that generates: a stream for each request, which ends early when `signal` is aborted. */
-export interface TokenStream {
+/**
+ * An engine that generates: a stream for each request, which ends early when `signal` is aborted. What it throws is the
+ * server's fault, but for a ValueError (the client's) and a ServeError (as it says).
+ */
+export interface TokenEngine {
   submit(request: TokenRequest, signal: AbortSignal): AsyncIterable<StreamedToken>;
 }
 
 /** A model that is served by `generate`, `generate_stream` and gRPC's `ModelStreamInfer`. */
 export interface TokenModel {
-  readonly engine: TokenStream;
+  readonly engine: TokenEngine;
   /** For clients that send text. */
   readonly tokenizer?: {
     encode(text: string): readonly number[];
@@ -113,22 +118,30 @@ export async function* streamTokens(
     stop.signal.addEventListener("abort", end, { once: true });
   });
   ended.catch(() => {}); // nobody may be waiting
-  const tokens = model.engine.submit(request, stop.signal)[Symbol.asyncIterator]();
+  let tokens: AsyncIterator<StreamedToken> | null = null;
   try {
+    tokens = model.engine.submit(request, stop.signal)[Symbol.asyncIterator]();
     for (;;) {
       const next = await Promise.race([tokens.next(), ended]);
       if (next.done) return;
+      if (next.value.token < 0) throw new ServeError("UNAVAILABLE", `${label}: the engine has broken it off`);
       yield next.value;
     }
   } catch (error) {
-    if (error instanceof ServeError) throw error;
-    throw new ServeError("INTERNAL", `${label}: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
+    throw errorOf(label, error);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", gone);
     stop.abort(new ServeError("CANCELLED", "the client reads no further"));
-    void Promise.resolve(tokens.return?.()).catch(() => {}); // it may hang in a step; the signal has told it
+    void Promise.resolve(tokens?.return?.()).catch(() => {}); // it may hang in a step; the signal has told it
   }
+}
+
+/** What an engine threw, as clients are told it. */
+function errorOf(label: string, error: unknown): ServeError {
+  if (error instanceof ServeError) return error;
+  const text = `${label}: ${error instanceof Error ? error.message : String(error)}`;
+  return new ServeError(error instanceof ValueError ? "INVALID_ARGUMENT" : "INTERNAL", text, {
+    cause: error,
+  });
 }

@@ -12,7 +12,7 @@ import {
   type InferResult,
   type RequestContext,
 } from "./request.js";
-import { split } from "./rows.js";
+import { checkOutputs, split } from "./rows.js";
 import type { InstanceStart, Loaded, PiecewiseTensor } from "./worker.js";
 
 export type VersionState = "LOADING" | "READY" | "UNLOADING" | "UNAVAILABLE";
@@ -145,7 +145,7 @@ export class ModelVersion {
    * @throws ServeError: INVALID_ARGUMENT, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED, CANCELLED, UNAVAILABLE, or INTERNAL with
    *   what the model threw.
    */
-  infer(request: InferRequest, { deadline, signal }: RequestContext): Promise<InferResult> {
+  infer(request: InferRequest, { deadline, timeMs, signal }: RequestContext): Promise<InferResult> {
     if (this.state !== "READY")
       throw new ServeError(
         "UNAVAILABLE",
@@ -163,29 +163,27 @@ export class ModelVersion {
     const late = (): ServeError =>
       new ServeError(
         "DEADLINE_EXCEEDED",
-        `${this.label}: no answer in ${Math.max(0, Math.round(until - since))} ms, the request's time`,
+        `${this.label}: no answer in ${Math.round(Math.min(timeMs, this.config.timeoutMs))} ms, the request's time`,
       );
     if (until <= since) throw late();
     if (signal.aborted) throw new ServeError("CANCELLED", "the client is gone");
     return new Promise<InferResult>((resolve, reject) => {
-      const settle = (): void => {
+      let isOver = false; // one that was given up while it ran has an answer later, too
+      const settle = (tell: () => void): void => {
+        if (isOver) return;
+        isOver = true;
         clearTimeout(timer);
         signal.removeEventListener("abort", gone);
         this.pending--;
-        if (this.pending === 0) for (const tell of this.whenIdle.splice(0)) tell();
+        tell();
+        if (this.pending === 0) for (const idle of this.whenIdle.splice(0)) idle();
       };
       const item: Item = {
         ...fitting,
         since,
         deadline: until,
-        resolve: (result) => {
-          settle();
-          resolve(result);
-        },
-        reject: (error) => {
-          settle();
-          reject(error);
-        },
+        resolve: (result) => settle(() => resolve(result)),
+        reject: (error) => settle(() => reject(error)),
       };
       const give = (error: ServeError): void => {
         this.batcher.remove(item); // one that runs already is computed to its end, and its answer dropped
@@ -297,7 +295,8 @@ export class ModelVersion {
       };
     });
     try {
-      const { outputs, ms } = await instance.run(inputs);
+      const { outputs: given, ms } = await instance.run(inputs);
+      const outputs = checkOutputs(given, this.loaded.outputs, this.label);
       this.deaths = 0;
       this.batchMs = this.batchMs === 0 ? ms : 0.8 * this.batchMs + 0.2 * ms;
       this.observer.batch(

@@ -1,10 +1,10 @@
-// A backend for tests: `factor` times its input. `gate`: an Int32Array over shared memory, [open, runs that began]; runs wait
-// while it is shut. `fail`, `exit`: what a run does instead; `refuse`: what loading does. Runs for warm-up do none of it:
+// A backend for tests: `factor` times its input. `gate`: an Int32Array over shared memory, [open, runs that began, runs that
+// wait]; they wait while it is shut. `fail`, `exit`, `lose`: what a run does instead; `refuse`: what loading does. Runs for warm-up do none of it:
 // their elements are fractions, those of the tests' requests whole numbers.
 const spec = (name, rows) => ({ name, datatype: "FP32", shape: [rows, 3] });
 
 export function load({ options }) {
-  const { gate, fail, exit, refuse, mix, factor = 2, rows = -1 } = options ?? {};
+  const { gate, fail, exit, lose, refuse, mix, factor = 2, rows = -1 } = options ?? {};
   if (refuse) throw new Error(refuse);
   return {
     platform: "test_gate",
@@ -15,10 +15,15 @@ export function load({ options }) {
       if (from.every(Number.isInteger)) {
         if (gate) {
           Atomics.add(gate, 1, 1);
-          Atomics.wait(gate, 0, 0);
+          if (Atomics.load(gate, 0) === 0) {
+            Atomics.add(gate, 2, 1);
+            Atomics.wait(gate, 0, 0);
+            Atomics.sub(gate, 2, 1);
+          }
         }
         if (fail) throw new Error(fail);
         if (exit) process.exit(exit);
+        if (lose) return [];
       }
       const sum = mix ? from.reduce((total, value) => total + value, 0) : 0;
       return [{ ...x, name: "y", data: new Uint8Array(from.map((value) => factor * value + sum).buffer) }];

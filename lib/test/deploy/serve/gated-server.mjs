@@ -1,11 +1,14 @@
-// A server with one model whose runs wait while its gate is shut: "open" and "shut" come on standard input.
+// A server with one model whose runs wait while its gate is shut: "open" and "shut" come on standard input;
+// it says "waiting" when, shut, a run waits.
 import { createInterface } from "node:readline";
 import { deploy } from "../../../dist/index.js";
 
-const gate = new Int32Array(new SharedArrayBuffer(8));
+const gate = new Int32Array(new SharedArrayBuffer(12));
 createInterface({ input: process.stdin }).on("line", (word) => {
   Atomics.store(gate, 0, word === "open" ? 1 : 0);
   Atomics.notify(gate, 0);
+  const tell = () => (Atomics.load(gate, 2) > 0 ? process.stdout.write("waiting\n") : setTimeout(tell, 1));
+  if (word === "shut") tell();
 });
 const backend = new URL("./gate-backend.mjs", import.meta.url);
 const server = await deploy.serve({ models: { m: { backend, options: { gate } } }, grpcPort: false });

@@ -74,10 +74,8 @@ describe("mlsys serve", () => {
       expect.stringMatching(/^✓ m 1 \(onnx_onnxv1\): x FP32\[-1,3\] → y FP32\[-1,3\]$/m),
     ]);
     expect(out).toMatch(/Closing: requests that are here are answered/);
-    const [entry] = err
-      .trim()
-      .split("\n")
-      .map((text) => JSON.parse(text) as object);
+    const line = err.split("\n").find((text) => text.startsWith("{")) ?? "";
+    const entry = JSON.parse(line) as object;
     expect(entry).toMatchObject({ protocol: "http", model: "named", code: "OK" });
   });
 
@@ -165,7 +163,12 @@ describe("a server that is told to end", () => {
       }
     });
     await until(() => answered.length >= 100);
-    child.stdin?.write("shut\n"); // now some are in the middle of a run
+    let text = "";
+    child.stdout?.on("data", (chunk) => {
+      text += chunk;
+    });
+    child.stdin?.write("shut\n");
+    await until(() => text.includes("waiting")); // some are in the middle of a run, which goes on no more
     await until(async () =>
       /in_flight\{model="m",version="1"\} 8/.test(await (await fetch(`${url}/metrics`)).text()),
     );

@@ -389,6 +389,13 @@ describe("too much", () => {
     gate.open();
     expect((await running).status).toBe(200);
     expect(gate.runs).toBe(1);
+    gate.shut();
+    const given = post(url, inferJson(2, { parameters: { timeout: 20_000 } })); // this one runs when its time is over
+    await until(() => gate.runs === 2);
+    expect((await given).status).toBe(504);
+    gate.open();
+    expect((await post(url, inferJson(3))).status).toBe(200);
+    expect(await metric(server, 'mlsys_serve_in_flight{model="double",version="1"}')).toBe(0);
   });
 
   it("of a model's own time: its default for requests that name none", async () => {
@@ -428,6 +435,16 @@ describe("models that go wrong", () => {
       { error: 'model "bad", version 1: out of luck' },
     ]);
     expect(await deploy.client(server.url).isReady("bad")).toBe(true);
+  });
+
+  it("that give other outputs than they have said fail, too", async () => {
+    const server = await serve({
+      models: { bad: new Gate(true).model({}, { lose: true }) },
+      grpcPort: false,
+    });
+    await expect(deploy.client(server.url).infer("bad", { x: rows(1) })).rejects.toThrow(
+      'model "bad", version 1: its backend gave no output "y"',
+    );
   });
 
   it("whose thread dies fail what ran, are started again, and are given up when that does not help", async () => {

@@ -1,6 +1,7 @@
 /** Models that answer token by token: both protocols, ends of all kinds. */
 import { afterEach, describe, expect, it } from "vitest";
 import type { TokenModel, TokenRequest } from "../../../src/deploy/serve/tokens.js";
+import { library } from "../../support/built-library.js";
 import {
   deploy,
   grpcClient,
@@ -66,7 +67,7 @@ describe("generate", () => {
     });
     const raw = await post(
       `${url}/v2/models/m/generate`,
-      JSON.stringify({ text_input: "a", max_tokens: 2, seed: 7 }),
+      JSON.stringify({ text_input: "a", max_tokens: 2, seed: 7, top_k: 3 }),
     );
     expect(await raw.json()).toEqual({
       model_name: "m",
@@ -76,7 +77,7 @@ describe("generate", () => {
     });
     expect(engine.requests).toEqual([
       { prompt: [5], maxTokens: 3, temperature: 0 },
-      { prompt: [97], maxTokens: 2, seed: 7 },
+      { prompt: [97], maxTokens: 2, seed: 7, top_k: 3 },
     ]);
     expect((await client.generate("m", [0])).tokens).toHaveLength(64);
   });
@@ -165,6 +166,34 @@ describe("generate_stream", () => {
     expect(late.status).toBe(504);
     await until(() => stalled.stopped === 2);
     expect(await metric(running, label("DEADLINE_EXCEEDED"))).toBe(2);
+  });
+});
+
+describe("an engine that refuses", () => {
+  it("says whose fault it is", async () => {
+    const refusing = (error: Error): TokenModel => ({
+      engine: {
+        submit: () => {
+          throw error;
+        },
+      },
+    });
+    const models = {
+      full: refusing(new deploy.ServeError("RESOURCE_EXHAUSTED", "come back later", { retryAfter: 1 })),
+      wrong: refusing(new library.ValueError("no such token")),
+      broken: { engine: { async *submit() { yield { token: -1, finish: "cancelled" }; } } }, // biome-ignore format: one thing
+    };
+    server = await deploy.serve({ models, grpcPort: false });
+    for (const [model, code, message] of [
+      ["full", "RESOURCE_EXHAUSTED", "come back later"],
+      ["wrong", "INVALID_ARGUMENT", "no such token"],
+      ["broken", "UNAVAILABLE", "the engine has broken it off"],
+    ] as const)
+      await expect(deploy.client(server.url).generate(model, [1])).rejects.toMatchObject({
+        code,
+        message: expect.stringMatching(new RegExp(`${message}$`)),
+        ...(code === "RESOURCE_EXHAUSTED" ? { retryAfter: 1 } : {}),
+      });
   });
 });
 
