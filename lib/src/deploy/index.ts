@@ -1,4 +1,26 @@
-/** Deployment: exchange formats, conversion, quantization. (Book, chapter 8.) */
+/** Deployment: exchange formats, conversion, quantization, sparsity, compression, distillation. (Book, chapter 8.) */
+export {
+  type CompressedTensor,
+  type DecodeOptions,
+  decodeCompressed,
+  encodeCompressed,
+} from "./compress/format.js";
+export { huffmanLengths } from "./compress/huffman.js";
+export {
+  type Clusters,
+  type Initialization,
+  kMeans,
+  type SharedWeights,
+  type ShareOptions,
+  shareWeights,
+} from "./compress/share.js";
+export {
+  compressedSizes,
+  loadCompressed,
+  type SizeRow,
+  SizeTable,
+  saveCompressed,
+} from "./compress/sizes.js";
 export {
   CONVERSION,
   type ConversionReport,
@@ -9,6 +31,16 @@ export {
   type PassEffect,
 } from "./convert/convert.js";
 export type { Exportable } from "./convert/exportable.js";
+export { type DistillOptions, distill, type HintPair, type LayerPair } from "./distill/distill.js";
+export {
+  attentionMap,
+  attentionTransfer,
+  type DistillationOptions,
+  distillationLoss,
+  hintLoss,
+  type SoftOptions,
+  softCrossEntropy,
+} from "./distill/losses.js";
 export { ModelFileError } from "./format/layout.js";
 export { decodeModelFile, ModelFile, type ModelWeight, openModel } from "./format/read.js";
 export { encodeModelFile, saveModel } from "./format/write.js";
@@ -31,6 +63,7 @@ export {
   type Scheme,
 } from "./quantize/scheme.js";
 export type { WeightOptions } from "./quantize/weights.js";
+export * as prune from "./sparsity/index.js";
 export { loadTfjs, readTfjs, TfjsModel } from "./tfjs/read.js";
 export type { TfjsValue } from "./tfjs/topology.js";
 export { TfjsError } from "./tfjs/weights.js";

@@ -14,6 +14,8 @@ export type BackwardHook<M> = (module: M, gradient: Tensor) => unknown;
 interface Hooks {
   readonly before: ForwardPreHook<Module>[];
   readonly after: ForwardHook<Module>[];
+  /** Behind the others, and where `forward` threw; the last first, so that what they put back are pairs of brackets. */
+  readonly always: ForwardHook<Module>[];
   readonly backward: BackwardHook<Module>[];
 }
 
@@ -34,18 +36,26 @@ export function addHook<K extends keyof Hooks>(module: Module, kind: K, hook: Ho
 }
 
 function install(module: Module): Hooks {
-  const hooks: Hooks = { before: [], after: [], backward: [] };
+  const hooks: Hooks = { before: [], after: [], always: [], backward: [] };
   const plain = module.forward as (...inputs: unknown[]) => unknown;
   function forward(this: Module, ...given: unknown[]): unknown {
     let inputs: readonly unknown[] = given;
-    for (const hook of [...hooks.before]) {
-      const replaced = hook(this, inputs);
-      if (Array.isArray(replaced)) inputs = replaced;
-    }
-    let output = plain.apply(this, [...inputs]);
-    for (const hook of [...hooks.after]) {
-      const replaced = hook(this, inputs, output);
-      if (replaced !== undefined) output = replaced;
+    let output: unknown;
+    const replace = (list: readonly ForwardHook<Module>[]): void => {
+      for (const hook of [...list]) {
+        const replaced = hook(this, inputs, output);
+        if (replaced !== undefined) output = replaced;
+      }
+    };
+    try {
+      for (const hook of [...hooks.before]) {
+        const replaced = hook(this, inputs);
+        if (Array.isArray(replaced)) inputs = replaced;
+      }
+      output = plain.apply(this, [...inputs]);
+      replace(hooks.after);
+    } finally {
+      replace([...hooks.always].reverse());
     }
     return hooks.backward.length > 0 ? watched(this, output, hooks.backward) : output;
   }

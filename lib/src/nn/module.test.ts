@@ -199,6 +199,27 @@ describe("hooks", () => {
     grad((module: nn.Dense) => module.forward(tensor([[1]])).sum())(m);
     expect(calls).toBe(1);
   });
+
+  it("run behind the others, and where forward throws, if they are to be always called", () => {
+    const m = make();
+    const seen: unknown[] = [];
+    m.registerForwardHook(
+      (_module, _inputs, y) => {
+        seen.push(y === undefined ? "threw" : (y as Tensor).item());
+        return (y as Tensor | undefined)?.add(1);
+      },
+      { alwaysCall: true },
+    );
+    const off = m.registerForwardHook(() => {
+      throw new Error("no");
+    });
+    expect(() => m.forward(tensor([[1]]))).toThrow("no");
+    off();
+    const y = m.forward(tensor([[1]]));
+    expect(seen[1]).toBe(y.item() - 1);
+    expect(() => m.forward(tensor([[1, 2]]))).toThrow();
+    expect(seen).toEqual([expect.anything(), y.item() - 1, "threw"]);
+  });
 });
 
 describe("Sequential", () => {

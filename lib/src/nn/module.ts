@@ -115,10 +115,15 @@ export abstract class Module implements TreeNode {
   /**
    * Calls `hook` after each `forward`, with its arguments and its result; what it returns, if not undefined, replaces the
    * result.
+   * @param options `alwaysCall`: it is called behind the others, the last such hook first, and with an undefined result where
+   *   `forward` throws, so that what a pre-hook set up is put back
    * @returns a function that takes the hook off again
    */
-  registerForwardHook(hook: ForwardHook<this>): () => void {
-    return addHook(this, "after", hook as ForwardHook<Module>);
+  registerForwardHook(
+    hook: ForwardHook<this>,
+    { alwaysCall = false }: { readonly alwaysCall?: boolean } = {},
+  ): () => void {
+    return addHook(this, alwaysCall ? "always" : "after", hook as ForwardHook<Module>);
   }
 
   /**

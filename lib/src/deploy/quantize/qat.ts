@@ -51,9 +51,11 @@ function hooked(layer: Dense | Conv2d, bits: number, momentum: number): () => vo
     held.weight = fakeWeight(weight, channel, bits);
     return [range ? fakeQuantize(x as Tensor, quantParams([range], [], { bits })) : x, ...rest];
   });
-  const after = layer.registerForwardHook((module) => {
-    (module as unknown as { weight: Variable }).weight = plain.pop() as Variable;
-  });
+  const putBack = (module: Module): void => {
+    const weight = plain.pop();
+    if (weight) (module as unknown as { weight: Variable }).weight = weight;
+  };
+  const after = layer.registerForwardHook(putBack, { alwaysCall: true });
   return () => {
     before();
     after();
