@@ -1,10 +1,12 @@
 /** The command `mlsys`. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import colors from "picocolors";
+import { MlsysError } from "../core/errors.js";
 import { InstallError } from "./install/errors.js";
 import { HINTS, INSTALLABLE } from "./install/hints.js";
 import { installTfjs, type TfjsOptions } from "./install/tfjs.js";
 import { installWebgpu } from "./install/webgpu.js";
+import { addProtect } from "./protect.js";
 
 const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
@@ -24,13 +26,19 @@ export async function main(argv: readonly string[]): Promise<number> {
       process.stderr.write("Interrupted: nothing was changed.\n");
       return EXIT.interrupted;
     }
-    const text = error instanceof InstallError ? error.message : ((error as Error).stack ?? String(error));
+    const text = isPlain(error) ? error.message : ((error as Error).stack ?? String(error));
     process.stderr.write(`${colors.red("mlsys:")} ${text}\n`);
     return EXIT.failed;
   } finally {
     process.off("SIGINT", stop).off("SIGTERM", stop);
   }
 }
+
+/** Errors whose message says all that the user needs: those on purpose, and those about files. */
+const isPlain = (error: unknown): error is Error =>
+  error instanceof InstallError ||
+  error instanceof MlsysError ||
+  (error instanceof Error && "syscall" in error && "path" in error);
 
 function createProgram(signal: AbortSignal): Command {
   const program = new Command("mlsys")
@@ -77,5 +85,6 @@ function createProgram(signal: AbortSignal): Command {
         `${name} ${version} with TensorFlow ${tensorflow} (${from}) is there: setDevice("tfjs").\n`,
       );
     });
+  addProtect(program);
   return program;
 }

@@ -42,9 +42,34 @@ export {
   softCrossEntropy,
 } from "./distill/losses.js";
 export { ModelFileError } from "./format/layout.js";
-export { decodeModelFile, ModelFile, type ModelWeight, openModel } from "./format/read.js";
-export { encodeModelFile, saveModel } from "./format/write.js";
+export { decodeModelFile, ModelFile, type ModelWeight, type OpenOptions, openModel } from "./format/read.js";
+export { encodeModelFile, type SaveOptions, saveModel } from "./format/write.js";
 export * from "./onnx/index.js";
+export type { EncryptOptions } from "./protect/encryption/chunks.js";
+export { EncryptionError, type EncryptionProblem } from "./protect/encryption/errors.js";
+export {
+  decryptBytes,
+  decryptFile,
+  type EncryptionInfo,
+  encryptBytes,
+  encryptFile,
+  encryptionOf,
+  rekeyFile,
+} from "./protect/encryption/files.js";
+export { generateKey, type KeySource, keyId, saveKey } from "./protect/encryption/keys.js";
+export type { Cost, Costs } from "./protect/obfuscation/costs.js";
+export type { Form, Interface, OpaqueOp, Slot, WeightForm } from "./protect/obfuscation/interface.js";
+export { type LibraryOptions, OpLibrary, openLibrary, saveLibrary } from "./protect/obfuscation/library.js";
+export {
+  Obfuscated,
+  type ObfuscateOptions,
+  type ObfuscationReport,
+  obfuscate,
+} from "./protect/obfuscation/obfuscate.js";
+export { restore } from "./protect/obfuscation/restore.js";
+export type { Evidence } from "./protect/watermark/evidence.js";
+export { type TriggerOptions, TriggerSet } from "./protect/watermark/triggers.js";
+export { WeightWatermark, type WeightWatermarkOptions } from "./protect/watermark/weights.js";
 export { type CalibrationMethod, type CalibrationOptions, Observer } from "./quantize/calibrate.js";
 export { type QatOptions, qat } from "./quantize/qat.js";
 export {

@@ -49,6 +49,19 @@ afterEach(() => {
 });
 
 describe("fit", () => {
+  it.each([false, true])("adds a penalty on the weights to the loss (captured: %s)", async (captured) => {
+    const model = new nn.Dense(2, 1, { bias: false });
+    const before = model.weight.value.toArray();
+    const history = await fit(model, batches({ x: tensor([[0, 0]]), y: tensor([[0]]) }, { size: 1 }), {
+      ...{ loss: nn.mse, progress: false, static: captured },
+      penalty: (m) => (m as nn.Dense).weight.square().sum(),
+      optimizer: new optim.SGD(model, { lr: 0.25 }),
+    });
+    const [[a], [b]] = before as number[][];
+    expect(history.loss[0]).toBeCloseTo(a * a + b * b, 5);
+    expect(model.weight.mul(2).toArray()).toEqual(before); // w − 0.25·2w
+  });
+
   it.each([false, true])("learns; the history has each step and epoch (captured: %s)", async (captured) => {
     const { model, optimizer } = classifier();
     const history = await fit(model, batches(points(200), { size: 32, shuffle: true }), {

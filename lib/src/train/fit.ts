@@ -50,6 +50,8 @@ export interface Callback {
 export interface FitOptions {
   readonly loss: (prediction: Tensor, y: Tensor) => Tensor;
   readonly optimizer: Optimizer;
+  /** A number that is added to the loss, computed from the weights of the model that it is given: regularization, a watermark. */
+  readonly penalty?: (model: Model) => Tensor;
   readonly epochs?: number;
   /** Evaluated after each epoch on `validation`, which they need. */
   readonly metrics?: Readonly<Record<string, Metric>>;
@@ -177,10 +179,13 @@ function countOf(data: Batches): number {
 /** One step: loss, gradients, update. Returns the loss. */
 function trainingStep(
   model: Model,
-  { loss, optimizer, clipNorm, static: captured }: FitOptions,
+  { loss, optimizer, penalty, clipNorm, static: captured }: FitOptions,
   history: History,
 ): (x: Tensor, y: Tensor) => Tensor {
-  const gradient = valueAndGrad((m: Model, x: Tensor, y: Tensor) => loss(m.forward(x), y));
+  const gradient = valueAndGrad((m: Model, x: Tensor, y: Tensor) => {
+    const value = loss(m.forward(x), y);
+    return penalty ? value.add(penalty(m)) : value;
+  });
   const checkFinite = (value: Tensor): void => {
     const number = value.item();
     if (!Number.isFinite(number))

@@ -2,7 +2,6 @@
  * Reading model files. The header and the tables are checked when a file is opened; weights stay in it until something
  * reads their elements: then they go from the file into the heap, once, and are checked by their CRC.
  */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { bytesPerElement, type DType } from "../../core/dtype.js";
 import { contiguousLayout } from "../../core/layout.js";
@@ -12,13 +11,16 @@ import { compile, type Executable } from "../../graph/execute.js";
 import { type Constant, Graph, type GraphNode, type Value } from "../../ir/graph.js";
 import { decodeAttribute } from "../../ir/json.js";
 import { verify } from "../../ir/verify.js";
-import { getOp } from "../../ops/registry.js";
+import { getOp, type OpDef } from "../../ops/registry.js";
 import { DenseTensor } from "../../runtime/dense.js";
 import { getDevice } from "../../runtime/devices.js";
 import { memory } from "../../runtime/heap.js";
 import type { Remote } from "../../runtime/remote.js";
 import { Storage } from "../../runtime/storage.js";
 import { outsideScopes } from "../../runtime/tidy.js";
+import { readable } from "../protect/encryption/chunks.js";
+import type { KeySource } from "../protect/encryption/keys.js";
+import type { OpLibrary } from "../protect/obfuscation/library.js";
 import {
   ALIGNMENT,
   COVERED,
@@ -32,14 +34,7 @@ import {
   type TableName,
   VERSION,
 } from "./layout.js";
-
-/** Bytes that lie somewhere: in a file, or in memory. */
-interface Source {
-  readonly size: number;
-  /** Fills `to` from `at` on. */
-  read(at: number, to: Uint8Array): void;
-  close(): void;
-}
+import { bytesSource, fileSource, type Source } from "./source.js";
 
 interface Place {
   readonly at: number;
@@ -69,10 +64,11 @@ export class ModelFile {
   constructor(
     private readonly source: Source,
     private readonly where: string,
+    op: (name: string) => OpDef = getOp,
   ) {
     const tables = new TableReader(source, where);
     this.graph = verified(where, () =>
-      new GraphReader(tables, (place, value) => this.lazy(place, value)).graph(0, 0),
+      new GraphReader(tables, (place, value) => this.lazy(place, value), op).graph(0, 0),
     );
   }
 
@@ -269,6 +265,7 @@ class GraphReader {
   constructor(
     private readonly tables: TableReader,
     private readonly weight: (place: Place, type: TensorType) => DenseTensor,
+    private readonly op: (name: string) => OpDef,
   ) {}
 
   graph(number: number, depth: number): Graph {
@@ -305,7 +302,7 @@ class GraphReader {
       const inputs = tables.list("refs", part(2), part(3)).map(use);
       const outputs = tables.list("refs", part(4), part(5)).map(define);
       return {
-        op: getOp(tables.string(part(0))),
+        op: this.op(tables.string(part(0))),
         inputs,
         attrs: attrs as object,
         outputs,
@@ -344,38 +341,25 @@ class GraphReader {
   }
 }
 
-function fileSource(file: string): Source {
-  const descriptor = openSync(file, "r");
-  let open = true;
-  return {
-    size: fstatSync(descriptor).size,
-    read: (at, to) => {
-      if (!open)
-        throw new ModelFileError(
-          `${file}: the file is closed, and something reads a weight that was not read before`,
-        );
-      for (let done = 0; done < to.length; ) {
-        const count = readSync(descriptor, to, done, Math.min(to.length - done, 2 ** 30), at + done);
-        if (count === 0) throw new ModelFileError(`${file}: the file ended while it was read`);
-        done += count;
-      }
-    },
-    close: () => {
-      if (open) closeSync(descriptor);
-      open = false;
-    },
-  };
+export interface OpenOptions {
+  /** Of an encrypted file. A file that is not encrypted is refused then: another may have been put in its place. */
+  readonly key?: KeySource;
+  /** Of an obfuscated model: its ops. */
+  readonly library?: OpLibrary;
 }
+
+const opsOf = (library: OpLibrary | undefined) => library && ((name: string) => library.get(name));
 
 /**
  * Opens a model file. Nothing of its weights is read yet; `close()` it when they have been, or `using`.
- * @throws ModelFileError naming the file and what is wrong with it.
+ * @throws ModelFileError naming the file and what is wrong with it; EncryptionError if the key is missing or wrong, or the
+ * file was changed. What is wrong with a weight is found when it is read.
  * @example await deploy.saveModel("/tmp/mlsys-example.mlsys", (x: Tensor) => x.mul(2), [tensor([1, 2])]); deploy.openModel("/tmp/mlsys-example.mlsys").call(tensor([3, 4]))[0] // [6, 8]
  */
-export function openModel(file: string): ModelFile {
+export function openModel(file: string, { key, library }: OpenOptions = {}): ModelFile {
   const source = fileSource(file);
   try {
-    return new ModelFile(source, file);
+    return new ModelFile(readable(source, key, file), file, opsOf(library));
   } catch (error) {
     source.close();
     throw error;
@@ -387,9 +371,10 @@ export function openModel(file: string): ModelFile {
  * @throws ModelFileError as `openModel`.
  * @example deploy.decodeModelFile(deploy.encodeModelFile((x: Tensor) => x.neg(), [tensor([1])])).inputs.length // 1
  */
-export function decodeModelFile(bytes: Uint8Array, where = "model"): ModelFile {
-  return new ModelFile(
-    { size: bytes.length, read: (at, to) => to.set(bytes.subarray(at, at + to.length)), close: () => {} },
-    where,
-  );
+export function decodeModelFile(
+  bytes: Uint8Array,
+  where = "model",
+  { key, library }: OpenOptions = {},
+): ModelFile {
+  return new ModelFile(readable(bytesSource(bytes), key, where), where, opsOf(library));
 }

@@ -1,11 +1,12 @@
 /** Writing model files: a graph as tables, its constants behind them. */
-import { mkdir, open, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Graph, Value } from "../../ir/graph.js";
 import { encodeAttribute } from "../../ir/json.js";
 import { type DenseTensor, elementBytes } from "../../runtime/dense.js";
 import { type Exportable, graphOf } from "../convert/exportable.js";
+import { type EncryptOptions, encryptedParts } from "../protect/encryption/chunks.js";
+import type { KeySource } from "../protect/encryption/keys.js";
+import { replaceFile } from "../replace-file.js";
 import {
   aligned,
   COVERED,
@@ -198,50 +199,45 @@ function whatToWrite(model: Exportable, args: readonly unknown[]): Graph {
  * @example deploy.decodeModelFile(deploy.encodeModelFile((x: Tensor) => x.mul(2), [tensor([1, 2])])).call(tensor([3, 4]))[0] // [6, 8]
  */
 export function encodeModelFile(model: Exportable, args: readonly unknown[] = []): Uint8Array {
-  const { head, weights, weightsAt, total } = front(whatToWrite(model, args));
-  const out = new Uint8Array(total);
-  out.set(head);
-  for (const { data, at } of weights) out.set(elementBytes(data), weightsAt + at);
+  const whole = front(whatToWrite(model, args));
+  const out = new Uint8Array(whole.total);
+  let at = 0;
+  for (const part of parts(whole)) {
+    out.set(part, at);
+    at += part.length;
+  }
   return out;
+}
+
+/** A file from front to back. */
+function* parts({ head, weights, weightsAt }: ReturnType<typeof front>): Generator<Uint8Array> {
+  yield head;
+  let at = weightsAt;
+  for (const weight of weights) {
+    const gap = weightsAt + weight.at - at;
+    if (gap > 0) yield new Uint8Array(gap);
+    yield elementBytes(weight.data);
+    at += gap + weight.bytes;
+  }
+}
+
+export interface SaveOptions extends EncryptOptions {
+  /** The file is encrypted (AES-256-GCM) with a key of its own, which is encrypted with this one. Default: it is not. */
+  readonly key?: KeySource;
 }
 
 /**
  * Writes a model to a file, one weight after the other; first beside it, then in its place, so that a crash leaves the old
- * file whole.
- * @throws as `encodeModelFile`.
+ * file whole. With a key nothing but ciphertext reaches the disk.
+ * @throws as `encodeModelFile`; EncryptionError for a key that can't be had.
  * @example await deploy.saveModel("/tmp/mlsys-example.mlsys", (x: Tensor) => x.mul(2), [tensor([1, 2])])
  */
 export async function saveModel(
   file: string,
   model: Exportable,
   args: readonly unknown[] = [],
+  { key, ...options }: SaveOptions = {},
 ): Promise<void> {
-  const { head, weights, weightsAt } = front(whatToWrite(model, args));
-  await mkdir(dirname(file), { recursive: true });
-  const partial = `${file}.${process.pid}.partial`;
-  try {
-    const handle = await open(partial, "w");
-    try {
-      await handle.write(head, 0, head.length, 0);
-      for (const { data, at } of weights) {
-        const bytes = elementBytes(data);
-        for (let done = 0; done < bytes.length; ) {
-          const { bytesWritten } = await handle.write(
-            bytes,
-            done,
-            Math.min(bytes.length - done, 2 ** 30),
-            weightsAt + at + done,
-          );
-          done += bytesWritten;
-        }
-      }
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(partial, file);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
+  const plain = parts(front(whatToWrite(model, args)));
+  await replaceFile(file, key === undefined ? plain : encryptedParts(plain, key, options));
 }
