@@ -88,6 +88,7 @@ export {
   type Scheme,
 } from "./quantize/scheme.js";
 export type { WeightOptions } from "./quantize/weights.js";
+export * from "./serve/index.js";
 export * as prune from "./sparsity/index.js";
 export { loadTfjs, readTfjs, TfjsModel } from "./tfjs/read.js";
 export type { TfjsValue } from "./tfjs/topology.js";
