@@ -16,6 +16,7 @@ const ROOMS = {
   distributed: "lib",
   devices: "lib",
   deploy: "lib",
+  generate: "lib",
 };
 const usage = `Usage: npm run bench -- SUITE [--quick] [--json FILE]\nSUITE: ${Object.keys(ROOMS).join(", ")}, all`;
 

@@ -312,6 +312,7 @@ nn.TransformerEncoder | – | – | =
 nn.TransformerDecoderLayer | – | – | =
 nn.TransformerDecoder | – | – | =
 nn.Transformer | – | – | =
+nn.CausalLM | – | – | –
 nn.SinusoidalPositions | – | – | –
 nn.LearnedPositions | – | – | –
 nn.Sequential | sequential | – | =

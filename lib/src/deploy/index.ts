@@ -44,6 +44,19 @@ export {
 export { ModelFileError } from "./format/layout.js";
 export { decodeModelFile, ModelFile, type ModelWeight, type OpenOptions, openModel } from "./format/read.js";
 export { encodeModelFile, type SaveOptions, saveModel } from "./format/write.js";
+export { BlockPool } from "./generate/block-pool.js";
+export {
+  type EngineOptions,
+  type EngineStats,
+  GenerationEngine,
+  type GenerationRequest,
+  QueueFullError,
+} from "./generate/engine.js";
+export { gpt2Name } from "./generate/gpt2.js";
+export type { SamplingParams } from "./generate/sampler.js";
+export type { FinishReason, GeneratedToken } from "./generate/stream.js";
+export { type TextChunk, TextGenerator, type TextParams } from "./generate/text.js";
+export type { StepTrace } from "./generate/trace.js";
 export * from "./onnx/index.js";
 export type { EncryptOptions } from "./protect/encryption/chunks.js";
 export { EncryptionError, type EncryptionProblem } from "./protect/encryption/errors.js";

@@ -20,6 +20,7 @@ export {
   Tanh,
 } from "./activations.js";
 export { type HeadOptions, MultiHeadAttention, type MultiHeadAttentionOptions } from "./attention.js";
+export { type Attend, CausalLM, type CausalLMOptions } from "./causal-lm.js";
 export {
   type CellOptions,
   GRUCell,

@@ -168,4 +168,13 @@ export const RULES: Record<string, ElementwiseRule> = {
     roundedOnly: true,
     cost: 9,
   },
+  geluTanh: {
+    float64: (k, x) => {
+      const cubic = k.madd(k.hold(k.bin("mul", x, x)), k.splat(0.044715), one(k));
+      const u = k.bin("mul", k.bin("mul", x, cubic), k.splat(Math.sqrt(2 / Math.PI)));
+      return k.bin("mul", k.bin("mul", x, k.splat(0.5)), k.bin("add", one(k), math.tanh(k, k.hold(u))));
+    },
+    roundedOnly: true,
+    cost: 8,
+  },
 };
