@@ -1,6 +1,7 @@
 /** The compiler's back end, stage by stage: memory, fusion, measurement; loop IR, schedules, code generation, search. */
 
 export * as codegen from "./codegen/index.js";
+export * as convolution from "./convolution/index.js";
 export * as cuda from "./cuda/index.js";
 export * as gpu from "./gpu-model/index.js";
 export { type GpuScheduleOptions, gpuSchedule } from "./kernels/gpu.js";

@@ -18,6 +18,8 @@ export interface ConvAttrs {
   readonly padding: readonly [readonly [number, number], readonly [number, number]];
   readonly dilation: readonly [number, number];
   readonly groups: number;
+  /** How devices of the host are to compute it; the result is the same up to rounding. Absent: as they choose. */
+  readonly algorithm?: string;
 }
 
 interface ConvGradAttrs extends ConvAttrs {
@@ -261,6 +263,11 @@ export interface Conv2dOptions {
   readonly padding?: number | readonly [number, number] | "same" | "valid";
   readonly dilation?: number | readonly [number, number];
   readonly groups?: number;
+  /**
+   * On the devices `wasm` and `native`, for float32: the name of one of `compiler.convolution.algorithms()`, or `"measured"`,
+   * the fastest of them here. Default: as the device chooses. An algorithm that does not take the sizes is a ValueError.
+   */
+  readonly algorithm?: string;
 }
 
 /** `n` as a pair of positive integers. */
@@ -299,5 +306,7 @@ export function conv2d(x: TensorLike, w: TensorLike, options: Conv2dOptions = {}
       [v, v],
     ];
   }
-  return apply(conv2dOp, [images, filters], { stride, padding, dilation, groups: options.groups ?? 1 });
+  const { groups = 1, algorithm } = options;
+  const how = algorithm === undefined ? {} : { algorithm };
+  return apply(conv2dOp, [images, filters], { stride, padding, dilation, groups, ...how });
 }

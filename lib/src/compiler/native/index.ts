@@ -9,10 +9,12 @@ import { getNumThreads } from "../../runtime/pool/pool.js";
 import "../../runtime/wasm/index.js";
 import { registerElementwise } from "../../runtime/wasm/elementwise/compile.js";
 import { registerAttention } from "../../runtime/wasm/kernels/attention.js";
+import { registerBetterConv } from "../../runtime/wasm/kernels/conv.js";
 import { registerProduct } from "../../runtime/wasm/kernels/gemm.js";
 import { registerReduction } from "../../runtime/wasm/kernels/reduce.js";
+import { convByAlgorithm, prefers } from "../convolution/kernel.js";
 import { nativeAttention } from "./attention.js";
-import { directConv } from "./conv.js";
+import { directInputGrad } from "./conv.js";
 import { nativeElementwise } from "./elementwise.js";
 import { nativeProduct } from "./product.js";
 import { allNativePrograms } from "./programs.js";
@@ -35,8 +37,8 @@ const runsAtOnce = (op: string): boolean => op === "matmul" || op === "softmax" 
 /** Native kernels by op, each in front of the WebAssembly one. */
 const OWN: Readonly<Record<string, (spare: never) => DeviceKernel<never>>> = {
   softmax: nativeSoftmax,
-  conv2d: (spare) => directConv("native", "conv2d", spare),
-  conv2dInputGrad: (spare) => directConv("native", "conv2dInputGrad", spare),
+  conv2d: (spare) => convByAlgorithm("native", spare),
+  conv2dInputGrad: directInputGrad as (spare: never) => DeviceKernel<never>,
 };
 
 // matmul and the convolutions are the WebAssembly device's, with the native product inside.
@@ -50,8 +52,9 @@ registerProduct("native", nativeProduct);
 registerAttention("native", nativeAttention);
 registerElementwise("native", nativeElementwise);
 registerReduction("native", nativeReduction);
-// Depthwise filters have no product worth its columns, so that the WebAssembly device takes the loop compiler's kernel too.
-registerKernel("wasm", directConv("wasm", "conv2d", findKernel("wasm", "conv2d") as never));
+// The WebAssembly device takes the loop compiler's convolutions too.
+registerKernel("wasm", convByAlgorithm("wasm", findKernel("wasm", "conv2d") as never));
+registerBetterConv((x, w, attrs) => prefers("wasm", x.shape, w.shape, attrs));
 
 /**
  * How many native kernels were asked for so far, how many of them run by now, and when all do: until then, and where the

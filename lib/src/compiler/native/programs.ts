@@ -1,15 +1,20 @@
 /** The native programs that were asked for, by name: each is compiled once. */
-import type { NativeProgram } from "../codegen/c/compile.js";
 
-const programs = new Map<string, NativeProgram>();
+/** Something that the C compiler makes: `current` is null while it works, or if it failed. */
+export interface Pending {
+  current(): unknown;
+  readonly ready: Promise<void>;
+}
 
-export function nativePrograms(key: string, make: () => NativeProgram): NativeProgram {
+const programs = new Map<string, Pending>();
+
+export function nativePrograms<P extends Pending>(key: string, make: () => P): P {
   let program = programs.get(key);
   if (!program) {
     program = make();
     programs.set(key, program);
   }
-  return program;
+  return program as P;
 }
 
-export const allNativePrograms = (): NativeProgram[] => [...programs.values()];
+export const allNativePrograms = (): Pending[] => [...programs.values()];

@@ -201,6 +201,7 @@ export const LOADS = {
   "i32.load8_u": plain(0x2d, "i>i"),
   "i32.load16_s": plain(0x2e, "i>i"),
   "v128.load": simd(0, "i>v"),
+  "v128.load8x8_s": simd(1, "i>v"),
   "v128.load8_splat": simd(7, "i>v"),
   "v128.load16_splat": simd(8, "i>v"),
   "v128.load32_splat": simd(9, "i>v"),

@@ -123,25 +123,49 @@ export interface NativeProgram {
  * @example typeof compileInBackground(() => loop.matmul(4, 4, 4)).current // "function"
  */
 export function compileInBackground(make: () => LoopKernel, options: COptions = {}): NativeProgram {
-  let current: LoopProgram | null = null;
   let name = "a kernel";
-  const warn = (error: Error): void => process.emitWarning(`${name} stays WebAssembly: ${error.message}`);
+  return inBackground(
+    (tools) => {
+      const kernel = make();
+      name = kernel.name;
+      const source = cSource(kernel, tools.vectorBytes, options);
+      return { source, load: (path) => programOf(kernel, source, loadKernel(path)) };
+    },
+    () => name,
+  );
+}
+
+/** The same for C that was written by hand, with an `mls_run` as `cSource` writes it. */
+export function compileTextInBackground(
+  name: string,
+  text: (tools: Toolchain) => string,
+): { current(): NativeRun | null; readonly ready: Promise<void> } {
+  return inBackground(
+    (tools) => ({ source: text(tools), load: loadKernel }),
+    () => name,
+  );
+}
+
+function inBackground<T>(
+  make: (tools: Toolchain) => { readonly source: string; readonly load: (path: string) => T },
+  name: () => string,
+): { current(): T | null; readonly ready: Promise<void> } {
+  let current: T | null = null;
+  const warn = (error: Error): void => process.emitWarning(`${name()} stays WebAssembly: ${error.message}`);
   const start = (): Promise<void> => {
     const tools = nativeSupport();
     if (typeof tools === "string") return Promise.resolve();
-    const kernel = make();
-    name = kernel.name;
-    const source = cSource(kernel, tools.vectorBytes, options);
-    const load = (path: string): void => {
-      current = programOf(kernel, source, loadKernel(path));
+    const { source, load } = make(tools);
+    const finish = (path: string): void => {
+      current = load(path);
     };
     const paths = [POOL_LIBRARY, source].map((text) => libraryPath(text, tools));
     if (paths.every((path) => existsSync(path))) {
-      load(paths[1]);
+      finish(paths[1]);
       return Promise.resolve();
     }
     return Promise.all([buildLibrary(POOL_LIBRARY, tools), buildLibrary(source, tools)]).then(([, path]) =>
-      load(path),
+      finish(path),
     );
   };
   try {

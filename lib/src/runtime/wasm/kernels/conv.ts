@@ -20,6 +20,8 @@ export interface ConvAttrs {
   readonly padding: readonly [readonly [number, number], readonly [number, number]];
   readonly dilation: readonly [number, number];
   readonly groups: number;
+  /** As conv2d's; what is here are kernels of one. */
+  readonly algorithm?: string;
 }
 
 const COLUMN_BYTES = 4 * 1024 * 1024; // of columns at once
@@ -44,6 +46,19 @@ export const convKernels: readonly DeviceKernel<never>[] = [
   }),
 ];
 
+/** conv2d of contiguous operands by columns and a product, whatever else the device has. */
+export function convByColumns([x, w, y]: readonly [HostArray, HostArray, HostArray], attrs: ConvAttrs): void {
+  forward(x, w, y, attrs, withTemporary);
+}
+
+/** Bytes of its columns. */
+export function columnsBytes(
+  [x, w, y]: readonly [HostArray, HostArray, HostArray],
+  attrs: ConvAttrs,
+): number {
+  return columnBytes(sizes(x, w, y, attrs));
+}
+
 function convKernel(
   op: string,
   work: Work,
@@ -61,6 +76,14 @@ function convKernel(
   };
 }
 
+type Better = (x: HostArray, w: HostArray, attrs: ConvAttrs) => boolean;
+let better: Better = () => false;
+
+/** Convolutions for which the device has something faster than columns with an epilogue. */
+export function registerBetterConv(has: Better): void {
+  better = has;
+}
+
 /**
  * `y = epilogue(conv2d(x, w))`, the epilogue in place on the images of which the columns are at hand. `null` unless all
  * lies row-major.
@@ -74,8 +97,8 @@ export function prepareConvThen(
   operands: readonly HostArray[],
   epilogue: (inputs: readonly HostArray[], outputs: readonly HostArray[]) => PreparedKernel,
 ): PreparedKernel | null {
-  // The device's own kernels are faster than the fusion, as are those of depthwise filters.
-  if (hasOwnProduct() || (attrs.groups > 1 && w.shape[1] === 1)) return null;
+  // The device's own kernels are faster than the fusion.
+  if (hasOwnProduct() || better(x, w, attrs)) return null;
   if (!supports([x, w], [y]) || !isContiguous(x) || !isContiguous(w)) return null;
   const s = sizes(x, w, y, attrs);
   const batch = batchOf(s);
