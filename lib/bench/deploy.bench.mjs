@@ -1,10 +1,13 @@
 // Conv + BN folded, the book's experiment (chapter 8): a toy network and one built as MobileNetV2 is, as they are and converted.
-// ONNX Runtime runs both as they are written, with its own optimizations off and on. Run by `npm run bench -- deploy`.
+// ONNX Runtime runs both as they are written, with its own optimizations off and on. Then sparse products beside dense ones, and
+// bytes and accuracy of compressed models. Run by `npm run bench -- deploy`.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { compressionRows } from "./deploy/compression.mjs";
+import { sparseRows } from "./deploy/sparse.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const version = "1.30.0";
@@ -184,8 +187,14 @@ export async function run({ quick }) {
       ];
     }),
   ];
+  const sparse = await sparseRows(mlsys, quick);
+  notes.push(...sparse.notes);
   return {
-    rows: rows.map(({ name, unit, better, ours, peers }) => ({ name, unit, better, ours, peers })),
+    rows: [
+      ...rows.map(({ name, unit, better, ours, peers }) => ({ name, unit, better, ours, peers })),
+      ...sparse.rows,
+      ...(await compressionRows(mlsys, quick)),
+    ],
     missing,
     notes,
   };

@@ -1,4 +1,5 @@
 /** Sparsity: pruning with masks, schedules, tables; smaller layers; sparse kernels. */
+export { blocks, nOfMVectors } from "./blocks.js";
 export {
   apply,
   customFromMask,
@@ -44,6 +45,7 @@ export {
 } from "./schedule.js";
 export type { Amount } from "./select.js";
 export { type ShrinkOptions, type ShrinkReport, type Shrunk, shrink } from "./shrink.js";
+export { sparseKernelsReady } from "./sparse-kernels.js";
 export {
   SparseConv2d,
   SparseDense,

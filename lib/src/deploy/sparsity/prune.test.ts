@@ -13,6 +13,7 @@ import {
   ones,
   optim,
   type Tensor,
+  tensor,
   Variable,
   valueAndGrad,
   where,
@@ -159,6 +160,23 @@ describe("masks", () => {
     expect(Object.hasOwn(layer, "forward")).toBe(false);
   });
 
+  it("hold together with fake quantization, whichever came first", () => {
+    for (const order of [0, 1]) {
+      const model = new nn.Sequential(new nn.Dense(6, 5));
+      const [layer] = model.layers as [nn.Dense];
+      const { weight } = layer;
+      const steps = [() => prune.l1Unstructured(layer, "weight", 0.5), () => deploy.qat(model, { bits: 4 })];
+      if (order === 1) steps.reverse();
+      for (const step of steps) step();
+      const eye = tensor([0, 1, 2, 3, 4, 5].map((i) => [0, 1, 2, 3, 4, 5].map((j) => Number(i === j))));
+      const seen = model.forward(eye).sub(layer.bias as Tensor);
+      expect(layer.weight).toBe(weight);
+      const kept = prune.maskState(model).get("layers.0.weight") as Tensor;
+      expect(where(kept, 0, seen).abs().max().item()).toBe(0);
+      expect(new Set(seen.toTypedArray()).size).toBeGreaterThan(3);
+    }
+  });
+
   it("go to a checkpoint and come back", () => {
     const [a, b] = [0, 1].map(() => new nn.Sequential(new nn.Dense(6, 5), new nn.ReLU(), new nn.Dense(5, 2)));
     prune.globalUnstructured(prune.weights(a), 0.6);
@@ -247,6 +265,47 @@ describe("what is chosen", () => {
     expect(prune.sparsityOf([[layer, "weight"]])).toBe(0.5);
     prune.nOfM(layer, "weight", { keep: 1, of: 4 });
     expect(prune.sparsityOf([[layer, "weight"]])).toBe(0.75);
+  });
+});
+
+describe("patterns for sparse kernels", () => {
+  it("blocks go whole, the least of those that are left", () => {
+    const layer = new nn.Dense(6, 40);
+    const before = layer.weight.abs().toArray() as number[][];
+    const mean = (i: number, b: number): number => {
+      const part = before[i].slice(16 * b, 16 * b + 16);
+      return part.reduce((x, y) => x + y, 0) / part.length;
+    };
+    const left = (): [number, number][] => {
+      const now = layer.weight.toArray() as number[][];
+      return now.flatMap((row, i) =>
+        [0, 1, 2].flatMap((b) => {
+          const zeros = row.slice(16 * b, 16 * b + 16).filter((v) => v === 0).length;
+          expect([0, Math.min(16, 40 - 16 * b)]).toContain(zeros); // the last block is narrower
+          return zeros === 0 ? [[i, b] as [number, number]] : [];
+        }),
+      );
+    };
+    const order = [0, 1, 2, 3, 4, 5]
+      .flatMap((i) => [0, 1, 2].map((b) => [i, b] as [number, number]))
+      .sort((x, y) => mean(...y) - mean(...x));
+    for (const stay of [9, 4]) {
+      prune.blocks(layer, "weight", 0.5); // of 9, half to even: 4 go, then one more
+      if (stay === 4) prune.blocks(layer, "weight", { count: 1 });
+      expect(left().map(String).sort()).toEqual(order.slice(0, stay).map(String).sort());
+    }
+    expect(() => prune.blocks(layer, "weight", 0.5, { shape: [0, 4] })).toThrow(/0 × 4 is no block/);
+    expect(() => prune.blocks(layer, "bias", 0.5)).toThrow(/blocks need two/);
+  });
+
+  it("N:M of vectors: half of the inputs of each 16 outputs, in each group of four", () => {
+    const layer = new nn.Dense(8, 32);
+    prune.nOfMVectors(layer, "weight");
+    const kept = layer.weight.notEqual(0).cast("int32").reshape([2, 4, 2, 16]);
+    expect(new Set(kept.sum(1).toTypedArray())).toEqual(new Set([2]));
+    expect(kept.min(3).equal(kept.max(3)).all().item()).toBe(1);
+    expect(new prune.BlockMatrix(layer.weight).stored).toBe(128);
+    expect(() => prune.nOfMVectors(new nn.Dense(6, 4), "weight")).toThrow(/groups of 4 do not fill/);
   });
 });
 

@@ -50,7 +50,10 @@ const wasm = () => {
   return compiled;
 };
 
-/** Settles when the compiler is done with the kernels of a device. */
+/**
+ * Settles when the compiler is done with the sparse kernels of a device; until then, those of WebAssembly run.
+ * @example await deploy.prune.sparseKernelsReady("wasm")
+ */
 export async function sparseKernelsReady(device: string): Promise<void> {
   if (device === "native") await Promise.all([csrNative().ready, blockNative().ready]);
 }

@@ -14,7 +14,7 @@ import { Conv2d } from "../../nn/convolution.js";
 import { Dense } from "../../nn/dense.js";
 import { Module } from "../../nn/module.js";
 import { type Conv2dOptions, conv2d, pair } from "../../ops/conv.js";
-import { concat, pad } from "../../ops/shape.js";
+import { concat } from "../../ops/shape.js";
 import { tidy } from "../../ops/tidy.js";
 import { DenseTensor } from "../../runtime/dense.js";
 import { remoteOf } from "../../runtime/remote.js";
@@ -22,27 +22,27 @@ import { removeAll } from "./mask.js";
 import { sparsityOf } from "./prune.js";
 import { tableBundle, textTable } from "./report.js";
 import { sparseKernelsReady } from "./sparse-kernels.js";
-import { BlockMatrix, CsrMatrix } from "./sparse-matrix.js";
+import { BlockMatrix, CsrMatrix, framed, SlidingMatrix } from "./sparse-matrix.js";
 
 export type SparseFormat = "csr" | "blocks";
 
-/** Packed weights by the variable that they were packed from, as long as it does not change. */
-const packs = new WeakMap<Variable, { version: number; packed: CsrMatrix | BlockMatrix }>();
+/** Packed weights by the variable that they were packed from, as long as it does not change, and by what they are packed for. */
+const packs = new WeakMap<Variable, { readonly version: number; readonly packed: Map<string, unknown> }>();
 
-function packOf<P extends CsrMatrix | BlockMatrix>(weight: Variable, make: (w: Tensor) => P): P {
-  const known = packs.get(weight);
-  if (known?.version === weight.version) return known.packed as P;
-  const packed = make(weight.value);
-  packs.set(weight, { version: weight.version, packed });
-  return packed;
+function packOf<P>(weight: Variable, key: string, make: (w: Tensor) => P): P {
+  let known = packs.get(weight);
+  if (known?.version !== weight.version) {
+    known = { version: weight.version, packed: new Map() };
+    packs.set(weight, known);
+  }
+  const { packed } = known;
+  if (!packed.has(key)) packed.set(key, make(weight.value));
+  return packed.get(key) as P;
 }
 
 /** True where kernels can run: elements of float32 on the host, and no transformation that wants to see the ops. */
-const atOnce = (x: Tensor, weight: unknown): boolean =>
-  x instanceof DenseTensor &&
-  x.dtype === "float32" &&
-  weight instanceof Variable &&
-  remoteOf(x.device) === null;
+const atOnce = (x: Tensor, weight: unknown): x is DenseTensor =>
+  x instanceof DenseTensor && x.dtype === "float32" && weight instanceof Variable && !remoteOf(x.device);
 
 /**
  * A Dense layer for inference whose product leaves out the zeros. Where a transformation watches (`grad`, `capture`, `vmap`), it is
@@ -65,8 +65,8 @@ export class SparseDense extends Module {
 
   private pack(): CsrMatrix | BlockMatrix {
     return this.format === "csr"
-      ? packOf(this.weight, (w) => new CsrMatrix(w.transpose([1, 0])))
-      : packOf(this.weight, (w) => new BlockMatrix(w));
+      ? packOf(this.weight, "csr", (w) => new CsrMatrix(w.transpose([1, 0])))
+      : packOf(this.weight, "blocks", (w) => new BlockMatrix(w));
   }
 
   /** x: (…, inputs) → (…, outputs). */
@@ -89,15 +89,15 @@ export class SparseDense extends Module {
 }
 
 /**
- * A Conv2d layer (of one group) for inference that multiplies the rows of its nonzero weights with the columns of the images
- * (im2col; filters of 1 × 1 need none). Where a transformation watches, it is the plain convolution.
+ * A Conv2d layer (of one group) for inference that leaves out the zeros. With stride 1 the nonzero weights slide over the padded
+ * images; other strides put windows side by side first (im2col). Where a transformation watches, it is the plain convolution.
  */
 export class SparseConv2d extends Module {
   weight: Variable;
   bias: Variable | null;
   private readonly options: Conv2dOptions;
 
-  /** @throws ValueError for more than one group; ShapeError for a layer of another dtype than float32. */
+  /** @throws ValueError for more than one group. */
   constructor(layer: Conv2d) {
     super();
     const { options } = layer as unknown as { options: Conv2dOptions };
@@ -106,15 +106,6 @@ export class SparseConv2d extends Module {
     this.options = options;
     this.weight = new Variable(layer.weight.value, { name: "weight", requiresGrad: false });
     this.bias = layer.bias && new Variable(layer.bias.value, { name: "bias", requiresGrad: false });
-    this.pack();
-  }
-
-  private pack(): CsrMatrix {
-    // (filters, rows · columns · channels), in the order in which windows are put side by side
-    return packOf(
-      this.weight,
-      (w) => new CsrMatrix(w.transpose([0, 2, 3, 1]).reshape([w.shape[0], sizeOf(w.shape.slice(1))])),
-    );
   }
 
   /** x: (n, inputs, h, w) → (n, outputs, h', w'). */
@@ -125,22 +116,53 @@ export class SparseConv2d extends Module {
       return bias ? y.add(bias) : y;
     }
     return tidy(() => {
-      const { columns, shape } = columnsOf(x, weight.shape, options);
-      const y = this.pack()
-        .matmul(columns)
-        .reshape([x.shape[0], weight.shape[0], ...shape]);
+      const y = this.windows(x);
       return bias ? y.add(bias) : y;
     });
   }
+
+  private windows(x: DenseTensor): Tensor {
+    const { weight } = this;
+    const [filters, channels, height, width] = weight.shape;
+    const { padded, stride, dilation, shape } = geometryOf(x, weight.shape, this.options);
+    const [n, , h, w] = padded.shape;
+    const [rows, columns] = shape;
+    if (rows < 1 || columns < 1) return conv2d(x, weight, this.options); // which says what is wrong
+    // (filters, height · width · channels), in the order in which windows are put side by side
+    const matrix = (v: Tensor): Tensor =>
+      v.transpose([0, 2, 3, 1]).reshape([filters, height * width * channels]);
+    if (stride[0] === 1 && stride[1] === 1) {
+      const sliding = packOf(weight, `${h} ${w}`, (v) => {
+        const offsets: number[] = [];
+        for (let p = 0; p < height; p++)
+          for (let q = 0; q < width; q++)
+            for (let c = 0; c < channels; c++)
+              offsets.push(c * h * w + p * dilation[0] * w + q * dilation[1]);
+        return new SlidingMatrix(matrix(v), offsets);
+      });
+      // places on lines as long as the padded ones; what hangs over the end of a line is cut off
+      const lines = sliding.slide(padded.reshape([n, channels * h * w]), rows * w);
+      const whole = lines.reshape([n, filters, rows, w]);
+      return w === columns ? whole : whole.slice([null, null], [null, null], [null, null], [0, columns]);
+    }
+    const parts: Tensor[] = [];
+    for (let p = 0; p < height; p++)
+      for (let q = 0; q < width; q++) {
+        const range = (i: number, from: number): [number, number, number] => [
+          ...([from, from + (shape[i] - 1) * stride[i] + 1, stride[i]] as const),
+        ];
+        const [down, across] = [range(0, p * dilation[0]), range(1, q * dilation[1])];
+        parts.push(padded.slice([null, null], [null, null], down, across));
+      }
+    const side = (parts.length === 1 ? parts[0] : concat(parts, 1)).reshape([n, -1, rows * columns]);
+    return packOf(weight, "csr", (v) => new CsrMatrix(matrix(v)))
+      .matmul(side)
+      .reshape([n, filters, rows, columns]);
+  }
 }
 
-/** What the windows see: (n, rows · columns · channels, places), and the places' rows and columns. */
-function columnsOf(
-  x: Tensor,
-  [, , height, width]: readonly number[],
-  options: Conv2dOptions,
-): { columns: Tensor; shape: [number, number] } {
-  const [n, channels] = x.shape;
+/** Images with their padding, and how many windows there are along both axes. */
+function geometryOf(x: DenseTensor, [, , height, width]: readonly number[], options: Conv2dOptions) {
   const [stride, dilation] = [pair(options.stride ?? 1, "stride"), pair(options.dilation ?? 1, "dilation")];
   const span = [height, width].map((size, i) => dilation[i] * (size - 1) + 1);
   const both = (total: number): [number, number] => [Math.floor(total / 2), Math.ceil(total / 2)];
@@ -152,23 +174,16 @@ function columnsOf(
           size,
           size,
         ]);
-  const padded = widths.flat().some((size) => size > 0) ? pad(x, [[0, 0], [0, 0], ...widths]) : x;
-  const shape = [0, 1].map((i) => Math.floor((padded.shape[2 + i] - span[i]) / stride[i]) + 1) as [
-    number,
-    number,
-  ];
-  const parts: Tensor[] = [];
-  for (let p = 0; p < height; p++)
-    for (let q = 0; q < width; q++) {
-      const range = (i: number, from: number): [number, number, number] => [
-        ...([from, from + (shape[i] - 1) * stride[i] + 1, stride[i]] as const),
-      ];
-      parts.push(
-        padded.slice([null, null], [null, null], range(0, p * dilation[0]), range(1, q * dilation[1])),
-      );
-    }
-  const columns = parts.length === 1 ? parts[0] : concat(parts, 1);
-  return { columns: columns.reshape([n, height * width * channels, shape[0] * shape[1]]), shape };
+  const shape = [0, 1].map((i) => {
+    const size = x.shape[2 + i] + widths[i][0] + widths[i][1];
+    return Math.floor((size - span[i]) / stride[i]) + 1;
+  });
+  // wide filters that slide reach into one more line behind the last
+  const [[top, bottom], [left, right]] = widths;
+  const more = span[1] > 1 && stride[0] === 1 && stride[1] === 1 ? 1 : 0;
+  const frame = [top, bottom + more, left, right] as const;
+  const padded = frame.some((size) => size > 0) ? framed(x, frame) : x;
+  return { padded, stride, dilation, shape };
 }
 
 export interface SparsifyOptions {

@@ -58,6 +58,26 @@ function matrixOf(
   return { rows, columns, values: needConcrete(matrix, where).toTypedArray() };
 }
 
+/** The nonzero elements row by row: where each row starts, their columns, and what they are. */
+function rowsOf(
+  rows: number,
+  columns: number,
+  values: ArrayLike<number>,
+): { starts: Int32Array; at: number[]; found: number[] } {
+  const starts = new Int32Array(rows + 1);
+  const [at, found]: [number[], number[]] = [[], []];
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++) {
+      const value = values[i * columns + j];
+      if (value === 0) continue;
+      at.push(j);
+      found.push(value);
+    }
+    starts[i + 1] = at.length;
+  }
+  return { starts, at, found };
+}
+
 /** A matrix (rows, columns) whose rows hold their nonzero elements. */
 export class CsrMatrix extends PackedMatrix {
   readonly shape: readonly [number, number];
@@ -65,17 +85,7 @@ export class CsrMatrix extends PackedMatrix {
   /** @throws ShapeError for anything but a float32 matrix. */
   constructor(matrix: Tensor) {
     const { rows, columns, values } = matrixOf(matrix, "CsrMatrix");
-    const starts = new Int32Array(rows + 1);
-    const [at, found]: [number[], number[]] = [[], []];
-    for (let i = 0; i < rows; i++) {
-      for (let j = 0; j < columns; j++) {
-        const value = values[i * columns + j];
-        if (value === 0) continue;
-        at.push(j);
-        found.push(value);
-      }
-      starts[i + 1] = at.length;
-    }
+    const { starts, at, found } = rowsOf(rows, columns, values);
     super(found.length, starts, at, found);
     this.shape = [rows, columns];
   }
@@ -104,6 +114,45 @@ export class CsrMatrix extends PackedMatrix {
           [from + 4 * k * inner * p, p],
           [to + 4 * k * rows * p, p],
         );
+    });
+    return out;
+  }
+}
+
+/**
+ * Filters that slide over lines of elements: column j of the matrix multiplies the elements from `offsets[j]` on, so that windows
+ * need not be copied side by side. (Park et al. 2017, "Faster CNNs with Direct Sparse Convolutions".)
+ */
+export class SlidingMatrix extends PackedMatrix {
+  readonly rows: number;
+  private readonly reach: number;
+
+  constructor(matrix: Tensor, offsets: ArrayLike<number>) {
+    const { rows, columns, values } = matrixOf(matrix, "SlidingMatrix");
+    const { starts, at, found } = rowsOf(rows, columns, values);
+    super(
+      found.length,
+      starts,
+      at.map((j) => offsets[j]),
+      found,
+    );
+    this.rows = rows;
+    this.reach = at.reduce((most, j) => Math.max(most, offsets[j]), 0);
+  }
+
+  /** x (n, size) → (n, rows, p): element k of a row is the sum over what lies k behind the offsets. @throws ShapeError if x ends before. */
+  slide(x: Tensor, p: number): DenseTensor {
+    const [n, size] = x.shape;
+    if (x.ndim !== 2 || x.dtype !== "float32" || this.reach + p > size)
+      throw new ShapeError(`SlidingMatrix: ${p} places from ${this.reach} on are not in ${formatType(x)}`);
+    const dense = needConcrete(x, "SlidingMatrix.slide");
+    const out = emptyDense([n, this.rows, p], "float32", dense.device);
+    const to = addressOf(out.hostToChange());
+    const { packed, rows } = this;
+    withContiguous(dense.host(), (lines) => {
+      const from = addressOf(lines);
+      for (let k = 0; k < n; k++)
+        csrProduct(dense.device, packed, [rows, p], [from + 4 * k * size, 1], [to + 4 * k * rows * p, p]);
     });
     return out;
   }
@@ -153,4 +202,26 @@ export class BlockMatrix extends PackedMatrix {
     });
     return out;
   }
+}
+
+type Frame = readonly [top: number, bottom: number, left: number, right: number];
+
+/** Images (n, c, h, w) with zeros around them, line by line: several times as fast as `pad` for what convolutions need. */
+export function framed(x: DenseTensor, [top, bottom, left, right]: Frame): DenseTensor {
+  const [n, channels, height, width] = x.shape;
+  const [tall, wide] = [top + height + bottom, left + width + right];
+  const out = emptyDense([n, channels, tall, wide], "float32", x.device);
+  const { data: to, offset } = out.hostToChange();
+  to.fill(0, offset, offset + out.size);
+  withContiguous(x.host(), ({ data: from, offset: start }) => {
+    for (let image = 0; image < n * channels; image++)
+      for (let line = 0; line < height; line++) {
+        const first = start + (image * height + line) * width;
+        (to as Float32Array).set(
+          (from as Float32Array).subarray(first, first + width),
+          offset + (image * tall + top + line) * wide + left,
+        );
+      }
+  });
+  return out;
 }

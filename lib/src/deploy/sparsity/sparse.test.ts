@@ -1,6 +1,6 @@
 /** Sparse products and layers against the dense ones. */
 import fc from "fast-check";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { expectClose } from "../../../test/support/close.js";
 import {
   capture,
@@ -17,7 +17,7 @@ import {
   type Tensor,
   tensor,
 } from "../../index.js";
-import { sparseKernelsReady } from "./sparse-kernels.js";
+import { SlidingMatrix } from "./sparse-matrix.js";
 
 const { prune } = deploy;
 const draw = new Generator(17);
@@ -48,7 +48,7 @@ describe.each(hosts)("on %s", (device) => {
 
   it("a CSR matrix times a dense one, several too", async () => {
     setDevice(device);
-    await sparseKernelsReady(device);
+    await prune.sparseKernelsReady(device);
     fc.assert(
       fc.property(sizes, fc.integer({ min: 0, max: 3 }), ([rows, columns, p, zeros, count], batch) => {
         setNumThreads(count);
@@ -66,7 +66,7 @@ describe.each(hosts)("on %s", (device) => {
 
   it("a dense matrix times blocks", async () => {
     setDevice(device);
-    await sparseKernelsReady(device);
+    await prune.sparseKernelsReady(device);
     fc.assert(
       fc.property(sizes, ([n, inputs, outputs, zeros, count]) => {
         setNumThreads(count);
@@ -96,7 +96,13 @@ describe("layers", () => {
     layer.bias?.assign(draw.normal([37]));
     prune.l1Unstructured(layer, "weight", 0.8);
     const small = new prune.SparseDense(layer, format);
+    const products = [
+      vi.spyOn(prune.CsrMatrix.prototype, "matmul"),
+      vi.spyOn(prune.BlockMatrix.prototype, "rmatmul"),
+    ];
     for (const shape of [[20], [1, 20], [5, 20], [2, 3, 20]]) outputs(small, layer, draw.normal(shape));
+    expect(products.map((spy) => spy.mock.calls.length)).toEqual(format === "csr" ? [4, 0] : [0, 4]);
+    vi.restoreAllMocks();
     const x = draw.normal([3, 20]);
     const g = (m: nn.Module) =>
       grad((v: Tensor) => ((m.forward as (x: Tensor) => Tensor).call(m, v) as Tensor).sum())(x);
@@ -119,6 +125,10 @@ describe("layers", () => {
       dilation: fc.constantFrom(1, 2),
       bias: fc.boolean(),
     });
+    const products = [
+      vi.spyOn(prune.CsrMatrix.prototype, "matmul"),
+      vi.spyOn(SlidingMatrix.prototype, "slide"),
+    ];
     fc.assert(
       fc.property(options, fc.constantFrom(1, 3, [2, 3] as [number, number]), (given, kernel) => {
         const layer = new nn.Conv2d(3, 5, kernel, given);
@@ -128,6 +138,10 @@ describe("layers", () => {
       }),
       { numRuns: 40 },
     );
+    const calls = products.map((spy) => spy.mock.calls.length);
+    expect(Math.min(...calls)).toBeGreaterThan(0);
+    expect(calls[0] + calls[1]).toBeGreaterThanOrEqual(40);
+    vi.restoreAllMocks();
     const same = new nn.Conv2d(2, 4, [3, 4], { padding: "same" });
     outputs(new prune.SparseConv2d(same), same, draw.normal([1, 2, 7, 7]));
     expect(() => new prune.SparseConv2d(new nn.Conv2d(4, 4, 3, { groups: 2 }))).toThrow(
