@@ -118,3 +118,35 @@ export function reshapeLayout(layout: Layout, shape: Shape): Layout | null {
   }
   return { shape, strides, offset: layout.offset };
 }
+
+/** Loops over elements: sizes, and per operand the strides, in elements, with which it walks along. */
+export interface Walk {
+  readonly sizes: readonly number[];
+  readonly strides: readonly (readonly number[])[];
+}
+
+/** The fewest loops over a shape, at least one, in which every operand that broadcasts to it walks evenly. */
+export function collapse(
+  shape: Shape,
+  operands: readonly Pick<Layout, "shape" | "strides">[],
+): { sizes: number[]; strides: number[][] } {
+  const full = operands.map((x) => {
+    const lead = shape.length - x.shape.length;
+    return shape.map((_, d) => (d < lead || x.shape[d - lead] === 1 ? 0 : x.strides[d - lead]));
+  });
+  const sizes: number[] = [];
+  const strides: number[][] = operands.map(() => []);
+  for (let d = 0; d < shape.length; d++) {
+    if (shape[d] === 1) continue;
+    const last = sizes.length - 1;
+    const merges = last >= 0 && full.every((s, o) => strides[o][last] === s[d] * shape[d]);
+    if (merges) sizes[last] *= shape[d];
+    else sizes.push(shape[d]);
+    for (let o = 0; o < full.length; o++) strides[o][merges ? last : last + 1] = full[o][d];
+  }
+  if (sizes.length === 0) {
+    sizes.push(1);
+    for (const s of strides) s.push(0);
+  }
+  return { sizes, strides };
+}

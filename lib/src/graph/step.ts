@@ -12,7 +12,7 @@ import { findKernel } from "../runtime/kernels.js";
 import { remoteOf } from "../runtime/remote.js";
 import { launchOn } from "../runtime/remote-run.js";
 import { attentionStep, contractionStep } from "./contraction.js";
-import { type FusedStep, fusedKernel, fusedManyKernel, operandSets } from "./fused.js";
+import { type FusedStep, fusedKernel, fusedManyStep } from "./fused.js";
 import { reductionStep } from "./reduction.js";
 import { type RemoteStep, remoteStepOf } from "./remote.js";
 
@@ -60,15 +60,8 @@ function fusedStep({ op, attrs }: GraphNode, device: string): FusedStep | null {
   if (op.name === "fusedContraction") return contractionStep(attrs as ContractionAttrs, device);
   if (op.name === "fusedAttention") return attentionStep(attrs as FusedAttentionAttrs);
   if (op.name === "fusedReduction") return reductionStep(attrs as unknown as FusedReductionAttrs);
-  if (op.name !== "fusedMany") return null;
-  const many = fusedManyKernel((attrs as { graphs: readonly Graph[] }).graphs);
-  if (!many) return null;
-  return {
-    run: (inputs, outputs) => {
-      for (const set of operandSets(many, inputs, outputs)) many.kernel.run(set.inputs, set.outputs);
-    },
-    prepare: (inputs, outputs) => many.kernel.prepareMany(operandSets(many, inputs, outputs)),
-  };
+  if (op.name === "fusedMany") return fusedManyStep((attrs as { graphs: readonly Graph[] }).graphs);
+  return null;
 }
 
 /** Runs the ops that an op is made of. */

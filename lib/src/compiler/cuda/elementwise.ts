@@ -1,9 +1,12 @@
 /** Programs of elementwise ops as one kernel: a single op, or a group that a graph's compiler fused. */
 import type { DType } from "../../core/dtype.js";
-import type { Layout } from "../../core/layout.js";
+import { collapse } from "../../core/layout.js";
 import { sizeOf } from "../../core/shape.js";
-import type { RemoteType } from "../../runtime/remote.js";
-import type { ElementwiseNode, ElementwiseProgram } from "../../runtime/wasm/elementwise/program.js";
+import {
+  type ElementwiseNode,
+  type ElementwiseProgram,
+  programOfOp,
+} from "../../runtime/wasm/elementwise/program.js";
 import { FORMULA_OPS, formulaAttrs, formulaOf, formulaType, inFloat, narrowed } from "./formulas.js";
 import { type CudaArray, type CudaOp, computed, fits } from "./types.js";
 import { KernelWriter } from "./writer.js";
@@ -53,34 +56,6 @@ function nodeText(
   return narrowed(type, computed(of[0] ?? type) === "double" ? text : inFloat(text));
 }
 
-interface Walk {
-  readonly sizes: readonly number[];
-  /** Per operand. */
-  readonly strides: readonly (readonly number[])[];
-}
-
-/** The fewest loops over a shape in which every operand walks evenly. */
-export function collapse(shape: readonly number[], operands: readonly Layout[]): Walk {
-  const full = operands.map((x) => {
-    const lead = shape.length - x.shape.length;
-    return shape.map((_, d) => (d < lead || x.shape[d - lead] === 1 ? 0 : x.strides[d - lead]));
-  });
-  const sizes: number[] = [];
-  const strides: number[][] = operands.map(() => []);
-  for (const [d, size] of shape.entries()) {
-    if (size === 1) continue;
-    const last = sizes.length - 1;
-    if (last >= 0 && full.every((s, o) => strides[o][last] === s[d] * size)) {
-      sizes[last] *= size;
-      for (const [o, s] of full.entries()) strides[o][last] = s[d];
-    } else {
-      sizes.push(size);
-      for (const [o, s] of full.entries()) strides[o].push(s[d]);
-    }
-  }
-  return { sizes, strides };
-}
-
 /** Runs a program on inputs that broadcast to the (contiguous, new) outputs. */
 export function runProgram(
   name: string,
@@ -112,28 +87,13 @@ export function runProgram(
 
 type Attrs = Readonly<Record<string, unknown>>;
 
-/** An op as a program of one node. */
-function programOf(
-  op: string,
-  inputs: readonly RemoteType[],
-  outputs: readonly RemoteType[],
-  attrs: Attrs,
-): ElementwiseProgram {
-  const given = op === "cast" ? { ...attrs, dtype: outputs[0].dtype } : attrs;
-  return {
-    inputs: inputs.map((x): DType => x.dtype),
-    nodes: [{ op, args: inputs.map((_, i) => i), attrs: given }],
-    outputs: [inputs.length],
-  };
-}
-
 export const elementwiseOps: readonly CudaOp<Attrs>[] = FORMULA_OPS.map((op) => ({
   op,
   supports: (inputs, outputs, attrs) =>
     fits([...inputs, ...outputs]) &&
-    programTypes(programOf(op, inputs, outputs, attrs))?.at(-1) === outputs[0].dtype,
+    programTypes(programOfOp(op, inputs, attrs))?.at(-1) === outputs[0].dtype,
   run(inputs, outputs, attrs) {
-    const program = programOf(op, inputs, outputs, attrs);
+    const program = programOfOp(op, inputs, attrs);
     runProgram(op, program, programTypes(program) as DType[], inputs, outputs);
   },
 }));

@@ -1,7 +1,7 @@
 /** Nodes of compiled graphs that stand for several ops, each as one or two kernels where there are formulas for its parts. */
-import type { DType } from "../../core/dtype.js";
 import { isContiguous } from "../../core/layout.js";
 import { sizeOf } from "../../core/shape.js";
+import { operandSets, type TypedProgram, typedProgram } from "../../graph/elementwise-program.js";
 import type { RemoteStep } from "../../graph/remote.js";
 import type { ContractionAttrs } from "../../ir/call.js";
 import type { FusedAttentionAttrs } from "../../ir/fused-attention.js";
@@ -9,7 +9,6 @@ import type { FusedReductionAttrs } from "../../ir/fused-reduction.js";
 import type { Graph, GraphNode, Value } from "../../ir/graph.js";
 import type { Block } from "../../runtime/cuda/allocator.js";
 import type { RemoteType } from "../../runtime/remote.js";
-import type { ElementwiseNode, ElementwiseProgram } from "../../runtime/wasm/elementwise/program.js";
 import { convOps } from "./conv.js";
 import { cuda } from "./device.js";
 import { programTypes, runProgram } from "./elementwise.js";
@@ -22,38 +21,7 @@ import { type CudaArray, type CudaOp, computed, fits } from "./types.js";
 
 type Step = RemoteStep<Block>;
 
-interface Compiled {
-  readonly program: ElementwiseProgram;
-  readonly types: readonly DType[];
-}
-
-/** A region of elementwise ops as a program; null if some op or dtype has no formula, or a constant is no scalar. */
-function compile(region: Graph): Compiled | null {
-  const number = new Map<Value, number>();
-  for (const [i, param] of region.params.entries()) number.set(param, i);
-  const nodes: ElementwiseNode[] = [];
-  const add = (value: Value, node: ElementwiseNode): void => {
-    number.set(value, region.params.length + nodes.length);
-    nodes.push(node);
-  };
-  for (const { value, data } of region.constants) {
-    if (data.size !== 1) return null;
-    add(value, { op: "constant", args: [], attrs: { value: data.item(), dtype: value.dtype } });
-  }
-  for (const { op, inputs, attrs, outputs } of region.nodes) {
-    const args = inputs.map((input) => number.get(input));
-    if (outputs.length !== 1 || args.some((arg) => arg === undefined)) return null;
-    const given = op.name === "cast" ? { ...attrs, dtype: outputs[0].dtype } : attrs;
-    add(outputs[0], { op: op.name, args: args as number[], attrs: given as Record<string, unknown> });
-  }
-  const program: ElementwiseProgram = {
-    inputs: region.params.map((param) => param.dtype),
-    nodes,
-    outputs: region.results.map((result) => number.get(result) as number),
-  };
-  const types = programTypes(program);
-  return types && { program, types };
-}
+const compile = (region: Graph): TypedProgram | null => typedProgram(region, programTypes);
 
 const allFit = (inputs: readonly RemoteType[]): boolean => fits(inputs);
 
@@ -72,14 +40,10 @@ function fusedManyStep({ graphs }: { graphs: readonly Graph[] }): Step | null {
   if (all.some((compiled) => compiled === null)) return null;
   return {
     supports: allFit,
-    run(inputs, outputs) {
-      let [i, o] = [0, 0];
-      for (const [k, { params, results }] of graphs.entries()) {
-        const { program, types } = all[k] as Compiled;
-        const [ins, outs] = [inputs.slice(i, i + params.length), outputs.slice(o, o + results.length)];
-        runProgram("fused", program, types, ins, outs);
-        i += params.length;
-        o += results.length;
+    run: (inputs, outputs) => {
+      for (const [k, set] of operandSets(graphs, inputs, outputs).entries()) {
+        const { program, types } = all[k] as TypedProgram;
+        runProgram("fused", program, types, set.inputs, set.outputs);
       }
     },
   };

@@ -3,9 +3,10 @@
  * then its lanes' parts; results that are many and short are folded by one thread each.
  */
 import type { DType } from "../../core/dtype.js";
+import { collapse } from "../../core/layout.js";
 import { sizeOf } from "../../core/shape.js";
 import type { ElementwiseProgram } from "../../runtime/wasm/elementwise/program.js";
-import { collapse, programText } from "./elementwise.js";
+import { programText } from "./elementwise.js";
 import { type CudaArray, type CudaOp, computed, fits } from "./types.js";
 import { KernelWriter } from "./writer.js";
 

@@ -1,9 +1,10 @@
 /** Elementwise programs of the native device: one loop nest for a program and the way its operands lie, for all sizes. */
 import type { DType } from "../../core/dtype.js";
+import type { Walk } from "../../core/layout.js";
 import { memory, reserve } from "../../runtime/heap.js";
 import { nativeSupport } from "../../runtime/native/library.js";
 import { launchesDiverted } from "../../runtime/pool/pool.js";
-import type { OwnElementwise, Walk } from "../../runtime/wasm/elementwise/compile.js";
+import type { OwnElementwise } from "../../runtime/wasm/elementwise/compile.js";
 import {
   attributeNames,
   type ElementwiseNode,

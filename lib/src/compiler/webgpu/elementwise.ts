@@ -3,6 +3,7 @@
  * elements are one invocation's; operands that lie side by side are read as vectors.
  */
 import type { DType } from "../../core/dtype.js";
+import { collapse, type Walk } from "../../core/layout.js";
 import { sizeOf } from "../../core/shape.js";
 import type { RemoteType } from "../../runtime/remote.js";
 import type { ElementwiseNode, ElementwiseProgram } from "../../runtime/wasm/elementwise/program.js";
@@ -65,38 +66,6 @@ function nodeText(
 
 /** How an operand's elements lie beside the output's. */
 type Access = "vector" | "same" | "row vector" | "row same" | "row elements" | "element";
-
-interface Walk {
-  readonly sizes: readonly number[];
-  /** Per operand. */
-  readonly strides: readonly (readonly number[])[];
-}
-
-/** The fewest loops over a shape in which every operand walks evenly. */
-export function collapse(shape: readonly number[], operands: readonly RemoteType[]): Walk {
-  const full = operands.map((x) => {
-    const lead = shape.length - x.shape.length;
-    return shape.map((_, d) => (d < lead || x.shape[d - lead] === 1 ? 0 : x.strides[d - lead]));
-  });
-  const sizes: number[] = [];
-  const strides: number[][] = operands.map(() => []);
-  for (const [d, size] of shape.entries()) {
-    if (size === 1) continue;
-    const last = sizes.length - 1;
-    if (last >= 0 && full.every((s, o) => strides[o][last] === s[d] * size)) {
-      sizes[last] *= size;
-      for (const [o, s] of full.entries()) strides[o][last] = s[d];
-    } else {
-      sizes.push(size);
-      for (const [o, s] of full.entries()) strides[o].push(s[d]);
-    }
-  }
-  if (sizes.length === 0) {
-    sizes.push(1);
-    for (const s of strides) s.push(0);
-  }
-  return { sizes, strides };
-}
 
 function accessOf({ sizes, strides }: Walk, o: number, { offset }: RemoteType): Access {
   const mine = strides[o];

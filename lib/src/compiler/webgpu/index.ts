@@ -6,8 +6,8 @@ import type { DType } from "../../core/dtype.js";
 import { LruMap } from "../../core/lru.js";
 import { sizeOf } from "../../core/shape.js";
 import { registerRemoteFusion } from "../../graph/remote.js";
-import { type RemoteType, registerRemote, registerRemoteKernel } from "../../runtime/remote.js";
-import type { ElementwiseProgram } from "../../runtime/wasm/elementwise/program.js";
+import { registerRemote, registerRemoteKernel } from "../../runtime/remote.js";
+import { programOfOp } from "../../runtime/wasm/elementwise/program.js";
 import type { GpuBuffer } from "../../runtime/webgpu/queue.js";
 import { describeAdapter, gpu, openGpu } from "../../runtime/webgpu/start.js";
 import { attrsKey, keyOf, Plans } from "./commands.js";
@@ -44,29 +44,14 @@ registerRemote<GpuBuffer>(
 
 type Attrs = Readonly<Record<string, unknown>>;
 
-/** An op as a program of one node. */
-function programOf(
-  op: string,
-  inputs: readonly RemoteType[],
-  outputs: readonly RemoteType[],
-  attrs: Attrs,
-): ElementwiseProgram {
-  const given = op === "cast" ? { ...attrs, dtype: outputs[0].dtype } : attrs;
-  return {
-    inputs: inputs.map((x): DType => x.dtype),
-    nodes: [{ op, args: inputs.map((_, i) => i), attrs: given }],
-    outputs: [inputs.length],
-  };
-}
-
 const elementwise = (op: string): GpuKernel<Attrs> => ({
   op,
   supports: (inputs, outputs, attrs) =>
     [...inputs, ...outputs].every(fitsBinding) &&
-    programTypes(programOf(op, inputs, outputs, attrs))?.at(-1) === outputs[0].dtype,
+    programTypes(programOfOp(op, inputs, attrs))?.at(-1) === outputs[0].dtype,
   run(inputs, outputs, attrs) {
     if (sizeOf(outputs[0].shape) === 0) return;
-    const program = programOf(op, inputs, outputs, attrs);
+    const program = programOfOp(op, inputs, attrs);
     runProgram(op, program, programTypes(program) as DType[], inputs, outputs);
   },
 });

@@ -3,9 +3,10 @@
  * 4 × 4 elements from them. Any layout is read as it lies. (Never run on a GPU yet: tested on a software adapter, which
  * does better without workgroup memory.)
  */
+
+import { collapse } from "../../core/layout.js";
 import { sizeOf } from "../../core/shape.js";
 import type { RemoteType } from "../../runtime/remote.js";
-import { collapse } from "./elementwise.js";
 import type { Epilogue } from "./matmul.js";
 import { type GpuArray, ShaderWriter } from "./shader.js";
 

@@ -2,11 +2,10 @@
  * Matrix products. An invocation computes a tile of rows × columns in registers, reading vectors of four floats; operands
  * whose vectors can't be read as they lie are packed first, which costs little beside the product.
  */
-import { contiguousLayout } from "../../core/layout.js";
+import { collapse, contiguousLayout } from "../../core/layout.js";
 import { sizeOf } from "../../core/shape.js";
 import type { RemoteType } from "../../runtime/remote.js";
 import { commands } from "./commands.js";
-import { collapse } from "./elementwise.js";
 import type { GpuKernel } from "./indexing.js";
 import { tiledProduct } from "./matmul-tiled.js";
 import { fitsBinding, type GpuArray, runElements, ShaderWriter } from "./shader.js";

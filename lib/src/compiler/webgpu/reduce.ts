@@ -3,11 +3,12 @@
  * elements; where the results are too few to keep a device busy, runs are split and their results folded again.
  */
 import type { DType } from "../../core/dtype.js";
+import { collapse } from "../../core/layout.js";
 import { sizeOf } from "../../core/shape.js";
 import type { RemoteType } from "../../runtime/remote.js";
 import type { ElementwiseProgram } from "../../runtime/wasm/elementwise/program.js";
 import { commands } from "./commands.js";
-import { collapse, programText } from "./elementwise.js";
+import { programText } from "./elementwise.js";
 import type { GpuKernel } from "./indexing.js";
 import {
   type Computed,

@@ -4,6 +4,7 @@
  */
 import { createCipheriv } from "node:crypto";
 import { bytesPerElement } from "../../../core/dtype.js";
+import { isContiguous } from "../../../core/layout.js";
 import { sizeOf, type TensorType } from "../../../core/shape.js";
 import { type DenseTensor, denseFromBytes, elementBytes } from "../../../runtime/dense.js";
 import { getDevice } from "../../../runtime/devices.js";
@@ -28,8 +29,14 @@ export function randomPlaces(words: number, dice: Dice): Places {
 
 export const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
-/** The elements as words. */
+/** The elements as words, in place where they lie so: to be read, and not for long. */
 export function wordsFrom(tensor: DenseTensor): Int32Array {
+  const start = tensor.offset * bytesPerElement(tensor.dtype);
+  if (isContiguous(tensor) && start % 4 === 0 && bytesOf(tensor) % 4 === 0) {
+    tensor.needAlive();
+    const all = tensor.storage.readableBytes();
+    return new Int32Array(all.buffer, all.byteOffset + start, bytesOf(tensor) / 4);
+  }
   const bytes = elementBytes(tensor);
   const whole = bytes.length % 4 === 0 ? bytes : new Uint8Array(4 * Math.ceil(bytes.length / 4));
   if (whole !== bytes) whole.set(bytes);
@@ -70,9 +77,12 @@ export function undisguise(words: Int32Array, { step, offset }: Places, added: I
   return out;
 }
 
+let zeros = Buffer.alloc(0);
+
 /** Words that look random to those without the key: AES-256 in counter mode. */
 export function noise(key: Uint8Array, iv: Uint8Array, words: number): Int32Array {
-  const bytes = createCipheriv("aes-256-ctr", key, iv).update(Buffer.alloc(4 * words));
+  if (zeros.length < 4 * words) zeros = Buffer.alloc(4 * words);
+  const bytes = createCipheriv("aes-256-ctr", key, iv).update(zeros.subarray(0, 4 * words));
   const own = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
   return new Int32Array(own.buffer, own.byteOffset, words);
 }

@@ -3,6 +3,7 @@
  * the program's signature, so that two programs that differ in constants only share it.
  */
 import { bytesPerElement } from "../../../core/dtype.js";
+import { collapse, type Walk } from "../../../core/layout.js";
 import { sizeOf } from "../../../core/shape.js";
 import { getDevice } from "../../devices.js";
 import { allocate, memory, release } from "../../heap.js";
@@ -39,13 +40,7 @@ export interface OperandSet {
   readonly outputs: readonly HostArray[];
 }
 
-/** Loops around a program, as few as the layouts allow: sizes, and strides in elements of the output, then of each input. */
-export interface Walk {
-  readonly sizes: readonly number[];
-  readonly strides: readonly (readonly number[])[];
-}
-
-/** A device's own code for a program. @param addresses of the outputs' first elements, then of the inputs' */
+/** A device's own code for a program, for a walk of the output, then of each input. @param addresses of the outputs' first elements, then of the inputs' */
 export interface OwnElementwise {
   /** False: it is not there (yet), and nothing was done. */
   run(addresses: readonly number[], constants: readonly number[]): boolean;
@@ -147,7 +142,7 @@ class Variants {
     const spare = this.prepareSpare(inputs, outputs, constants);
     const size = sizeOf(outputs[0].shape);
     const code = hasOwnElementwise(size)
-      ? own.get(getDevice())?.(this.program, collapse(inputs, outputs[0]))
+      ? own.get(getDevice())?.(this.program, collapse(outputs[0].shape, [outputs[0], ...inputs]))
       : null;
     if (!code) return spare;
     const arrays = [...outputs, ...inputs];
@@ -181,7 +176,7 @@ class Variants {
     };
     const flat = flatPatterns(inputs, outputs[0], size);
     if (flat) return one(this.kernelsFor(flat, 0).flat, size, constants);
-    const loops = collapse(inputs, outputs[0]);
+    const loops = collapse(outputs[0].shape, [outputs[0], ...inputs]);
     const inner = loops.sizes.pop()!;
     const steps = loops.strides.map((s) => s.pop()!);
     const rank = loops.sizes.length;
@@ -304,37 +299,4 @@ function isRowMajor({ shape, strides }: HostArray): boolean {
     step *= shape[i];
   }
   return true;
-}
-
-/** Loop sizes after merging axes that every operand walks evenly; strides in elements: the output's, then each input's. */
-function collapse(inputs: readonly HostArray[], out: HostArray): { sizes: number[]; strides: number[][] } {
-  const rank = out.shape.length;
-  const operands = [out, ...inputs];
-  const full = operands.map((x) => {
-    const lead = rank - x.shape.length;
-    return out.shape.map((_, d) => (d < lead || x.shape[d - lead] === 1 ? 0 : x.strides[d - lead]));
-  });
-  const sizes: number[] = [];
-  const strides: number[][] = operands.map(() => []);
-  for (let d = 0; d < rank; d++) {
-    if (out.shape[d] === 1) continue;
-    const last = sizes.length - 1;
-    const merges = last >= 0 && full.every((s, o) => strides[o][last] === s[d] * out.shape[d]);
-    if (merges) {
-      sizes[last] *= out.shape[d];
-      full.forEach((s, o) => {
-        strides[o][last] = s[d];
-      });
-    } else {
-      sizes.push(out.shape[d]);
-      full.forEach((s, o) => {
-        strides[o].push(s[d]);
-      });
-    }
-  }
-  if (sizes.length === 0) {
-    sizes.push(1);
-    for (const s of strides) s.push(0);
-  }
-  return { sizes, strides };
 }

@@ -19,6 +19,19 @@ export interface ElementwiseProgram {
   readonly outputs: readonly number[];
 }
 
+/** One op as a program. */
+export function programOfOp(
+  op: string,
+  inputs: readonly { readonly dtype: DType }[],
+  attrs: Readonly<Record<string, unknown>>,
+): ElementwiseProgram {
+  return {
+    inputs: inputs.map(({ dtype }) => dtype),
+    nodes: [{ op, args: inputs.map((_, i) => i), attrs }],
+    outputs: [inputs.length],
+  };
+}
+
 /** Dtype of each value. @throws ValueError for an op that the generator does not know. */
 export function valueTypes(program: ElementwiseProgram): DType[] {
   const types = [...program.inputs];

@@ -1,9 +1,8 @@
 /** Elementwise ops on the wasm device: each op as a program of one node. */
-import type { DType } from "../../../core/dtype.js";
 import type { HostArray } from "../../host-array.js";
 import type { DeviceKernel } from "../../kernels.js";
 import { type CompiledElementwise, canCompile, compileElementwise } from "../elementwise/compile.js";
-import type { ElementwiseProgram } from "../elementwise/program.js";
+import { programOfOp } from "../elementwise/program.js";
 import { RULES } from "../elementwise/rules.js";
 
 type Attrs = Readonly<Record<string, unknown>>;
@@ -43,11 +42,7 @@ function kernelOf(
   if (op === "cast") key += `>${outputs[0].dtype}`;
   const known = compiled.get(key);
   if (known !== undefined) return known;
-  const program: ElementwiseProgram = {
-    inputs: inputs.map((x): DType => x.dtype),
-    nodes: [{ op, args: inputs.map((_, i) => i), attrs }],
-    outputs: [inputs.length],
-  };
+  const program = programOfOp(op, inputs, attrs);
   const kernel = canCompile(program) ? compileElementwise(program) : null;
   compiled.set(key, kernel);
   return kernel;
