@@ -7,7 +7,7 @@ import { HINTS, INSTALLABLE } from "./install/hints.js";
 import { installTfjs, type TfjsOptions } from "./install/tfjs.js";
 import { installWebgpu } from "./install/webgpu.js";
 import { addProtect } from "./protect.js";
-import { serveCommand } from "./serve-options.js";
+import { addServe } from "./serve-options.js";
 
 const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
@@ -46,7 +46,7 @@ function createProgram(signal: AbortSignal): Command {
     .description("Machine-learning systems in TypeScript.")
     .showHelpAfterError()
     .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage));
-  program.addCommand(serveCommand(signal));
+  addServe(program, signal);
   const devices = program
     .command("devices")
     .description("list the devices: what is there, what is missing and how to get it")

@@ -1,5 +1,5 @@
 /** `mlsys serve`: its arguments. */
-import { Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 
 export interface ServeArguments {
   readonly port: number;
@@ -40,8 +40,9 @@ const time = (text: string): number => {
 
 const list = (text: string): number[] => text.split(",").map(whole);
 
-export function serveCommand(signal: AbortSignal): Command {
-  return new Command("serve")
+export function addServe(program: Command, signal: AbortSignal): void {
+  program
+    .command("serve")
     .description("serve models over HTTP and gRPC, by the Open Inference Protocol (KServe v2)")
     .argument(
       "<model...>",

@@ -1,5 +1,6 @@
 /** One request over gRPC, of a call of its own or of a stream. */
 import { randomUUID } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import type { ServerDuplexStream, ServerUnaryCall } from "@grpc/grpc-js";
 import { asServeError } from "./errors.js";
 import { decodeInferMessage, responseMessage } from "./grpc-codec.js";
@@ -16,14 +17,25 @@ export interface GrpcOptions {
 export type InferStream = ServerDuplexStream<InferRequestMessage, StreamResponseMessage>;
 type Call = ServerUnaryCall<object, object> | InferStream;
 
-/** The call's deadline and the request's own, the sooner; aborted when the client is gone. */
-export function contextOf(call: Call, parameters: Parameters): RequestContext {
+const signals = new WeakMap<Call, AbortSignal>();
+
+/** Aborted when the client is gone; one for all requests of a stream. */
+function goneSignal(call: Call): AbortSignal {
+  const known = signals.get(call);
+  if (known) return known;
   const gone = new AbortController();
   if (call.cancelled) gone.abort();
   call.once("cancelled", () => gone.abort());
+  setMaxListeners(0, gone.signal); // every request of a stream listens
+  signals.set(call, gone.signal);
+  return gone.signal;
+}
+
+/** The call's deadline and the request's own, the sooner. */
+export function contextOf(call: Call, parameters: Parameters): RequestContext {
   const at = call.getDeadline();
   const own = Number(at) - Date.now() + performance.now();
-  return { deadline: Math.min(deadlineOf(parameters), own), signal: gone.signal };
+  return { deadline: Math.min(deadlineOf(parameters), own), signal: goneSignal(call) };
 }
 
 /** Its answer. @throws ServeError */

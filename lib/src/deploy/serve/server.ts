@@ -40,6 +40,7 @@ export interface CloseOptions {
 }
 
 const MAX_BODY = 64 * 2 ** 20;
+const SWEEP_MS = 20;
 
 const versionOfLibrary = (): string =>
   (JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as { version: string })
@@ -48,6 +49,7 @@ const versionOfLibrary = (): string =>
 /** Models that answer requests; made by `serve`. */
 export class ModelServer {
   private closing: Promise<void> | null = null;
+  private readonly graceOver = new AbortController();
 
   private constructor(
     private readonly service: InferenceService,
@@ -145,8 +147,9 @@ export class ModelServer {
     return this.service.metrics.text();
   }
 
-  /** Says "not ready", takes no more requests, answers those it has, ends its threads. Safe to call twice. */
+  /** Says "not ready", takes no more requests, answers those it has, ends its threads. Called again, it ends the time of grace. */
   close(options: CloseOptions = {}): Promise<void> {
+    if (this.closing) this.graceOver.abort();
     this.closing ??= this.end(options);
     return this.closing;
   }
@@ -157,7 +160,7 @@ export class ModelServer {
 
   private async end({ graceMs = 0, drainMs = 30_000 }: CloseOptions): Promise<void> {
     this.service.becomeUnready();
-    if (graceMs > 0) await sleep(graceMs);
+    if (graceMs > 0) await sleep(graceMs, undefined, { signal: this.graceOver.signal }).catch(() => {});
     this.service.stopTaking();
     const { models } = this.service;
     const late = new AbortController();
@@ -169,7 +172,10 @@ export class ModelServer {
       },
       () => {},
     );
+    // connections that clients keep are idle when their last answer is out
+    const sweep = setInterval(() => this.app.server.closeIdleConnections(), SWEEP_MS);
     await Promise.all([this.app.close(), this.grpc?.close(), models.close(null)]);
+    clearInterval(sweep);
     late.abort();
     await force;
   }
