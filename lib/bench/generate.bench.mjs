@@ -1,7 +1,7 @@
 // Generation: a trace of requests of mixed lengths that arrive over time, served by one engine with continuous batching, with
 // static batching, and one at a time; what a cache in blocks holds beside one of whole contexts in the same memory; attention over
 // blocks beside gathering them first. Run by `npm run bench -- generate`.
-const SIZES = { vocabulary: 8192, context: 512, size: 256, depth: 6, heads: 4 };
+const SIZES = { vocabulary: 8192, context: 512, size: 512, depth: 6, heads: 8 };
 const MOST = 16; // sequences at once
 
 /** Lengths as those of chats: many short, some long; arrivals as of a Poisson process. All drawn from a seed. */
@@ -106,7 +106,7 @@ export async function run({ quick }) {
   const mlsys = await import("../dist/index.js");
   const { nn, Generator } = mlsys;
   const model = new nn.CausalLM({ ...SIZES, generator: new Generator(1) });
-  const requests = traceOf(mlsys, quick ? 24 : 96, quick ? 40 : 20);
+  const requests = traceOf(mlsys, quick ? 16 : 64, 40);
   const three = (x) => Number(x.toPrecision(3));
   const modes = {
     continuous: { maxSequences: MOST },

@@ -1,6 +1,7 @@
 /** What people look at rather than read. */
 import "./explanation.js";
 
+export { blockOccupancy } from "./block-occupancy.js";
 export { type MimeBundle, publisher } from "./bundle.js";
 export { type ExplorerStep, exploreIr, IrExplorer } from "./explorer.js";
 export { gpuRoofline, gpuStalls } from "./gpu.js";

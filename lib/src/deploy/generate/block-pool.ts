@@ -4,6 +4,10 @@
  */
 import { MlsysError, ValueError } from "../../core/errors.js";
 
+/**
+ * Blocks 0 … size − 1, all free at first.
+ * @example const pool = new deploy.BlockPool(4); pool.allocate(); pool.freeCount // 3
+ */
 export class BlockPool {
   /** Free blocks, those that were given back longest ago first. Some still hold what their hash says. */
   private readonly free: Set<number>;

@@ -6,7 +6,17 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { expectedFile } from "../../../test/support/expected.js";
-import { deploy, Generator, getDevice, heapStats, nn, setDevice, tensor, tidy } from "../../index.js";
+import {
+  deploy,
+  devices,
+  Generator,
+  getDevice,
+  heapStats,
+  nn,
+  setDevice,
+  tensor,
+  tidy,
+} from "../../index.js";
 
 type Token = deploy.GeneratedToken;
 
@@ -72,7 +82,10 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 describe("tokens", () => {
-  it.each(["wasm", "cpu"])("are those of transformers' GPT-2, alone and together (%s)", async (name) => {
+  const here = ["wasm", "cpu", "native"].filter((name) =>
+    devices().some((one) => one.name === name && one.available),
+  );
+  it.each(here)("are those of transformers' GPT-2, alone and together (%s)", async (name) => {
     setDevice(name);
     for (const options of [{ maxSequences: 1 }, { blockSize: 5, maxBatchedTokens: 9 }]) {
       using engine = new deploy.GenerationEngine(gpt2, options);

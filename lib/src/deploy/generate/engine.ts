@@ -76,9 +76,10 @@ const MOST_BYTES = 256 * 1024 * 1024;
  * are, and whether it was preempted; on others up to rounding.
  * @example
  * const model = new nn.CausalLM({ vocabulary: 50, context: 32, size: 16, depth: 1, heads: 2, generator: new Generator(1) });
- * using engine = new deploy.GenerationEngine(model, { blockSize: 8 });
+ * const engine = new deploy.GenerationEngine(model, { blockSize: 8 });
  * const tokens: number[] = [];
  * for await (const { token } of engine.submit({ prompt: [1, 2, 3], temperature: 0, maxTokens: 4 })) tokens.push(token);
+ * engine.close();
  * tokens.length // 4
  */
 export class GenerationEngine {

@@ -1,6 +1,7 @@
 /**
  * Keys and values of all layers in blocks of `blockSize` positions each, and attention over them. Memory: block by block, in it
- * layer by layer, in it slot by slot the keys of all heads and then the values, so that a block is copied in one piece.
+ * layer by layer, in it head by head the keys of all slots and then the values: a block is copied in one piece, and what a head
+ * reads lies side by side.
  */
 import type { Tensor } from "../../core/tensor.js";
 import { type DenseTensor, emptyDense } from "../../runtime/dense.js";
@@ -85,11 +86,15 @@ export class PagedCache {
     const { slots } = this.batch as PagedBatch;
     const { data: rows } = elementsOf(joined);
     const cache = this.storage.data as Float32Array;
-    const start = layer * blockSize * this.slot;
+    const part = blockSize * headSize;
     for (let i = 0; i < slots.length; i++) {
-      const block = Math.floor(slots[i] / blockSize);
-      const at = block * this.block + start + (slots[i] % blockSize) * this.slot;
-      cache.set(rows.subarray((3 * i + 1) * size, (3 * i + 3) * size), at);
+      const at = this.placeOf(layer, slots[i]);
+      for (let head = 0; head < heads; head++) {
+        const key = (3 * i + 1) * size + head * headSize;
+        const to = at + 2 * head * part;
+        cache.set(rows.subarray(key, key + headSize), to);
+        cache.set(rows.subarray(key + size, key + size + headSize), to + part);
+      }
     }
     const out = emptyDense([slots.length, size], "float32", joined.device);
     if (getDevice() !== "cpu" && hasPagedAttention(headSize)) this.byKernel(layer, rows, out);
@@ -100,6 +105,13 @@ export class PagedCache {
   dispose(): void {
     this.memory.dispose();
     this.tables?.dispose();
+  }
+
+  /** Element of a slot's first key in a layer. */
+  private placeOf(layer: number, slot: number): number {
+    const { blockSize, headSize } = this.sizes;
+    const block = Math.floor(slot / blockSize);
+    return block * this.block + layer * blockSize * this.slot + (slot % blockSize) * headSize;
   }
 
   private byKernel(layer: number, rows: Float32Array, out: DenseTensor): void {
@@ -127,21 +139,21 @@ export class PagedCache {
   private plainly(layer: number, rows: Float32Array, out: DenseTensor): void {
     const { heads, headSize, blockSize } = this.sizes;
     const { spans, tables, slots } = this.batch as PagedBatch;
-    const size = heads * headSize;
+    const [size, part] = [heads * headSize, blockSize * headSize];
     const cache = this.storage.data as Float32Array;
     const results = out.storage.data as Float32Array;
     const scale = 1 / Math.sqrt(headSize);
     for (let i = 0; i < slots.length; i++) {
       const [table, context] = [spans[2 * i], spans[2 * i + 1]];
-      const places = Array.from({ length: context }, (_, j) => {
-        const block = tables[table + Math.floor(j / blockSize)];
-        return block * this.block + (layer * blockSize + (j % blockSize)) * this.slot;
-      });
-      for (let head = 0; head < size; head += headSize) {
-        const q = 3 * i * size + head;
+      const places = Array.from({ length: context }, (_, j) =>
+        this.placeOf(layer, tables[table + Math.floor(j / blockSize)] * blockSize + (j % blockSize)),
+      );
+      for (let head = 0; head < heads; head++) {
+        const q = 3 * i * size + head * headSize;
+        const keys = 2 * head * part;
         const scores = places.map((at) => {
           let sum = 0;
-          for (let e = 0; e < headSize; e++) sum += rows[q + e] * cache[at + head + e];
+          for (let e = 0; e < headSize; e++) sum += rows[q + e] * cache[at + keys + e];
           return sum * scale;
         });
         const top = scores.reduce((a, b) => Math.max(a, b));
@@ -149,8 +161,8 @@ export class PagedCache {
         const total = weights.reduce((a, b) => a + b);
         for (let e = 0; e < headSize; e++) {
           let sum = 0;
-          for (const [j, at] of places.entries()) sum += weights[j] * cache[at + size + head + e];
-          results[i * size + head + e] = sum / total;
+          for (const [j, at] of places.entries()) sum += weights[j] * cache[at + keys + part + e];
+          results[i * size + head * headSize + e] = sum / total;
         }
       }
     }

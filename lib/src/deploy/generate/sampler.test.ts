@@ -43,7 +43,7 @@ describe("sampling", () => {
         logitsOf,
         fc.constantFrom(0.1, 0.7, 1, 3),
         fc.nat(70),
-        fc.constantFrom(0.01, 0.5, 0.9, 0.999, 1),
+        fc.constantFrom(0.01, 0.47, 0.91, 0.997, 1), // no shares of equal tokens,
         (values, temperature, k, p) => {
           const logits = Float32Array.from(values, (v) => v / 4);
           // the same, by sorting all

@@ -25,10 +25,11 @@ export interface TextChunk {
  * @example
  * const tokenizer = data.trainBpe(["to be or not to be"], { vocabSize: 262 });
  * const sizes = { vocabulary: tokenizer.vocabSize, context: 32, size: 16, depth: 1, heads: 2 };
- * using engine = new deploy.GenerationEngine(new nn.CausalLM({ ...sizes, generator: new Generator(1) }));
+ * const engine = new deploy.GenerationEngine(new nn.CausalLM({ ...sizes, generator: new Generator(1) }));
  * const generator = new deploy.TextGenerator(engine, tokenizer);
  * let text = "";
  * for await (const chunk of generator.generate("to be", { maxTokens: 4, seed: 1 })) text += chunk.text;
+ * engine.close();
  * text.length > 0 // true
  */
 export class TextGenerator {

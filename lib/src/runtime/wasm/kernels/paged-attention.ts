@@ -30,7 +30,7 @@ export interface PagedAttentionWork {
   readonly qRow: number;
   /** Where results go, in the same order, rows side by side. */
   readonly out: number;
-  /** Of the layer in block 0: for each slot its keys, all heads, then its values. */
+  /** Of the layer in block 0: for each head the keys of all slots, then their values. */
   readonly cache: number;
   readonly blockStride: number;
   /** Block numbers (int32) of all sequences. */
@@ -61,7 +61,20 @@ export function pagedAttention(work: PagedAttentionWork): void {
   const items = queries * heads;
   const flops = 4 * work.seen * heads * headSize;
   const grain = Math.max(1, Math.ceil((WORTH_A_THREAD * items) / Math.max(flops, 1)));
-  const args = [q, qRow, out, cache, blockStride, tables, spans, heads, headSize, blockSize, work.scale];
+  const args = [
+    q,
+    qRow,
+    out,
+    cache,
+    blockStride,
+    tables,
+    spans,
+    queries,
+    heads,
+    headSize,
+    blockSize,
+    work.scale,
+  ];
   launch(kernel(), args, items, grain);
 }
 
@@ -69,7 +82,7 @@ function kernel(): PoolKernel {
   if (!compiled) {
     const module = new ModuleBuilder();
     const ints = (count: number) => new Array<"i32">(count).fill("i32");
-    module.func("pagedAttention", [...ints(10), "f64", ...ints(3)], null, (f) => build(new Row(f, true)));
+    module.func("pagedAttention", [...ints(11), "f64", ...ints(3)], null, (f) => build(new Row(f, true)));
     compiled = compileKernels(module, ["pagedAttention"]).pagedAttention;
   }
   return compiled;
@@ -81,18 +94,18 @@ const sub = (a: Expr<"i32">, b: Expr<"i32">): Expr<"i32"> => op("i32.sub", a, b)
 const mul = (a: Expr<"i32">, b: Expr<"i32"> | number): Expr<"i32"> =>
   op("i32.mul", a, typeof b === "number" ? i32(b) : b);
 
-/** pagedAttention(q, qRow, out, cache, blockStride, tables, spans, heads, headSize, blockSize, scale | from, to, scratch). */
+/** pagedAttention(q, qRow, out, cache, blockStride, tables, spans, queries, heads, headSize, blockSize, scale | from, to, scratch). */
 function build(r: Row): void {
   const { f, k } = r;
   const p = (i: number): Local<"i32"> => f.param<"i32">(i);
-  const [q, qRow, out, cache, blockStride, tables, spans, heads, headSize, blockSize] = [
-    ...[0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+  const [q, qRow, out, cache, blockStride, tables, spans, queries, heads, headSize, blockSize] = [
+    ...[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
   ].map(p);
-  const scale = f.let(k.splatOf(f.param<"f64">(10)));
-  const [from, to, scores] = [11, 12, 13].map(p);
+  const scale = f.let(k.splatOf(f.param<"f64">(11)));
+  const [from, to, scores] = [12, 13, 14].map(p);
   const bytes = f.let(mul(headSize, 4)); // of a head of one slot
   const row = f.let(mul(heads, bytes)); // of all heads
-  const slotStride = f.let(mul(row, 2));
+  const part = f.let(mul(blockSize, bytes)); // keys, or values, of a head in a block
   const [item, left, n, slot] = [f.let(from), f.local("i32"), f.local("i32"), f.local("i32")];
   const [table, score, x, at, y, end] = [0, 0, 0, 0, 0, 0].map(() => f.local("i32"));
   const [top, sum, tail] = [0, 0, 0].map(() => f.local("v128"));
@@ -117,8 +130,10 @@ function build(r: Row): void {
   };
 
   f.for(item, to, 1, () => {
-    const query = f.let(op("i32.div_s", item, heads));
-    const head = f.let(mul(op("i32.rem_s", item, heads), bytes));
+    const number = f.let(op("i32.div_s", item, queries)); // a head's keys stay in the cache for its next queries
+    const query = f.let(op("i32.rem_s", item, queries));
+    const head = f.let(mul(number, bytes));
+    const keys = f.let(add(cache, mul(mul(number, part), 2)));
     const span = f.let(add(spans, mul(query, 8)));
     const first = f.let(add(tables, mul(load("i32.load", span), 4)));
     const context = f.let(load("i32.load", span, 4));
@@ -127,17 +142,17 @@ function build(r: Row): void {
 
     f.set(table, first);
     f.set(score, scores);
-    forEachBlock(context, f.let(add(cache, head)), (base) => {
+    forEachBlock(context, keys, (base) => {
       f.set(slot, i32(0));
       f.for(slot, sub(n, i32(3)), 4, () => {
-        dots(r, 4, { x, at, end, q: qAt, keys: base, slotStride, bytes }, score);
+        dots(r, 4, { x, at, end, q: qAt, keys: base, bytes }, score);
         f.set(score, add(score, 16));
-        f.set(base, add(base, mul(slotStride, 4)));
+        f.set(base, add(base, mul(bytes, 4)));
       });
       f.for(slot, n, 1, () => {
-        dots(r, 1, { x, at, end, q: qAt, keys: base, slotStride, bytes }, score);
+        dots(r, 1, { x, at, end, q: qAt, keys: base, bytes }, score);
         f.set(score, add(score, 4));
-        f.set(base, add(base, slotStride));
+        f.set(base, add(base, bytes));
       });
     });
 
@@ -161,7 +176,7 @@ function build(r: Row): void {
 
     // Values: some features at a time, along all positions.
     const features = f.let(i32(0));
-    const values = f.let(add(add(cache, head), row));
+    const values = f.let(add(keys, part));
     const some = (vectors: number): void => {
       const sums = Array.from({ length: vectors }, () => f.let(k.splat(0)));
       f.set(table, first);
@@ -171,7 +186,7 @@ function build(r: Row): void {
         f.for(slot, n, 1, () => {
           const weight = f.let(load("v128.load32_splat", score));
           for (const [i, s] of sums.entries()) f.set(s, k.madd(weight, load("v128.load", base, 16 * i), s));
-          f.set(base, add(base, slotStride));
+          f.set(base, add(base, bytes));
           f.set(score, add(score, 4));
         });
       });
@@ -190,7 +205,6 @@ interface Dots {
   readonly end: Local<"i32">;
   readonly q: Local<"i32">;
   readonly keys: Local<"i32">;
-  readonly slotStride: Local<"i32">;
   readonly bytes: Local<"i32">;
 }
 
@@ -200,7 +214,7 @@ function dots(r: Row, count: 1 | 4, d: Dots, to: Local<"i32">): void {
   const pointers = [d.at];
   f.set(d.x, d.q);
   f.set(d.at, d.keys);
-  while (pointers.length < count) pointers.push(f.let(add(pointers[pointers.length - 1], d.slotStride)));
+  while (pointers.length < count) pointers.push(f.let(add(pointers[pointers.length - 1], d.bytes)));
   const sums = pointers.map(() => f.let(k.splat(0)));
   f.set(d.end, add(d.q, d.bytes));
   f.repeat(
