@@ -17,6 +17,7 @@ const ROOMS = {
   devices: "lib",
   deploy: "lib",
   generate: "lib",
+  convolution: "lib",
 };
 const usage = `Usage: npm run bench -- SUITE [--quick] [--json FILE]\nSUITE: ${Object.keys(ROOMS).join(", ")}, all`;
 

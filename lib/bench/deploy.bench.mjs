@@ -1,31 +1,9 @@
 // Conv + BN folded, the book's experiment (chapter 8): a toy network and one built as MobileNetV2 is, as they are and converted.
 // ONNX Runtime runs both as they are written, with its own optimizations off and on. Then sparse products beside dense ones, and
 // bytes and accuracy of compressed models. Run by `npm run bench -- deploy`.
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { compressionRows } from "./deploy/compression.mjs";
 import { sparseRows } from "./deploy/sparse.mjs";
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const version = "1.30.0";
-const folder = join(root, ".mlsys", "peers", `onnxruntime-node@${version}`);
-
-/** ONNX Runtime, installed once; its library for CPUs is in the package. */
-function onnxruntime() {
-  if (!existsSync(folder)) {
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, "package.json"), '{ "private": true }\n');
-    execFileSync("npm", ["install", "--no-audit", "--no-fund", `onnxruntime-node@${version}`], {
-      cwd: folder,
-      stdio: "pipe",
-      env: { ...process.env, ONNXRUNTIME_NODE_INSTALL: "skip" },
-    });
-  }
-  return createRequire(join(folder, "package.json"))("onnxruntime-node");
-}
+import { onnxruntime } from "./peers/onnxruntime.mjs";
 
 /** Stages of MobileNetV2: growth, channels, blocks, stride (Sandler et al. 2018, table 2). */
 const STAGES = [
@@ -115,15 +93,8 @@ export async function run({ quick }) {
   const { deploy, graph, tidy } = mlsys;
   const rows = [];
   const missing = {};
-  let ort = null;
-  try {
-    ort = onnxruntime();
-  } catch (error) {
-    missing.onnxruntime = `not installed: ${String(error.stderr ?? error.message)
-      .trim()
-      .split("\n")
-      .at(-1)}`;
-  }
+  const { ort, missing: reason } = onnxruntime();
+  if (reason) missing.onnxruntime = reason;
   for (const [name, model, x, counts] of networks(mlsys)) {
     const runs = counts[quick ? 1 : 0];
     const plain = graph.freeze(mlsys.capture((v) => model.forward(v), x));

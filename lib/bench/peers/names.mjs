@@ -403,6 +403,8 @@ export const NOT_COMPARED = {
 export const INSIDE = {
   conv2dInputGrad: "conv2d",
   conv2dWeightGrad: "conv2d",
+  quantizedConv2d: "conv2d",
+  quantizedMatmul: "matmul",
   windows2d: "maxPool2d",
   foldWindows2d: "maxPool2d",
   unslice: "pad",

@@ -11,6 +11,7 @@ export * from "./memory/index.js";
 export { nativeKernels } from "./native/index.js";
 export * as npu from "./npu/index.js";
 export * from "./plan/index.js";
+export * as product from "./product/index.js";
 export * from "./profile/index.js";
 export * as schedule from "./schedule/index.js";
 export * from "./select/index.js";

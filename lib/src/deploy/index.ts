@@ -84,6 +84,7 @@ export type { Evidence } from "./protect/watermark/evidence.js";
 export { type TriggerOptions, TriggerSet } from "./protect/watermark/triggers.js";
 export { WeightWatermark, type WeightWatermarkOptions } from "./protect/watermark/weights.js";
 export { type CalibrationMethod, type CalibrationOptions, Observer } from "./quantize/calibrate.js";
+export { type Lowered, lowerQuantized } from "./quantize/lower.js";
 export { type QatOptions, qat } from "./quantize/qat.js";
 export {
   type QuantizationReport,

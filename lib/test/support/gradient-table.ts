@@ -132,6 +132,7 @@ export function reasonOf(op: OpDef): string | undefined {
   if (outputs.every((y) => y.dtype === "bool")) return "truth values";
   if (inputs.every((x) => !isFloat(x.dtype))) return "integers";
   if (outputs.every((y) => !isFloat(y.dtype))) return "positions";
+  if (op.name.startsWith("quantized")) return "whole numbers of a model that is trained";
   return STEPS[op.name];
 }
 

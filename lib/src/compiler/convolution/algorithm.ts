@@ -51,8 +51,16 @@ export function lanesOf(device: HostDevice): number {
   return typeof tools === "string" ? 4 : tools.vectorBytes / 4;
 }
 
-/** Compiled once for each key; natively in the background. `make` is given the lanes of a vector. */
-export function piece(device: HostDevice, key: string, make: (lanes: number) => LoopKernel): Piece {
+/**
+ * Compiled once for each key; natively in the background. `make` is given the lanes of a vector. `inPlace`: outputs may lie
+ * where inputs lie.
+ */
+export function piece(
+  device: HostDevice,
+  key: string,
+  make: (lanes: number) => LoopKernel,
+  inPlace = false,
+): Piece {
   const spare = (): LoopProgram => {
     let program = wasm.get(key);
     if (!program) {
@@ -66,7 +74,7 @@ export function piece(device: HostDevice, key: string, make: (lanes: number) => 
     return { run: (addresses, sizes) => program.run(addresses, sizes), ready, isReady: () => true };
   }
   const native: NativeProgram = nativePrograms(`convolution ${key}`, () =>
-    compileInBackground(() => make(lanesOf(device))),
+    compileInBackground(() => make(lanesOf(device)), { inPlace }),
   );
   let done = native.current() !== null;
   if (!done)

@@ -21,8 +21,11 @@ export function rule(g: ConvGeometry, device: HostDevice): string | null {
   const tileable = plain && wide && g.kernel.every((size) => size === 3);
   const tiles = g.n * Math.ceil(oh / 2) * Math.ceil(ow / 2);
   if (device === "wasm") return tileable && tiles >= 16 ? "winograd" : null;
-  // In C the definition runs near the machine's peak where lines are long; elsewhere fewer multiplications win.
-  if (tileable && ow <= 16 && tiles >= 48) return "winograd";
+  // In C the definition runs near the machine's peak where lines are long; elsewhere fewer multiplications, or no columns.
   const lanes = ow > 8 ? 16 : 8;
-  return ow >= 8 && ow / (Math.ceil(ow / lanes) * lanes) >= FILLED ? "direct" : null;
+  const filled = ow >= 8 && ow / (Math.ceil(ow / lanes) * lanes) >= FILLED;
+  if (filled && ow > 16) return "direct";
+  if (tileable && g.n >= 4 && tiles >= 48) return "winograd";
+  if (g.kernel[0] * g.kernel[1] > 1 && g.channels / g.groups >= 32) return "indirect";
+  return filled ? "direct" : null;
 }

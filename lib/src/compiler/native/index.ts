@@ -13,11 +13,12 @@ import { registerBetterConv } from "../../runtime/wasm/kernels/conv.js";
 import { registerProduct } from "../../runtime/wasm/kernels/gemm.js";
 import { registerReduction } from "../../runtime/wasm/kernels/reduce.js";
 import { convByAlgorithm, prefers } from "../convolution/kernel.js";
+import { quantizedKernels } from "../quantized/kernel.js";
 import { nativeAttention } from "./attention.js";
 import { directInputGrad } from "./conv.js";
 import { nativeElementwise } from "./elementwise.js";
 import { nativeProduct } from "./product.js";
-import { allNativePrograms } from "./programs.js";
+import { allNativePrograms, nativeKernelsReady } from "./programs.js";
 import { nativeReduction } from "./reduce.js";
 import { nativeSoftmax } from "./softmax.js";
 
@@ -54,6 +55,8 @@ registerElementwise("native", nativeElementwise);
 registerReduction("native", nativeReduction);
 // The WebAssembly device takes the loop compiler's convolutions too.
 registerKernel("wasm", convByAlgorithm("wasm", findKernel("wasm", "conv2d") as never));
+for (const device of ["wasm", "native"] as const)
+  for (const kernel of quantizedKernels(device)) registerKernel(device, kernel);
 registerBetterConv((x, w, attrs) => prefers("wasm", x.shape, w.shape, attrs));
 
 /**
@@ -70,6 +73,6 @@ export function nativeKernels(): {
   return {
     count: all.length,
     compiled: all.filter((p) => p.current() !== null).length,
-    ready: Promise.all(all.map((p) => p.ready)).then(() => {}),
+    ready: nativeKernelsReady(),
   };
 }

@@ -18,3 +18,7 @@ export function nativePrograms<P extends Pending>(key: string, make: () => P): P
 }
 
 export const allNativePrograms = (): Pending[] => [...programs.values()];
+
+/** Settles when all that were asked for by now are compiled. */
+export const nativeKernelsReady = (): Promise<void> =>
+  Promise.all(allNativePrograms().map((p) => p.ready)).then(() => {});

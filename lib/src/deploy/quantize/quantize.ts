@@ -17,6 +17,7 @@ import type { Exportable } from "../convert/exportable.js";
 import { type CalibrationOptions, Observer } from "./calibrate.js";
 import { correctionsOf } from "./correct.js";
 import { layerOf, type Plan, type Target } from "./layer.js";
+import { lowerQuantized } from "./lower.js";
 import { quantParams } from "./scheme.js";
 import { packedWeight, quantizedWeight, type WeightOptions } from "./weights.js";
 
@@ -54,15 +55,22 @@ export interface QuantizationReport {
 /** A quantized model: a graph that `writeOnnx` and `saveModel` take. */
 export class Quantized {
   private executable: Executable | null = null;
+  private lowered: Graph | null = null;
 
   constructor(
     readonly graph: Graph,
     readonly report: QuantizationReport,
   ) {}
 
+  /** The same on whole numbers, which `call` runs: see `lowerQuantized`. */
+  get integers(): Graph {
+    this.lowered ??= lowerQuantized(this.graph).graph;
+    return this.lowered;
+  }
+
   /** The results, compiled at the first call. @throws IRError if the arguments do not fit. */
   call(...args: Tensor[]): Tensor[] {
-    this.executable ??= compile(this.graph, { level: "O1" });
+    this.executable ??= compile(this.integers, { level: "O1" });
     return this.executable.run(args);
   }
 }
