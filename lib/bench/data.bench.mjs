@@ -5,39 +5,40 @@ import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatRows } from "./data/formats.mjs";
-import { IMAGE, madeData, RECORD } from "./data/made.mjs";
+import { IMAGE, madeData, PHOTO, RECORD } from "./data/made.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const venv = join(root, ".mlsys", "bench-venv");
-const python = join(venv, "bin", "python");
 const folder = join(root, ".mlsys", "bench-data");
-const PYTHON_PEERS = ["torch==2.13.0", "numpy"];
+const TORCH = {
+  what: ["torch==2.13.0", "pillow", "numpy"],
+  proof: "import torch, PIL, numpy",
+};
+const TENSORFLOW = { what: ["tensorflow-cpu", "numpy"], proof: "import tensorflow, numpy" };
 const LIMIT_MS = 180_000;
 
-/** @returns why PyTorch is not there; `null` if it is */
-function installPython() {
+/** @returns the Python that has a peer, or why there is none */
+function installPython(folder, { what, proof }) {
+  const venv = join(root, ".mlsys", folder);
+  const python = join(venv, "bin", "python");
   try {
-    execFileSync(python, ["-c", "import torch, numpy"], { stdio: "pipe" });
-    return null; // from this suite or that of the kernels
+    execFileSync(python, ["-c", proof], { stdio: "pipe" });
+    return { python, problem: null }; // from this suite or that of the kernels
   } catch {
     // not yet
   }
   try {
-    console.log(`installing peers: ${PYTHON_PEERS.join(" ")}`);
+    console.log(`installing peers: ${what.join(" ")}`);
     mkdirSync(join(root, ".mlsys"), { recursive: true });
     if (!existsSync(python)) execFileSync("python3", ["-m", "venv", venv], { stdio: "pipe" });
-    const options = { stdio: "pipe" };
-    execFileSync(
-      python,
-      ["-m", "pip", "install", "-q", "--disable-pip-version-check", ...PYTHON_PEERS],
-      options,
-    );
-    return null;
+    const pip = ["-m", "pip", "install", "-q", "--disable-pip-version-check", ...what];
+    execFileSync(python, pip, { stdio: "pipe" });
+    execFileSync(python, ["-c", proof], { stdio: "pipe" });
+    return { python, problem: null };
   } catch (error) {
-    return `not installed: ${String(error.stderr ?? error.message)
+    const lines = String(error.stderr ?? error.message)
       .trim()
-      .split("\n")
-      .at(-1)}`;
+      .split("\n");
+    return { python, problem: `not installed: ${lines.at(-1)}` };
   }
 }
 
@@ -54,7 +55,7 @@ function measure(command, file, mode, row, quick) {
         BENCH_MODE: mode,
         BENCH_DATA: folder,
         BENCH_QUICK: quick ? "1" : "0",
-        BENCH_TASKS: JSON.stringify({ IMAGE, RECORD }),
+        BENCH_TASKS: JSON.stringify({ IMAGE, PHOTO, RECORD }),
       },
     });
     const lines = out.split("\n").filter((line) => line.startsWith("{"));
@@ -73,24 +74,29 @@ function measure(command, file, mode, row, quick) {
 const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
 
 export async function run({ quick }) {
-  madeData(folder);
-  const noPython = installPython();
+  await madeData(folder);
+  const torch = installPython("bench-venv", TORCH);
+  const tensorflow = installPython("bench-tf-venv", TENSORFLOW); // its NumPy is another one
   const libraries = [
     ["ours", "2 workers", process.execPath, "mlsys.mjs", "threads"],
     ["ours", "no workers", process.execPath, "mlsys.mjs", "one thread"],
     ["peers", "node streams", process.execPath, "streams.mjs", ""],
-    ...(noPython ? [] : [["peers", "pytorch", python, "loader.py", ""]]),
+    ...(torch.problem ? [] : [["peers", "pytorch", torch.python, "loader.py", ""]]),
+    ...(tensorflow.problem ? [] : [["peers", "tf.data", tensorflow.python, "tfdata.py", ""]]),
   ];
   const notes = [
     `images: ${IMAGE.count} pictures of ${IMAGE.size} × ${IMAGE.size} × 3, deflated, drawn in random order: read, inflate, random crop of ${IMAGE.crop}, random flip, normalize, channels first, batches of ${IMAGE.batch}.`,
+    `photos: ${PHOTO.count} JPEGs of ${PHOTO.width} × ${PHOTO.height}, in random order: read, decode, shorter side to ${PHOTO.resize} (antialiased), random crop of ${PHOTO.crop}, random flip, normalize, channels first, batches of ${PHOTO.batch}. pytorch: Pillow, as torchvision has it; node streams: sharp.`,
     `records: ${RECORD.count} records of ${RECORD.features} float32 and a label, in random order, batches of ${RECORD.batch}.`,
+    "tf.data: 2 threads; photos lie in memory, records are shuffled through a buffer of 4096, as it can't read by position; it has no op for the deflated images.",
     "pytorch: DataLoader with 2 workers. Rates are from the first batch to the last: the start of workers is left out. Our order is checked against that of a walk without threads.",
     "peak memory of pytorch: the process, and its workers as large as the largest of them.",
   ];
   const seen = new Map();
   for (let round = 0; round < (quick ? 1 : 3); round++)
-    for (const task of ["images", "records"])
+    for (const task of ["images", "photos", "records"])
       for (const [side, name, command, file, mode] of libraries) {
+        if (task === "images" && name === "tf.data") continue;
         console.log(`measuring ${task}: ${name}`);
         const { rows, problem } = measure(command, file, mode, task, quick);
         if (problem) notes.push(`${name}: ${task} not measured, ${problem}`);
@@ -114,7 +120,11 @@ export async function run({ quick }) {
   const formats = await formatRows({ quick });
   return {
     rows: [...rows, ...formats.rows],
-    missing: { ...(noPython ? { pytorch: noPython } : {}), ...formats.missing },
+    missing: {
+      ...(torch.problem ? { pytorch: torch.problem } : {}),
+      ...(tensorflow.problem ? { "tf.data": tensorflow.problem } : {}),
+      ...formats.missing,
+    },
     notes: [...notes, ...formats.notes],
   };
 }

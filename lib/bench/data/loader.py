@@ -1,13 +1,14 @@
 """PyTorch's DataLoader on the same files: BENCH_ROW, BENCH_DATA, BENCH_TASKS (sizes)."""
-import gc, json, os, resource, time, zlib
+import gc, io, json, os, resource, time, zlib
 import numpy as np
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 folder, row = os.environ["BENCH_DATA"], os.environ["BENCH_ROW"]
 quick = 4 if os.environ.get("BENCH_QUICK") == "1" else 1
 sizes = json.loads(os.environ["BENCH_TASKS"])
-IMAGE, RECORD = sizes["IMAGE"], sizes["RECORD"]
+IMAGE, PHOTO, RECORD = sizes["IMAGE"], sizes["PHOTO"], sizes["RECORD"]
 
 
 class Images(Dataset):
@@ -32,6 +33,32 @@ class Images(Dataset):
         return {"x": torch.from_numpy(np.ascontiguousarray(x)), "y": i % 10}
 
 
+class Photos(Dataset):
+    """Resize, RandomCrop, RandomHorizontalFlip, ToTensor, Normalize as torchvision does them on Pillow's images, without its dispatch."""
+
+    def __init__(self, count):
+        self.count = count
+        self.offsets = np.fromfile(f"{folder}/photo-offsets.bin", dtype=np.float64).astype(np.int64)
+        self.file = os.open(f"{folder}/photos.bin", os.O_RDONLY)
+        self.size = (int(PHOTO["resize"] * PHOTO["width"] / PHOTO["height"]), PHOTO["resize"])
+        self.mean = torch.tensor([0.485, 0.456, 0.406]).view(-1, 1, 1)
+        self.deviation = torch.tensor([0.229, 0.224, 0.225]).view(-1, 1, 1)
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, i):
+        at, crop = self.offsets[i], PHOTO["crop"]
+        bytes = os.pread(self.file, self.offsets[i + 1] - at, at)
+        image = Image.open(io.BytesIO(bytes)).convert("RGB").resize(self.size, Image.BILINEAR)
+        left, top = np.random.randint(self.size[0] - crop + 1), np.random.randint(self.size[1] - crop + 1)
+        image = image.crop((left, top, left + crop, top + crop))
+        if np.random.randint(2):
+            image = image.transpose(Image.FLIP_LEFT_RIGHT)
+        x = torch.from_numpy(np.array(image, copy=True)).permute(2, 0, 1).contiguous().to(torch.float32).div(255)
+        return {"x": x.sub_(self.mean).div_(self.deviation), "y": i % 10}
+
+
 class Records(Dataset):
     def __init__(self, count):
         self.count = count
@@ -46,9 +73,9 @@ class Records(Dataset):
         return {"x": x, "y": int.from_bytes(row[-4:], "little")}
 
 
-images = row == "images"
-count = (IMAGE if images else RECORD)["count"] // quick
-loader = DataLoader((Images if images else Records)(count), batch_size=(IMAGE if images else RECORD)["batch"], shuffle=True, num_workers=2)
+task, data = {"images": (IMAGE, Images), "photos": (PHOTO, Photos), "records": (RECORD, Records)}[row]
+count = task["count"] // quick
+loader = DataLoader(data(count), batch_size=task["batch"], shuffle=True, num_workers=2)
 
 
 def cpu():

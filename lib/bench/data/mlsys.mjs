@@ -1,7 +1,7 @@
 // Ours: `node mlsys.mjs` with BENCH_ROW, BENCH_DATA; BENCH_MODE "threads" or "one thread".
 import { data } from "../../dist/index.js";
-import { IMAGE, RECORD } from "./made.mjs";
-import { loaders, measure } from "./work.mjs";
+import { IMAGE, PHOTO, RECORD } from "./made.mjs";
+import { DEVIATION, loaders, MEAN, measure, photoFiles } from "./work.mjs";
 
 const { decode, augment, record } = loaders(process.env.BENCH_DATA);
 const { Dataset } = data;
@@ -28,9 +28,32 @@ const labels = (count) =>
   Dataset.range(count)
     .shuffle({ seed: 1 })
     .map((i) => i % 10)
-    .batch(process.env.BENCH_ROW === "images" ? IMAGE.batch : RECORD.batch);
+    .batch({ images: IMAGE, photos: PHOTO, records: RECORD }[process.env.BENCH_ROW].batch);
 
-if (process.env.BENCH_ROW === "images") {
+if (process.env.BENCH_ROW === "photos") {
+  const count = PHOTO.count / quick;
+  const { resize, crop } = PHOTO;
+  const read = photoFiles(process.env.BENCH_DATA);
+  const { decodeImage } = data;
+  const [size, [mean, deviation]] = [crop, [MEAN, DEVIATION]];
+  const set = Dataset.range(count)
+    .shuffle({ seed: 1 })
+    .map(async (i) => ({ image: await decodeImage(read(i)), y: i % 10 }), { name: "decode" })
+    .map(({ image, y }) => ({ image: data.resize(image, resize), y }), { name: "resize" })
+    .map(
+      ({ image, y }, _, random) => {
+        const [height, width] = image.shape;
+        const at = [random.below(height - size + 1), random.below(width - size + 1)];
+        const cut = data.crop(image, at, [size, size]);
+        const turned = random.below(2) ? data.flipHorizontal(cut) : cut;
+        return { x: data.hwc2chw(data.normalize(turned, mean, deviation)).data, y };
+      },
+      { name: "augment" },
+    )
+    .batch(PHOTO.batch)
+    .collate({ dtypes: { y: "int32" }, shapes: { x: [3, crop, crop] } });
+  await measure("photos", count, run(set, labels(count)));
+} else if (process.env.BENCH_ROW === "images") {
   const count = IMAGE.count / quick;
   const set = Dataset.range(count)
     .shuffle({ seed: 1 })

@@ -2,7 +2,7 @@
 import { openSync, readFileSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { inflateSync } from "node:zlib";
-import { IMAGE, RECORD } from "./made.mjs";
+import { IMAGE, PHOTO, RECORD } from "./made.mjs";
 
 /** @param folder where the data is */
 export function loaders(folder) {
@@ -40,6 +40,22 @@ export function loaders(folder) {
   };
   return { decode, augment, record };
 }
+
+/** Bytes of photograph i. */
+export function photoFiles(folder) {
+  const bytes = readFileSync(join(folder, "photo-offsets.bin")).buffer.slice(0, 8 * (PHOTO.count + 1));
+  const offsets = new Float64Array(bytes);
+  const file = openSync(join(folder, "photos.bin"));
+  return (i) => {
+    const out = Buffer.allocUnsafe(offsets[i + 1] - offsets[i]);
+    readSync(file, out, 0, out.length, offsets[i]);
+    return out;
+  };
+}
+
+/** ImageNet's mean and deviation, of pixels 0 … 255. */
+export const MEAN = [123.675, 116.28, 103.53];
+export const DEVIATION = [58.395, 57.12, 57.375];
 
 /** Prints rows: elements per second from the first batch on, processor time per element, the most memory. */
 export async function measure(row, size, batches) {

@@ -105,6 +105,26 @@ describe("pipelines", () => {
     expect(batches).toEqual([0, 2, 4, 6, 8].map((i) => [row(i), row(i + 1)]));
   });
 
+  it("show the rule of stalls while they run, and in their end", async () => {
+    const shown: string[] = [];
+    const set = Dataset.from(function* () {
+      for (let i = 0; ; i++) yield i;
+    }).map((x) => x);
+    const walk = set
+      .pipeline({ workers: 1, onProfile: (profile) => void shown.push(String(profile)) })
+      [Symbol.asyncIterator]();
+    while (shown.length < 2) await walk.next(); // as long as that takes
+    await walk.return();
+    await collect(
+      Dataset.range(50)
+        .map((x) => x)
+        .pipeline({ workers: 1, onProfile: (p) => void shown.push(String(p)) }),
+    );
+    expect(shown.length).toBeGreaterThanOrEqual(3);
+    for (const text of shown) expect(text).toMatch(/^F \(read\) .*\nG [<≥] min\(F, P\): /);
+    expect(shown.at(-1)).toContain("map: 50 elements");
+  });
+
   it("hold back when the consumer doesn't ask: no more is read than fits", async () => {
     let read = 0;
     const set = Dataset.from(function* () {

@@ -3,6 +3,7 @@
  * stays on the main thread. Elements come in the dataset's own order. (Book, chapter 7: operator-level parallelism.)
  */
 import { availableParallelism } from "node:os";
+import { clock } from "../../core/clock.js";
 import type { Span } from "../../viz/timeline.js";
 import type { Node, Opening, State } from "../dataset/node.js";
 import { AsyncWalk, type Checkpoint, checkCheckpoint, wholeNumber } from "../dataset/walk.js";
@@ -25,6 +26,11 @@ export interface PipelineOptions {
   readonly chunk?: number | "auto";
   /** Called with what the main thread and each worker did, and when; also with the stages that functions name by `stage`. */
   readonly onSpan?: (span: Span) => void;
+  /**
+   * Called while a walk runs, twice a second at most, and once in its end: `String(profile)` has the rule of stalls as it
+   * stands, G < min(F, P), and what holds the walk up.
+   */
+  readonly onProfile?: (profile: PipelineProfile) => void;
   /** Times each op, for `profile()`; costs some 0.1 µs a call. Default false: stages are timed as a whole. */
   readonly profile?: boolean;
   /**
@@ -36,6 +42,9 @@ export interface PipelineOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Milliseconds between two calls of `onProfile`. */
+const PROFILE_MS = 500;
+
 /** Crews of walks that nobody can reach any more. */
 const abandoned = new FinalizationRegistry<Team>((crew) => void crew.end());
 
@@ -43,6 +52,9 @@ const abandoned = new FinalizationRegistry<Team>((crew) => void crew.end());
 export class PipelineWalk<T> extends AsyncWalk<T> {
   private onAbort: (() => void) | null = null;
   private aborted: Promise<never> | null = null;
+  /** When the profile was shown. */
+  private shown = clock();
+  private shownAll = false;
 
   constructor(
     node: Node<T>,
@@ -53,6 +65,7 @@ export class PipelineWalk<T> extends AsyncWalk<T> {
     private readonly lowest: Segment | undefined,
     private readonly signal: AbortSignal | undefined,
     private readonly ready: () => Promise<void>,
+    private readonly onProfile: PipelineOptions["onProfile"],
   ) {
     super(node, opening, state);
     abandoned.register(this, crew, this);
@@ -71,6 +84,7 @@ export class PipelineWalk<T> extends AsyncWalk<T> {
       await this.ready();
       const result = await (this.aborted ? Promise.race([super.next(), this.aborted]) : super.next());
       this.recorder.handed();
+      this.show(result.done === true);
       if (result.done) await this.stop();
       return result;
     } catch (error) {
@@ -88,6 +102,15 @@ export class PipelineWalk<T> extends AsyncWalk<T> {
   /** What the threads did so far. */
   profile(): PipelineProfile {
     return profileOf(this.recorder, this.lowest);
+  }
+
+  private show(last: boolean): void {
+    if (!this.onProfile || this.shownAll) return;
+    const now = clock();
+    if (!last && now - this.shown < PROFILE_MS) return;
+    this.shown = now;
+    this.shownAll = last;
+    this.onProfile(this.profile());
   }
 
   private async stop(): Promise<void> {
@@ -127,6 +150,7 @@ export class Pipeline<T> implements AsyncIterable<T> {
       profile = false,
       signal,
       onSpan,
+      onProfile,
       remote,
     } = this.options;
     const segments = [...new Set(this.plan.segments.values())];
@@ -161,7 +185,17 @@ export class Pipeline<T> implements AsyncIterable<T> {
     this.state = undefined;
     const opening = { epoch: this.epoch++, asynchronous: true, instead };
     const lowest = segments.at(-1);
-    return new PipelineWalk(this.node, opening, state, crew, recorder, lowest, signal, learnLibrary);
+    return new PipelineWalk(
+      this.node,
+      opening,
+      state,
+      crew,
+      recorder,
+      lowest,
+      signal,
+      learnLibrary,
+      onProfile,
+    );
   }
 
   /** The same pipeline, whose first walk goes on where `checkpoint` was taken, in a walk with threads or without. */

@@ -81,11 +81,9 @@ export function flipHorizontal(image: Image): Image {
   const [h, w, channels] = checkImage(image, "flipHorizontal");
   const { data, shape } = image;
   const out = new Uint8Array(data.length);
-  for (let y = 0; y < h; y++)
-    for (let x = 0; x < w; x++) {
-      const [from, to] = [(y * w + x) * channels, (y * w + w - 1 - x) * channels];
-      for (let c = 0; c < channels; c++) out[to + c] = data[from + c];
-    }
+  for (let y = 0, from = 0; y < h; y++)
+    for (let to = (y * w + w - 1) * channels, x = 0; x < w; x++, to -= channels)
+      for (let c = 0; c < channels; c++) out[to + c] = data[from++];
   return { dtype: "uint8", shape, data: out };
 }
 

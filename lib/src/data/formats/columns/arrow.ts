@@ -78,7 +78,7 @@ function formOf(bytes: Uint8Array): "file" | "stream" | null {
 
 /**
  * Reads an Arrow IPC file or stream (not those with compressed bodies). The package believes the lengths that it reads, and a
- * file made to harm can keep it busy: with `limits`, it is first read on a thread that is stopped when that costs more.
+ * file made to harm can keep it busy: with `limits`, it is first read in a process that is ended when that costs more.
  * @example (await data.readArrow(await data.encodeArrow({ x: new Int32Array([7, 8]) }))).at(1).x // 8
  * @throws ValueError if it is none, is cut or damaged.
  */

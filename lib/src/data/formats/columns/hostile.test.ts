@@ -108,7 +108,7 @@ describe("files of columns from strangers", () => {
     expect(file.length).toBe(1000);
     using large = await openParquet(forged(2 ** 30 - 1), { limits: tight });
     await expect(large.group(0)).rejects.toThrow(
-      /^the bytes: (reading it takes more than 5 s|reading it takes more than 64 MiB|.*Invalid array length|.*it asks for)/,
+      /^the bytes: (reading it takes more than (5 s|64 MiB)|.*Invalid array length|.*it asks for)/,
     );
     await expect(openParquet(forged(1000, 2 ** 30))).rejects.toThrow(
       /row group 0 says column x has 1073741824 bytes from \d+ on; the file has \d+/,
@@ -138,7 +138,7 @@ describe("files of columns from strangers", () => {
         changed.set(bytes, from);
         expect(["read", "refused"]).toContain(await readAll(changed));
       }),
-      { numRuns: 8 },
+      { numRuns: 5 },
     );
   });
 

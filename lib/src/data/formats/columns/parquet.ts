@@ -15,7 +15,7 @@ export interface ParquetOptions {
   /** A page that says it unpacks to more is refused. Default 2²⁸ bytes. */
   readonly maxPageBytes?: number;
   /**
-   * For files from sources that you don't trust: each part is first read on a thread of its own, which is stopped when it
+   * For files from sources that you don't trust: each part is first read in a process of its own, which is ended when it
    * costs more. `{}` has the default limits. Twice the work, and some 0.2 s for each row group.
    */
   readonly limits?: ReadLimits;

@@ -1,10 +1,12 @@
 /**
  * Files from sources that aren't trusted: the packages that read Parquet and Arrow believe the counts that they find, so a
- * file made to harm keeps them busy for ever, or has them allocate all memory. Such a file is first read on a thread that is
- * stopped when its time or memory is used up. What came through there comes through here: it is the same work again.
+ * file made to harm keeps them busy for ever, or has them allocate all memory. Such a file is first read in a process that is
+ * ended when its time or memory is used up (a thread that uses up its memory can end the whole process). What came through
+ * there comes through here: it is the same work again.
  */
+import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
+import { fileURLToPath } from "node:url";
 import { ValueError } from "../../../core/errors.js";
 
 /** What reading a file may cost. */
@@ -15,7 +17,7 @@ export interface ReadLimits {
   readonly megabytes?: number;
 }
 
-/** For the thread. */
+/** For the process. */
 export interface Rehearsal {
   readonly kind: "parquet footer" | "parquet group" | "arrow";
   readonly source: Uint8Array | string;
@@ -54,33 +56,29 @@ export function rehearse(
   return inTurn(
     () =>
       new Promise((resolve, reject) => {
-        const worker = new Worker(new URL("./rehearsal-thread.js", import.meta.url), {
-          workerData: { ...work, megabytes } satisfies Rehearsal,
-          resourceLimits: { maxOldGenerationSizeMb: megabytes, maxYoungGenerationSizeMb: 32 },
-          execArgv: [],
-          env: {},
-          name: "rehearsal",
+        const child = fork(fileURLToPath(new URL("./rehearsal-process.js", import.meta.url)), {
+          execArgv: [`--max-old-space-size=${megabytes}`, "--max-semi-space-size=16"],
+          serialization: "advanced",
+          stdio: ["ignore", "ignore", "ignore", "ipc"],
         });
         const end = (problem: Error | null): void => {
           clearTimeout(timer);
           if (problem) reject(problem);
           else resolve();
-          void worker.terminate();
+          child.removeAllListeners("exit");
+          child.kill("SIGKILL");
         };
         const refuse = (why: string): void => end(new ValueError(`${name}: ${why}; it is refused`));
         const timer = setTimeout(() => refuse(`reading it takes more than ${seconds} s`), 1000 * seconds);
-        worker.once("message", (problem: string | null) => {
+        child.once("message", (problem: string | null) => {
           const named = problem?.startsWith(name) ? problem : `${name}: damaged: ${problem}`;
           end(problem === null ? null : new ValueError(named));
         });
-        worker.once("error", (error: Error & { code?: string }) =>
-          refuse(
-            error.code === "ERR_WORKER_OUT_OF_MEMORY"
-              ? `reading it takes more than ${megabytes} MiB`
-              : `it can't be read: ${error.message}`,
-          ),
-        );
-        worker.once("exit", () => refuse("reading it ends its thread"));
+        child.once("error", (error) => refuse(`it can't be read in a process of its own: ${error.message}`));
+        child.once("exit", () => refuse(`reading it takes more than ${megabytes} MiB, or ends its process`));
+        child.send({ ...work, megabytes } satisfies Rehearsal, (error) => {
+          if (error) refuse(`it can't be read in a process of its own: ${error.message}`);
+        });
       }),
   );
 }

@@ -1,8 +1,5 @@
-/** The thread on which a file is read for the first time. Nothing of what it reads goes anywhere. */
-import { parentPort, workerData } from "node:worker_threads";
+/** The process in which a file is read for the first time. Nothing of what it reads goes anywhere. */
 import type { Rehearsal } from "./rehearsal.js";
-
-const { kind, source, group, columns, maxPageBytes, megabytes } = workerData as Rehearsal;
 
 /** V8's limit is for objects; memory of typed arrays lies beside its heap, and is counted here where it is asked for. */
 function countBuffers(limit: number): void {
@@ -27,7 +24,7 @@ function countBuffers(limit: number): void {
   }
 }
 
-async function read(): Promise<void> {
+async function read({ kind, source, group, columns, maxPageBytes }: Rehearsal): Promise<void> {
   if (kind === "arrow") {
     const { readArrow } = await import("./arrow.js");
     const table = await readArrow(source);
@@ -44,10 +41,14 @@ async function read(): Promise<void> {
   if (kind === "parquet group") await file.group(group);
 }
 
-countBuffers(megabytes * 2 ** 20);
-try {
-  await read();
-  parentPort?.postMessage(null);
-} catch (error) {
-  parentPort?.postMessage(error instanceof Error ? error.message : String(error));
-}
+process.once("message", async (work: Rehearsal) => {
+  let problem: string | null = null;
+  countBuffers(work.megabytes * 2 ** 20);
+  try {
+    await read(work);
+  } catch (error) {
+    problem = error instanceof Error ? error.message : String(error);
+  }
+  process.send?.(problem, () => process.disconnect());
+});
+process.once("disconnect", () => process.exit(0)); // who asked is gone
