@@ -86,6 +86,9 @@ class CausalBlock extends Module {
 /**
  * Tokens (n, t) of an integer dtype → logits (n, t, vocabulary) of the token that follows each.
  * `deploy.gpt2Name` gives the path in this module for each name in a GPT-2 file.
+ * @example
+ * const model = new nn.CausalLM({ vocabulary: 50, context: 8, size: 16, depth: 1, heads: 2 });
+ * model.forward(tensor([[3, 1, 2]], { dtype: "int32" })) // float32(1, 3, 50)
  */
 export class CausalLM extends Module {
   readonly vocabulary: number;

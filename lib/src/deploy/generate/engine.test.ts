@@ -268,12 +268,24 @@ describe("requests", () => {
     expect(await read(engine.submit({ prompt: [1], maxTokens: 2 }))).toHaveLength(2);
   });
 
+  it("end when a step was interrupted (which skips every catch and finally); later ones are served", async () => {
+    using engine = new deploy.GenerationEngine(small());
+    const first = engine.submit({ prompt: [1], maxTokens: 40 });
+    await until(() => engine.stats.generatedTokens > 2);
+    (engine as unknown as { stepping: boolean }).stepping = true; // what such a step leaves behind
+    const later = engine.submit({ prompt: [2], maxTokens: 3 });
+    await expect(read(first)).rejects.toThrow("generation: interrupted");
+    expect(await read(later)).toHaveLength(3);
+    expect(engine.stats).toMatchObject({ running: 0, blocksUsed: 0, finished: 1 });
+  });
+
   it("are refused with what is wrong with them", () => {
     using engine = new deploy.GenerationEngine(small(), { blockSize: 4, blocks: 3 });
     const submit = (request: deploy.GenerationRequest) => () => engine.submit(request);
     expect(submit({ prompt: [] })).toThrow(
       "generation: the prompt has 0 tokens; at least 1 and fewer than the model's context (48) are wanted",
     );
+    expect(submit({ prompt: "to be" as never })).toThrow("generation: the prompt is an array of tokens");
     expect(submit({ prompt: new Array(48).fill(1) })).toThrow("the prompt has 48 tokens");
     expect(submit({ prompt: [37] })).toThrow("generation: tokens are 0 … 36, got 37");
     expect(submit({ prompt: [1, 2], maxTokens: 12 })).toThrow(

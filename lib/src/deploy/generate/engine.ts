@@ -318,6 +318,7 @@ export class GenerationEngine {
   /** Most tokens of a sequence. @throws ValueError if model or cache cannot take it */
   private checkedLimit(prompt: readonly number[], maxTokens: number): number {
     const { vocabulary, context } = this.model;
+    if (!Array.isArray(prompt)) throw new ValueError("generation: the prompt is an array of tokens");
     const bad = prompt.find((token) => !Number.isInteger(token) || token < 0 || token >= vocabulary);
     if (bad !== undefined) throw new ValueError(`generation: tokens are 0 … ${vocabulary - 1}, got ${bad}`);
     if (prompt.length === 0 || prompt.length >= context)

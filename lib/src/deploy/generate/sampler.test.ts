@@ -104,6 +104,9 @@ describe("sampling", () => {
     [{ repetitionPenalty: 0 }, "generation: repetitionPenalty is above 0, got 0"],
     [{ seed: -1 }, "generation: seed is a whole number from 0, got -1"],
     [{ maxTokens: 0 }, "generation: maxTokens is a whole number from 1, got 0"],
+    [{ topP: "0.5" as never }, "generation: topP is above 0 and at most 1, got 0.5"],
+    [{ stopTokens: 3 as never }, "generation: stopTokens is an array of token numbers, got 3"],
+    [{ logprobs: 1 as never }, "generation: logprobs is true or false, got 1"],
     [{ stopTokens: [-1] }, "generation: stopTokens is an array of token numbers, got -1"],
   ])("refuses %j", (params, message) => {
     expect(() => checkedSampling(params)).toThrow(message);

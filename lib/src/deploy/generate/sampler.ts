@@ -44,17 +44,19 @@ export function checkedSampling(params: SamplingParams): Sampling {
   };
   const { temperature, topK, topP, repetitionPenalty, seed, maxTokens, stopTokens } = sampling;
   const whole = (value: number, least: number): boolean => Number.isSafeInteger(value) && value >= least;
-  check("temperature", temperature >= 0 && Number.isFinite(temperature), "a number from 0");
+  // requests may come from outside: types are checked too
+  check("temperature", Number.isFinite(temperature) && temperature >= 0, "a number from 0");
   check("topK", whole(topK, 0), "a whole number from 0");
-  check("topP", topP > 0 && topP <= 1, "above 0 and at most 1");
-  check("repetitionPenalty", repetitionPenalty > 0 && Number.isFinite(repetitionPenalty), "above 0");
+  check("topP", Number.isFinite(topP) && topP > 0 && topP <= 1, "above 0 and at most 1");
+  check("repetitionPenalty", Number.isFinite(repetitionPenalty) && repetitionPenalty > 0, "above 0");
   check("seed", whole(seed, 0), "a whole number from 0");
   check("maxTokens", whole(maxTokens, 1), "a whole number from 1");
   check(
     "stopTokens",
-    stopTokens.every((token) => whole(token, 0)),
+    Array.isArray(stopTokens) && stopTokens.every((token) => whole(token, 0)),
     "an array of token numbers",
   );
+  check("logprobs", typeof sampling.logprobs === "boolean", "true or false");
   return sampling;
 }
 

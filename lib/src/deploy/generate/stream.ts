@@ -4,7 +4,8 @@ import { MlsysError } from "../../core/errors.js";
 /** "stop": a stop token; "length": `maxTokens`, or the model's context is full. */
 export type FinishReason = "stop" | "length" | "cancelled";
 
-export interface GeneratedToken {
+/** A type, so that it fits where any further properties may be (a server passes them on). */
+export type GeneratedToken = {
   /** −1 where `finish` is "cancelled": no token came any more. */
   readonly token: number;
   /** Its number in the output, from 0. */
@@ -13,7 +14,7 @@ export interface GeneratedToken {
   readonly logprob?: number;
   /** In the last one. */
   readonly finish?: FinishReason;
-}
+};
 
 /** Items that wait for one reader. */
 export class TokenStream implements AsyncIterableIterator<GeneratedToken> {
