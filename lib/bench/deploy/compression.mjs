@@ -101,7 +101,7 @@ export async function compressionRows(mlsys, quick) {
   await deploy.distill(taught, teacher, rows, {
     ...{
       optimizer: (trained) => new optim.Adam(trained, { lr: 1e-3 }),
-      epochs,
+      epochs: quick ? 10 : epochs,
       labelWeight: 0,
       temperature: 2,
     },

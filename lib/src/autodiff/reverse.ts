@@ -8,6 +8,7 @@ import { bind, withLevel } from "../ops/bind.js";
 import { type Attrs, NOT_DIFFERENTIABLE, type OpDef } from "../ops/registry.js";
 import { madeInScope } from "../runtime/tidy.js";
 import { applyForReverse, carriesGradient, leafNode, recordApplication, type TapeNode } from "./tape.js";
+import { variableHost } from "./tape-mode.js";
 import { callSync, checkReturned, constantLike, type OwningTrace, runTraced, Tracer } from "./trace.js";
 import { Variable } from "./variable.js";
 import { walkBack } from "./walk.js";
@@ -48,12 +49,14 @@ class VjpTrace implements OwningTrace {
     const parents = new Array<TapeNode | null>(count);
     const slots = new Array<number>(count);
     const primals = new Array<Tensor>(count);
+    const captured = variableHost() !== null;
     for (let i = 0; i < count; i++) {
       const x = inputs[i];
       const mine = x instanceof VjpTracer && x.trace === this;
       parents[i] = mine ? x.node : null;
       slots[i] = mine ? x.slot : 0;
-      primals[i] = mine ? x.primal : x;
+      // what is saved of a variable is its value in the graph, not the one that it had when the graph was written down
+      primals[i] = mine ? x.primal : captured ? argumentValue(x) : x;
     }
     if (op.vjp === NOT_DIFFERENTIABLE) return bind(op, primals, attrs);
     const application = applyForReverse(op, primals, attrs);

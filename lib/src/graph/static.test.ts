@@ -11,6 +11,7 @@ import {
   Variable,
   valueAndGrad,
   vmap,
+  where,
 } from "../index.js";
 import { toStatic } from "./index.js";
 
@@ -101,6 +102,16 @@ describe("toStatic", () => {
     const loss = s(v);
     loss.backward();
     expect((v.grad as Tensor).toArray()).toEqual(grad(f)(x).toArray());
+  });
+
+  it.each([true, false])("gradients read variables around them anew (trained: %s)", (requiresGrad) => {
+    const w = new Variable([2, 3], { requiresGrad });
+    const keep = new Variable(tensor([true, true]));
+    const slope = toStatic((x: Tensor) => grad((v: Tensor) => where(keep, v.mul(w), 0).sum())(x));
+    expect(slope(tensor([1, 1])).toArray()).toEqual([2, 3]);
+    w.assign([5, 7]);
+    keep.assign(tensor([true, false]));
+    expect(slope(tensor([1, 1])).toArray()).toEqual([5, 0]);
   });
 
   it("is one node inside of another capture", () => {

@@ -81,7 +81,7 @@ export class Conv1d extends Convolution {
 
 /** Convolution over images (N, inputs, H, W) → (N, outputs, H', W') (卷积层). */
 export class Conv2d extends Convolution {
-  private readonly options: Conv2dOptions;
+  readonly options: Conv2dOptions;
 
   constructor(
     inputs: number,

@@ -101,6 +101,16 @@ export function encodeCompressed(tensors: ReadonlyMap<string, Tensor> | Readonly
   return { bytes: out.written.slice(), tensors: found };
 }
 
+/** The width whose gaps, with the lengths of their codewords, take the fewest bits. */
+function bestGapBits(places: readonly number[]): number {
+  const cost = (gapBits: number): number => {
+    const counts = countsOf(gapsOf(places, gapBits), 2 ** gapBits);
+    return codedBits(counts, huffmanLengths(counts)) + 8 * counts.filter((n) => n > 0).length;
+  };
+  const costs = GAP_BITS.map(cost);
+  return GAP_BITS[costs.indexOf(Math.min(...costs))];
+}
+
 interface Coding {
   readonly bytes: Uint8Array;
   readonly values: number;
@@ -123,7 +133,7 @@ function codingOf(bytes: Uint8Array, dtype: DType): Coding | null {
   units.forEach((unit, i) => {
     if (unit !== 0) places.push(i);
   });
-  const widths = places.length === units.length ? [0] : [0, ...GAP_BITS];
+  const widths = places.length === units.length ? [0] : [0, bestGapBits(places)];
   let best: Coding | null = null;
   const dense = [...distinct].sort((a, b) => a - b);
   for (const gapBits of widths) {

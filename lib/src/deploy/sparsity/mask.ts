@@ -13,6 +13,7 @@ import { Dense } from "../../nn/dense.js";
 import type { Module } from "../../nn/module.js";
 import { snapshot } from "../../nn/state.js";
 import { asTensor, type TensorLike } from "../../ops/convert.js";
+import { ones } from "../../ops/create.js";
 import { where } from "../../ops/select.js";
 import { tidy } from "../../ops/tidy.js";
 
@@ -90,7 +91,7 @@ function putOn(module: Module, name: string, kept: Variable): void {
   const before = module.registerForwardPreHook((of) => {
     const parameter = (of as unknown as Record<string, Tensor>)[name];
     plain.push(parameter);
-    hold(of, where(kept, parameter, 0));
+    hold(of, where(kept.present, parameter, 0)); // as a graph sees it too, in the gradient as well
   });
   const after = module.registerForwardHook(
     (of) => {
@@ -108,6 +109,12 @@ function putOn(module: Module, name: string, kept: Variable): void {
       after();
     },
   });
+}
+
+/** Puts a mask on a parameter that hides nothing yet, so that what is captured from now on follows it. */
+export function openMask([module, name]: Parameter): void {
+  const { shape } = parameterOf([module, name]);
+  if (!masks.get(module)?.has(name)) customFromMask(module, name, ones(shape, { dtype: "bool" }));
 }
 
 /** Sets the masked elements of one parameter to 0, to which momentum may have moved them. */

@@ -50,7 +50,22 @@ static inline void name(const int32_t *at, const float *w, int32_t n, const floa
 }
 NARROW(single, v)
 NARROW(four, v4)
-NARROW(one, float)
+/* One column: sums of their own, not lanes of a vector, for gathering into lanes is slower than loading one by one. */
+#if defined(__GNUC__) && !defined(__clang__)
+__attribute__((optimize("no-tree-vectorize", "no-tree-slp-vectorize")))
+#endif
+static void one(const int32_t *at, const float *w, int32_t n, const float *b, int64_t ldb, float *c) {
+  float s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
+  int32_t k = 0;
+  for (; k + 8 <= n; k += 8) {
+    const int32_t *a = at + k;
+    const float *u = w + k;
+    s0 += u[0] * b[a[0] * ldb]; s1 += u[1] * b[a[1] * ldb]; s2 += u[2] * b[a[2] * ldb]; s3 += u[3] * b[a[3] * ldb];
+    s4 += u[4] * b[a[4] * ldb]; s5 += u[5] * b[a[5] * ldb]; s6 += u[6] * b[a[6] * ldb]; s7 += u[7] * b[a[7] * ldb];
+  }
+  for (; k < n; k++) s0 += w[k] * b[at[k] * ldb];
+  *c = ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7));
+}
 
 static void phase(uint8_t *base, const int32_t *args, int64_t from, int64_t to, uint8_t *scratch) {
   const int32_t *starts = I(0), *columns = I(1);

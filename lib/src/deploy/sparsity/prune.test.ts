@@ -342,6 +342,28 @@ describe("schedules", () => {
     expect(rows.map((row) => row.zeros)).toEqual([Math.round(0.7 * 96), Math.round(0.7 * 24)]);
   });
 
+  it.each([false, true])("hide from the next step on what they prune (captured: %s)", async (captured) => {
+    const { make, x, y } = regression();
+    const model = make();
+    const parameters = prune.weights(model);
+    const schedule = prune.polynomialSparsity({ final: 0.6, end: 8, power: 1 });
+    const zeros = (): number =>
+      model.layers.reduce(
+        (sum, m) => (m instanceof nn.Dense ? sum + m.weight.equal(0).sum().item() : sum),
+        0,
+      );
+    const seen: number[][] = [];
+    const callbacks = [
+      prune.gradually(parameters, { schedule, every: 4 }),
+      { onStep: () => void seen.push([zeros(), prune.sparsityOf(parameters) * 120]) },
+    ];
+    const optimizer = new optim.SGD(model, { lr: 0.05 }); // without momentum, what gets no gradient stays
+    const options = { loss: nn.mse, optimizer, epochs: 3, callbacks, progress: false, static: captured };
+    await fit(model, data.batches({ x, y }, { size: 16 }), options);
+    expect(seen.map(([found]) => found)).toEqual([0, 0, 0, 36, 36, 36, 36, 72, 72, 72, 72, 72]);
+    for (const [found, hidden] of seen) expect(hidden).toBeCloseTo(found, 9);
+  });
+
   it("in rounds from the first weights: a lottery ticket", async () => {
     const { make } = regression();
     const model = make();

@@ -6,7 +6,7 @@ import { ValueError } from "../../core/errors.js";
 import type { Tensor } from "../../core/tensor.js";
 import type { Module } from "../../nn/module.js";
 import type { Callback } from "../../train/fit.js";
-import { apply, applyMask, type Parameter } from "./mask.js";
+import { apply, applyMask, openMask, type Parameter } from "./mask.js";
 import { globalUnstructured, sparsityOf, toSparsity } from "./prune.js";
 import type { Amount } from "./select.js";
 
@@ -68,6 +68,7 @@ export function gradually(
 ): Callback {
   if (!Number.isInteger(every) || every < 1)
     throw new ValueError(`gradually: a number of steps is whole and from 1, got ${every}`);
+  for (const parameter of parameters) openMask(parameter); // before a step is captured
   return {
     onStep({ history }) {
       const step = history.loss.length;

@@ -42,24 +42,17 @@ export interface ShrinkReport {
 }
 
 type Cuttable = Dense | Conv2d | BatchNorm;
-type Writable = { -readonly [K in keyof Cuttable]: Cuttable[K] } & Record<string, unknown>;
 
-/** What a layer says of its sizes, after its parameters have changed. */
+/** What a layer says of its sizes, after its parameters have changed. They are written once otherwise. */
 function resize(layer: Cuttable): void {
-  const written = layer as unknown as Writable;
-  if (layer instanceof BatchNorm) {
-    Object.assign(written, { channels: layer.weight.size });
-    return;
-  }
   const { shape } = layer.weight;
-  if (layer instanceof Dense) {
-    Object.assign(written, { inputs: shape[0], outputs: shape[1] });
-    return;
+  if (layer instanceof BatchNorm) Object.assign(layer, { channels: shape[0] });
+  else if (layer instanceof Dense) Object.assign(layer, { inputs: shape[0], outputs: shape[1] });
+  else {
+    const groups = (layer.options.groups ?? 1) > 1 ? shape[0] : 1; // depthwise: a group for each channel
+    const options = { ...layer.options, groups };
+    Object.assign(layer, { inputs: shape[1] * groups, outputs: shape[0], options });
   }
-  const { options } = layer as unknown as { options: { readonly groups?: number } };
-  const depthwise = (options.groups ?? 1) > 1;
-  const groups = depthwise ? shape[0] : 1;
-  Object.assign(written, { inputs: shape[1] * groups, outputs: shape[0], options: { ...options, groups } });
 }
 
 /**

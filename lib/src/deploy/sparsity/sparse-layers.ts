@@ -100,7 +100,7 @@ export class SparseConv2d extends Module {
   /** @throws ValueError for more than one group. */
   constructor(layer: Conv2d) {
     super();
-    const { options } = layer as unknown as { options: Conv2dOptions };
+    const { options } = layer;
     if ((options.groups ?? 1) !== 1)
       throw new ValueError("SparseConv2d: filters in groups are not supported");
     this.options = options;
