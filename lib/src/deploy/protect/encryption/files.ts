@@ -66,7 +66,11 @@ export async function encryptFile(
 export async function decryptFile(from: string, to: string, key: KeySource): Promise<void> {
   await using(from, async (file) => {
     const source = decryptedSource(file, key, from);
-    await replaceFile(to, pieces(source));
+    try {
+      await replaceFile(to, pieces(source));
+    } finally {
+      source.close(); // and forget the data key
+    }
   });
 }
 

@@ -71,7 +71,7 @@ export async function saveKey(file: string, key: Uint8Array = generateKey()): Pr
 /**
  * The number that files name a key by, in hexadecimal digits. It says nothing about the key.
  * @throws EncryptionError for a passphrase, whose key differs from file to file.
- * @example deploy.keyId(new Uint8Array(32)) // "4d38af36dbd93d3ef7f2e40bcad7acb8"
+ * @example deploy.keyId(new Uint8Array(32)) // "6fbb7912685ab041f219184e561aecff"
  */
 export function keyId(key: Exclude<KeySource, { readonly passphrase: string }>): string {
   if ("passphrase" in key)

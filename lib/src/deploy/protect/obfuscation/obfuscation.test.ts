@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { modelCases } from "../../../../test/deploy/models.js";
 import { expectClose } from "../../../../test/support/close.js";
+import { registerLoopback } from "../../../../test/support/loopback.js";
 import { call, compile } from "../../../graph/index.js";
 import {
   capture,
@@ -99,6 +100,16 @@ describe("obfuscated models", () => {
     expectClose(compile(restore(made.graph)).run(args), f(args[0], args[1]), 0);
     const alone = obfuscate(() => w.mul(3), [], FAST);
     expectClose(alone.call(), [w.mul(3)], 0);
+  });
+
+  it("run on a device with a memory of its own", () => {
+    registerLoopback();
+    setDevice("loopback");
+    const { f, args } = cases.bert;
+    const wanted = tree.flatten(f(...args)).leaves;
+    const made = obfuscate(f, args, { ...FAST, seed: 6 });
+    expectClose(made.call(...args), wanted, 1e-5);
+    expectClose(compile(restore(made.graph)).run(args), wanted, 1e-5);
   });
 
   it("can be mapped, and not differentiated", () => {
