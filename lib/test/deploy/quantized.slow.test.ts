@@ -91,7 +91,7 @@ describe("on MNIST", () => {
       expect(row(`8 bits, ${method}`, { activations: { method } }), method).toBeGreaterThan(float - 0.01);
     // the background's values come again and again: these two keep such peaks apart, and cut off more for it
     for (const method of ["symmetricKl", "js"] as const)
-      expect(row(`8 bits, ${method}`, { activations: { method } }), method).toBeGreaterThan(float - 0.05);
+      expect(row(`8 bits, ${method}`, { activations: { method } }), method).toBeGreaterThan(float - 0.08);
     row("4 bits, per tensor", { weights: { bits: 4, perChannel: false }, activations: { bits: 4 } });
     row("4 bits, per channel", { weights: { bits: 4 }, activations: { bits: 4 } });
     row("4 bits, corrected", {

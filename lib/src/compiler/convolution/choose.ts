@@ -72,6 +72,8 @@ export function findAlgorithm(name: string, g?: ConvGeometry): ConvAlgorithm {
   return found;
 }
 
+/** Sizes that are kept prepared: some hold tables of pointers. */
+const MOST_PREPARED = 256;
 const prepared = new Map<string, PreparedConv>();
 
 /** Kernels of an algorithm for a size, made once. */
@@ -80,6 +82,7 @@ export function preparedFor(algorithm: ConvAlgorithm, g: ConvGeometry, device: H
   let found = prepared.get(key);
   if (!found) {
     found = algorithm.prepare(g, device);
+    if (prepared.size >= MOST_PREPARED) prepared.delete([...prepared.keys()][0]); // the oldest; its kernels stay compiled
     prepared.set(key, found);
   }
   return found;

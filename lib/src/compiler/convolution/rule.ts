@@ -22,10 +22,12 @@ export function rule(g: ConvGeometry, device: HostDevice): string | null {
   const tiles = g.n * Math.ceil(oh / 2) * Math.ceil(ow / 2);
   if (device === "wasm") return tileable && tiles >= 16 ? "winograd" : null;
   // In C the definition runs near the machine's peak where lines are long; elsewhere fewer multiplications, or no columns.
+  const many = g.n >= 4 && tiles >= 48;
+  if (tileable && many && ow <= 16) return "winograd";
+  const channels = g.channels / g.groups;
+  const pointwise = g.kernel[0] * g.kernel[1] === 1;
+  if (channels >= 64 && (pointwise ? ow <= 14 : g.n === 1)) return "indirect";
   const lanes = ow > 8 ? 16 : 8;
-  const filled = ow >= 8 && ow / (Math.ceil(ow / lanes) * lanes) >= FILLED;
-  if (filled && ow > 16) return "direct";
-  if (tileable && g.n >= 4 && tiles >= 48) return "winograd";
-  if (g.kernel[0] * g.kernel[1] > 1 && g.channels / g.groups >= 32) return "indirect";
-  return filled ? "direct" : null;
+  if (ow >= 8 && ow / (Math.ceil(ow / lanes) * lanes) >= FILLED) return "direct";
+  return channels >= 32 && !pointwise ? "indirect" : null;
 }

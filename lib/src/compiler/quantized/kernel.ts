@@ -28,6 +28,7 @@ type Device = "wasm" | "native";
 
 const WORTH_A_THREAD = 120_000; // multiply-adds
 const GATHERED_WORDS = 4;
+const MOST_TABLES = 64;
 
 let compiled: Record<"lay" | "widen" | "gather" | "product", PoolKernel> | null = null;
 const tables = new Map<string, Int32Array>();
@@ -119,6 +120,7 @@ function tableOf(g: ConvGeometry, pixelBytes: number): Int32Array {
   let table = tables.get(key);
   if (!table) {
     table = pointersOf(g, pixelBytes);
+    if (tables.size >= MOST_TABLES) tables.delete([...tables.keys()][0]); // the oldest
     tables.set(key, table);
   }
   return table;
