@@ -59,7 +59,7 @@ export {
   QueueFullError,
 } from "./generate/engine.js";
 export { gpt2Name } from "./generate/gpt2.js";
-export { isPretrained, loadPretrained, type Pretrained, PretrainedError } from "./generate/pretrained.js";
+export { loadPretrained, type Pretrained, PretrainedError } from "./generate/pretrained.js";
 export type { SamplingParams } from "./generate/sampler.js";
 export type { FinishReason, GeneratedToken } from "./generate/stream.js";
 export { type TextChunk, TextGenerator, type TextParams } from "./generate/text.js";

@@ -39,7 +39,7 @@ export async function isPretrained(folder: string): Promise<boolean> {
  * Reads a GPT-2 (Radford et al. 2019), of any size, with its tokenizer if there is one.
  * @returns the model, for inference
  * @throws PretrainedError for another kind of model, or sizes that make no sense; MlsysError for weights that don't fit
- * @example await deploy.loadPretrained("/models/gpt2") // a folder of Hugging Face's hub
+ * @example await deploy.loadPretrained("./gpt2").catch((error) => error.message) // "gpt2/config.json: there is no such file"
  */
 export async function loadPretrained(folder: string): Promise<Pretrained> {
   const config = await readConfig(join(folder, "config.json"));
