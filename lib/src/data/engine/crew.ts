@@ -267,8 +267,9 @@ export class Crew implements Team {
       throw new ValueError(`pipeline: at most ${MAX_THREADS} threads; lower \`parallel\` or \`workers\``);
     const member: Member = new Member(board, members.length, 1 / missing, (reason) => {
       if (this.ended) return;
-      this.death ??= reason;
       member.close();
+      if (this.death !== null) return; // the error says more than the end that follows it
+      this.death = reason;
       for (const tell of this.mourners) tell(reason);
     });
     member.keepAlive(this.waiting > 0);

@@ -114,7 +114,7 @@ class Threads implements Cursor<unknown> {
     this.counts = segment.stages.flatMap(({ ops }) => ops.map(({ node }) => before.get(node) ?? 0));
     this.arm();
     this.forget = crew.onDeath((reason) => {
-      this.death = reason;
+      this.death ??= reason;
       this.wake();
     });
   }
