@@ -38,8 +38,7 @@ if (process.env.BENCH_ROW === "photos") {
   const [size, [mean, deviation]] = [crop, [MEAN, DEVIATION]];
   const set = Dataset.range(count)
     .shuffle({ seed: 1 })
-    .map(async (i) => ({ image: await decodeImage(read(i)), y: i % 10 }), { name: "decode" })
-    .map(({ image, y }) => ({ image: data.resize(image, resize), y }), { name: "resize" })
+    .map(async (i) => ({ image: await decodeImage(read(i), { resize }), y: i % 10 }), { name: "decode" })
     .map(
       ({ image, y }, _, random) => {
         const [height, width] = image.shape;

@@ -1,7 +1,7 @@
 /** Crops, flips, rotations: pure functions; the random ones draw from a key, so that an element's augmentation can be repeated. */
 import { ValueError } from "../../core/errors.js";
 import { WordStream } from "../../core/random.js";
-import { checkImage, type Image } from "./codec.js";
+import { checkImage, type Image } from "./image.js";
 
 /** What names a stream of random numbers: e.g. [seed, position of the element]. */
 export type RandomKey = readonly [number, number];

@@ -3,7 +3,7 @@
  * Resample.c (8 bits, 22 bits of fraction); equal to the bit where both take their passes in the same order. torchvision's Resize on PIL images is the same.
  */
 import { ValueError } from "../../core/errors.js";
-import { checkImage, type Image } from "./codec.js";
+import { byShorterSide, checkImage, type Image } from "./image.js";
 
 export type Interpolation = "nearest" | "bilinear" | "bicubic";
 
@@ -215,12 +215,6 @@ export function resize(
     shape: [toHeight, toWidth, channels],
     data: data === image.data ? data.slice() : data,
   };
-}
-
-function byShorterSide(height: number, width: number, size: number): [number, number] {
-  return height <= width
-    ? [size, Math.max(1, Math.trunc((size * width) / height))]
-    : [Math.max(1, Math.trunc((size * height) / width)), size];
 }
 
 function nearest({ data, shape }: Image, toHeight: number, toWidth: number): Image {

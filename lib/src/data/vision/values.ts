@@ -1,7 +1,7 @@
 /** From pixels to what networks take: scaled values, channels first, labels as vectors. */
 import { ValueError } from "../../core/errors.js";
 import type { PlainArray } from "../formats/array.js";
-import { checkImage } from "./codec.js";
+import { checkImage } from "./image.js";
 
 /** Pixels as floats. */
 export type FloatImage = PlainArray<"float32">;

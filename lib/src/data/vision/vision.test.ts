@@ -62,6 +62,36 @@ describe("images in files", () => {
     }
   });
 
+  it("are resized while they are decoded, nearly as behind it", async () => {
+    const [height, width] = [120, 181];
+    const smooth = of(
+      [height, width, 3],
+      Array.from({ length: height * width * 3 }, (_, i) => {
+        const [pixel, c] = [Math.floor(i / 3), i % 3];
+        return Math.round(
+          128 + 100 * Math.sin((pixel % width) / (9 + 4 * c)) * Math.cos(Math.floor(pixel / width) / 11),
+        );
+      }),
+    );
+    for (const format of ["png", "jpeg"] as const) {
+      const file = await encodeImage(smooth, { format });
+      const whole = await decodeImage(file);
+      for (const size of [100, 40, 13, 240, [60, 90], [17, 200]] as (number | [number, number])[]) {
+        const [found, wanted] = [await decodeImage(file, { resize: size }), data.resize(whole, size)];
+        expect(found.shape).toEqual(wanted.shape);
+        const mean =
+          found.data.reduce((sum, x, i) => sum + Math.abs(x - wanted.data[i]), 0) / found.data.length;
+        expect(mean, `${format} ${size}`).toBeLessThan(3);
+      }
+      const gray = await decodeImage(file, { resize: [5, 7], channels: 1 });
+      expect(gray.shape).toEqual([5, 7, 1]);
+      await expect(decodeImage(file, { resize: 0 })).rejects.toThrow(/a size is two whole numbers from 1/);
+      await expect(decodeImage(file, { resize: [2 ** 20, 2 ** 20] })).rejects.toThrow(
+        /of at most 67108864 pixels/,
+      );
+    }
+  });
+
   it("that are PNG give back what was written", async () => {
     const image = fc
       .tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 }), fc.constantFrom(1, 3, 4))
