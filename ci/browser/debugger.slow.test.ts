@@ -32,9 +32,17 @@ class Panel {
     return this.lab.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-DebuggerBugButton");
   }
 
+  /** JupyterLab may lose a click on the bug while it still asks a fresh kernel what it can; whoever sees that clicks again. */
   async turnOn(): Promise<void> {
-    await this.bug.click();
-    await this.lab.page.locator('[data-jp-debugger="true"]').waitFor();
+    const on = this.lab.page.locator('[data-jp-debugger="true"]');
+    for (let tries = 1; ; tries++) {
+      await this.bug.click();
+      try {
+        return await on.waitFor({ timeout: 10_000 });
+      } catch (error) {
+        if (tries === 3) throw error;
+      }
+    }
   }
 
   /** Clicks beside a line, which sets a breakpoint there or takes it away. */
