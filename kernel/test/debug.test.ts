@@ -36,6 +36,23 @@ describe("breakpoints in cells", () => {
     await dap.breakAt(CELL);
   });
 
+  it("stay where they are when all of a cell are set again: a cell that runs meanwhile stops", async () => {
+    const code = "let steps = 0;\nfor (;;) {\n  await 0;\n  steps++;\n  if (steps > 1e9) break;\n}";
+    const [first] = await dap.breakAt(code, 5, { line: 4, condition: "steps === -1" });
+    const [again, other] = await dap.breakAt(code, 5, { line: 4, condition: "steps === -2" });
+    expect(again!.id).toBe(first!.id);
+    expect(other!.id).toBeGreaterThan(first!.id as number);
+    const done = dap.run(code);
+    await dap.stopped();
+    expect(await dap.breakAt(code, 5)).toMatchObject([{ id: first!.id, verified: true, line: 5 }]);
+    await dap.continue();
+    await dap.stopped();
+    expect(await dap.where()).toEqual(["<cell>:5"]);
+    await dap.kernel.client.interrupt();
+    await done;
+    await dap.breakAt(code);
+  });
+
   it("stops in a function of a cell that ran before, called from another cell", async () => {
     await dap.run("const scale = (v: number) => {\n  return v * 10;\n};");
     await dap.breakAt("const scale = (v: number) => {\n  return v * 10;\n};", 2);

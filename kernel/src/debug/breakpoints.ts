@@ -34,6 +34,22 @@ const NO_STATEMENT = "There is no statement at or after this line.";
 const TYPESCRIPT = /\.[cm]?tsx?$/;
 const BEFORE_MAPPED_SCRIPT = "beforeScriptWithSourceMapExecution";
 
+/** Whether a breakpoint is what is asked for. Whoever asks for hits anew has them counted anew. */
+function isSame({ line, actual, column, ...rules }: Breakpoint, wanted: Json): boolean {
+  const { condition, hitCondition, logMessage } = rules;
+  const [given, asked] = [
+    [column, condition, logMessage],
+    [wanted.column, wanted.condition, wanted.logMessage],
+  ];
+  return (
+    hitCondition === undefined &&
+    wanted.hitCondition === undefined &&
+    rules.invalid === undefined &&
+    (wanted.line === line || (actual !== undefined && wanted.line === actual.line + 1)) &&
+    given.every((value, i) => value === asked[i])
+  );
+}
+
 export class Breakpoints {
   private readonly byPath = new Map<string, Breakpoint[]>();
   private instrumented: string | undefined;
@@ -46,11 +62,22 @@ export class Breakpoints {
     private readonly changed: (breakpoint: DapBreakpoint) => void,
   ) {}
 
-  /** Replaces the breakpoints of one source. */
+  /**
+   * Replaces the breakpoints of one source. Those that stay the same are not touched: JupyterLab sends all of them again when a
+   * cell was edited, and a cell that runs meanwhile must not find them missing.
+   */
   async set(path: string, wanted: readonly Json[]): Promise<DapBreakpoint[]> {
-    await this.remove(path);
-    const made = await Promise.all(wanted.map((one) => this.make(one)));
+    const left = new Set(this.byPath.get(path));
+    const made = await Promise.all(
+      wanted.map((one) => {
+        const same = [...left].find((breakpoint) => isSame(breakpoint, one));
+        if (same) left.delete(same);
+        return same ?? this.make(one);
+      }),
+    );
+    await this.remove([...left]);
     if (made.length > 0) this.byPath.set(path, made);
+    else this.byPath.delete(path);
     await (isCellPath(path) ? this.placeInCells(path, made) : this.placeInFiles(path, made));
     await this.watchFiles();
     return made.map((breakpoint) => shown(breakpoint, path));
@@ -162,9 +189,7 @@ export class Breakpoints {
     return breakpoint;
   }
 
-  private async remove(path: string): Promise<void> {
-    const before = this.byPath.get(path) ?? [];
-    this.byPath.delete(path);
+  private async remove(before: readonly Breakpoint[]): Promise<void> {
     const names = before.flatMap(({ placed }) => placed);
     await Promise.all(
       names.map((breakpointId) => this.post("Debugger.removeBreakpoint", { breakpointId }).catch(() => {})),
