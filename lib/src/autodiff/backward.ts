@@ -2,6 +2,7 @@
 import { ShapeError, TransformError } from "../core/errors.js";
 import { formatShape, formatType, sameShape } from "../core/shape.js";
 import { Tensor } from "../core/tensor.js";
+import { onInterrupted } from "../core/turn.js";
 import { asTensor, type TensorLike } from "../ops/convert.js";
 import { concrete } from "../ops/read.js";
 import { viewOf } from "../runtime/dense.js";
@@ -18,6 +19,9 @@ export interface BackwardOptions {
 
 /** Leaves that the walk in progress has reached, in order; `null` outside of `backward`. */
 let arrivals: [TapeNode, Tensor][] | null = null;
+onInterrupted(() => {
+  arrivals = null;
+});
 
 /**
  * Adds to each variable's `grad` the derivative of this value with respect to it, and gives back what the tape saved.

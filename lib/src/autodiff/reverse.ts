@@ -41,6 +41,9 @@ class VjpTrace implements OwningTrace {
   readonly made: Tensor[] = [];
   /** The tape, oldest first. */
   readonly nodes: TapeNode[] = [];
+  private readonly know = (node: TapeNode): void => {
+    this.nodes.push(node);
+  };
 
   constructor(readonly level: number) {}
 
@@ -63,8 +66,7 @@ class VjpTrace implements OwningTrace {
     const outputs = application.outputs.slice(0, application.count);
     if (op.composite) checkNotClosedOver(op, outputs, this);
     if (!outputs.some(carriesGradient)) return outputs;
-    const node = recordApplication(op, application, parents, slots, primals);
-    this.nodes.push(node);
+    const node = recordApplication(op, application, parents, slots, primals, this.know);
     return outputs.map((y, slot) => {
       if (!carriesGradient(y)) return y;
       if (!op.composite || !primals.includes(y)) this.made.push(y); // functions may return what they were given

@@ -161,8 +161,11 @@ class TapeTrace implements Trace {
   ): Tensor[] {
     const outputs = application.outputs.slice(0, application.count);
     if (op.vjp === NOT_DIFFERENTIABLE || !outputs.some(carriesGradient)) return outputs;
-    const node = recordApplication(op, application, parents, slots, primals);
-    if (node.saves) track(node);
+    const know = (made: TapeNode): void => {
+      if (made.saves) track(made);
+    };
+    const node = recordApplication(op, application, parents, slots, primals, know);
+    know(node); // in no scope, what it holds by now is the collector's
     return outputs.map((y, slot) => (carriesGradient(y) ? new TapeTensor(y, node, slot) : y));
   }
 }

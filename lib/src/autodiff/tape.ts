@@ -121,17 +121,18 @@ function record(
   slots: readonly number[],
   inputs: readonly Tensor[],
   outputs: readonly Tensor[],
+  know: (node: TapeNode) => void,
 ): TapeNode {
   const node = new TapeNode(op, attrs, parents, slots, typesOf(inputs), typesOf(outputs));
-  const saves = op.saves;
-  if (!saves) return node;
-  if (saves.inputs === "all") node.savedInputs = inputs.map(retain);
-  else if (saves.inputs && saves.inputs.length > 0) {
-    const held = new Array<Tensor>(inputs.length).fill(ABSENT);
-    for (const i of saves.inputs) held[i] = inputs[i].retained();
-    node.savedInputs = held;
-  }
-  if (saves.outputs) node.savedOutputs = outputs.map(retain);
+  const { inputs: which = NONE, outputs: all = false } = op.saves ?? NOTHING;
+  const held = which.length > 0 ? new Array<Tensor>(inputs.length).fill(ABSENT) : NONE;
+  const kept = all ? new Array<Tensor>(outputs.length).fill(ABSENT) : NONE;
+  node.savedInputs = held;
+  node.savedOutputs = kept;
+  know(node); // an interrupt may come at any call: whoever frees the node finds what it has saved by then
+  if (which === "all") for (let i = 0; i < inputs.length; i++) held[i] = inputs[i].retained();
+  else for (const i of which) held[i] = inputs[i].retained();
+  if (all) for (let i = 0; i < outputs.length; i++) kept[i] = outputs[i].retained();
   return node;
 }
 
@@ -158,15 +159,19 @@ export function applyForReverse(op: OpDef, primals: readonly Tensor[], attrs: At
   return { attrs, outputs, count: outputs.length };
 }
 
-/** Records an application. The tape has its own handles on the residuals; those of the run are given back. */
+/**
+ * Records an application. The tape has its own handles on the residuals; those of the run are given back.
+ * @param know called with the node before it holds anything
+ */
 export function recordApplication(
   op: OpDef,
   { attrs, outputs, count }: Application,
   parents: readonly (TapeNode | null)[],
   slots: readonly number[],
   primals: readonly Tensor[],
+  know: (node: TapeNode) => void,
 ): TapeNode {
-  const node = record(op, attrs, parents, slots, primals, outputs);
+  const node = record(op, attrs, parents, slots, primals, outputs, know);
   for (let i = count; i < outputs.length; i++) outputs[i].dispose();
   return node;
 }
@@ -194,11 +199,11 @@ export function history(from: readonly (TapeNode | null)[]): TapeNode[] {
   return found.sort((a, b) => a.id - b.id);
 }
 
-const NONE: readonly never[] = [];
+const NONE: never[] = [];
+const NOTHING: NonNullable<OpDef["saves"]> = {};
 const NO_ATTRS = {};
 const leave = (part: MemoryHolder): void => part.collectable();
 const isPresent = (x: unknown): boolean => x !== null;
-const retain = (x: Tensor): Tensor => x.retained();
 
 function typesOf(tensors: readonly Tensor[]): TensorType[] {
   const types = new Array<TensorType>(tensors.length);

@@ -16,8 +16,8 @@ export function onInterrupted(reset: () => void): void {
 export function enterSection(): void {
   open++;
   if (!watching) {
-    watching = true;
     setImmediate(sweep).unref();
+    watching = true; // last: an interrupt in between costs one more sweep, not all of them
   }
 }
 
