@@ -28,7 +28,7 @@ const missing = typeof device === "string";
 type Data = Record<string, ElementArray>;
 
 /** Characters of a program that is left out: a software driver compiles for long what was unrolled that far. */
-const LONG = 20_000;
+const LONG = 40_000;
 const TILES = { rows: 8, columns: 8, depth: 4, threadRows: 4, threadColumns: 4, lanes: 4 };
 
 function copyOf(b: Data): Data {
