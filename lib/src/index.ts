@@ -10,6 +10,7 @@ export { Tensor } from "./core/tensor.js";
 export * as tree from "./core/tree.js";
 export * as data from "./data/index.js";
 export * as deploy from "./deploy/index.js";
+export * as distributed from "./distributed/index.js";
 export * as extend from "./extend.js";
 export { capture } from "./graph/capture.js";
 export { cond, scan, switchCase, whileLoop } from "./graph/control/index.js";

@@ -1,0 +1,68 @@
+/**
+ * Collectives over bytes: what each kind is given, the same on every back end. Algorithms are asynchronous functions of a
+ * member's view of its group; they know nothing of tensors or threads. (Book, chapter 9: collective communication.)
+ */
+import type { DType } from "../../core/dtype.js";
+import type { ReduceOp } from "../transport/reduce-op.js";
+import type { Place } from "../transport/transport.js";
+
+/** A member's view of its group during one operation: ranks are those of the group, the tag is the operation's own. */
+export interface Member {
+  readonly rank: number;
+  readonly size: number;
+  readonly places: readonly Place[];
+  send(to: number, bytes: Uint8Array): Promise<void>;
+  receive(from: number, into: Uint8Array): Promise<void>;
+  /** `into = op(into, message)`, element by element. `mean` is not among these: it is `sum` here, and divided at the end. */
+  receiveCombined(from: number, into: Uint8Array, dtype: DType, op: Exclude<ReduceOp, "mean">): Promise<void>;
+}
+
+/** Elements that are combined, in place. */
+interface Combined {
+  readonly data: Uint8Array;
+  readonly dtype: DType;
+  readonly op: ReduceOp;
+}
+
+/** What each kind of collective is given. Offsets and counts are in bytes, by rank; parts lie one after the other. */
+export interface Requests {
+  readonly barrier: Record<never, never>;
+  readonly broadcast: { readonly data: Uint8Array; readonly root: number };
+  /** On others than the root, `data` is scratch afterwards. */
+  readonly reduce: Combined & { readonly root: number };
+  readonly allReduce: Combined;
+  /** `data` is the whole; the member's own part is filled in already. */
+  readonly allGather: { readonly data: Uint8Array; readonly counts: readonly number[] };
+  /** `data` is the whole; afterwards the member's own part is right, the rest scratch. */
+  readonly reduceScatter: Combined & { readonly counts: readonly number[] };
+  /** `data`: the whole on the root, the own part elsewhere. */
+  readonly scatter: { readonly data: Uint8Array; readonly counts: readonly number[]; readonly root: number };
+  readonly gather: {
+    readonly own: Uint8Array;
+    /** The whole, on the root. */
+    readonly data: Uint8Array | null;
+    readonly counts: readonly number[];
+    readonly root: number;
+  };
+  readonly allToAll: {
+    readonly from: Uint8Array;
+    readonly into: Uint8Array;
+    readonly sendCounts: readonly number[];
+    readonly receiveCounts: readonly number[];
+  };
+  readonly scan: Combined & { readonly exclusive: boolean };
+}
+
+export type CollectiveKind = keyof Requests;
+
+/** One way to carry a collective out. A new one is a file with such a row, and its line in the registry. */
+export interface Algorithm<K extends CollectiveKind = CollectiveKind> {
+  readonly kind: K;
+  /** "ring", "tree" … */
+  readonly name: string;
+  /** What it does in a line, and where it is from. */
+  readonly about: string;
+  /** If it can't do every group: why not this one. */
+  readonly unfit?: (member: Pick<Member, "size" | "places">) => string | undefined;
+  run(member: Member, request: Requests[K]): Promise<void>;
+}

@@ -1,0 +1,13 @@
+/** Distributed training: process groups, collectives and what is built on them. (Book, chapter 9.) */
+export type {
+  CollectiveOptions,
+  Expected,
+  GroupOptions,
+  ProcessGroup,
+  ReduceOptions,
+  Work,
+} from "./group/process-group.js";
+export { GroupTimeoutError, PeerLostError, TransportError } from "./transport/errors.js";
+export { inProcess, samePlace } from "./transport/in-process.js";
+export { REDUCE_OPS, type ReduceOp } from "./transport/reduce-op.js";
+export type { Place, Transport } from "./transport/transport.js";

@@ -1,0 +1,4 @@
+/** How members' values become one: MPI's and NCCL's names. `mean` is a sum, divided by the number of members at the end. */
+export const REDUCE_OPS = ["sum", "mean", "product", "min", "max"] as const;
+
+export type ReduceOp = (typeof REDUCE_OPS)[number];
