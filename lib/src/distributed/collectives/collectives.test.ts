@@ -32,7 +32,8 @@ const elementOf = (dtype: DType, op: ReduceOp): fc.Arbitrary<number | bigint> =>
   if (dtype === "int64") return fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
   if (dtype === "bool") return fc.integer({ min: 0, max: 1 });
   if (dtype === "uint8") return fc.integer({ min: 0, max: 255 });
-  if (!isFloat(dtype)) return fc.integer({ min: -128, max: 127 });
+  const bits = 8 * bytesPerElement(dtype);
+  if (!isFloat(dtype)) return fc.integer({ min: -(2 ** (bits - 1)), max: 2 ** (bits - 1) - 1 });
   return op === "product" ? fc.constantFrom(1, -1, 0.5, 2) : fc.integer({ min: -4, max: 4 });
 };
 
