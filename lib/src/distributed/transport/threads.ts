@@ -304,7 +304,8 @@ export class ThreadsTransport implements PolledTransport {
   private lose(peer: Peer, rank: number): void {
     peer.gone = true;
     const error = (): PeerLostError => new PeerLostError(rank, "it has ended");
-    for (const { waiting } of peer.lanes.values()) for (const { failed } of waiting.splice(0)) failed(error());
+    for (const { waiting } of peer.lanes.values())
+      for (const { failed } of waiting.splice(0)) failed(error());
     for (const { failed } of peer.untaken.values()) failed(error());
     peer.untaken.clear();
     peer.held.length = 0;
