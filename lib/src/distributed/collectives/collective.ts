@@ -58,6 +58,29 @@ export interface Requests<Op extends ReduceOp = ReduceOp> {
 
 export type CollectiveKind = keyof Requests;
 
+/** What an algorithm is to be carried out on. */
+export interface Situation {
+  /** Number of members, p. */
+  readonly size: number;
+  /** Bytes, n: of the whole for kinds with parts (allToAll: what one member sends to all), else of a member's data. */
+  readonly bytes: number;
+  readonly places: readonly Place[];
+}
+
+/** Messages one after the other, and the bytes in them. */
+export interface Load {
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+/** What has to happen one after the other, on the longest path through the members (the α–β model). */
+export interface Cost extends Load {
+  /** Bytes combined on that path. */
+  readonly combined: number;
+  /** What goes over links inside of a host, where the algorithm sees to that; the rest goes over the slowest link. */
+  readonly near?: Load;
+}
+
 /** One way to carry a collective out. A new one is a file with such a row, and its line in the registry. */
 export interface Algorithm<K extends CollectiveKind = CollectiveKind> {
   readonly kind: K;
@@ -66,7 +89,9 @@ export interface Algorithm<K extends CollectiveKind = CollectiveKind> {
   /** What it does in a line, and where it is from. */
   readonly about: string;
   /** If it can't do every group: why not this one. */
-  readonly unfit?: (member: Pick<Member, "size" | "places">) => string | undefined;
+  readonly unfit?: (group: Pick<Situation, "size" | "places">) => string | undefined;
+  /** In closed form, for even parts; what the code does is held against it in the tests. */
+  cost(on: Situation): Cost;
   /** `mean` has become `sum` here: who runs the algorithm divides afterwards. */
   run(member: Member, request: Requests<CombineOp>[K]): Promise<void>;
 }

@@ -5,10 +5,11 @@
  */
 import type { DType } from "../../core/dtype.js";
 import { allocate, memory as heap, release } from "../../runtime/heap.js";
-import { combine } from "../collectives/combine.js";
+import { combine } from "../collectives/combine/combine.js";
+import { ring } from "./bell.js";
 import { PeerLostError, TransportError } from "./errors.js";
 import { samePlace } from "./in-process.js";
-import type { ReduceOp } from "./reduce-op.js";
+import type { CombineOp } from "./reduce-op.js";
 import type { Place, PolledTransport } from "./transport.js";
 
 /** What the threads of a job share. */
@@ -41,12 +42,6 @@ export const threadsBoard = (size: number): SharedArrayBuffer =>
 /** The word on which member `rank` sleeps. */
 export const bellOf = (board: SharedArrayBuffer, rank: number): Int32Array<SharedArrayBuffer> =>
   new Int32Array(board, rank * MEMBER, 1);
-
-/** Wakes whoever sleeps on a bell. */
-export function ring(bell: Int32Array): void {
-  Atomics.add(bell, 0, 1);
-  Atomics.notify(bell, 0);
-}
 
 /** A member has ended: those who wait for it are told. */
 export function declareGone(board: SharedArrayBuffer, size: number, rank: number): void {
@@ -159,7 +154,6 @@ export class ThreadsTransport implements PolledTransport {
   readonly name = "threads";
   readonly size: number;
   readonly places: readonly Place[];
-  readonly bell: Int32Array<SharedArrayBuffer>;
   readonly patience = Number.POSITIVE_INFINITY;
   private readonly peers: Peer[];
 
@@ -170,7 +164,6 @@ export class ThreadsTransport implements PolledTransport {
     const { size, board } = job;
     this.size = size;
     this.places = samePlace(size);
-    this.bell = bellOf(board, rank);
     this.peers = Array.from({ length: size }, (_, other) => ({
       out: new Ring(board, size, rank, other),
       in: new Ring(board, size, other, rank),
@@ -215,7 +208,7 @@ export class ThreadsTransport implements PolledTransport {
     return this.wait(from, tag, into, copy);
   }
 
-  receiveCombined(from: number, tag: number, into: Uint8Array, dtype: DType, op: ReduceOp): Promise<void> {
+  receiveCombined(from: number, tag: number, into: Uint8Array, dtype: DType, op: CombineOp): Promise<void> {
     return this.wait(from, tag, into, (mine, message) => combine(mine, message, dtype, op));
   }
 

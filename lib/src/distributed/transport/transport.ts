@@ -44,9 +44,10 @@ export interface Transport {
 export interface PolledTransport extends Transport {
   /** Moves what can be moved. @returns false if there was nothing */
   poll(): boolean;
-  /** The word on which the thread sleeps; whoever has something for it adds 1 and notifies. */
-  readonly bell?: Int32Array<SharedArrayBuffer>;
-  /** Most milliseconds to sleep between two calls of `poll` while operations are under way. Infinity: the bell says it all. */
+  /**
+   * Most milliseconds to sleep between two calls of `poll` while operations are under way. Infinity: whoever has something
+   * for this member rings the bell of its communication thread.
+   */
   readonly patience: number;
 }
 

@@ -6,6 +6,7 @@ export const ringAllGather: Algorithm<"allGather"> = {
   kind: "allGather",
   name: "ring",
   about: "p−1 steps; in each, a member passes on to its right what it got last from its left",
+  cost: ({ size, bytes }) => ({ messages: size - 1, bytes: ((size - 1) / size) * bytes, combined: 0 }),
   async run(member, { data, counts }) {
     const { rank, size } = member;
     const parts = partsOf(data, counts);

@@ -6,6 +6,10 @@ export const ringReduceScatter: Algorithm<"reduceScatter"> = {
   kind: "reduceScatter",
   name: "ring",
   about: "p−1 steps; in each, a member sends one part to its right and combines one from its left",
+  cost({ size, bytes }) {
+    const all = ((size - 1) / size) * bytes;
+    return { messages: size - 1, bytes: all, combined: all };
+  },
   async run(member, { data, counts, dtype, op }) {
     const { rank, size } = member;
     const parts = partsOf(data, counts);
