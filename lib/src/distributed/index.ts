@@ -32,6 +32,8 @@ export type {
   ReduceOptions,
   Work,
 } from "./group/process-group.js";
+export { type LaunchOptions, launch, team } from "./launch/launch.js";
+export { RankError, type RankFunction, type Team, type TeamOptions } from "./launch/team.js";
 export { GroupTimeoutError, PeerLostError, TransportError } from "./transport/errors.js";
 export { inProcess, samePlace } from "./transport/in-process.js";
 export { type CombineOp, REDUCE_OPS, type ReduceOp } from "./transport/reduce-op.js";

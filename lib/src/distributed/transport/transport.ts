@@ -39,3 +39,17 @@ export interface Transport {
   /** Says goodbye: what is under way to others is still delivered. Members that wait for this one then get PeerLostError. */
   close(): Promise<void>;
 }
+
+/** A transport without events of its own: the communication thread asks it, and sleeps in between. */
+export interface PolledTransport extends Transport {
+  /** Moves what can be moved. @returns false if there was nothing */
+  poll(): boolean;
+  /**
+   * Most milliseconds to sleep between two calls of `poll` while operations are under way. Infinity: whoever has something
+   * for this member rings the bell of its communication thread.
+   */
+  readonly patience: number;
+}
+
+/** What a communication thread's module for a transport exports, as `open`. */
+export type OpenTransport<Config> = (config: Config) => Transport | Promise<Transport>;
