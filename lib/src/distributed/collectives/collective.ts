@@ -5,6 +5,7 @@
 import type { DType } from "../../core/dtype.js";
 import type { CombineOp, ReduceOp } from "../transport/reduce-op.js";
 import type { Place } from "../transport/transport.js";
+import type { CostModel } from "./cost.js";
 
 /** A member's view of its group during one operation: ranks are those of the group, the tag is the operation's own. */
 export interface Member {
@@ -15,6 +16,8 @@ export interface Member {
   receive(from: number, into: Uint8Array): Promise<void>;
   /** `into = op(into, message)`, element by element. */
   receiveCombined(from: number, into: Uint8Array, dtype: DType, op: CombineOp): Promise<void>;
+  /** What its links can do, by which an algorithm is chosen; the same on all members. Default: that of sockets. */
+  readonly model?: CostModel;
   /** `into = op(into, own)` for bytes that are here already. */
   combine(into: Uint8Array, own: Uint8Array, dtype: DType, op: CombineOp): void;
 }

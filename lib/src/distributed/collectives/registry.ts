@@ -21,9 +21,10 @@ import { scatterAllGather } from "./broadcast/scatter-all-gather.js";
 import { treeBroadcast } from "./broadcast/tree.js";
 import type { Algorithm, CollectiveKind, Member, Requests, Situation } from "./collective.js";
 import { checkMean, divide } from "./combine/combine.js";
+import { fastest, modelOf } from "./cost.js";
 import { binomialGather } from "./gather/binomial.js";
 import { linearGather } from "./gather/linear.js";
-import { partsOf } from "./parts.js";
+import { partsOf, total } from "./parts.js";
 import { naiveReduce } from "./reduce/naive.js";
 import { reduceScatterGather } from "./reduce/reduce-scatter-gather.js";
 import { treeReduce } from "./reduce/tree.js";
@@ -71,12 +72,23 @@ export async function runCollective<K extends CollectiveKind>(
   request: Requests[K],
   algorithm?: string,
 ): Promise<void> {
-  const chosen = algorithm === undefined ? ALGORITHMS[kind][0] : algorithmOf(kind, algorithm, member);
+  const chosen =
+    algorithm === undefined ? choose(kind, member, request) : algorithmOf<K>(kind, algorithm, member);
   const mean = "op" in request && request.op === "mean";
   const plain = (mean ? { ...request, op: "sum" } : request) as Requests<CombineOp>[K];
   if (mean) checkMean((request as Requests["allReduce"]).dtype);
-  await (chosen as unknown as Algorithm<K>).run(member, plain);
+  await chosen.run(member, plain);
   if (mean) divideResult(member, request as Requests[Reducing]);
+}
+
+/** What the cost model finds fastest. Members may not look at what only they know: what they send in an allToAll. */
+function choose<K extends CollectiveKind>(kind: K, member: Member, request: Requests[K]): Algorithm<K> {
+  const { size, places, model = modelOf("") } = member;
+  const all: readonly Algorithm<K>[] = ALGORITHMS[kind];
+  if (kind === "allToAll" || kind === "barrier" || size === 1) return all[0];
+  const bytes =
+    "counts" in request ? total(request.counts) : "data" in request ? (request.data?.length ?? 0) : 0;
+  return fastest(all, { size, bytes, places }, model);
 }
 
 /** The algorithm of this name. @throws ValueError if there is none, or it can't do this group */
