@@ -62,7 +62,7 @@ export const ALGORITHMS: Registry = {
 
 /**
  * Carries a collective out on this member; every member of the group calls it with the same kind and algorithm.
- * @param algorithm by name; default: the one that the cost model finds fastest
+ * @param algorithm by name; default: the transport's own way, or else the one that the cost model finds fastest
  * @throws ValueError for an algorithm that there is not, or that can't do this group
  * @throws DTypeError for the mean of what is not floating-point
  */
@@ -72,12 +72,11 @@ export async function runCollective<K extends CollectiveKind>(
   request: Requests[K],
   algorithm?: string,
 ): Promise<void> {
-  const chosen =
-    algorithm === undefined ? choose(kind, member, request) : algorithmOf<K>(kind, algorithm, member);
   const mean = "op" in request && request.op === "mean";
   const plain = (mean ? { ...request, op: "sum" } : request) as Requests<CombineOp>[K];
   if (mean) checkMean((request as Requests["allReduce"]).dtype);
-  await chosen.run(member, plain);
+  if (algorithm !== undefined) await algorithmOf<K>(kind, algorithm, member).run(member, plain);
+  else await (member.native?.(kind, plain) ?? choose(kind, member, request).run(member, plain));
   if (mean) divideResult(member, request as Requests[Reducing]);
 }
 
