@@ -53,10 +53,13 @@ function capture(sink: Sink, body: () => unknown): unknown {
   }
 }
 
+/** A library that sends functions of cells elsewhere as text finds by this what `import` has become in it. */
+const STANDS_FOR_IMPORT = Symbol.for("mlsys.import");
+
 export function installGlobals(): void {
   const runtime = Object.freeze({
     import: importModule,
-    load: loadDynamic,
+    load: Object.assign(loadDynamic, { [STANDS_FOR_IMPORT]: true }),
     meta: makeMeta(),
     tick,
     stop,

@@ -44,6 +44,15 @@ describe("functions of pipelines", () => {
     expect(await collect(set.pipeline({ workers: 1 }))).toEqual(wanted);
   });
 
+  it("import what they need, also as cells of notebooks do it, which are no modules", async () => {
+    const load = Object.assign(() => {}, { [Symbol.for("mlsys.import")]: true });
+    Object.assign(globalThis, { cellRuntime: { load, meta: {} } });
+    const names = new Function("return async (x) => (await cellRuntime.load('node:path')).basename(x)")();
+    expect(await collect(Dataset.from(["/a/b"]).map(names).pipeline({ workers: 1 }))).toEqual(["b"]);
+    const own = new Function("return () => cellRuntime.meta.url")();
+    await expect(collect(Dataset.range(1).map(own).pipeline({ workers: 1 }))).rejects.toThrow(/import\.meta/);
+  });
+
   it("are those of the library and of Node, found on the thread", async () => {
     const ours = data;
     const name = basename;

@@ -182,7 +182,8 @@ class Packer {
       if (!ts.isArrowFunction(node) && !ts.isFunctionExpression(node) && !ts.isClassExpression(node)) break;
       this.refuseWords(ts, node, trail);
       const { mentioned, assigned } = namesIn(ts, node);
-      return { text: portableText(ts, file, node), free: mentioned, assigned };
+      const free = new Set([...mentioned].filter((name) => !isLoader(name)));
+      return { text: portableText(ts, file, node), free, assigned };
     }
     throw this.refuse(trail, "its source is that of no function: a getter, or a method with a computed name");
   }
@@ -192,7 +193,8 @@ class Packer {
       if (!own && node.kind === ts.SyntaxKind.ThisKeyword)
         throw this.refuse(trail, "it uses `this`, which is not there on another thread");
       if (!own && node.kind === ts.SyntaxKind.SuperKeyword) throw this.refuse(trail, "it uses `super`");
-      if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword)
+      const isMeta = ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword;
+      if (isMeta || (isLoaderPart(ts, node) && !isImport(ts, node)))
         throw this.refuse(trail, "it uses `import.meta`, which is its module's");
       const inner =
         own || ts.isClassLike(node) || (node !== fn && ts.isFunctionLike(node) && !ts.isArrowFunction(node));
@@ -215,6 +217,23 @@ class Packer {
 
 const isNamespace = (x: object): boolean => Object.prototype.toString.call(x) === "[object Module]";
 
+/** Marks what stands for `import` in rewritten code: an object that is a global, as the function `load` that it has. */
+const LOADER = Symbol.for("mlsys.import");
+
+const isLoader = (name: string): boolean => {
+  const found = (globalThis as Record<string, unknown>)[name] as
+    | { load?: { [LOADER]?: boolean } }
+    | undefined;
+  return found?.load?.[LOADER] === true;
+};
+
+const isLoaderPart = (ts: TS, node: Node): node is Typescript.PropertyAccessExpression =>
+  ts.isPropertyAccessExpression(node) && ts.isIdentifier(node.expression) && isLoader(node.expression.text);
+
+/** `import` itself, or what stands for it in a notebook's cell, which is no module. */
+const isImport = (ts: TS, node: Node): boolean =>
+  node.kind === ts.SyntaxKind.ImportKeyword || (isLoaderPart(ts, node) && node.name.text === "load");
+
 /**
  * The text with `import("…")` as a call of `$import`, which looks from the user's folder; and `extends $super`, as what a
  * class extends is no variable that V8 keeps for it.
@@ -222,7 +241,7 @@ const isNamespace = (x: object): boolean => Object.prototype.toString.call(x) ==
 function portableText(ts: TS, file: Typescript.SourceFile, fn: Node): string {
   const places: { from: number; to: number; by: string }[] = [];
   const visit = (node: Node): void => {
-    if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
+    if (ts.isCallExpression(node) && isImport(ts, node.expression))
       places.push({ from: node.expression.getStart(file), to: node.expression.end, by: "$import" });
     ts.forEachChild(node, visit);
   };
