@@ -128,12 +128,16 @@ export class Operations {
         if (!this.finish(group, running)) return;
         if (value === undefined) this.ends.done(order.slot);
         else this.ends.value(order.slot, value);
+        if (between) this.checkLeft(group);
       },
       (error: Error) => {
         if (!group.running.has(running)) return;
         if (between && !(error instanceof PeerLostError)) {
           this.finish(group, running);
           this.ends.failed(order.slot, error);
+        } else if (error instanceof TransportError) {
+          // lengths that don't fit: members disagree, and their notices, which are on their way, say it better
+          setTimeout(() => this.breakUp(group, error, true), GRACE);
         } else this.breakUp(group, error, true);
       },
     );

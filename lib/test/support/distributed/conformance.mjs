@@ -322,7 +322,12 @@ export const cases = {
     for (const [name, [call, pattern]] of Object.entries(wrongs)) {
       const own = group.subgroup(upTo(group.size), { timeout: 60_000 });
       const what = `${name} on rank ${group.rank}`;
-      like(await failure(() => call(own)), "TransportError", pattern, what);
+      // who has done its part by then hears of it in its next operation
+      const both = async () => {
+        await call(own);
+        await own.barrier();
+      };
+      like(await failure(both), "TransportError", pattern, what);
       // the group stays broken, and says why; closing it works
       like(await failure(() => own.barrier()), "TransportError", pattern, `${what}, later`);
       await own.close();
