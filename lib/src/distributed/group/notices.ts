@@ -11,8 +11,14 @@ export type Notice =
   | { readonly kind: "op"; readonly group: number; readonly n: number; readonly what: string }
   /** "It is over for this group." */
   | { readonly kind: "broken"; readonly group: number; readonly error: ErrorData }
-  /** "I leave after `n` operations; to you I have sent `sent` messages." */
-  | { readonly kind: "leave"; readonly group: number; readonly n: number; readonly sent: number }
+  /** "I leave after `n` operations; to you I have sent `sent` messages, and `received` of yours are here." */
+  | {
+      readonly kind: "leave";
+      readonly group: number;
+      readonly n: number;
+      readonly sent: number;
+      readonly received: number;
+    }
   /** "I have waited too long: how far are you?" */
   | { readonly kind: "ask"; readonly group: number; readonly n: number }
   | { readonly kind: "at"; readonly group: number; readonly n: number; readonly asked: number };

@@ -45,7 +45,7 @@ interface Group {
   /** Messages to members, and from them. */
   readonly sent: Map<number, number>;
   readonly received: Map<number, number>;
-  readonly left: Map<number, { readonly n: number; readonly sent: number }>;
+  readonly left: Map<number, { readonly n: number; readonly sent: number; readonly received: number }>;
   broken: Error | null;
   leaving: { readonly slot: number } | null;
 }
@@ -203,6 +203,7 @@ export class Operations {
             group: group.number,
             n: group.n,
             sent: group.sent.get(rank) ?? 0,
+            received: group.received.get(rank) ?? 0,
           });
     this.groups.delete(group.number);
     this.over.add(group.number);
@@ -300,12 +301,12 @@ export class Operations {
 
   /** Messages that are waited for, of members that have left and sent all they had. */
   private checkLeft(group: Group): void {
-    for (const [rank, { sent }] of group.left) {
+    for (const [rank, { sent, received }] of group.left) {
       const waits = (order: OperationOrder): boolean =>
         (order.do === "receive" &&
           group.ranks[order.from] === rank &&
           (group.received.get(rank) ?? 0) >= sent) ||
-        (order.do === "send" && group.ranks[order.to] === rank);
+        (order.do === "send" && group.ranks[order.to] === rank && (group.sent.get(rank) ?? 0) > received);
       if ([...group.running].some(({ order }) => waits(order)))
         this.breakUp(group, new PeerLostError(rank, "it has left the group"), false);
     }
