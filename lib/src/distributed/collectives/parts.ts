@@ -51,6 +51,20 @@ export async function exchange(
   await Promise.all([member.send(to, bytes), member.receive(from, into)]);
 }
 
+/** Sends that go on while the member does other things. */
+export class Sends {
+  private readonly underWay: Promise<void>[] = [];
+
+  add(send: Promise<void>): void {
+    send.catch(() => {}); // `done` says so, or what came before has failed
+    this.underWay.push(send);
+  }
+
+  async done(): Promise<void> {
+    await Promise.all(this.underWay);
+  }
+}
+
 /** The cost of one thing after another. */
 export function inTurn(...costs: readonly Cost[]): Cost {
   const sum = { messages: 0, bytes: 0, combined: 0, near: { messages: 0, bytes: 0 } };

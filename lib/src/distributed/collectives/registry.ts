@@ -75,9 +75,14 @@ export async function runCollective<K extends CollectiveKind>(
   const chosen =
     algorithm === undefined ? choose(kind, member, request) : algorithmOf<K>(kind, algorithm, member);
   const mean = "op" in request && request.op === "mean";
-  const plain = (mean ? { ...request, op: "sum" } : request) as Requests<CombineOp>[K];
+  const plain: Record<string, unknown> = { ...request };
+  if (mean) plain.op = "sum";
+  if ("dtype" in request && request.from && !(chosen.outOfPlace && member.size > 1)) {
+    request.data.set(request.from);
+    plain.from = undefined;
+  }
   if (mean) checkMean((request as Requests["allReduce"]).dtype);
-  await chosen.run(member, plain);
+  await chosen.run(member, plain as unknown as Requests<CombineOp>[K]);
   if (mean) divideResult(member, request as Requests[Reducing]);
 }
 

@@ -32,10 +32,17 @@ export interface Transport {
    */
   receive(from: number, tag: number, into: Uint8Array): Promise<void>;
   /**
-   * `into[i] = op(into[i], message[i])`: a transport that can read the sender's memory needs no copy of the message for it.
+   * `into[i] = op(own[i], message[i])`, `own` being `into` if it is not given: a transport that can read the sender's memory needs no copy of the message for it.
    * Without it, callers receive into scratch memory and combine.
    */
-  receiveCombined?(from: number, tag: number, into: Uint8Array, dtype: DType, op: CombineOp): Promise<void>;
+  receiveCombined?(
+    from: number,
+    tag: number,
+    into: Uint8Array,
+    dtype: DType,
+    op: CombineOp,
+    own?: Uint8Array,
+  ): Promise<void>;
   /** Says goodbye: what is under way to others is still delivered. Members that wait for this one then get PeerLostError. */
   close(): Promise<void>;
 }
