@@ -86,6 +86,8 @@ export interface Load {
 
 /** What has to happen one after the other, on the longest path through the members (the α–β model). */
 export interface Cost extends Load {
+  /** Messages that wait for one another; default: all. The others may share their latencies. */
+  readonly rounds?: number;
   /** Bytes combined on that path. */
   readonly combined: number;
   /** What goes over links inside of a host, where the algorithm sees to that; the rest goes over the slowest link. */

@@ -67,9 +67,10 @@ export class Sends {
 
 /** The cost of one thing after another. */
 export function inTurn(...costs: readonly Cost[]): Cost {
-  const sum = { messages: 0, bytes: 0, combined: 0, near: { messages: 0, bytes: 0 } };
-  for (const { messages, bytes, combined, near } of costs) {
+  const sum = { messages: 0, rounds: 0, bytes: 0, combined: 0, near: { messages: 0, bytes: 0 } };
+  for (const { messages, rounds = messages, bytes, combined, near } of costs) {
     sum.messages += messages;
+    sum.rounds += rounds;
     sum.bytes += bytes;
     sum.combined += combined;
     sum.near.messages += near?.messages ?? 0;

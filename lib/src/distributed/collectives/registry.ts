@@ -2,9 +2,11 @@
 import { ValueError } from "../../core/errors.js";
 import type { CombineOp } from "../transport/reduce-op.js";
 import { bruckAllGather } from "./all-gather/bruck.js";
+import { directAllGather } from "./all-gather/direct.js";
 import { naiveAllGather } from "./all-gather/naive.js";
 import { doublingAllGather } from "./all-gather/recursive-doubling.js";
 import { ringAllGather } from "./all-gather/ring.js";
+import { directAllReduce } from "./all-reduce/direct.js";
 import { halvingDoubling } from "./all-reduce/halving-doubling.js";
 import { hierarchicalAllReduce } from "./all-reduce/hierarchical.js";
 import { naiveAllReduce } from "./all-reduce/naive.js";
@@ -46,14 +48,15 @@ export const ALGORITHMS: Registry = {
   allReduce: [
     ringAllReduce,
     halvingDoubling,
+    directAllReduce,
     recursiveDoubling,
     treeAllReduce,
     hierarchicalAllReduce,
     torusAllReduce,
     naiveAllReduce,
   ],
-  allGather: [ringAllGather, doublingAllGather, bruckAllGather, naiveAllGather],
-  reduceScatter: [pairwiseReduceScatter, ringReduceScatter, recursiveHalving],
+  allGather: [ringAllGather, directAllGather, doublingAllGather, bruckAllGather, naiveAllGather],
+  reduceScatter: [ringReduceScatter, pairwiseReduceScatter, recursiveHalving],
   scatter: [binomialScatter, linearScatter],
   gather: [binomialGather, linearGather],
   allToAll: [pairwiseAllToAll, bruckAllToAll],
