@@ -24,6 +24,8 @@ export interface Member {
   ): Promise<void>;
   /** What its links can do, by which an algorithm is chosen; the same on all members. Default: that of sockets. */
   readonly model?: CostModel;
+  /** The engine's own way, taken where no algorithm is named; null if it has none for this request. */
+  native?<K extends CollectiveKind>(kind: K, request: Requests<CombineOp>[K]): Promise<void> | null;
   /** `into = op(into, message)` for bytes that are here already. */
   combine(into: Uint8Array, message: Uint8Array, dtype: DType, op: CombineOp): void;
 }

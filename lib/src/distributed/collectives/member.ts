@@ -13,6 +13,8 @@ export interface MemberOptions {
   readonly combine?: Combine;
   /** Default: that of the transport's name. The same on all members. */
   readonly model?: CostModel;
+  /** Collectives of the transport's own, for a group that may use them. */
+  readonly native?: Member["native"];
   /** Hears of each step when it is done; times since 1970, so that members' can be put together. */
   readonly trace?: (step: Step) => void;
 }
@@ -25,7 +27,7 @@ export function memberOf(
   transport: Transport,
   tag: number,
   ranks?: readonly number[],
-  { combine = combineAnywhere, model = modelOf(transport.name), trace }: MemberOptions = {},
+  { combine = combineAnywhere, model = modelOf(transport.name), native, trace }: MemberOptions = {},
 ): Member {
   const of = ranks ?? Array.from({ length: transport.size }, (_, i) => i);
   const straight = transport.receiveCombined?.bind(transport);
@@ -34,6 +36,7 @@ export function memberOf(
     size: of.length,
     places: of.map((rank) => transport.places[rank]),
     model,
+    native,
     combine,
     async send(to, bytes) {
       if (straight) return transport.send(of[to], tag, bytes);

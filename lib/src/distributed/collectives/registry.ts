@@ -65,7 +65,7 @@ export const ALGORITHMS: Registry = {
 
 /**
  * Carries a collective out on this member; every member of the group calls it with the same kind and algorithm.
- * @param algorithm by name; default: the one that the cost model finds fastest
+ * @param algorithm by name; default: the transport's own way, or else the one that the cost model finds fastest
  * @throws ValueError for an algorithm that there is not, or that can't do this group
  * @throws DTypeError for the mean of what is not floating-point
  */
@@ -75,18 +75,25 @@ export async function runCollective<K extends CollectiveKind>(
   request: Requests[K],
   algorithm?: string,
 ): Promise<void> {
-  const chosen =
-    algorithm === undefined ? choose(kind, member, request) : algorithmOf<K>(kind, algorithm, member);
   const mean = "op" in request && request.op === "mean";
-  const plain: Record<string, unknown> = { ...request };
-  if (mean) plain.op = "sum";
-  if ("dtype" in request && request.from && !(chosen.outOfPlace && member.size > 1)) {
-    request.data.set(request.from);
-    plain.from = undefined;
-  }
+  const plain = { ...request, ...(mean ? { op: "sum" } : {}) } as unknown as Requests<CombineOp>[K];
+  const named = algorithm === undefined ? undefined : algorithmOf<K>(kind, algorithm, member);
   if (mean) checkMean((request as Requests["allReduce"]).dtype);
-  await chosen.run(member, plain as unknown as Requests<CombineOp>[K]);
+  const native = named ? null : member.native?.(kind, inPlace(plain));
+  if (native) await native;
+  else {
+    const chosen = named ?? choose(kind, member, request);
+    await chosen.run(member, chosen.outOfPlace && member.size > 1 ? plain : inPlace(plain));
+  }
   if (mean) divideResult(member, request as Requests[Reducing]);
+}
+
+/** The request with the member's own elements where the result will be. */
+function inPlace<T extends object>(request: T): T {
+  const { from, data } = request as Partial<Requests["allReduce"]>;
+  if (!("dtype" in request) || !from) return request;
+  data?.set(from);
+  return { ...request, from: undefined };
 }
 
 /** What the cost model finds fastest. Members may not look at what only they know: what they send in an allToAll. */

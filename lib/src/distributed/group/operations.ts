@@ -57,6 +57,8 @@ export class Operations {
   private readonly over = new Set<number>();
   private readonly lost = new Map<number, PeerLostError>();
   private readonly notices: Notices;
+  /** The first group of all members: only its collectives come in the same order everywhere, as an engine's own must. */
+  private whole: number | null = null;
   /** Counts starts and ends, for the thread to see whether something has happened. */
   steps = 0;
 
@@ -88,6 +90,7 @@ export class Operations {
       leaving: null,
     };
     this.groups.set(number, group);
+    if (ranks.length === this.transport.size) this.whole ??= number;
     for (const { from, notice } of this.early.get(number) ?? []) this.hear(from, notice);
     this.early.delete(number);
     for (const rank of ranks) {
@@ -115,7 +118,11 @@ export class Operations {
     const count = (of: Map<number, number>, rank: number): unknown => of.set(rank, (of.get(rank) ?? 0) + 1);
     const own = between ? tag + order.tag : tag + (n % NUMBERS);
     if (order.do === "send") count(group.sent, group.ranks[order.to]);
-    carryOut(memberOf(this.transport, own, group.ranks), this.transport, group.ranks, own, order).then(
+    // one call each: what needs several would be overtaken between them, on some members and not on others
+    const single = order.do === "collective" && group.number === this.whole;
+    const native = single ? this.transport.collective?.bind(this.transport) : undefined;
+    const member = memberOf(this.transport, own, group.ranks, { native });
+    carryOut(member, this.transport, group.ranks, own, order).then(
       (value) => {
         if (order.do === "receive") count(group.received, group.ranks[order.from]);
         if (!this.finish(group, running)) return;

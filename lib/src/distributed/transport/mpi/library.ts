@@ -20,6 +20,7 @@ const FUNCTIONS = {
   MPI_Abort: [H, I],
   MPI_Comm_rank: [H, M],
   MPI_Comm_size: [H, M],
+  MPI_Comm_dup: [H, M],
   MPI_Comm_set_errhandler: [H, H],
   MPI_Comm_get_attr: [H, I, M, M],
   MPI_Get_processor_name: [M, M],
@@ -29,6 +30,8 @@ const FUNCTIONS = {
   MPI_Isend: [H, I, H, I, I, H, M],
   MPI_Irecv: [H, I, H, I, I, H, M],
   MPI_Testsome: [I, M, M, M, M],
+  MPI_Cancel: [M],
+  MPI_Request_free: [M],
   MPI_Allgather: [M, I, H, M, I, H, H],
   MPI_Op_create: [H, I, M],
   MPI_Ibarrier: [H, M],
@@ -55,6 +58,8 @@ export interface Mpi extends Calls {
   readonly abi: Abi;
   /** "Open MPI v4.1.4 …" in a line. */
   readonly version: string;
+  /** The handle that a call writes where it is told to. */
+  written(call: (out: BigInt64Array) => void): number;
   /** The error of a code that is not 0. */
   error(called: string, code: number): MpiError;
 }
@@ -130,7 +135,12 @@ function bound(library: ForeignLibrary, name: string): Mpi {
   const version = versionOf(raw);
   const abi = abiOf(library, name, version);
   const error = (called: string, code: number): MpiError => errorOf(raw, called, code);
-  const all: Record<string, unknown> = { raw, abi, version, error };
+  const written = (call: (out: BigInt64Array) => void): number => {
+    const out = new BigInt64Array(outBytes(8));
+    call(out);
+    return abi.handleBytes === 8 ? Number(out[0]) : new Int32Array(out.buffer)[0];
+  };
+  const all: Record<string, unknown> = { raw, abi, version, written, error };
   for (const key of Object.keys(FUNCTIONS))
     all[key] = (...args: unknown[]): void => {
       const code = raw[key](...args);

@@ -42,7 +42,9 @@ class MpiTransport implements PolledTransport {
     this.places = placesOf(mpi, this.world, this.size);
     this.tagBound = tagBoundOf(mpi, this.world);
     this.requests = new Requests(mpi);
-    this.native = new Native(mpi, this.world, this.rank, this.requests, new Operators(mpi));
+    // of their own: a collective that members disagree on must not take the goodbye's messages
+    const comm = mpi.written((out) => mpi.MPI_Comm_dup(this.world, out));
+    this.native = new Native(mpi, comm, this.rank, this.requests, new Operators(mpi));
   }
 
   get patience(): number {
@@ -97,11 +99,16 @@ class MpiTransport implements PolledTransport {
   async close(): Promise<void> {
     if (this.isClosed) return;
     this.isClosed = true;
-    await this.native.run("barrier", {}); // MPI_Finalize waits too, but would keep a core busy
-    this.mpi.MPI_Finalize();
+    const { mpi, world, requests } = this;
+    await requests.add((handle) => mpi.MPI_Ibarrier(world, handle)); // MPI_Finalize waits too, but keeps a core busy
+    requests.cancel();
+    mpi.MPI_Finalize();
   }
 
-  /** Tags of operations under way differ, but grow without end; MPI's begin again. */
+  /**
+   * Tags have up to 53 bits, MPI's 28 or 31: two that are under way between the same members at the same time share one with
+   * a probability of 2⁻²⁸ at most.
+   */
   private label(peer: number, tag: number): number {
     if (this.isClosed) throw new TransportError("mpi: the transport is closed");
     if (!Number.isInteger(peer) || peer < 0 || peer >= this.size)

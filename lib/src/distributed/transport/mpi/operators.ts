@@ -4,7 +4,7 @@ import { type Koffi, koffi } from "../../../runtime/native/ffi.js";
 import { combine } from "../../collectives/combine/combine.js";
 import type { CombineOp } from "../reduce-op.js";
 import type { HandleName } from "./abi.js";
-import { type Mpi, outBytes } from "./library.js";
+import type { Mpi } from "./library.js";
 
 /** MPI's datatypes. The 16-bit floats are unknown to it: they travel as integers and only our operators look at them. */
 const DATATYPES: Readonly<Record<DType, HandleName>> = {
@@ -70,8 +70,6 @@ export class Operators {
       }
     };
     const pointer = ffi.register(ours, ffi.pointer(ffi.proto("void", Array(4).fill("intptr_t"))));
-    const handle = new BigInt64Array(outBytes(8));
-    this.mpi.MPI_Op_create(Number(pointer), 1, handle);
-    return this.mpi.abi.handleBytes === 8 ? Number(handle[0]) : new Int32Array(handle.buffer)[0];
+    return this.mpi.written((out) => this.mpi.MPI_Op_create(Number(pointer), 1, out));
   }
 }

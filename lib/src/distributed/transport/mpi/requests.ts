@@ -84,6 +84,16 @@ export class Requests {
     return true;
   }
 
+  /** Gives up what is under way: nobody will hear of it any more. */
+  cancel(): void {
+    for (let i = 0; i < this.pending.length; i++) {
+      const handle = this.handles.subarray(i, i + 1);
+      this.mpi.raw.MPI_Cancel(...([handle] as never[])); // what can't be canceled is freed all the same
+      this.mpi.raw.MPI_Request_free(...([handle] as never[]));
+    }
+    this.pending.length = 0;
+  }
+
   /** All that is under way fails: the library can't say more. */
   failAll(error: Error): void {
     for (const { failed } of this.pending.splice(0)) failed(error);

@@ -38,6 +38,9 @@ export interface Heartbeat {
 
 export const DEFAULT_HEARTBEAT: Heartbeat = { every: 2000, lost: 30_000 };
 
+/** Bytes behind a handshake after which the socket is not read for a while. */
+const MOST_REST = 1 << 20;
+
 /** Milliseconds for a handshake. */
 const HANDSHAKE = 30_000;
 
@@ -68,6 +71,9 @@ export class Connection {
     readonly reject: (error: Error) => void;
     readonly kind: number;
   } | null = null;
+  /** What has come behind a frame of the handshake: it is read when the next step is there. */
+  private rest: Uint8Array | null = null;
+  private paused = false;
   private heard = Date.now();
   private beat: NodeJS.Timeout | undefined;
   private endedBy: Error | null = null;
@@ -82,11 +88,7 @@ export class Connection {
     });
     socket.on("data", (chunk: Uint8Array) => {
       this.heard = Date.now();
-      try {
-        this.reader.feed(chunk);
-      } catch (error) {
-        this.end(error as Error);
-      }
+      this.read(chunk);
     });
     socket.on("error", (error) => this.end(error));
     socket.on("close", () => this.end(new Error("the connection was closed")));
@@ -119,6 +121,11 @@ export class Connection {
   /** Frames go to `sink` from now on. */
   begin(sink: FrameSink, heartbeat: Heartbeat): void {
     this.sink = sink;
+    if (this.endedBy) {
+      queueMicrotask(() => this.onEnd(this.endedBy as Error));
+      return;
+    }
+    queueMicrotask(() => this.resume());
     this.heard = Date.now();
     let due = Date.now() + heartbeat.every;
     this.beat = setInterval(() => {
@@ -198,7 +205,32 @@ export class Connection {
           reject(error);
         },
       };
+      this.resume();
     });
+  }
+
+  private read(chunk: Uint8Array): void {
+    if (this.endedBy) return;
+    if (this.paused) {
+      this.rest = this.rest ? Buffer.concat([this.rest, chunk]) : chunk;
+      if (this.rest.length > MOST_REST) this.socket.pause();
+      return;
+    }
+    try {
+      const read = this.reader.feed(chunk);
+      if (read === chunk.length) return;
+      this.rest = chunk.subarray(read);
+    } catch (error) {
+      this.end(error as Error);
+    }
+  }
+
+  private resume(): void {
+    this.paused = false;
+    const { rest } = this;
+    this.rest = null;
+    if (rest) this.read(rest);
+    if (this.socket.isPaused()) this.socket.resume();
   }
 
   private place(head: FrameHead): Uint8Array {
@@ -209,14 +241,18 @@ export class Connection {
     return new Uint8Array(head.length);
   }
 
-  private taken(head: FrameHead, payload: Uint8Array): void {
-    if (head.kind === KIND.ping) return;
-    if (this.sink && head.kind > KIND.proof) this.sink.taken(head, payload);
-    else {
-      const { handshake } = this;
-      this.handshake = null;
-      handshake?.resolve(parseJson(payload));
+  private taken(head: FrameHead, payload: Uint8Array): boolean {
+    if (head.kind === KIND.ping) return true;
+    if (this.sink && head.kind > KIND.proof) {
+      this.sink.taken(head, payload);
+      return true;
     }
+    const json = parseJson(payload);
+    const { handshake } = this;
+    this.handshake = null;
+    this.paused = true;
+    handshake?.resolve(json);
+    return false;
   }
 }
 

@@ -18,7 +18,7 @@
  *     3 control    payload: JSON, between members and the rendezvous store
  *     4 message    tag; payload: a message, of at most EAGER bytes
  *     5 offer      tag; number: the offer's; payload: float64, bytes of a larger message
- *     6 accept     number: of the offer that is accepted now, as somebody waits for the message
+ *     6 accept     number: of an offer; tag: 1 if its message is to be sent now, 0 if one of another length is waited for
  *     7 body       number: of the offer; payload: the message
  *     8 credit     number: bytes of messages of kind 4 that were taken
  *     9 ping       nothing: a sign of life
@@ -120,8 +120,8 @@ const whole = (x: number): boolean => Number.isSafeInteger(x) && x >= 0;
 export interface FrameSink {
   /** Where the payload is to go. Called once its head is there; throws for a frame that is out of place. */
   place(head: FrameHead): Uint8Array;
-  /** The payload is in its place. */
-  taken(head: FrameHead, payload: Uint8Array): void;
+  /** The payload is in its place. @returns false if what follows is not to be read yet */
+  taken(head: FrameHead, payload: Uint8Array): unknown;
 }
 
 /**
@@ -137,17 +137,20 @@ export class FrameReader {
 
   constructor(private readonly sink: FrameSink) {}
 
-  /** @throws TransportError for what is no frame: nothing more can be read from such a connection */
-  feed(chunk: Uint8Array): void {
+  /**
+   * @returns how many of the bytes were read: all, unless the sink has said no
+   * @throws TransportError for what is no frame: nothing more can be read from such a connection
+   */
+  feed(chunk: Uint8Array): number {
     let at = 0;
     for (;;) {
       if (!this.frame) {
-        if (at === chunk.length) return;
+        if (at === chunk.length) return at;
         const n = Math.min(HEADER - this.filled, chunk.length - at);
         this.head.set(chunk.subarray(at, at + n), this.filled);
         this.filled += n;
         at += n;
-        if (this.filled < HEADER) return;
+        if (this.filled < HEADER) return at;
         this.filled = 0;
         this.frame = this.headOf();
         this.payload = this.sink.place(this.frame);
@@ -158,11 +161,11 @@ export class FrameReader {
       this.payload.set(chunk.subarray(at, at + n), this.got);
       this.got += n;
       at += n;
-      if (this.got < length) return;
+      if (this.got < length) return at;
       const { frame, payload } = this;
       this.frame = null;
       this.payload = new Uint8Array(0);
-      this.sink.taken(frame, payload);
+      if (this.sink.taken(frame, payload) === false) return at;
     }
   }
 

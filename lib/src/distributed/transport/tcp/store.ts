@@ -3,8 +3,8 @@
  * told its rank and everybody's address. Members stay connected to it, so that the loss of one is known to all. When
  * members come after that, a new round begins, for a job that goes on after a loss.
  *
- * Control frames, member → store: `{ join: { rank, host, port, machine } }`, `{ bye: true }`; store → member: `{ members:
- * { rank, round, table } }`, `{ lost: rank, why }`, `{ refused: why }`.
+ * Control frames, member → store: `{ join: { rank, host, port, machine } }`, `{ bye: ranks }` (those that it has dialled);
+ * store → member: `{ members: { rank, round, table } }`, `{ lost: rank, why, goodbye? }`, `{ refused: why }`.
  */
 import type { Server } from "node:net";
 import { MlsysError } from "../../../core/errors.js";
@@ -39,7 +39,8 @@ interface Joined {
   readonly address: MemberAddress;
   rank: number;
   round: Round | null;
-  left: boolean;
+  /** It has said goodbye: to whom else. */
+  goodbye: readonly unknown[] | undefined;
 }
 
 interface Round {
@@ -109,7 +110,7 @@ export class RendezvousStore {
           if (message.join && !member) {
             member = joinedOf(message.join as Record<string, unknown>, connection);
             this.join(member);
-          } else if (message.bye && member) member.left = true;
+          } else if (Array.isArray(message.bye) && member) member.goodbye = message.bye;
         },
       },
       this.options.heartbeat ?? DEFAULT_HEARTBEAT,
@@ -162,7 +163,8 @@ export class RendezvousStore {
       if (other !== member)
         other.connection.json(KIND.control, {
           lost: member.rank,
-          why: member.left ? "it said goodbye" : error.message,
+          why: error.message,
+          goodbye: member.goodbye,
         });
   }
 }
@@ -172,5 +174,5 @@ function joinedOf(join: Record<string, unknown>, connection: Connection): Joined
   const wanted = typeof rank === "number" && Number.isInteger(rank) ? rank : null;
   if (typeof host !== "string" || typeof port !== "number" || typeof machine !== "string")
     throw new MlsysError("a member must say where it listens");
-  return { connection, wanted, address: { host, port, machine }, rank: -1, round: null, left: false };
+  return { connection, wanted, address: { host, port, machine }, rank: -1, round: null, goodbye: undefined };
 }

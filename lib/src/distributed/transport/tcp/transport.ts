@@ -3,85 +3,12 @@
 import type { Server } from "node:net";
 import { hostname } from "node:os";
 import { PeerLostError, TransportError } from "../errors.js";
-import type { Place, Transport } from "../transport.js";
-import {
-  type Connection,
-  DEFAULT_HEARTBEAT,
-  dial,
-  type Heartbeat,
-  listen,
-  type Security,
-} from "./connection.js";
-import { CREDIT, EAGER, type FrameHead, KIND, parseJson } from "./frames.js";
-import type { MemberAddress } from "./store.js";
-
-export interface TcpConfig extends Security {
-  /** Of the store. */
-  readonly host: string;
-  readonly port: number;
-  /** This member's number; `null`: the store gives it one. */
-  readonly rank: number | null;
-  /** Address that this member listens on. Default: the one from which it reaches the store. */
-  readonly listenOn?: string;
-  /** Name of this machine, for algorithms that look at the topology. Default: its host name. */
-  readonly machine?: string;
-  /** Milliseconds that all members may take to come. */
-  readonly joinTimeout: number;
-  readonly heartbeat?: Heartbeat;
-}
-
-interface Waiting {
-  readonly into: Uint8Array;
-  readonly done: () => void;
-  readonly failed: (error: Error) => void;
-}
-
-/** A message that nobody has asked for yet: its bytes, or the offer of it. */
-type Arrived = { readonly bytes: Uint8Array } | { readonly offer: number; readonly length: number };
-
-interface Lane {
-  readonly arrived: Arrived[];
-  readonly waiting: Waiting[];
-}
-
-interface Offered {
-  readonly bytes: Uint8Array;
-  readonly done: () => void;
-  readonly failed: (error: Error) => void;
-}
-
-/** What is known of another member. */
-class Peer {
-  readonly lanes = new Map<number, Lane>();
-  /** To it: dialled when there is something to send. */
-  out: Promise<Connection> | null = null;
-  open: Connection | null = null;
-  in: Connection | null = null;
-  /** Bytes that it may still be sent without an offer. */
-  credit = CREDIT;
-  /** Bytes that it has sent without an offer and nobody has taken; and those that were taken since it was told so. */
-  unclaimed = 0;
-  taken = 0;
-  offers = 0;
-  readonly offered = new Map<number, Offered>();
-  /** Offers of its that were accepted. */
-  readonly accepted = new Map<number, Waiting>();
-  gone: PeerLostError | null = null;
-  /** The message that is arriving goes straight to whom it is for. */
-  direct: Waiting | null = null;
-
-  lane(tag: number): Lane {
-    const known = this.lanes.get(tag);
-    if (known) return known;
-    const lane: Lane = { arrived: [], waiting: [] };
-    this.lanes.set(tag, lane);
-    return lane;
-  }
-
-  tidy(tag: number, { arrived, waiting }: Lane): void {
-    if (arrived.length === 0 && waiting.length === 0) this.lanes.delete(tag);
-  }
-}
+import type { OpenTransport, Place, Transport } from "../transport.js";
+import { type Connection, DEFAULT_HEARTBEAT, dial, listen } from "./connection.js";
+import { CREDIT, EAGER, type FrameHead, KIND } from "./frames.js";
+import { membersOf, type TcpConfig } from "./members.js";
+import { type Arrived, Peer, type Waiting } from "./peer.js";
+import { type MemberAddress, RendezvousStore } from "./store.js";
 
 export class TcpTransport implements Transport {
   readonly name = "tcp";
@@ -98,6 +25,8 @@ export class TcpTransport implements Transport {
     private readonly config: TcpConfig,
     private readonly store: Connection,
     private readonly server: Server,
+    /** If this member holds it. */
+    private readonly served: RendezvousStore | null,
   ) {
     this.size = table.length;
     this.places = table.map(({ machine }) => ({ host: machine }));
@@ -106,7 +35,12 @@ export class TcpTransport implements Transport {
 
   static async join(config: TcpConfig): Promise<TcpTransport> {
     const until = Date.now() + config.joinTimeout;
-    const store = await dial(config.host, config.port, config, until);
+    const { host: storeHost, port, serve, heartbeat, secret, tls } = config;
+    const served =
+      serve === undefined
+        ? null
+        : await RendezvousStore.open({ host: storeHost, port, size: serve, heartbeat, secret, tls });
+    const store = await dial(storeHost, served?.port ?? port, config, until);
     let made: TcpTransport | null = null;
     const early: Connection[] = [];
     let server: Server | null = null;
@@ -128,15 +62,16 @@ export class TcpTransport implements Transport {
           machine: config.machine ?? hostname(),
         },
         until,
-        (rank, why) => made?.lose(rank, why),
+        (message) => made?.told(message),
       );
-      made = new TcpTransport(members.rank, members.round, members.table, config, store, server);
+      made = new TcpTransport(members.rank, members.round, members.table, config, store, server, served);
       store.onEnd = (error) => made?.storeLost(error);
       for (const connection of early) made.welcome(connection);
       return made;
     } catch (error) {
       server?.close();
       store.end(error as Error);
+      await served?.close();
       throw error;
     }
   }
@@ -181,7 +116,8 @@ export class TcpTransport implements Transport {
 
   async close(): Promise<void> {
     this.closing = true;
-    this.store.json(KIND.control, { bye: true });
+    const dialled = [...this.peers.keys()].filter((rank) => this.peers[rank].out !== null);
+    this.store.json(KIND.control, { bye: dialled });
     await Promise.all(
       this.peers.map(async (peer) => {
         if (peer.open && !peer.gone) {
@@ -196,6 +132,7 @@ export class TcpTransport implements Transport {
       this.server.close(() => resolve());
       for (const peer of this.peers) peer.in?.socket.destroy();
     });
+    await this.served?.close();
   }
 
   private connected(to: number): Promise<Connection> {
@@ -210,7 +147,7 @@ export class TcpTransport implements Transport {
           this.config.secret ?? "",
         );
         connection.begin(NOTHING, this.config.heartbeat ?? DEFAULT_HEARTBEAT);
-        connection.onEnd = (error) => this.lose(to, error.message);
+        connection.onEnd = (error) => this.cannotSend(to, error.message);
         peer.open = connection;
         return connection;
       } catch (error) {
@@ -288,9 +225,11 @@ export class TcpTransport implements Transport {
         if (!offered) throw new TransportError(`tcp: offer ${number}, which is accepted, was never made`);
         peer.offered.delete(number);
         const { bytes, done, failed } = offered;
-        peer.open?.write({ kind: KIND.body, length: bytes.length, tag: 0, number }, bytes, (error) =>
-          error ? failed(error) : done(),
-        );
+        if (tag === 0) done();
+        else
+          peer.open?.write({ kind: KIND.body, length: bytes.length, tag: 0, number }, bytes, (error) =>
+            error ? failed(error) : done(),
+          );
         return;
       }
       case KIND.body: {
@@ -329,14 +268,15 @@ export class TcpTransport implements Transport {
         peer.unclaimed -= length;
         this.claimed(peer, from, length);
       }
-      if (!fits) return wrong();
-      waiting.into.set(message.bytes);
-      return waiting.done();
+      if (fits) {
+        waiting.into.set(message.bytes);
+        waiting.done();
+      } else wrong();
+      return;
     }
-    // of an offer of another length the body is never asked for: its sender waits until the group breaks
-    if (!fits) return wrong();
-    peer.accepted.set(message.offer, waiting);
-    this.answer(from, { kind: KIND.accept, length: 0, tag: 0, number: message.offer });
+    if (fits) peer.accepted.set(message.offer, waiting);
+    else wrong();
+    this.answer(from, { kind: KIND.accept, length: 0, tag: fits ? 1 : 0, number: message.offer });
   }
 
   /** Bytes that came without an offer have found who wants them. */
@@ -362,7 +302,12 @@ export class TcpTransport implements Transport {
     if (peer.gone || this.closing || rank === this.rank) return;
     const error = new PeerLostError(rank, why);
     peer.gone = error;
-    for (const { waiting } of peer.lanes.values()) for (const { failed } of waiting.splice(0)) failed(error);
+    for (const [tag, lane] of peer.lanes) {
+      for (const { failed } of lane.waiting.splice(0)) failed(error);
+      // what has come can still be taken, what was offered only can't
+      lane.arrived.splice(0, lane.arrived.length, ...lane.arrived.filter((message) => "bytes" in message));
+      peer.tidy(tag, lane);
+    }
     for (const { failed } of peer.offered.values()) failed(error);
     for (const { failed } of peer.accepted.values()) failed(error);
     peer.direct?.failed(error);
@@ -371,8 +316,31 @@ export class TcpTransport implements Transport {
     if (why !== "it said goodbye") peer.open?.end(error);
   }
 
-  /** Without the store nobody is told of losses: those that are connected notice each other's. */
-  private storeLost(_error: Error): void {}
+  /** The connection to a member has ended. What it has sent may still come on the other one, and its goodbye. */
+  private cannotSend(rank: number, why: string): void {
+    const peer = this.peers[rank];
+    if (!peer.in) {
+      this.lose(rank, why);
+      return;
+    }
+    const error = new PeerLostError(rank, why);
+    for (const { failed } of peer.offered.values()) failed(error);
+    peer.offered.clear();
+  }
+
+  /** The store tells of a loss. A goodbye to members that it had dialled comes over those connections, behind its messages. */
+  private told({ lost, why, goodbye }: Record<string, unknown>): void {
+    const rank = lost as number;
+    if (goodbye === undefined) this.lose(rank, String(why));
+    else if (Array.isArray(goodbye) && goodbye.includes(this.rank)) this.peers[rank].leaving = true;
+    else this.lose(rank, "it said goodbye");
+  }
+
+  /** If a member holds the store, it went with it. Else those that are connected notice each other's losses. */
+  private storeLost(error: Error): void {
+    const { storeRank } = this.config;
+    if (storeRank !== null && !this.peers[storeRank]?.leaving) this.lose(storeRank, error.message);
+  }
 }
 
 /** Connections that were dialled are written to only. */
@@ -383,48 +351,6 @@ const NOTHING = {
   taken(): void {},
 };
 
-interface Members {
-  readonly rank: number;
-  readonly round: number;
-  readonly table: readonly MemberAddress[];
-}
-
-function membersOf(
-  store: Connection,
-  { heartbeat = DEFAULT_HEARTBEAT, joinTimeout }: TcpConfig,
-  join: object,
-  until: number,
-  lost: (rank: number, why: string) => void,
-): Promise<Members> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new TransportError(`tcp: not all members came within ${joinTimeout} ms`)),
-      Math.max(0, until - Date.now()),
-    );
-    const end = (settle: () => void): void => {
-      clearTimeout(timer);
-      settle();
-    };
-    store.onEnd = (error) =>
-      end(() => reject(new TransportError(`tcp: the rendezvous store is gone: ${error.message}`)));
-    store.begin(
-      {
-        place({ kind, length }) {
-          if (kind !== KIND.control) throw new TransportError(`tcp: a frame of kind ${kind} from the store`);
-          return new Uint8Array(length);
-        },
-        taken(_head, payload) {
-          const message = parseJson(payload);
-          if (message.members) end(() => resolve(message.members as Members));
-          else if (typeof message.lost === "number") lost(message.lost, String(message.why));
-          else if (message.refused) end(() => reject(new TransportError(`tcp: ${message.refused}`)));
-        },
-      },
-      heartbeat,
-    );
-    store.json(KIND.control, { join });
-  });
-}
-
 /** For the communication thread. */
-export const open = (config: TcpConfig): Promise<TcpTransport> => TcpTransport.join(config);
+export const open: OpenTransport<TcpConfig> = (config: TcpConfig): Promise<TcpTransport> =>
+  TcpTransport.join(config);
