@@ -1,4 +1,8 @@
 /** Distributed training: process groups, collectives and what is built on them. (Book, chapter 9.) */
+
+export type { Algorithm, CollectiveKind, Member, Requests } from "./collectives/collective.js";
+export { among, memberOf } from "./collectives/member.js";
+export { ALGORITHMS, algorithmOf, runCollective } from "./collectives/registry.js";
 export type {
   CollectiveOptions,
   Expected,
@@ -7,9 +11,11 @@ export type {
   ReduceOptions,
   Work,
 } from "./group/process-group.js";
+export { type LaunchOptions, launch, team } from "./launch/launch.js";
+export { RankError, type RankFunction, type Team, type TeamOptions } from "./launch/team.js";
 export { GroupTimeoutError, PeerLostError, TransportError } from "./transport/errors.js";
 export { inProcess, samePlace } from "./transport/in-process.js";
-export { REDUCE_OPS, type ReduceOp } from "./transport/reduce-op.js";
+export { type CombineOp, REDUCE_OPS, type ReduceOp } from "./transport/reduce-op.js";
 export type { Place, Transport } from "./transport/transport.js";
 export {
   type BucketSpan,
