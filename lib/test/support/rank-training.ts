@@ -1,4 +1,5 @@
 /** One training, on one process or on the ranks of a group: the same models, data and steps. */
+import { expect } from "vitest";
 import { library } from "./built-library.js";
 
 const mlsys = library; // what travels to ranks finds a constant, not an import
@@ -126,4 +127,16 @@ export function trainOn(group: ProcessGroup | null, t: Training): Trained {
     weights: [...state].map(([name, value]) => [name, Array.from(value.toTypedArray())]),
     buckets: ddp?.lastPass.length ?? 0,
   };
+}
+
+/** Sums over the batch are in another order: single precision, a few hundred steps of rounding. */
+export function expectTrainedAlike(got: Trained, wanted: Trained, tolerance = 2e-5): void {
+  const near = (a: number, b: number): boolean => Math.abs(a - b) <= tolerance * (1 + Math.abs(b));
+  expect(got.losses.every((loss, i) => near(loss, wanted.losses[i])), `${got.losses}\n${wanted.losses}`).toBe(true);
+  expect(got.weights.map(([name]) => name)).toEqual(wanted.weights.map(([name]) => name));
+  got.weights.forEach(([name, values], i) => {
+    const other = wanted.weights[i][1];
+    const worst = values.reduce((most, v, k) => Math.max(most, Math.abs(v - other[k]) / (1 + Math.abs(other[k]))), 0);
+    expect(worst, name).toBeLessThan(tolerance);
+  });
 }

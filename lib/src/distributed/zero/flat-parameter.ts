@@ -33,7 +33,7 @@ export class FlatParameter implements GradientSink {
   private gathering: Work<Tensor> | null = null;
   private gradient: DenseTensor | null = null;
   private readonly filled = new Set<number>();
-  private sent: { readonly work: Work<Tensor>; readonly from: DenseTensor } | null = null;
+  private sent: Work<Tensor> | null = null;
 
   /**
    * @param parameters in the dtype in which the model computes
@@ -76,7 +76,9 @@ export class FlatParameter implements GradientSink {
     this.version = this.shard.version;
     this.gathering = outsideScopes(() => {
       const own = cast(this.shard.value, this.dtype);
-      return this.group.allGather(own);
+      const work = this.group.allGather(own);
+      if (own !== this.shard.value) own.dispose(); // the group holds what it reads
+      return work;
     });
   }
 
@@ -114,22 +116,16 @@ export class FlatParameter implements GradientSink {
     this.gradient = null;
     this.filled.clear();
     const mean = { op: "mean" } as const;
-    const work = outsideScopes(() => (stage === 1 ? group.allReduce(from, mean) : group.reduceScatter(from, mean)));
-    this.sent = { work, from };
+    this.sent = outsideScopes(() => (stage === 1 ? group.allReduce(from, mean) : group.reduceScatter(from, mean)));
+    from.dispose(); // the group holds what it reads
     this.release();
-  }
-
-  /** Gives back what a finished collective read. */
-  settle(): void {
-    if (this.sent?.work.done) this.sent.from.dispose();
   }
 
   finish(): [Variable, Tensor][] {
     if (!this.sent) this.send();
-    const { work, from } = this.sent as { work: Work<Tensor>; from: DenseTensor };
+    const work = this.sent as unknown as Work<Tensor>;
     this.sent = null;
     const mean = outsideScopes(() => needConcrete(work.wait(), "reduceScatter"));
-    from.dispose();
     let own = mean;
     if (this.stage === 1) {
       own = outsideScopes(() => this.partOf(mean, this.group.rank));
@@ -149,11 +145,10 @@ export class FlatParameter implements GradientSink {
     const { sent } = this;
     this.sent = null;
     try {
-      sent?.work.wait().dispose();
+      sent?.wait().dispose();
     } catch {
       // the pass has failed already, with an error that says more
     }
-    sent?.from.dispose();
     this.release();
   }
 

@@ -239,7 +239,6 @@ class Sharded {
 
   private beforeBackward(unit: Unit): void {
     need(unit);
-    for (const flat of this.flats) flat.settle();
     if (this.prefetch) gather(this.order[this.order.indexOf(unit) - 1]);
   }
 }
@@ -264,7 +263,9 @@ function lowered(module: Module, dtype: DType): Map<Variable, Variable> {
   const masters = new Map<Variable, Variable>();
   const by = new Map<Variable, Variable>();
   for (const [name, variable] of module.namedParameters()) {
-    const low = new Variable(variable.value.cast(dtype), { name: variable.name || name });
+    const value = variable.value.cast(dtype);
+    const low = new Variable(value, { name: variable.name || name });
+    if (value !== variable.value) value.dispose();
     masters.set(low, variable);
     by.set(variable, low);
   }
