@@ -33,3 +33,5 @@ export { FullyShardedDataParallel, type ShardedOptions } from "./zero/fsdp.js";
 export { type ModelStates, zeroMemory } from "./zero/memory.js";
 export { ShardedGradScaler } from "./zero/norm.js";
 export { type WrapPolicy, wrapClasses, wrapLists } from "./zero/units.js";
+export { consolidateCheckpoint, loadCheckpoint } from "./checkpoint/load.js";
+export { saveCheckpoint } from "./checkpoint/save.js";
