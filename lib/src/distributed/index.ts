@@ -1,8 +1,29 @@
 /** Distributed training: process groups, collectives and what is built on them. (Book, chapter 9.) */
 
-export type { Algorithm, CollectiveKind, Member, Requests } from "./collectives/collective.js";
+export type {
+  Algorithm,
+  CollectiveKind,
+  Cost,
+  Load,
+  Member,
+  Requests,
+  Situation,
+} from "./collectives/collective.js";
+export { type Combine, combine, combinerOver, type Scratch } from "./collectives/combine/combine.js";
+export {
+  algorithmBandwidth,
+  busBandwidth,
+  type CostModel,
+  fastest,
+  type Link,
+  MODELS,
+  modelOf,
+  secondsOf,
+} from "./collectives/cost.js";
 export { among, memberOf } from "./collectives/member.js";
 export { ALGORITHMS, algorithmOf, runCollective } from "./collectives/registry.js";
+export { Schedule, type Step } from "./collectives/schedule.js";
+export { type SimulationOptions, simulate } from "./collectives/simulate.js";
 export type {
   CollectiveOptions,
   Expected,
@@ -11,6 +32,7 @@ export type {
   ReduceOptions,
   Work,
 } from "./group/process-group.js";
+export { type InitOptions, init } from "./launch/init.js";
 export { type LaunchOptions, launch, team } from "./launch/launch.js";
 export { RankError, type RankFunction, type Team, type TeamOptions } from "./launch/team.js";
 export { GroupTimeoutError, PeerLostError, TransportError } from "./transport/errors.js";

@@ -199,13 +199,16 @@ export class Communicator {
     const until = Date.now() + posting.timeout + MARGIN;
     for (;;) {
       const state = Atomics.load(words, slot);
-      if (state === OK || state === FAILED) return this.settle(posting, state);
-      if (this.death) return posting.end(this.death, undefined);
-      if (Atomics.wait(words, slot, state, Math.max(0, until - Date.now())) === "timed-out")
-        return posting.end(
-          new GroupTimeoutError(`${posting.what}: the communication thread does not answer`),
-          undefined,
-        );
+      if (state === OK || state === FAILED) {
+        this.settle(posting, state);
+        return;
+      }
+      const late = Atomics.wait(words, slot, state, Math.max(0, until - Date.now())) === "timed-out";
+      if (this.death || late) {
+        const why = `${posting.what}: the communication thread does not answer`;
+        posting.end(this.death ?? new GroupTimeoutError(why), undefined);
+        return;
+      }
     }
   }
 

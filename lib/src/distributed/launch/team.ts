@@ -230,7 +230,7 @@ export class Team {
   }
 
   private hear(rank: number, message: FromRank): void {
-    if (message.kind === "output") return this.output.add(rank, message.text, message.stream);
+    if (message.kind === "output") this.output.add(rank, message.text, message.stream);
     const run = this.running;
     if (!run || !("run" in message) || message.run !== run.number) return;
     if (message.kind === "result") run.results[rank] = message.value;

@@ -31,6 +31,9 @@ const RING = HEAD + SLOTS * ENTRY;
 /** Bytes of the words that a member has: its bell, and whether it is gone. */
 const MEMBER = 64;
 
+/** Most milliseconds that a goodbye waits for others to take what they were sent. */
+const GOODBYE = 1000;
+
 const INSIDE = 1;
 const AT_ADDRESS = 2;
 const TAKEN = 3;
@@ -248,7 +251,9 @@ export class ThreadsTransport implements PolledTransport {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled(this.peers.flatMap(({ sending }) => [...sending]));
+    // what broken groups have left is taken by nobody
+    const late = new Promise((resolve) => setTimeout(resolve, GOODBYE));
+    await Promise.race([Promise.allSettled(this.peers.flatMap(({ sending }) => [...sending])), late]);
     declareGone(this.job.board, this.size, this.rank);
   }
 
