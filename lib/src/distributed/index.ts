@@ -32,6 +32,7 @@ export type {
   ReduceOptions,
   Work,
 } from "./group/process-group.js";
+export { type InitOptions, init } from "./launch/init.js";
 export { type LaunchOptions, launch, team } from "./launch/launch.js";
 export { RankError, type RankFunction, type Team, type TeamOptions } from "./launch/team.js";
 export { GroupTimeoutError, PeerLostError, TransportError } from "./transport/errors.js";
