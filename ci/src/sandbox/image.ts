@@ -41,7 +41,12 @@ interface Part {
 }
 
 const partsOf = (): Part[] => [
-  { root: packageRoot("mlsys"), entries: ["index.js", "data/mnist-batch.js"], folders: ["."] },
+  {
+    root: packageRoot("mlsys"),
+    // with the threads that load the library themselves: they share its one copy of each class
+    entries: ["index.js", "data/mnist-batch.js", "data/engine/worker.js", "distributed/launch/rank.js"],
+    folders: ["."],
+  },
   {
     root: packageRoot("@mlsys/kernel"),
     entries: ["client/index.js", "host/main.js", "spec/index.js", "worker/main.js"],

@@ -1,0 +1,22 @@
+import { Comm } from "./__cell_1__"; 
+/** The sums over all ranks. */
+async function ringAllReduce(comm: Comm, values: Float64Array): Promise<Float64Array> {
+  // BEGIN SOLUTION
+  const { rank, size } = comm;
+  const out = Float64Array.from(values);
+  const chunk = (k: number): Float64Array => {
+    const at = (k + 2 * size) % size;
+    return out.subarray(Math.floor((at * out.length) / size), Math.floor(((at + 1) * out.length) / size));
+  };
+  const [right, left] = [(rank + 1) % size, (rank + size - 1) % size];
+  for (let step = 0; step < 2 * (size - 1); step++) {
+    const mine = chunk(rank - step);
+    const coming = chunk(rank - step - 1);
+    const [, got] = await Promise.all([comm.send(right, mine), comm.receive(left, coming.length)]);
+    if (step < size - 1) for (let i = 0; i < got.length; i++) coming[i] += got[i];
+    else coming.set(got);
+  }
+  return out;
+  // END SOLUTION
+}
+export { ringAllReduce };

@@ -1,0 +1,12 @@
+import "./__cell_1__";
+import "./__cell_2__";
+import "./__cell_3__";
+import "./__cell_4__";
+import "./__cell_5__";
+import "./__cell_6__";
+import "./__cell_7__";
+import "./__cell_8__";
+import "./__cell_9__";
+import "./__cell_10__";
+import "./__cell_11__";
+import "./__cell_12__";
