@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { bytesPerElement, DTYPES, type DType, encodingOf, hostView } from "../../../core/dtype.js";
 import type { CombineOp } from "../../transport/reduce-op.js";
-import { combine, combinerOver } from "./combine.js";
-import { combineInLoops } from "./loops.js";
+import { combine, combinerOver, divide } from "./combine.js";
+import { combineInLoops, divideInLoops } from "./loops.js";
 
 const OPS: readonly CombineOp[] = ["sum", "product", "min", "max"];
 const memory = new WebAssembly.Memory({ initial: 8, maximum: 16, shared: true });
@@ -74,6 +74,28 @@ test.each(["float16", "bfloat16"] as const)("%s: every number, beside some", (dt
         );
       }
 });
+
+test.each(["float64", "float32", "float16", "bfloat16"] as const)(
+  "%s: the quotients of any bits",
+  (dtype) => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 20_000 }),
+        fc.integer({ min: 1, max: 1000 }),
+        fc.integer(),
+        (elements, by, seed) => {
+          const data = randomBytes(elements * bytesPerElement(dtype), seed);
+          const expected = data.slice();
+          divideInLoops(expected, dtype, by);
+          divide(data, dtype, by);
+          if (Buffer.compare(data, expected) !== 0)
+            expect(numbers(data, dtype)).toEqual(numbers(expected, dtype));
+        },
+      ),
+      { numRuns: 10 },
+    );
+  },
+);
 
 test("a memory that has grown: buffers from before are still its own", () => {
   const growing = new WebAssembly.Memory({ initial: 1, maximum: 4, shared: true });
