@@ -15,6 +15,7 @@ import {
   type Reply,
   SLOTS,
   WANTED,
+  written,
 } from "./protocol.js";
 
 /** Regions of the heap that the thread can note. */
@@ -183,7 +184,7 @@ export class Communicator {
   }
 
   send(order: Order): void {
-    this.port.postMessage(order);
+    this.port.postMessage(written(order));
     ring(this.bell);
   }
 
@@ -292,7 +293,7 @@ export class Communicator {
     if (this.death) return;
     this.death = new MlsysError(why);
     this.ready?.(this.death);
-    for (const posting of this.postings.values()) posting.end(this.death, undefined);
+    for (const posting of [...this.postings.values()]) this.look(posting); // some have finished before it
     this.postings.clear();
     this.awaited = 0;
     this.port.close();
