@@ -32,12 +32,16 @@ export type {
   ReduceOptions,
   Work,
 } from "./group/process-group.js";
+export { type ElasticOptions, elastic } from "./launch/elastic.js";
 export { type InitOptions, init } from "./launch/init.js";
 export { type LaunchOptions, launch, team } from "./launch/launch.js";
+export { openStore, type SuperviseOptions, type SuperviseReport, supervise } from "./launch/supervise.js";
 export { RankError, type RankFunction, type Team, type TeamOptions } from "./launch/team.js";
 export { GroupTimeoutError, PeerLostError, TransportError } from "./transport/errors.js";
 export { inProcess, samePlace } from "./transport/in-process.js";
 export { type CombineOp, REDUCE_OPS, type ReduceOp } from "./transport/reduce-op.js";
+export { AuthenticationError, type Heartbeat, type TlsOptions } from "./transport/tcp/connection.js";
+export type { RendezvousStore, StoreOptions } from "./transport/tcp/store.js";
 export type { Place, Transport } from "./transport/transport.js";
 export {
   type BucketSpan,

@@ -292,7 +292,7 @@ export class Communicator {
     if (this.death) return;
     this.death = new MlsysError(why);
     this.ready?.(this.death);
-    for (const posting of this.postings.values()) posting.end(this.death, undefined);
+    for (const posting of [...this.postings.values()]) this.look(posting); // some have finished before it
     this.postings.clear();
     this.awaited = 0;
     this.port.close();

@@ -3,7 +3,7 @@ import { memberOf } from "../collectives/member.js";
 import { errorData, errorOf, GroupTimeoutError, PeerLostError, TransportError } from "../transport/errors.js";
 import type { Transport } from "../transport/transport.js";
 import { carryOut } from "./carry-out.js";
-import { type Notice, Notices, shortened } from "./notices.js";
+import { MAX_MESSAGE, type Notice, Notices, shortened } from "./notices.js";
 import type { Order } from "./protocol.js";
 
 type GroupOrder = Extract<Order, { do: "group" }>;
@@ -17,8 +17,8 @@ export interface Ends {
   failed(slot: number, error: Error): void;
 }
 
-/** Milliseconds in which members say how far they are, when one has waited too long. */
-const GRACE = 1000;
+/** Most milliseconds for the members to say how far they are, when one has waited too long. */
+const GRACE = 5000;
 /** Tags: number of the group, whether between two members, and the operation's number or the user's tag. */
 const NUMBERS = 2 ** 20;
 
@@ -128,12 +128,16 @@ export class Operations {
         if (!this.finish(group, running)) return;
         if (value === undefined) this.ends.done(order.slot);
         else this.ends.value(order.slot, value);
+        if (between) this.checkLeft(group);
       },
       (error: Error) => {
         if (!group.running.has(running)) return;
         if (between && !(error instanceof PeerLostError)) {
           this.finish(group, running);
           this.ends.failed(order.slot, error);
+        } else if (error instanceof TransportError) {
+          // lengths that don't fit: members disagree, and their notices, which are on their way, say it better
+          setTimeout(() => this.breakUp(group, error, true), GRACE);
         } else this.breakUp(group, error, true);
       },
     );
@@ -215,7 +219,7 @@ export class Operations {
       this.tellAll(group, {
         kind: "broken",
         group: group.number,
-        error: { ...data, message: shortened(data.message) },
+        error: { ...data, message: shortened(data.message, MAX_MESSAGE) },
       });
     }
     for (const { order } of [...group.running]) this.ends.failed(order.slot, error);
@@ -282,7 +286,9 @@ export class Operations {
         this.notices.tell(from, { kind: "at", group: group.number, n: group.n, asked: notice.n });
         return;
       case "at":
-        for (const { n, asked } of group.running) if (n === notice.asked) asked?.at.set(from, notice.n);
+        for (const running of group.running)
+          if (running.n === notice.asked) running.asked?.at.set(from, notice.n);
+        this.tick(Date.now());
         return;
       case "leave":
         group.left.set(from, notice);

@@ -11,7 +11,14 @@ import { BlockReturns } from "./blocks.js";
 import type { Collected } from "./carry-out.js";
 import type { Communicator } from "./communicator.js";
 import { mapped } from "./mapped-work.js";
-import type { CollectiveOptions, Expected, ProcessGroup, ReduceOptions, Work } from "./process-group.js";
+import type {
+  CollectiveOptions,
+  Expected,
+  GroupOptions,
+  ProcessGroup,
+  ReduceOptions,
+  Work,
+} from "./process-group.js";
 import type { Copy, PostedRequest, Region } from "./protocol.js";
 import {
   axisOf,
@@ -249,14 +256,17 @@ export class TensorGroup implements ProcessGroup {
     });
   }
 
-  subgroup(ranks: readonly number[]): ProcessGroup | null {
+  subgroup(
+    ranks: readonly number[],
+    { timeout = this.context.timeout }: GroupOptions = {},
+  ): ProcessGroup | null {
     const name = `${this.name}/${this.children++}`;
     if (ranks.length === 0 || new Set(ranks).size !== ranks.length)
       throw new ValueError(`subgroup: different members expected, given [${ranks.join(", ")}]`);
     for (const rank of ranks) this.checkMember(rank, "subgroup of");
     if (!ranks.includes(this.rank)) return null;
     return new TensorGroup(
-      this.context,
+      { ...this.context, timeout },
       name,
       ranks.map((rank) => this.ranks[rank]),
     );
