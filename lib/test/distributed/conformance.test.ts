@@ -2,9 +2,10 @@
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { MPIRUN, mpirun } from "../support/distributed/mpirun.js";
-import { endProcesses, startJob } from "../support/distributed/processes.js";
+import { endProcesses, start, startJob } from "../support/distributed/processes.js";
 
 const support = new URL("../support/distributed/", import.meta.url);
+const launcher = fileURLToPath(new URL("conformance-launch.mjs", support));
 const member = fileURLToPath(new URL("conformance-member.mjs", support));
 
 afterEach(endProcesses);
@@ -19,12 +20,7 @@ interface Report {
 const TRANSPORTS: Record<string, { readonly there: boolean; run(size: number): Promise<Report[]> }> = {
   threads: {
     there: true,
-    async run(size) {
-      const { run } = (await import(new URL("conformance-launch.mjs", support).href)) as {
-        run(size: number): Promise<Report[]>;
-      };
-      return run(size);
-    },
+    run: async (size) => reportsOf([await start([launcher, String(size)]).ended]),
   },
   tcp: {
     there: true,

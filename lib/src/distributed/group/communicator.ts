@@ -15,6 +15,7 @@ import {
   type Reply,
   SLOTS,
   WANTED,
+  written,
 } from "./protocol.js";
 
 /** Regions of the heap that the thread can note. */
@@ -183,7 +184,7 @@ export class Communicator {
   }
 
   send(order: Order): void {
-    this.port.postMessage(order);
+    this.port.postMessage(written(order));
     ring(this.bell);
   }
 

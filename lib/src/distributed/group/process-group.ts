@@ -100,4 +100,6 @@ export interface ProcessGroup {
    * that `init` gave says goodbye to the job.
    */
   close(): Promise<void>;
+  /** Leaves at once: what is under way fails, here and on the others, who are told `why`. */
+  abandon(why: string): Promise<void>;
 }

@@ -120,6 +120,7 @@ export class TcpTransport implements Transport {
     this.store.json(KIND.control, { bye: dialled });
     await Promise.all(
       this.peers.map(async (peer) => {
+        await Promise.race([peer.out, pause(GOODBYE)]).catch(() => {}); // it may be dialled at this moment, for a last word
         if (peer.open && !peer.gone) {
           peer.open.write({ kind: KIND.bye, length: 0, tag: 0, number: 0 });
           await peer.open.finish();
@@ -342,6 +343,14 @@ export class TcpTransport implements Transport {
     if (storeRank !== null && !this.peers[storeRank]?.leaving) this.lose(storeRank, error.message);
   }
 }
+
+/** Most milliseconds for connections that are dialled when this member leaves. */
+const GOODBYE = 2000;
+
+const pause = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
 
 /** Connections that were dialled are written to only. */
 const NOTHING = {
