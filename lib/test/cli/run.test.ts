@@ -79,6 +79,20 @@ describe("mlsys run", () => {
     expect(lines(out)).toEqual(expect.arrayContaining(["[0] restart 1", "[1] restart 1"]));
   });
 
+  it("keeps the others when one of an elastic job fails", async () => {
+    const elastic = fileURLToPath(new URL("../support/distributed/elastic-member.mjs", import.meta.url));
+    const env = { ...alone, MLSYS_NUM_THREADS: "1" };
+    const args = ["run", "-n", "2", "--elastic", "--max-restarts", "1", elastic, folder, "FAULT"];
+    const { code, out, err } = await mlsys(args, env);
+    expect(err).toMatch(/^mlsys: member \d \(process \d+\) ended with SIGKILL\n$/);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^\[2\] .*"from":10/m); // the third one goes on from the checkpoint
+    expect(out).toMatch(/^\[[01]\] \{"lost":"PeerLostError","restart":1\}$/m);
+    const wanted = [2, -3, 0.5]; // what the rows were made of
+    const weights = JSON.parse(readFileSync(join(folder, "result.json"), "utf8")) as number[];
+    for (const [k, weight] of weights.entries()) expect(weight).toBeCloseTo(wanted[k], 1);
+  });
+
   it("hands signals on, and a second one ends members that don't listen", async () => {
     const { child, ended, pids } = await busy(2);
     child.kill("SIGTERM");

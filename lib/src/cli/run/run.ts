@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { inspect } from "node:util";
 import { jobEnvironment, urlTo } from "../../distributed/environment.js";
 import { CommandError, ExitCode } from "../errors.js";
+import { launchElastic } from "./elastic.js";
 import { runScript } from "./member.js";
 import { type Failure, Members, type Round, say } from "./processes.js";
 
@@ -14,11 +15,15 @@ export interface RunOptions {
   readonly nodeRank?: number;
   readonly rdzv?: string;
   readonly maxRestarts: number;
+  readonly elastic?: boolean;
+  /** Of elastic members. */
+  readonly min?: number;
 }
 
 /** @throws CommandError; ExitCode of the first member that failed */
 export async function run(script: string, args: readonly string[], options: RunOptions): Promise<void> {
   if (!existsSync(script)) throw new CommandError(`${script} is not there`);
+  if (options.elastic) return launchElastic(script, args, options);
   const asked = options.processes ?? options.nodes ?? options.rdzv;
   if (asked === undefined && jobEnvironment() !== null) return beMember(script, args);
   await launch(script, args, options);

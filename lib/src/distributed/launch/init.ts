@@ -1,5 +1,7 @@
 /** Joining a job whose members are processes. */
+
 import { ValueError } from "../../core/errors.js";
+import { builtModule } from "../built.js";
 import { jobEnvironment } from "../environment.js";
 import { Communicator, type TransportChoice } from "../group/communicator.js";
 import type { GroupOptions, ProcessGroup } from "../group/process-group.js";
@@ -32,7 +34,7 @@ export interface InitOptions extends GroupOptions {
 /** How each back end's transport is opened. Another one is a line here. */
 const BACKENDS: Readonly<Record<string, (options: InitOptions) => TransportChoice>> = {
   tcp: tcpChoice,
-  mpi: () => ({ module: new URL("../transport/mpi/mpi.js", import.meta.url).href, config: {} }),
+  mpi: () => ({ module: builtModule("../transport/mpi/mpi.js", import.meta.url).href, config: {} }),
 };
 
 /**
@@ -42,8 +44,9 @@ const BACKENDS: Readonly<Record<string, (options: InitOptions) => TransportChoic
  * TransportError if the members don't come
  * @example
  * const group = await distributed.init({ url: "tcp://127.0.0.1:0", rank: 0, size: 1 });
- * (await group.allReduce(mlsys.tensor([1, 2]))).toTypedArray(); // Float32Array [1, 2]
+ * const total = await group.allReduce(tensor([1, 2]));
  * await group.close();
+ * total; // [1, 2]
  */
 export async function init(options: InitOptions = {}): Promise<ProcessGroup> {
   const backend = options.backend ?? jobEnvironment()?.backend ?? "tcp";
@@ -87,7 +90,7 @@ function tcpChoice(options: InitOptions): TransportChoice {
 }
 
 export const tcpTransport = (config: TcpConfig): TransportChoice => ({
-  module: new URL("../transport/tcp/transport.js", import.meta.url).href,
+  module: builtModule("../transport/tcp/transport.js", import.meta.url).href,
   config,
 });
 
