@@ -1,0 +1,85 @@
+/** Which variables of a model are parts of larger ones: so that weights come from an ordinary model, and go back to one. */
+import type { Variable } from "../../autodiff/variable.js";
+import { Variable as VariableClass } from "../../autodiff/variable.js";
+import { MlsysError } from "../../core/errors.js";
+import { formatShape, sameShape } from "../../core/shape.js";
+import type { Tensor } from "../../core/tensor.js";
+import type { Module } from "../../nn/module.js";
+import { assignState, snapshot } from "../../nn/state.js";
+import type { ProcessGroup } from "../group/process-group.js";
+import { type Cut, cutOut, putTogether } from "./parts.js";
+
+interface Held extends Cut {
+  readonly group: ProcessGroup;
+}
+
+const cuts = new WeakMap<Variable, Held>();
+
+/** A member's part of a variable, as a variable of its own. */
+export function cutVariable(whole: Variable, cut: Cut, group: ProcessGroup): Variable {
+  const value = cutOut(whole.value, cut, group.rank, group.size);
+  const part = new VariableClass(value.add(0), { name: whole.name, requiresGrad: whole.requiresGrad });
+  cuts.set(part, { ...cut, group });
+  return part;
+}
+
+/** How a variable is cut; `undefined` for those that every member has whole. */
+export function cutOf(variable: Variable): Cut | undefined {
+  return cuts.get(variable);
+}
+
+/** The whole of a part: a variable's value, or its gradient. All members of its group call it. */
+export function wholeOf(variable: Variable, part: Tensor = variable.value): Tensor {
+  const held = cuts.get(variable);
+  if (!held) return part;
+  const { group, axis } = held;
+  return putTogether(group.allGather(part, { axis }).wait(), held, group.size);
+}
+
+/**
+ * The state of the ordinary model, by the same paths, from one whose variables are cut. All members call it.
+ * @example
+ * await distributed.launch(2, (group) => {
+ *   const dense = new nn.Dense(2, 4);
+ *   const parallel = new distributed.ColumnParallelLinear(dense, group);
+ *   return [parallel.weight.shape, distributed.wholeState(parallel).get("weight")?.shape];
+ * }) // [[[2, 2], [2, 4]], [[2, 2], [2, 4]]]
+ */
+export function wholeState(model: Module): Map<string, Tensor> {
+  const state = snapshot(model.namedVariables());
+  for (const [name, variable] of model.namedVariables())
+    if (cuts.has(variable)) state.set(name, wholeOf(variable));
+  return state;
+}
+
+/**
+ * Assigns an ordinary model's state: each member takes its parts.
+ * @throws MlsysError that lists every missing, unknown and misshapen entry; nothing is assigned then
+ * @example
+ * await distributed.launch(2, (group) => {
+ *   const [dense, other] = [new nn.Dense(2, 4), new nn.Dense(2, 4)];
+ *   const parallel = new distributed.ColumnParallelLinear(dense, group);
+ *   distributed.loadWholeState(parallel, other.stateDict());
+ *   return distributed.wholeState(parallel).get("weight")?.equal(other.weight).all().item();
+ * }) // [true, true]
+ */
+export function loadWholeState(model: Module, state: ReadonlyMap<string, Tensor>): void {
+  const parts = new Map(state);
+  for (const [name, variable] of model.namedVariables()) {
+    const [held, whole] = [cuts.get(variable), state.get(name)];
+    if (!held || !whole) continue;
+    const size = wholeShape(variable, held);
+    if (!sameShape(whole.shape, size))
+      throw new MlsysError(
+        `loadWholeState: ${name} has shape ${formatShape(whole.shape)}, a part ${formatShape(variable.shape)} of ${formatShape(size)} is wanted`,
+      );
+    parts.set(name, cutOut(whole, held, held.group.rank, held.group.size));
+  }
+  assignState(model.namedVariables(), parts, "loadWholeState");
+}
+
+/** Shape of the whole, where parts differ in length known to this member only by asking. */
+function wholeShape(variable: Variable, { axis, group }: Held): number[] {
+  const lengths = group.allGatherObject(variable.shape[axis]).wait();
+  return variable.shape.map((n, i) => (i === axis ? lengths.reduce((a, b) => a + b, 0) : n));
+}
