@@ -1,4 +1,8 @@
 /** Distributed training: process groups, collectives and what is built on them. (Book, chapter 9.) */
+
+export type { Algorithm, CollectiveKind, Member, Requests } from "./collectives/collective.js";
+export { among, memberOf } from "./collectives/member.js";
+export { ALGORITHMS, algorithmOf, runCollective } from "./collectives/registry.js";
 export type {
   CollectiveOptions,
   Expected,
@@ -7,6 +11,10 @@ export type {
   ReduceOptions,
   Work,
 } from "./group/process-group.js";
+export { type LaunchOptions, launch, team } from "./launch/launch.js";
+export { RankError, type RankFunction, type Team, type TeamOptions } from "./launch/team.js";
+export { type Mesh, mesh } from "./mesh/mesh.js";
+export { type SchedulePicture, schedulePicture } from "./pipeline/picture.js";
 // models cut across members
 export { pipelineSchedule, SCHEDULES, scheduleRule } from "./pipeline/schedules/index.js";
 export {
@@ -22,7 +30,35 @@ export {
   type TimedAction,
   timeSchedule,
 } from "./pipeline/timing.js";
+export { ParallelAttention } from "./tensor-parallel/attention.js";
+export { ParallelCausalLM, SequenceParallelNorm } from "./tensor-parallel/causal-lm.js";
+export {
+  copyToTensorParallel,
+  type ExchangeCounts,
+  exchangeRows,
+  type GatherOptions,
+  gatherFromSequenceParallel,
+  gatherFromTensorParallel,
+  maxAcross,
+  reduceFromTensorParallel,
+  reduceScatterToSequenceParallel,
+  scatterToTensorParallel,
+} from "./tensor-parallel/collective-ops.js";
+export { loadWholeState, wholeState } from "./tensor-parallel/cuts.js";
+export { PartDropout } from "./tensor-parallel/dropout.js";
+export {
+  ColumnParallelLinear,
+  type ColumnParallelOptions,
+  RowParallelLinear,
+  type RowParallelOptions,
+  type SequenceOptions,
+} from "./tensor-parallel/linear.js";
+export {
+  type VocabParallelCrossEntropyOptions,
+  VocabParallelEmbedding,
+  vocabParallelCrossEntropy,
+} from "./tensor-parallel/vocabulary.js";
 export { GroupTimeoutError, PeerLostError, TransportError } from "./transport/errors.js";
 export { inProcess, samePlace } from "./transport/in-process.js";
-export { REDUCE_OPS, type ReduceOp } from "./transport/reduce-op.js";
+export { type CombineOp, REDUCE_OPS, type ReduceOp } from "./transport/reduce-op.js";
 export type { Place, Transport } from "./transport/transport.js";

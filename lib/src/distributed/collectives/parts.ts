@@ -1,0 +1,42 @@
+/** A buffer in parts that lie one after the other, and what members do with two of them at once. */
+import { bytesPerElement, type DType } from "../../core/dtype.js";
+import type { Member } from "./collective.js";
+
+/** The parts of `data` that hold `counts` bytes each, as views. */
+export function partsOf(data: Uint8Array, counts: readonly number[]): Uint8Array[] {
+  let at = 0;
+  return counts.map((count) => {
+    const part = data.subarray(at, at + count);
+    at += count;
+    return part;
+  });
+}
+
+/**
+ * Sizes in bytes of `count` parts of whole elements, as even as possible: the first get one more. With more parts than
+ * elements the last are empty.
+ */
+export function evenCounts(bytes: number, count: number, dtype: DType): number[] {
+  const width = bytesPerElement(dtype);
+  const elements = bytes / width;
+  const least = Math.floor(elements / count);
+  const rest = elements % count;
+  return Array.from({ length: count }, (_, i) => (least + (i < rest ? 1 : 0)) * width);
+}
+
+/** Sum of the counts. */
+export const total = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);
+
+/** `x` modulo the size of the group, never negative. */
+export const wrap = (x: number, size: number): number => ((x % size) + size) % size;
+
+/** Sends and receives at the same time: links are full duplex. */
+export async function exchange(
+  member: Member,
+  to: number,
+  bytes: Uint8Array,
+  from: number,
+  into: Uint8Array,
+): Promise<void> {
+  await Promise.all([member.send(to, bytes), member.receive(from, into)]);
+}
