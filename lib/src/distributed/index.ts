@@ -53,6 +53,7 @@ export {
   type RowParallelOptions,
   type SequenceOptions,
 } from "./tensor-parallel/linear.js";
+export { SPLITS, type SplitName, type TensorParallelPlan, tensorParallel } from "./tensor-parallel/plan.js";
 export {
   type VocabParallelCrossEntropyOptions,
   VocabParallelEmbedding,
