@@ -14,7 +14,10 @@ export type {
 export { type LaunchOptions, launch, team } from "./launch/launch.js";
 export { RankError, type RankFunction, type Team, type TeamOptions } from "./launch/team.js";
 export { type Mesh, mesh } from "./mesh/mesh.js";
+export type { LayeredModel, LayeredModule, NamedLayer } from "./pipeline/layers.js";
+export { balancedStages, measuredCosts } from "./pipeline/partition.js";
 export { type SchedulePicture, schedulePicture } from "./pipeline/picture.js";
+export { causalLayers, Pipeline, type PipelineOptions, pipeline } from "./pipeline/pipeline.js";
 // models cut across members
 export { pipelineSchedule, SCHEDULES, scheduleRule } from "./pipeline/schedules/index.js";
 export {

@@ -17,6 +17,7 @@ const cuts = new WeakMap<Variable, Held>();
 
 /** A member's part of a variable, as a variable of its own. */
 export function cutVariable(whole: Variable, cut: Cut, group: ProcessGroup): Variable {
+  if (group.size === 1) return whole;
   const value = cutOut(whole.value, cut, group.rank, group.size);
   const part = new VariableClass(value.add(0), { name: whole.name, requiresGrad: whole.requiresGrad });
   cuts.set(part, { ...cut, group });
@@ -64,18 +65,35 @@ export function wholeState(model: Module): Map<string, Tensor> {
  * }) // [true, true]
  */
 export function loadWholeState(model: Module, state: ReadonlyMap<string, Tensor>): void {
-  const parts = new Map(state);
-  for (const [name, variable] of model.namedVariables()) {
+  const known = new Set(model.namedVariables().map(([name]) => name));
+  const unknown = [...state.keys()].filter((name) => !known.has(name));
+  if (unknown.length > 0) throw new MlsysError(`loadWholeState: not in the model: ${unknown.join(", ")}`);
+  loadParts(model.namedVariables(), state, "loadWholeState");
+}
+
+/** Assigns to variables by name what they hold of a state, which may have more. */
+export function loadParts(
+  variables: Iterable<readonly [string, Variable]>,
+  state: ReadonlyMap<string, Tensor>,
+  where: string,
+): void {
+  const named = [...variables];
+  const parts = new Map<string, Tensor>();
+  for (const [name, variable] of named) {
     const [held, whole] = [cuts.get(variable), state.get(name)];
-    if (!held || !whole) continue;
+    if (!whole) continue; // assignState tells
+    if (!held) {
+      parts.set(name, whole);
+      continue;
+    }
     const size = wholeShape(variable, held);
     if (!sameShape(whole.shape, size))
       throw new MlsysError(
-        `loadWholeState: ${name} has shape ${formatShape(whole.shape)}, a part ${formatShape(variable.shape)} of ${formatShape(size)} is wanted`,
+        `${where}: ${name} has shape ${formatShape(whole.shape)}, a part ${formatShape(variable.shape)} of ${formatShape(size)} is wanted`,
       );
     parts.set(name, cutOut(whole, held, held.group.rank, held.group.size));
   }
-  assignState(model.namedVariables(), parts, "loadWholeState");
+  assignState(named, parts, where);
 }
 
 /** Shape of the whole, where parts differ in length known to this member only by asking. */
