@@ -3,6 +3,8 @@
 export type { Algorithm, CollectiveKind, Member, Requests } from "./collectives/collective.js";
 export { among, memberOf } from "./collectives/member.js";
 export { ALGORITHMS, algorithmOf, runCollective } from "./collectives/registry.js";
+export type { GateOptions } from "./expert/gate.js";
+export { type Mixed, MixtureOfExperts, type MixtureOptions } from "./expert/mixture.js";
 export type {
   CollectiveOptions,
   Expected,
@@ -13,6 +15,7 @@ export type {
 } from "./group/process-group.js";
 export { type LaunchOptions, launch, team } from "./launch/launch.js";
 export { RankError, type RankFunction, type Team, type TeamOptions } from "./launch/team.js";
+export { type AverageOptions, averageGradients } from "./mesh/gradients.js";
 export { type Mesh, mesh } from "./mesh/mesh.js";
 export type { LayeredModel, LayeredModule, NamedLayer } from "./pipeline/layers.js";
 export { balancedStages, measuredCosts } from "./pipeline/partition.js";

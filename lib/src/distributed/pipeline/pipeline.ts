@@ -15,6 +15,7 @@ import { type KeyWords, rememberKeys, repeatKeys } from "../../ops/key-log.js";
 import { concat } from "../../ops/shape.js";
 import { tidy } from "../../ops/tidy.js";
 import type { Expected, ProcessGroup } from "../group/process-group.js";
+import { unionOfStates } from "../mesh/states.js";
 import { ParallelCausalLM } from "../tensor-parallel/causal-lm.js";
 import { loadParts, wholeOf } from "../tensor-parallel/cuts.js";
 import { along, type Part, partOf } from "../tensor-parallel/parts.js";
@@ -168,14 +169,8 @@ export class Pipeline extends Module {
 
   /** The whole model's state, by the paths of the model that was cut, on all members. All of them call it. */
   wholeState(): Map<string, Tensor> {
-    const own = [...this.wholePaths()].filter(([path]) => !this.ties.repeated.has(path));
-    const values = new Map(own.map(([path, variable]) => [path, wholeOf(variable)]));
-    const types = [...values].map(([path, { shape, dtype }]) => ({ path, shape, dtype }));
-    const state = new Map<string, Tensor>();
-    for (const [rank, held] of this.group.allGatherObject(types).wait().entries())
-      for (const { path, ...type } of held)
-        state.set(path, this.group.broadcast(values.get(path) ?? type, rank).wait());
-    return state;
+    const own = [...this.wholePaths()].map(([path, variable]) => [path, wholeOf(variable)] as const);
+    return unionOfStates(this.group, new Map(own));
   }
 
   /**

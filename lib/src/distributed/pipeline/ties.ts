@@ -14,8 +14,6 @@ interface Tie {
 
 export class Ties {
   private readonly ties: Tie[] = [];
-  /** Paths of variables that an earlier member holds too. */
-  readonly repeated = new Set<string>();
 
   /** All members call it, with their variables by path in the whole model; the first one's values become those of all. */
   constructor(group: ProcessGroup, own: ReadonlyMap<string, Variable>) {
@@ -26,7 +24,6 @@ export class Ties {
     const groups = new Map<string, ProcessGroup | null>();
     for (const [path, ranks] of holders) {
       if (ranks.length === 1) continue;
-      if (ranks.indexOf(group.rank) > 0) this.repeated.add(path);
       const key = ranks.join();
       if (!groups.has(key)) groups.set(key, group.subgroup(ranks)); // also those outside: calls keep one order
       const among = groups.get(key);

@@ -7,6 +7,8 @@ import type { Tensor } from "../../core/tensor.js";
 import type { Module } from "../../nn/module.js";
 import { assignState, snapshot } from "../../nn/state.js";
 import type { ProcessGroup } from "../group/process-group.js";
+import { ownIn } from "../mesh/gradients.js";
+import { unionOfStates } from "../mesh/states.js";
 import { type Cut, cutOut, putTogether } from "./parts.js";
 
 interface Held extends Cut {
@@ -38,7 +40,8 @@ export function wholeOf(variable: Variable, part: Tensor = variable.value): Tens
 }
 
 /**
- * The state of the ordinary model, by the same paths, from one whose variables are cut. All members call it.
+ * The state of the ordinary model, by the same paths, from one whose variables are cut, or whose experts stand on different
+ * members. All members call it.
  * @example
  * await distributed.launch(2, (group) => {
  *   const dense = new nn.Dense(2, 4);
@@ -48,8 +51,16 @@ export function wholeOf(variable: Variable, part: Tensor = variable.value): Tens
  */
 export function wholeState(model: Module): Map<string, Tensor> {
   const state = snapshot(model.namedVariables());
-  for (const [name, variable] of model.namedVariables())
+  const owned = new Map<ProcessGroup, Map<string, Tensor>>();
+  for (const [name, variable] of model.namedVariables()) {
     if (cuts.has(variable)) state.set(name, wholeOf(variable));
+    const group = ownIn(variable);
+    if (!group) continue;
+    const values = owned.get(group) ?? new Map<string, Tensor>();
+    owned.set(group, values.set(name, state.get(name) as Tensor));
+  }
+  for (const [group, values] of owned)
+    for (const [name, value] of unionOfStates(group, values)) state.set(name, value);
   return state;
 }
 
