@@ -312,6 +312,11 @@ export function pipeline(model: LayeredModel, group: ProcessGroup, options: Pipe
  * A language model as a row of layers for `pipeline`; entry and head share the tokens' embedding. All members of the
  * group call it. For one that is cut within layers too, give the pipeline `tensorParallel(model, group).layers`.
  * @param group any group with this member
+ * @example
+ * await distributed.launch(2, (group) => {
+ *   const model = new nn.CausalLM({ vocabulary: 50, context: 8, size: 16, depth: 2, heads: 2 });
+ *   return distributed.causalLayers(model, group).map(([path]) => path);
+ * }) // [["", "blocks.0", "blocks.1", ""], ["", "blocks.0", "blocks.1", ""]]
  */
 export function causalLayers(model: CausalLM, group: ProcessGroup): ParallelCausalLM["layers"] {
   let alone: ProcessGroup | null = null;

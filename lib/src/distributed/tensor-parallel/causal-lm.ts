@@ -126,7 +126,7 @@ class ParallelExit extends Module {
  *   const whole = new nn.CausalLM({ vocabulary: 50, context: 8, size: 16, depth: 1, heads: 2, dropout: 0 });
  *   const parallel = distributed.tensorParallel(whole, group);
  *   const x = tensor([[3, 1, 2, 7]], { dtype: "int32" });
- *   return parallel.forward(x).allClose(whole.forward(x), 1e-4, 1e-5);
+ *   return allclose(parallel.forward(x), whole.forward(x), { atol: 1e-5 });
  * }) // [true, true]
  */
 export class ParallelCausalLM extends Module {
