@@ -15,6 +15,7 @@ export type {
 } from "./group/process-group.js";
 export { type LaunchOptions, launch, team } from "./launch/launch.js";
 export { RankError, type RankFunction, type Team, type TeamOptions } from "./launch/team.js";
+export { clipGradients } from "./mesh/clip.js";
 export { type AverageOptions, averageGradients } from "./mesh/gradients.js";
 export { type Mesh, mesh } from "./mesh/mesh.js";
 export type { LayeredModel, LayeredModule, NamedLayer } from "./pipeline/layers.js";

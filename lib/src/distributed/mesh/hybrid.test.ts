@@ -112,15 +112,16 @@ describe("hybrid meshes", () => {
         optimizer.zeroGrad();
         const loss = pipe.forwardBackward(x.slice(mine), y.slice(mine));
         distributed.averageGradients(pipe.parameters(), grid.group("data"));
+        const length = distributed.clipGradients(pipe, 0.4);
         optimizer.step();
         const all = grid.group("data").allGatherObject(loss).wait();
-        losses.push([all.reduce((a, b) => a + b) / 2]);
+        losses.push([all.reduce((a, b) => a + b) / 2, length]);
         if (!whole || !reference) continue;
         reference.zeroGrad();
         const wanted = nn.crossEntropy(whole.forward(x), y);
         wanted.backward();
+        losses[step].push(wanted.item(), optim.clipGradNorm(whole, 0.4));
         reference.step();
-        losses[step].push(wanted.item());
       }
       const state = pipe.wholeState();
       const worst = [...(whole?.stateDict() ?? [])].map(([name, v]): [string, number] => [
@@ -135,7 +136,11 @@ describe("hybrid meshes", () => {
     });
     expect(results[0].worst).toHaveLength(28);
     for (const [name, difference] of results[0].worst) expect(difference, name).toBeLessThan(1e-4);
-    for (const [got, wanted] of results[0].losses) expect(got).toBeCloseTo(wanted, 5);
+    for (const [got, length, wanted, wholeLength] of results[0].losses) {
+      expect(got).toBeCloseTo(wanted, 5);
+      expect(length).toBeCloseTo(wholeLength, 4);
+      expect(length).toBeGreaterThan(0.4);
+    }
     for (const { losses } of results)
       expect(losses.map(([got]) => got)).toEqual(results[0].losses.map(([got]) => got));
     const whole = 31 * 16 + 8 * 16 + 2 * (12 * 16 * 16 + 13 * 16) + 32;

@@ -1,4 +1,5 @@
 /** Models as rows of layers, tensor to tensor: what a pipeline can cut. */
+import type { Variable } from "../../autodiff/variable.js";
 import { ValueError } from "../../core/errors.js";
 import type { Tensor } from "../../core/tensor.js";
 import type { Sequential } from "../../nn/containers.js";
@@ -38,9 +39,9 @@ export const runLayer = (layer: Module, x: Tensor): Tensor =>
 
 /** Layers of a pipeline that stand on one device one after the other. */
 export class Stage extends Module {
-  private readonly named: readonly NamedLayer[];
-  /** Under their paths in the whole model. */
-  readonly parts: Readonly<Record<string, Module>>;
+  readonly parts: readonly Module[];
+  /** Of each part in the whole model. */
+  private readonly paths: readonly string[];
 
   constructor(
     /** Number of the stage, from 0. */
@@ -48,21 +49,24 @@ export class Stage extends Module {
     layers: readonly NamedLayer[],
   ) {
     super();
-    this.named = layers;
-    this.parts = Object.fromEntries(layers.map(([, layer], i) => [String(i), layer]));
+    this.parts = layers.map(([, layer]) => layer);
+    this.paths = layers.map(([path]) => path);
   }
 
   override forward(x: Tensor): Tensor {
-    return Object.values(this.parts).reduce((y, layer) => runLayer(layer, y), x);
+    return this.parts.reduce((y, layer) => runLayer(layer, y), x);
   }
 
   /** Variables by their path in the whole model. */
-  wholePaths(): Map<string, ReturnType<Module["namedVariables"]>[number][1]> {
+  wholePaths(): Map<string, Variable> {
     return new Map(
-      this.named.flatMap(([path, layer]) =>
-        layer
+      this.parts.flatMap((part, i) =>
+        part
           .namedVariables()
-          .map(([name, variable]) => [path === "" ? name : `${path}.${name}`, variable] as const),
+          .map(
+            ([name, variable]) =>
+              [this.paths[i] === "" ? name : `${this.paths[i]}.${name}`, variable] as const,
+          ),
       ),
     );
   }

@@ -113,6 +113,11 @@ export class Pipeline extends Module {
     return new Map(this.stages.flatMap((stage) => [...stage.wholePaths()]));
   }
 
+  /** The own trainable variables, but for those that an earlier member has too: what a sum over all members counts. */
+  counted(): Variable[] {
+    return this.parameters().filter((variable) => !this.ties.repeated.has(variable));
+  }
+
   /**
    * All micro-batches forward and back: adds the gradients of the batch's mean loss to the variables' `grad`, as
    * `loss.backward()` does. All members call it.

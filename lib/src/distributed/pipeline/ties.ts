@@ -15,6 +15,9 @@ interface Tie {
 export class Ties {
   private readonly ties: Tie[] = [];
 
+  /** Variables that an earlier member has too. */
+  readonly repeated = new Set<Variable>();
+
   /** All members call it, with their variables by path in the whole model; the first one's values become those of all. */
   constructor(group: ProcessGroup, own: ReadonlyMap<string, Variable>) {
     const all = group.allGatherObject([...own.keys()]).wait();
@@ -29,6 +32,7 @@ export class Ties {
       const among = groups.get(key);
       const variable = own.get(path);
       if (!among || !variable) continue;
+      if (among.rank > 0) this.repeated.add(variable);
       tidy(() => {
         variable.assign(among.broadcast(variable.value).wait());
         return null;

@@ -26,9 +26,9 @@ export function cutVariable(whole: Variable, cut: Cut, group: ProcessGroup): Var
   return part;
 }
 
-/** How a variable is cut; `undefined` for those that every member has whole. */
-export function cutOf(variable: Variable): Cut | undefined {
-  return cuts.get(variable);
+/** The members that hold the other parts of a variable; `undefined` for those that every member has whole. */
+export function groupOfCut(variable: Variable): ProcessGroup | undefined {
+  return cuts.get(variable)?.group;
 }
 
 /** The whole of a part: a variable's value, or its gradient. All members of its group call it. */
