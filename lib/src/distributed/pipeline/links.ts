@@ -36,14 +36,14 @@ export class Links {
     if (from === null || this.rankOf(from) === this.group.rank) return;
     const key = keyOf(from);
     const type = this.known.get(this.boundary(from));
-    if (!type || this.asked.has(key) || (action.phase === "backward" && !isFloat(type.dtype))) return;
+    if (!type || this.asked.has(key) || this.ends(from)) return;
     this.asked.set(key, this.group.receive(type, this.rankOf(from), { tag: this.tag(from, 0) }));
   }
 
-  /** What an action needs: activations of the stage before, or gradients of the one behind; `null` at the ends. */
+  /** What an action needs: activations of the stage before, or gradients of the one behind; `null` where there are none. */
   take(action: Action): Tensor | null {
     const from = this.source(action);
-    if (from === null) return null;
+    if (from === null || this.ends(from)) return null;
     const key = keyOf(from);
     if (this.rankOf(from) === this.group.rank) {
       const here = this.own.get(key);
@@ -65,6 +65,7 @@ export class Links {
     const rank = to % this.ranks;
     const plain = detached(x); // off the tape, of no scope
     if (rank === this.group.rank) {
+      this.known.set(this.boundary(made), { shape: x.shape, dtype: x.dtype });
       this.own.set(keyOf(made), plain);
       return;
     }
@@ -78,6 +79,12 @@ export class Links {
   /** Waits until everything has left. */
   finish(): void {
     for (const work of this.sent.splice(0)) work.wait();
+  }
+
+  /** True if an action sends nothing: no gradient comes back where integers went. */
+  private ends(from: Action): boolean {
+    const type = this.known.get(this.boundary(from));
+    return from.phase === "backward" && type !== undefined && !isFloat(type.dtype);
   }
 
   private get ranks(): number {

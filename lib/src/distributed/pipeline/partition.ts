@@ -6,6 +6,7 @@ import { isFloat } from "../../core/dtype.js";
 import { ValueError } from "../../core/errors.js";
 import type { Tensor } from "../../core/tensor.js";
 import { tidy } from "../../ops/tidy.js";
+import { wholeSize } from "../tensor-parallel/cuts.js";
 import { type LayeredModel, layersOf, runLayer } from "./layers.js";
 
 /**
@@ -51,10 +52,13 @@ export function balancedStages(costs: readonly number[], stages: number): number
   return sizes;
 }
 
-/** Numbers that a layer multiplies or adds, roughly: what it costs where nothing was measured. Layers without any count a little. */
+/**
+ * Numbers that a layer holds: what it costs where nothing was measured. Layers without any count a little, those that are
+ * cut within as if they were whole: members with other parts must cut the row alike.
+ */
 export function parameterCosts(model: LayeredModel): number[] {
   return layersOf(model).map(([, layer]) =>
-    layer.namedVariables().reduce((sum, [, { size }]) => sum + size, 1),
+    layer.namedVariables().reduce((sum, [, variable]) => sum + wholeSize(variable), 1),
   );
 }
 

@@ -132,6 +132,7 @@ export class Pipeline extends Module {
     const live = new Map<string, Live>();
     const run: TimedAction[] = [];
     const actions = this.schedule.actions[this.group.rank];
+    this.ties.begin();
     const zero = performance.now();
     let loss = 0;
     for (const [i, action] of actions.entries()) {

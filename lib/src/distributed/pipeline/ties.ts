@@ -3,6 +3,7 @@
 import { detached } from "../../autodiff/backward.js";
 import { noGrad } from "../../autodiff/tape-mode.js";
 import type { Variable } from "../../autodiff/variable.js";
+import type { Tensor } from "../../core/tensor.js";
 import { zeros } from "../../ops/create.js";
 import { tidy } from "../../ops/tidy.js";
 import type { ProcessGroup } from "../group/process-group.js";
@@ -10,6 +11,7 @@ import type { ProcessGroup } from "../group/process-group.js";
 interface Tie {
   readonly variable: Variable;
   readonly group: ProcessGroup;
+  earlier: Tensor | null;
 }
 
 export class Ties {
@@ -37,23 +39,34 @@ export class Ties {
         variable.assign(among.broadcast(variable.value).wait());
         return null;
       });
-      this.ties.push({ variable, group: among });
+      this.ties.push({ variable, group: among, earlier: null });
     }
   }
 
-  /** Adds up the gradients of what is shared; all members of the pipeline call it after the same steps. */
+  /** Puts gradients of earlier steps aside: they are sums already. */
+  begin(): void {
+    for (const tie of this.ties) {
+      tie.earlier = tie.variable.grad;
+      tie.variable.grad = null;
+    }
+  }
+
+  /** Adds up the gradients of what is shared, since `begin`. All members of the pipeline call it. */
   reduce(): void {
-    for (const { variable, group } of this.ties) {
+    for (const tie of this.ties) {
+      const { variable, group, earlier } = tie;
       if (!variable.requiresGrad) continue;
-      const before = variable.grad;
+      const own = variable.grad;
       noGrad(() =>
         tidy(() => {
-          const own = before ?? zeros(variable.shape, { dtype: variable.dtype });
-          variable.grad = detached(group.allReduce(own).wait());
+          const sum = group.allReduce(own ?? zeros(variable.shape, { dtype: variable.dtype })).wait();
+          variable.grad = detached(earlier ? earlier.add(sum) : sum);
           return null;
         }),
       );
-      before?.dispose();
+      own?.dispose();
+      earlier?.dispose();
+      tie.earlier = null;
     }
   }
 }

@@ -2,7 +2,7 @@
 import type { Variable } from "../../autodiff/variable.js";
 import { Variable as VariableClass } from "../../autodiff/variable.js";
 import { MlsysError } from "../../core/errors.js";
-import { formatShape, sameShape } from "../../core/shape.js";
+import { formatShape, type Shape, sameShape, sizeOf } from "../../core/shape.js";
 import type { Tensor } from "../../core/tensor.js";
 import type { Module } from "../../nn/module.js";
 import { assignState, snapshot } from "../../nn/state.js";
@@ -13,6 +13,8 @@ import { type Cut, cutOut, putTogether } from "./parts.js";
 
 interface Held extends Cut {
   readonly group: ProcessGroup;
+  /** Of the whole. */
+  readonly shape: Shape;
 }
 
 const cuts = new WeakMap<Variable, Held>();
@@ -22,13 +24,19 @@ export function cutVariable(whole: Variable, cut: Cut, group: ProcessGroup): Var
   if (group.size === 1) return whole;
   const value = cutOut(whole.value, cut, group.rank, group.size);
   const part = new VariableClass(value.add(0), { name: whole.name, requiresGrad: whole.requiresGrad });
-  cuts.set(part, { ...cut, group });
+  cuts.set(part, { ...cut, group, shape: whole.shape });
   return part;
 }
 
 /** The members that hold the other parts of a variable; `undefined` for those that every member has whole. */
 export function groupOfCut(variable: Variable): ProcessGroup | undefined {
   return cuts.get(variable)?.group;
+}
+
+/** Number of elements of the whole, the same on all members. */
+export function wholeSize(variable: Variable): number {
+  const held = cuts.get(variable);
+  return held ? sizeOf(held.shape) : variable.size;
 }
 
 /** The whole of a part: a variable's value, or its gradient. All members of its group call it. */
@@ -97,18 +105,11 @@ export function loadParts(
       parts.set(name, whole);
       continue;
     }
-    const size = wholeShape(variable, held);
-    if (!sameShape(whole.shape, size))
+    if (!sameShape(whole.shape, held.shape))
       throw new MlsysError(
-        `${where}: ${name} has shape ${formatShape(whole.shape)}, a part ${formatShape(variable.shape)} of ${formatShape(size)} is wanted`,
+        `${where}: ${name} has shape ${formatShape(whole.shape)}, a part ${formatShape(variable.shape)} of ${formatShape(held.shape)} is wanted`,
       );
     parts.set(name, cutOut(whole, held, held.group.rank, held.group.size));
   }
   assignState(named, parts, where);
-}
-
-/** Shape of the whole, where parts differ in length known to this member only by asking. */
-function wholeShape(variable: Variable, { axis, group }: Held): number[] {
-  const lengths = group.allGatherObject(variable.shape[axis]).wait();
-  return variable.shape.map((n, i) => (i === axis ? lengths.reduce((a, b) => a + b, 0) : n));
 }

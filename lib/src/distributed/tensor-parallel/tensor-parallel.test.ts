@@ -262,6 +262,42 @@ describe("tensor parallel", () => {
     }
   });
 
+  it("attention with parts of the sequence outside, other keys, and a padded vocabulary in front", async () => {
+    const results = await on(2, (group) => {
+      const make = () => {
+        const generator = new Generator(6);
+        return {
+          embedding: new nn.Embedding(7, 8, { generator, paddingIndex: 0 }),
+          attention: new nn.MultiHeadAttention(8, 4, { generator }),
+        };
+      };
+      const [whole, source] = [make(), make()];
+      const embedding = new distributed.VocabParallelEmbedding(source.embedding, group, { sequence: true });
+      const attention = new distributed.ParallelAttention(source.attention, group, { sequence: true });
+      const [query, key] = [tensor([[1, 0, 6, 3]], { dtype: "int32" }), tensor([[5, 2]], { dtype: "int32" })];
+      const wanted = whole.attention.forward(whole.embedding.forward(query), whole.embedding.forward(key));
+      const own = attention.forward(embedding.forward(query), embedding.forward(key));
+      const got = distributed.gatherFromTensorParallel(own, group, { axis: 1 });
+      wanted.square().sum().backward();
+      got.square().sum().backward();
+      const mine = whole.embedding.weight.grad?.slice(group.rank === 0 ? ":4" : "4:") as Tensor;
+      return [
+        wanted.sub(got).abs().max().item(),
+        mine
+          .sub(embedding.weight.grad as Tensor)
+          .abs()
+          .max()
+          .item(),
+        own.shape[1],
+      ];
+    });
+    for (const [value, slope, length] of results) {
+      expect(value).toBeLessThan(1e-5);
+      expect(slope).toBeLessThan(1e-5);
+      expect(length).toBe(2);
+    }
+  });
+
   it("cross entropy over a cut vocabulary is that of the whole", async () => {
     const results = await on(3, (group) => {
       const logits = new Generator(1).normal([4, 10], 0, 30);
