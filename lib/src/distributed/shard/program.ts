@@ -1,0 +1,189 @@
+/** A function partitioned over a mesh: captured, its shardings found, one graph for each device. */
+
+import { ValueError } from "../../core/errors.js";
+import type { Tensor } from "../../core/tensor.js";
+import { flatten, type TreeDef, unflatten } from "../../core/tree.js";
+import { capture, capturedValues } from "../../graph/capture.js";
+import type { Graph, Value } from "../../ir/graph.js";
+import { concrete } from "../../ops/read.js";
+import { concat, slice } from "../../ops/shape.js";
+import type { ProcessGroup } from "../group/process-group.js";
+import { type ClusterCost, DEFAULT_CLUSTER } from "./cost.js";
+import { combined, lockstep, type Traffic } from "./lockstep.js";
+import type { LogicalMesh } from "./mesh.js";
+import { deviceGraph } from "./partition.js";
+import { costOfPlan, type PlanCost, planFrom, type ShardingPlan } from "./plan.js";
+import { propagate } from "./propagate.js";
+import { RankProgram } from "./ranks.js";
+import { localShape, localStart, replicated, type Sharding, type ShardSpec, shardingOf } from "./sharding.js";
+
+export interface PartitionOptions {
+  readonly mesh: LogicalMesh;
+  /** How parameters lie, by position or by a function of each (its name says what it is); free where undefined. */
+  readonly inputs?:
+    | readonly (ShardSpec | undefined)[]
+    | ((parameter: Value, position: number) => ShardSpec | undefined);
+  /** How results are to lie, by position; as found where undefined. */
+  readonly outputs?: readonly (ShardSpec | undefined)[];
+  /** What communication costs: decides which operand moves and which collectives are cheapest. */
+  readonly cluster?: Partial<ClusterCost>;
+}
+
+/**
+ * Captures `f` for such arguments, finds from its annotations how every value lies (`shard`, `shardOp`, `inputs`), and writes
+ * each device's graph with the collectives that are needed.
+ * @example distributed.partitioned({ mesh: distributed.logicalMesh({ data: 2 }), inputs: [["data"]] }, (x) => x.mul(2).sum(), ones([4])).run(tensor([1, 2, 3, 4])) // 20
+ * @throws ShapeError for dimensions that do not divide; ValueError for unknown axes; as `capture`
+ */
+export function partitioned<A extends unknown[], R>(
+  options: PartitionOptions,
+  f: (...args: A) => R,
+  ...args: A
+): ShardedProgram<A, R> {
+  const graph = capture(f, ...args);
+  const { mesh, inputs } = options;
+  const cluster = { ...DEFAULT_CLUSTER, ...options.cluster };
+  const specs = typeof inputs === "function" ? graph.params.map(inputs) : inputs;
+  const plan = planFrom(mesh, cluster, graph, propagate(mesh, graph, specs));
+  return new ShardedProgram(plan, options.outputs);
+}
+
+export class ShardedProgram<A extends unknown[] = unknown[], R = unknown> {
+  /** How each result lies. */
+  readonly results: readonly Sharding[];
+  private readonly graphs = new Map<number, Graph>();
+
+  constructor(
+    readonly plan: ShardingPlan,
+    outputs: readonly (ShardSpec | undefined)[] = [],
+  ) {
+    this.results = plan.graph.results.map((result, i) => {
+      const spec = outputs[i];
+      return spec ? shardingOf(plan.mesh, result.shape, spec) : this.shardingOf(result);
+    });
+  }
+
+  get mesh(): LogicalMesh {
+    return this.plan.mesh;
+  }
+
+  /** As captured: for one device. */
+  get graph(): Graph {
+    return this.plan.graph;
+  }
+
+  /** How a value of `graph` lies. */
+  shardingOf(value: Value): Sharding {
+    return this.plan.values.get(value) ?? replicated(value.shape.length);
+  }
+
+  /** What the plan takes, by the cluster's figures. */
+  get cost(): PlanCost {
+    return costOfPlan(this.plan);
+  }
+
+  /** One device's graph. */
+  device(device: number): Graph {
+    if (!Number.isInteger(device) || device < 0 || device >= this.mesh.size)
+      throw new ValueError(`device: ${device} is not one of the ${this.mesh.size} of mesh ${this.mesh}`);
+    let graph = this.graphs.get(device);
+    if (!graph) this.graphs.set(device, (graph = deviceGraph(this.plan, device, this.results)));
+    return graph;
+  }
+
+  /** This device's parts of whole arguments. */
+  parts(device: number, args: A): Tensor[] {
+    return this.values(args).map((x, i) => {
+      const param = this.graph.params[i];
+      const sharding = this.shardingOf(param);
+      const starts = localStart(this.mesh, param.shape, sharding, device);
+      const sizes = localShape(this.mesh, param.shape, sharding);
+      return slice(x, ...starts.map((start, axis) => [start, start + sizes[axis]] as const));
+    });
+  }
+
+  /**
+   * Runs all devices on this thread, side by side: for notebooks and tests.
+   * @returns what the function returns
+   */
+  run(...args: A): R {
+    return this.traced(args).result;
+  }
+
+  /** `run`, and the collectives that it took. */
+  traced(args: A): { readonly result: R; readonly traffic: readonly Traffic[] } {
+    const devices = Array.from({ length: this.mesh.size }, (_, device) => device);
+    const traffic: Traffic[] = [];
+    const found = lockstep(
+      this.mesh,
+      devices.map((device) => this.device(device)),
+      devices.map((device) => this.parts(device, args)),
+      (one) => traffic.push(one),
+    );
+    const whole = this.results.map((sharding, i) =>
+      assembled(
+        this.mesh,
+        sharding,
+        found.map((results) => results[i]),
+      ),
+    );
+    return { result: this.tree(whole), traffic };
+  }
+
+  /**
+   * This rank's part of the program. Every member of the group calls it; the group's ranks are the mesh's devices.
+   * @returns a function from whole arguments to the whole result; it blocks this thread at collectives
+   * @throws ValueError if the group has another size than the mesh
+   */
+  onRank(group: ProcessGroup): (...args: A) => R {
+    if (group.size !== this.mesh.size)
+      throw new ValueError(
+        `onRank: the group has ${group.size} members, the mesh ${this.mesh} ${this.mesh.size} devices`,
+      );
+    const whole = this.graph.results.map(({ shape }) => replicated(shape.length));
+    const program = new RankProgram(deviceGraph(this.plan, group.rank, whole), this.mesh, group);
+    return (...args) => this.tree(program.run(this.parts(group.rank, args)));
+  }
+
+  /** Arguments as the captured graph takes them, with the present values of variables. */
+  private values(args: A): Tensor[] {
+    const flat = flatten(args);
+    const given = flat.leaves.length === this.graph.params.length ? [] : capturedValues(this.graph);
+    const all = [...flat.leaves, ...given];
+    if (all.length !== this.graph.params.length)
+      throw new ValueError(
+        `${this.graph.name}: ${this.graph.params.length} tensors are wanted as captured, ${all.length} were given`,
+      );
+    return all.map((x) => concrete(x) ?? x);
+  }
+
+  private tree(results: readonly Tensor[]): R {
+    return unflatten(this.graph.origin.output as TreeDef, results) as R;
+  }
+}
+
+/** A whole tensor from the devices' parts. */
+function assembled(mesh: LogicalMesh, { dims, partial }: Sharding, locals: readonly Tensor[]): Tensor {
+  const build = (dim: number, devices: readonly number[]): Tensor => {
+    if (dim < dims.length) {
+      const count = mesh.count(dims[dim]);
+      const rows = Array.from({ length: count }, (_, part) =>
+        build(
+          dim + 1,
+          devices.filter((device) => mesh.position(device, dims[dim]) === part),
+        ),
+      );
+      return rows.length === 1 ? rows[0] : concat(rows, dim);
+    }
+    // copies are alike: one along each axis that is left; terms of a sum are added
+    const terms = mesh
+      .group(devices[0], partial)
+      .filter((device) => devices.includes(device))
+      .map((device) => locals[device]);
+    return combined(terms, "sum");
+  };
+  return build(
+    0,
+    locals.map((_, device) => device),
+  );
+}
