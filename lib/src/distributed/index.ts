@@ -1,4 +1,8 @@
 /** Distributed training: process groups, collectives and what is built on them. (Book, chapter 9.) */
+
+export type { Algorithm, CollectiveKind, Member, Requests } from "./collectives/collective.js";
+export { among, memberOf } from "./collectives/member.js";
+export { ALGORITHMS, algorithmOf, runCollective } from "./collectives/registry.js";
 export type {
   CollectiveOptions,
   Expected,
@@ -7,14 +11,10 @@ export type {
   ReduceOptions,
   Work,
 } from "./group/process-group.js";
-export { type ShardOptions, shard, shardOp } from "./shard/annotate.js";
-export { type ClusterCost, DEFAULT_CLUSTER, type LinkCost } from "./shard/cost.js";
-export { type LogicalMesh, logicalMesh } from "./shard/mesh.js";
-export type { PlanCost, ShardingPlan } from "./shard/plan.js";
-export { type PartitionOptions, partitioned, type ShardedProgram } from "./shard/program.js";
-export { formatStep, type Resharding, reshard, type Step } from "./shard/reshard.js";
-export { type DimSpec, formatDims, type Sharding, type ShardSpec } from "./shard/sharding.js";
+export { type LaunchOptions, launch, team } from "./launch/launch.js";
+export { RankError, type RankFunction, type Team, type TeamOptions } from "./launch/team.js";
+export * from "./shard/index.js";
 export { GroupTimeoutError, PeerLostError, TransportError } from "./transport/errors.js";
 export { inProcess, samePlace } from "./transport/in-process.js";
-export { REDUCE_OPS, type ReduceOp } from "./transport/reduce-op.js";
+export { type CombineOp, REDUCE_OPS, type ReduceOp } from "./transport/reduce-op.js";
 export type { Place, Transport } from "./transport/transport.js";

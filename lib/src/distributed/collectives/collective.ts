@@ -3,7 +3,7 @@
  * member's view of its group; they know nothing of tensors or threads. (Book, chapter 9: collective communication.)
  */
 import type { DType } from "../../core/dtype.js";
-import type { ReduceOp } from "../transport/reduce-op.js";
+import type { CombineOp, ReduceOp } from "../transport/reduce-op.js";
 import type { Place } from "../transport/transport.js";
 
 /** A member's view of its group during one operation: ranks are those of the group, the tag is the operation's own. */
@@ -13,29 +13,31 @@ export interface Member {
   readonly places: readonly Place[];
   send(to: number, bytes: Uint8Array): Promise<void>;
   receive(from: number, into: Uint8Array): Promise<void>;
-  /** `into = op(into, message)`, element by element. `mean` is not among these: it is `sum` here, and divided at the end. */
-  receiveCombined(from: number, into: Uint8Array, dtype: DType, op: Exclude<ReduceOp, "mean">): Promise<void>;
+  /** `into = op(into, message)`, element by element. */
+  receiveCombined(from: number, into: Uint8Array, dtype: DType, op: CombineOp): Promise<void>;
+  /** `into = op(into, own)` for bytes that are here already. */
+  combine(into: Uint8Array, own: Uint8Array, dtype: DType, op: CombineOp): void;
 }
 
 /** Elements that are combined, in place. */
-interface Combined {
+interface Combined<Op extends ReduceOp> {
   readonly data: Uint8Array;
   readonly dtype: DType;
-  readonly op: ReduceOp;
+  readonly op: Op;
 }
 
 /** What each kind of collective is given. Offsets and counts are in bytes, by rank; parts lie one after the other. */
-export interface Requests {
+export interface Requests<Op extends ReduceOp = ReduceOp> {
   readonly barrier: Record<never, never>;
   readonly broadcast: { readonly data: Uint8Array; readonly root: number };
   /** On others than the root, `data` is scratch afterwards. */
-  readonly reduce: Combined & { readonly root: number };
-  readonly allReduce: Combined;
+  readonly reduce: Combined<Op> & { readonly root: number };
+  readonly allReduce: Combined<Op>;
   /** `data` is the whole; the member's own part is filled in already. */
   readonly allGather: { readonly data: Uint8Array; readonly counts: readonly number[] };
   /** `data` is the whole; afterwards the member's own part is right, the rest scratch. */
-  readonly reduceScatter: Combined & { readonly counts: readonly number[] };
-  /** `data`: the whole on the root, the own part elsewhere. */
+  readonly reduceScatter: Combined<Op> & { readonly counts: readonly number[] };
+  /** `data`: the whole on the root, the own part elsewhere. The root's own part stays where it is. */
   readonly scatter: { readonly data: Uint8Array; readonly counts: readonly number[]; readonly root: number };
   readonly gather: {
     readonly own: Uint8Array;
@@ -44,16 +46,40 @@ export interface Requests {
     readonly counts: readonly number[];
     readonly root: number;
   };
+  /** What goes to each member, and what comes from each; the member's own part is copied. */
   readonly allToAll: {
     readonly from: Uint8Array;
     readonly into: Uint8Array;
     readonly sendCounts: readonly number[];
     readonly receiveCounts: readonly number[];
   };
-  readonly scan: Combined & { readonly exclusive: boolean };
+  readonly scan: Combined<Op> & { readonly exclusive: boolean };
 }
 
 export type CollectiveKind = keyof Requests;
+
+/** What an algorithm is to be carried out on. */
+export interface Situation {
+  /** Number of members, p. */
+  readonly size: number;
+  /** Bytes, n: of the whole for kinds with parts (allToAll: what one member sends to all), else of a member's data. */
+  readonly bytes: number;
+  readonly places: readonly Place[];
+}
+
+/** Messages one after the other, and the bytes in them. */
+export interface Load {
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+/** What has to happen one after the other, on the longest path through the members (the α–β model). */
+export interface Cost extends Load {
+  /** Bytes combined on that path. */
+  readonly combined: number;
+  /** What goes over links inside of a host, where the algorithm sees to that; the rest goes over the slowest link. */
+  readonly near?: Load;
+}
 
 /** One way to carry a collective out. A new one is a file with such a row, and its line in the registry. */
 export interface Algorithm<K extends CollectiveKind = CollectiveKind> {
@@ -63,6 +89,9 @@ export interface Algorithm<K extends CollectiveKind = CollectiveKind> {
   /** What it does in a line, and where it is from. */
   readonly about: string;
   /** If it can't do every group: why not this one. */
-  readonly unfit?: (member: Pick<Member, "size" | "places">) => string | undefined;
-  run(member: Member, request: Requests[K]): Promise<void>;
+  readonly unfit?: (group: Pick<Situation, "size" | "places">) => string | undefined;
+  /** In closed form, for even parts; what the code does is held against it in the tests. */
+  cost(on: Situation): Cost;
+  /** `mean` has become `sum` here: who runs the algorithm divides afterwards. */
+  run(member: Member, request: Requests<CombineOp>[K]): Promise<void>;
 }

@@ -49,7 +49,7 @@ export function lockstep(
         bytes: inputs[0][0].size * bytes(inputs[0][0]),
       });
     outputs.forEach((values, device) => {
-      nodes[device].outputs.forEach((output, i) => envs[device].set(output, values[i]));
+      for (const [i, output] of nodes[device].outputs.entries()) envs[device].set(output, values[i]);
     });
   });
   return graphs.map((graph, device) => graph.results.map((result) => envs[device].get(result) as Tensor));

@@ -55,8 +55,8 @@ class DeviceWriter {
   }
 
   hold(value: Value, sharding: Sharding, local: Value): void {
-    let known = this.copies.get(value);
-    if (!known) this.copies.set(value, (known = new Map()));
+    const known = this.copies.get(value) ?? new Map<string, Copy>();
+    this.copies.set(value, known);
     known.set(keyOf(sharding), { sharding, local });
   }
 

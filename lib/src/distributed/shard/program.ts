@@ -45,7 +45,11 @@ export function partitioned<A extends unknown[], R>(
   const cluster = { ...DEFAULT_CLUSTER, ...options.cluster };
   const specs = typeof inputs === "function" ? graph.params.map(inputs) : inputs;
   const plan = planFrom(mesh, cluster, graph, propagate(mesh, graph, specs));
-  return new ShardedProgram(plan, options.outputs);
+  const outputs = graph.results.map(({ shape }, i) => {
+    const spec = options.outputs?.[i];
+    return spec && shardingOf(mesh, shape, spec);
+  });
+  return new ShardedProgram(plan, outputs);
 }
 
 export class ShardedProgram<A extends unknown[] = unknown[], R = unknown> {
@@ -53,14 +57,12 @@ export class ShardedProgram<A extends unknown[] = unknown[], R = unknown> {
   readonly results: readonly Sharding[];
   private readonly graphs = new Map<number, Graph>();
 
+  /** @param results how results are to lie; as the plan has them where undefined */
   constructor(
     readonly plan: ShardingPlan,
-    outputs: readonly (ShardSpec | undefined)[] = [],
+    results: readonly (Sharding | undefined)[] = [],
   ) {
-    this.results = plan.graph.results.map((result, i) => {
-      const spec = outputs[i];
-      return spec ? shardingOf(plan.mesh, result.shape, spec) : this.shardingOf(result);
-    });
+    this.results = plan.graph.results.map((result, i) => results[i] ?? this.shardingOf(result));
   }
 
   get mesh(): LogicalMesh {
@@ -86,14 +88,18 @@ export class ShardedProgram<A extends unknown[] = unknown[], R = unknown> {
   device(device: number): Graph {
     if (!Number.isInteger(device) || device < 0 || device >= this.mesh.size)
       throw new ValueError(`device: ${device} is not one of the ${this.mesh.size} of mesh ${this.mesh}`);
-    let graph = this.graphs.get(device);
-    if (!graph) this.graphs.set(device, (graph = deviceGraph(this.plan, device, this.results)));
+    const graph = this.graphs.get(device) ?? deviceGraph(this.plan, device, this.results);
+    this.graphs.set(device, graph);
     return graph;
   }
 
   /** This device's parts of whole arguments. */
   parts(device: number, args: A): Tensor[] {
-    return this.values(args).map((x, i) => {
+    return this.partsOf(device, this.values(args));
+  }
+
+  private partsOf(device: number, values: readonly Tensor[]): Tensor[] {
+    return values.map((x, i) => {
       const param = this.graph.params[i];
       const sharding = this.shardingOf(param);
       const starts = localStart(this.mesh, param.shape, sharding, device);
@@ -112,22 +118,27 @@ export class ShardedProgram<A extends unknown[] = unknown[], R = unknown> {
 
   /** `run`, and the collectives that it took. */
   traced(args: A): { readonly result: R; readonly traffic: readonly Traffic[] } {
-    const devices = Array.from({ length: this.mesh.size }, (_, device) => device);
     const traffic: Traffic[] = [];
+    const whole = this.outputs(this.values(args), (one) => traffic.push(one));
+    return { result: this.tree(whole), traffic };
+  }
+
+  /** `run` on the graph's parameters, in their order. */
+  outputs(values: readonly Tensor[], onTraffic?: (traffic: Traffic) => void): Tensor[] {
+    const devices = Array.from({ length: this.mesh.size }, (_, device) => device);
     const found = lockstep(
       this.mesh,
       devices.map((device) => this.device(device)),
-      devices.map((device) => this.parts(device, args)),
-      (one) => traffic.push(one),
+      devices.map((device) => this.partsOf(device, values)),
+      onTraffic,
     );
-    const whole = this.results.map((sharding, i) =>
+    return this.results.map((sharding, i) =>
       assembled(
         this.mesh,
         sharding,
         found.map((results) => results[i]),
       ),
     );
-    return { result: this.tree(whole), traffic };
   }
 
   /**

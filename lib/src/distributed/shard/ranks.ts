@@ -57,7 +57,7 @@ export class RankProgram {
     this.parts.forEach((part, i) => {
       if ("run" in part) {
         const outputs = part.run.run(part.reads.map(at));
-        part.writes.forEach((value, k) => env.set(value, outputs[k]));
+        for (const [k, value] of part.writes.entries()) env.set(value, outputs[k]);
       } else {
         const [y] = part.collective.outputs;
         env.set(y, this.communicate(part.collective, at(part.collective.inputs[0])));

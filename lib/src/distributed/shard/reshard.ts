@@ -115,12 +115,12 @@ export function reshard(
   cluster: ClusterCost,
 ): Resharding {
   const key = `${type.dtype} ${type.shape.join()} ${keyOf(from)} ${keyOf(to)}`;
-  let perMesh = cache.get(mesh);
-  if (!perMesh) cache.set(mesh, (perMesh = new WeakMap()));
-  let known = perMesh.get(cluster);
-  if (!known) perMesh.set(cluster, (known = new Map()));
-  let found = known.get(key);
-  if (!found) known.set(key, (found = search(mesh, type, from, to, cluster)));
+  const perMesh = cache.get(mesh) ?? new WeakMap<ClusterCost, Map<string, Resharding>>();
+  cache.set(mesh, perMesh);
+  const known = perMesh.get(cluster) ?? new Map<string, Resharding>();
+  perMesh.set(cluster, known);
+  const found = known.get(key) ?? search(mesh, type, from, to, cluster);
+  known.set(key, found);
   return found;
 }
 

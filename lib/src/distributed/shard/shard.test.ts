@@ -1,20 +1,7 @@
-/** Partitioned functions against the same functions on one device. */
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { numbers, relativeError } from "../../../test/support/finite-differences.js";
 import { leaves } from "../../core/tree.js";
-import {
-  defaultGenerator,
-  distributed,
-  grad,
-  nn,
-  ones,
-  type Tensor,
-  tensor,
-  valueAndGrad,
-  vmap,
-  zeros,
-} from "../../index.js";
+import { distributed, nn, type Tensor, tensor, valueAndGrad } from "../../index.js";
 import type { GraphNode } from "../../ir/graph.js";
 
 const { logicalMesh, partitioned, shard, shardOp } = distributed;

@@ -2,3 +2,6 @@
 export const REDUCE_OPS = ["sum", "mean", "product", "min", "max"] as const;
 
 export type ReduceOp = (typeof REDUCE_OPS)[number];
+
+/** What two elements become: all but `mean`, which is `sum` while it is under way. */
+export type CombineOp = Exclude<ReduceOp, "mean">;

@@ -3,7 +3,7 @@
  * made of these few calls, so that a new way to move bytes is one new file. (Book, chapter 9: Send and Recv.)
  */
 import type { DType } from "../../core/dtype.js";
-import type { ReduceOp } from "./reduce-op.js";
+import type { CombineOp } from "./reduce-op.js";
 
 /** Where a member runs, for algorithms that look at the topology. */
 export interface Place {
@@ -35,7 +35,21 @@ export interface Transport {
    * `into[i] = op(into[i], message[i])`: a transport that can read the sender's memory needs no copy of the message for it.
    * Without it, callers receive into scratch memory and combine.
    */
-  receiveCombined?(from: number, tag: number, into: Uint8Array, dtype: DType, op: ReduceOp): Promise<void>;
+  receiveCombined?(from: number, tag: number, into: Uint8Array, dtype: DType, op: CombineOp): Promise<void>;
   /** Says goodbye: what is under way to others is still delivered. Members that wait for this one then get PeerLostError. */
   close(): Promise<void>;
 }
+
+/** A transport without events of its own: the communication thread asks it, and sleeps in between. */
+export interface PolledTransport extends Transport {
+  /** Moves what can be moved. @returns false if there was nothing */
+  poll(): boolean;
+  /**
+   * Most milliseconds to sleep between two calls of `poll` while operations are under way. Infinity: whoever has something
+   * for this member rings the bell of its communication thread.
+   */
+  readonly patience: number;
+}
+
+/** What a communication thread's module for a transport exports, as `open`. */
+export type OpenTransport<Config> = (config: Config) => Transport | Promise<Transport>;

@@ -62,7 +62,7 @@ export const take: RuleFamily = ({ op, inputs: [x, index], attrs }) => {
   };
 };
 
-export const scatterAdd: RuleFamily = ({ op, inputs: [index, x], outputs: [y], attrs }) => {
+export const scatterAdd: RuleFamily = ({ op, inputs: [index, _x], outputs: [y], attrs }) => {
   if (op.name !== "scatterAdd") return null;
   const { axis } = attrs as { readonly axis: number };
   const rule = new RuleBuilder();

@@ -1,0 +1,66 @@
+/** From a transport to a member's view of a group during one operation. */
+import type { Transport } from "../transport/transport.js";
+import type { Member } from "./collective.js";
+import { combine } from "./combine/combine.js";
+
+/** Bytes of a message that travel and are combined at a time: small enough for the cache, large enough for the wire. */
+const SEGMENT = 256 * 1024;
+
+/**
+ * The transport's own member as one of `ranks`, under a tag of the operation's own.
+ * @param ranks the group's members by their numbers in the transport; default: all
+ */
+export function memberOf(transport: Transport, tag: number, ranks?: readonly number[]): Member {
+  const of = ranks ?? Array.from({ length: transport.size }, (_, i) => i);
+  const straight = transport.receiveCombined?.bind(transport);
+  return {
+    rank: of.indexOf(transport.rank),
+    size: of.length,
+    places: of.map((rank) => transport.places[rank]),
+    combine,
+    async send(to, bytes) {
+      if (straight) return transport.send(of[to], tag, bytes);
+      // in pieces, so that the receiver combines one while the next is on its way
+      await Promise.all(segmentsOf(bytes).map((segment) => transport.send(of[to], tag, segment)));
+    },
+    async receive(from, into) {
+      if (straight) return transport.receive(of[from], tag, into);
+      await Promise.all(segmentsOf(into).map((segment) => transport.receive(of[from], tag, segment)));
+    },
+    async receiveCombined(from, into, dtype, op) {
+      if (straight) return straight(of[from], tag, into, dtype, op);
+      const segments = segmentsOf(into);
+      const width = Math.min(SEGMENT, into.length);
+      const scratch = [new Uint8Array(width), new Uint8Array(segments.length > 1 ? width : 0)];
+      const next = (i: number): Promise<void> =>
+        transport.receive(of[from], tag, scratch[i % 2].subarray(0, segments[i].length));
+      let arriving = next(0);
+      for (let i = 0; i < segments.length; i++) {
+        await arriving;
+        if (i + 1 < segments.length) arriving = next(i + 1);
+        combine(segments[i], scratch[i % 2].subarray(0, segments[i].length), dtype, op);
+      }
+    },
+  };
+}
+
+/** A member's view of some members of its group, of whom it is one. @param ranks their numbers in the group */
+export function among(member: Member, ranks: readonly number[]): Member {
+  return {
+    rank: ranks.indexOf(member.rank),
+    size: ranks.length,
+    places: ranks.map((rank) => member.places[rank]),
+    combine: member.combine,
+    send: (to, bytes) => member.send(ranks[to], bytes),
+    receive: (from, into) => member.receive(ranks[from], into),
+    receiveCombined: (from, into, dtype, op) => member.receiveCombined(ranks[from], into, dtype, op),
+  };
+}
+
+/** At least one, so that an empty message is sent too. The width of a segment is one of whole elements. */
+function segmentsOf(bytes: Uint8Array): Uint8Array[] {
+  const count = Math.max(1, Math.ceil(bytes.length / SEGMENT));
+  return Array.from({ length: count }, (_, i) =>
+    bytes.subarray(i * SEGMENT, Math.min(bytes.length, (i + 1) * SEGMENT)),
+  );
+}

@@ -1,0 +1,108 @@
+/** Every algorithm, a line each; and how a collective is carried out. */
+import { ValueError } from "../../core/errors.js";
+import type { CombineOp } from "../transport/reduce-op.js";
+import { bruckAllGather } from "./all-gather/bruck.js";
+import { naiveAllGather } from "./all-gather/naive.js";
+import { doublingAllGather } from "./all-gather/recursive-doubling.js";
+import { ringAllGather } from "./all-gather/ring.js";
+import { halvingDoubling } from "./all-reduce/halving-doubling.js";
+import { hierarchicalAllReduce } from "./all-reduce/hierarchical.js";
+import { naiveAllReduce } from "./all-reduce/naive.js";
+import { recursiveDoubling } from "./all-reduce/recursive-doubling.js";
+import { ringAllReduce } from "./all-reduce/ring.js";
+import { torusAllReduce } from "./all-reduce/torus.js";
+import { treeAllReduce } from "./all-reduce/tree.js";
+import { bruckAllToAll } from "./all-to-all/bruck.js";
+import { pairwiseAllToAll } from "./all-to-all/pairwise.js";
+import { dissemination } from "./barrier/dissemination.js";
+import { chainBroadcast } from "./broadcast/chain.js";
+import { naiveBroadcast } from "./broadcast/naive.js";
+import { scatterAllGather } from "./broadcast/scatter-all-gather.js";
+import { treeBroadcast } from "./broadcast/tree.js";
+import type { Algorithm, CollectiveKind, Member, Requests, Situation } from "./collective.js";
+import { checkMean, divide } from "./combine/combine.js";
+import { binomialGather } from "./gather/binomial.js";
+import { linearGather } from "./gather/linear.js";
+import { partsOf } from "./parts.js";
+import { naiveReduce } from "./reduce/naive.js";
+import { reduceScatterGather } from "./reduce/reduce-scatter-gather.js";
+import { treeReduce } from "./reduce/tree.js";
+import { pairwiseReduceScatter } from "./reduce-scatter/pairwise.js";
+import { recursiveHalving } from "./reduce-scatter/recursive-halving.js";
+import { ringReduceScatter } from "./reduce-scatter/ring.js";
+import { linearScan } from "./scan/linear.js";
+import { doublingScan } from "./scan/recursive-doubling.js";
+import { binomialScatter } from "./scatter/binomial.js";
+import { linearScatter } from "./scatter/linear.js";
+
+type Registry = { readonly [K in CollectiveKind]: readonly Algorithm<K>[] };
+
+/** By kind. Of those that cost the same, the first is taken. */
+export const ALGORITHMS: Registry = {
+  barrier: [dissemination],
+  broadcast: [treeBroadcast, scatterAllGather, chainBroadcast, naiveBroadcast],
+  reduce: [treeReduce, reduceScatterGather, naiveReduce],
+  allReduce: [
+    ringAllReduce,
+    halvingDoubling,
+    recursiveDoubling,
+    treeAllReduce,
+    hierarchicalAllReduce,
+    torusAllReduce,
+    naiveAllReduce,
+  ],
+  allGather: [ringAllGather, doublingAllGather, bruckAllGather, naiveAllGather],
+  reduceScatter: [pairwiseReduceScatter, ringReduceScatter, recursiveHalving],
+  scatter: [binomialScatter, linearScatter],
+  gather: [binomialGather, linearGather],
+  allToAll: [pairwiseAllToAll, bruckAllToAll],
+  scan: [doublingScan, linearScan],
+};
+
+/**
+ * Carries a collective out on this member; every member of the group calls it with the same kind and algorithm.
+ * @param algorithm by name; default: the one that the cost model finds fastest
+ * @throws ValueError for an algorithm that there is not, or that can't do this group
+ * @throws DTypeError for the mean of what is not floating-point
+ */
+export async function runCollective<K extends CollectiveKind>(
+  kind: K,
+  member: Member,
+  request: Requests[K],
+  algorithm?: string,
+): Promise<void> {
+  const chosen = algorithm === undefined ? ALGORITHMS[kind][0] : algorithmOf(kind, algorithm, member);
+  const mean = "op" in request && request.op === "mean";
+  const plain = (mean ? { ...request, op: "sum" } : request) as Requests<CombineOp>[K];
+  if (mean) checkMean((request as Requests["allReduce"]).dtype);
+  await (chosen as unknown as Algorithm<K>).run(member, plain);
+  if (mean) divideResult(member, request as Requests[Reducing]);
+}
+
+/** The algorithm of this name. @throws ValueError if there is none, or it can't do this group */
+export function algorithmOf<K extends CollectiveKind>(
+  kind: K,
+  name: string,
+  member: Pick<Situation, "size" | "places">,
+): Algorithm<K> {
+  const all: readonly Algorithm<K>[] = ALGORITHMS[kind];
+  const found = all.find((algorithm) => algorithm.name === name);
+  if (!found)
+    throw new ValueError(
+      `${kind}: no algorithm is called ${JSON.stringify(name)}; there are ${all.map((a) => a.name).join(", ")}`,
+    );
+  const why = found.unfit?.(member);
+  if (why !== undefined) throw new ValueError(`${kind}: ${name} ${why}`);
+  return found;
+}
+
+type Reducing = "reduce" | "allReduce" | "reduceScatter" | "scan";
+
+/** Where the result is, by how many values are in it. */
+function divideResult({ rank, size }: Member, request: Requests[Reducing]): void {
+  const { data, dtype } = request;
+  if ("root" in request && request.root !== rank) return;
+  const result = "counts" in request ? partsOf(data, request.counts)[rank] : data;
+  const values = "exclusive" in request ? rank + (request.exclusive ? 0 : 1) : size;
+  if (values > 1) divide(result, dtype, values);
+}

@@ -1,0 +1,8 @@
+/** Sharding: annotations, propagation, search, partitioned programs. */
+export { type ShardOptions, shard, shardOp } from "./annotate.js";
+export { type ClusterCost, DEFAULT_CLUSTER, type LinkCost } from "./cost.js";
+export { type LogicalMesh, logicalMesh } from "./mesh.js";
+export type { PlanCost, ShardingPlan } from "./plan.js";
+export { type PartitionOptions, partitioned, type ShardedProgram } from "./program.js";
+export { formatStep, type Resharding, reshard, type Step } from "./reshard.js";
+export { type DimSpec, formatDims, type Sharding, type ShardSpec } from "./sharding.js";
