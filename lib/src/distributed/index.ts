@@ -18,3 +18,19 @@ export { GroupTimeoutError, PeerLostError, TransportError } from "./transport/er
 export { inProcess, samePlace } from "./transport/in-process.js";
 export { type CombineOp, REDUCE_OPS, type ReduceOp } from "./transport/reduce-op.js";
 export type { Place, Transport } from "./transport/transport.js";
+export {
+  type BucketSpan,
+  type CommunicationHook,
+  type GradientBucket,
+  meanHook,
+} from "./data-parallel/bucket.js";
+export {
+  averageTree,
+  type DataParallelOptions,
+  DistributedDataParallel,
+} from "./data-parallel/ddp.js";
+export type { ZeroStage } from "./zero/flat-parameter.js";
+export { FullyShardedDataParallel, type ShardedOptions } from "./zero/fsdp.js";
+export { type ModelStates, zeroMemory } from "./zero/memory.js";
+export { ShardedGradScaler } from "./zero/norm.js";
+export { type WrapPolicy, wrapClasses, wrapLists } from "./zero/units.js";
