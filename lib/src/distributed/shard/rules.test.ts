@@ -7,9 +7,9 @@ import { describe, expect, it } from "vitest";
 import { numbers, relativeError } from "../../../test/support/finite-differences.js";
 import { drawInputs, type OpCase, opCases, randomTensor, run } from "../../../test/support/op-samples.js";
 import { sizeOf } from "../../core/shape.js";
-import { getOp } from "../../ops/registry.js";
 import { GraphBuilder } from "../../ir/builder.js";
 import type { Graph, GraphNode, Value } from "../../ir/graph.js";
+import { getOp } from "../../ops/registry.js";
 import { DEFAULT_CLUSTER } from "./cost.js";
 import { dimsOf, type FactorAxes, legal } from "./factors.js";
 import { logicalMesh } from "./mesh.js";
@@ -58,8 +58,10 @@ function programOf(graph: Graph, cut: FactorAxes): ShardedProgram {
   const [node] = graph.nodes;
   const rule = ruleOf(node);
   const values = new Map<Value, Sharding>();
-  node.inputs.forEach((x, i) => values.set(x, { dims: dimsOf(rule.inputs[i], cut), partial: [] }));
-  node.outputs.forEach((y, i) => values.set(y, { dims: dimsOf(rule.outputs[i], cut), partial: [] }));
+  for (const [i, x] of node.inputs.entries())
+    values.set(x, { dims: dimsOf(rule.inputs[i], cut), partial: [] });
+  for (const [i, y] of node.outputs.entries())
+    values.set(y, { dims: dimsOf(rule.outputs[i], cut), partial: [] });
   const plan: ShardingPlan = {
     mesh,
     cluster: DEFAULT_CLUSTER,
@@ -71,7 +73,16 @@ function programOf(graph: Graph, cut: FactorAxes): ShardedProgram {
   return new ShardedProgram(plan);
 }
 
-const cases = opCases((op) => op.kind !== "control" && !op.composite && op.kind !== "random")
+/** Parts of some axes, where the others stay whole: what attention does to its joined projections. */
+const more = ["slice", "unslice"].map((name): OpCase => {
+  const op = getOp(name);
+  const part = { starts: [1, 0, 0], sizes: [1, 4, 6], steps: [1, 1, 1] };
+  const attrs = name === "slice" ? part : { ...part, shape: [3, 4, 6] };
+  const shapes = [name === "slice" ? [3, 4, 6] : [1, 4, 6]];
+  return { title: `${name} of one axis`, op, sample: { shapes, attrs }, attrs };
+});
+
+const cases = [...more, ...opCases((op) => op.kind !== "control" && !op.composite && op.kind !== "random")]
   .filter((c) => c.sample.shapes.every((shape) => sizeOf(shape) > 0))
   .map((c) => ({ title: c.title, c, graph: graphOf(c) }))
   .filter(({ graph }) => cuts(graph.nodes[0]).length > 0);
