@@ -5,4 +5,14 @@ export { type LogicalMesh, logicalMesh } from "./mesh.js";
 export type { PlanCost, ShardingPlan } from "./plan.js";
 export { type PartitionOptions, partitioned, type ShardedProgram } from "./program.js";
 export { formatStep, type Resharding, reshard, type Step } from "./reshard.js";
+export {
+  type AutoOptions,
+  AutoShardedProgram,
+  autoSharded,
+  type GraphStage,
+  type PipelineSearch,
+  pipelinePlan,
+} from "./search/auto.js";
+export { pipelineStages, type Stage, type StagePlan, type StageProblem } from "./search/inter-op.js";
+export type { FoundPlan } from "./search/intra-op.js";
 export { type DimSpec, formatDims, type Sharding, type ShardSpec } from "./sharding.js";
