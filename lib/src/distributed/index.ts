@@ -3,6 +3,18 @@
 export type { Algorithm, CollectiveKind, Member, Requests } from "./collectives/collective.js";
 export { among, memberOf } from "./collectives/member.js";
 export { ALGORITHMS, algorithmOf, runCollective } from "./collectives/registry.js";
+export * from "./compression/index.js";
+export {
+  type BucketSpan,
+  type CommunicationHook,
+  type GradientBucket,
+  meanHook,
+} from "./data-parallel/bucket.js";
+export {
+  averageTree,
+  type DataParallelOptions,
+  DistributedDataParallel,
+} from "./data-parallel/ddp.js";
 export type {
   CollectiveOptions,
   Expected,
@@ -18,17 +30,6 @@ export { GroupTimeoutError, PeerLostError, TransportError } from "./transport/er
 export { inProcess, samePlace } from "./transport/in-process.js";
 export { type CombineOp, REDUCE_OPS, type ReduceOp } from "./transport/reduce-op.js";
 export type { Place, Transport } from "./transport/transport.js";
-export {
-  type BucketSpan,
-  type CommunicationHook,
-  type GradientBucket,
-  meanHook,
-} from "./data-parallel/bucket.js";
-export {
-  averageTree,
-  type DataParallelOptions,
-  DistributedDataParallel,
-} from "./data-parallel/ddp.js";
 export type { ZeroStage } from "./zero/flat-parameter.js";
 export { FullyShardedDataParallel, type ShardedOptions } from "./zero/fsdp.js";
 export { type ModelStates, zeroMemory } from "./zero/memory.js";

@@ -2,6 +2,7 @@
 import { GraphBuilder } from "../../ir/builder.js";
 import { constantOf } from "../../ir/data.js";
 import { type Graph, type GraphNode, IRError, type Value } from "../../ir/graph.js";
+import { eliminateDeadCode } from "../../ir/passes/dce.js";
 import { verify } from "../../ir/verify.js";
 import { getOp } from "../../ops/registry.js";
 import type { ReduceOp } from "../transport/reduce-op.js";
@@ -22,9 +23,7 @@ export function deviceGraph(plan: ShardingPlan, device: number, results: readonl
     writer.hold(value, replicated(value.shape.length), writer.builder.constant(data));
   for (const node of graph.nodes) writer.node(node);
   const local = graph.results.map((result, i) => writer.at(result, results[i]));
-  const written = writer.builder.finish(local);
-  verify(written);
-  return written;
+  return verify(eliminateDeadCode(writer.builder.finish(local)));
 }
 
 interface Copy {

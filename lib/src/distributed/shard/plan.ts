@@ -105,7 +105,8 @@ export function planFrom(
   found: Propagated,
 ): ShardingPlan {
   const cuts = new Map<GraphNode, FactorAxes>();
-  const at = (value: Value): Sharding => found.values.get(value) as Sharding;
+  const values = new Map(found.values);
+  const at = (value: Value): Sharding => values.get(value) as Sharding;
   for (const node of graph.nodes) {
     const rule = ruleOf(node);
     const asked = proposals(mesh, node, (value) => at(value).dims);
@@ -115,9 +116,16 @@ export function planFrom(
       merged(mesh, rule, list),
     );
     const costs = candidates.map((cut) => nodeCost(mesh, cluster, node, cut, at));
-    cuts.set(node, candidates[costs.indexOf(Math.min(...costs))]);
+    const cut = candidates[costs.indexOf(Math.min(...costs))];
+    cuts.set(node, cut);
+    const natural = layoutsOf(node, cut, node.inputs.map(at));
+    node.outputs.forEach((y, i) => {
+      const open = found.open.get(y);
+      if (!open || natural.op !== "sum") return;
+      values.set(y, { ...at(y), partial: natural.outputs[i].partial.filter((axis) => open.includes(axis)) });
+    });
   }
-  return { mesh, cluster, graph, values: found.values, cuts, notes: found.notes };
+  return { mesh, cluster, graph, values, cuts, notes: found.notes };
 }
 
 /** Seconds of computation and of bringing operands and results to where they are wanted. */

@@ -5,17 +5,30 @@ import type { Tensor } from "../../core/tensor.js";
 import { flatten, type TreeDef, unflatten } from "../../core/tree.js";
 import { capture, capturedValues } from "../../graph/capture.js";
 import type { Graph, Value } from "../../ir/graph.js";
+import { eliminateDeadCode } from "../../ir/passes/dce.js";
+import { inlineCalls } from "../../ir/passes/inline.js";
 import { concrete } from "../../ops/read.js";
 import { concat, slice } from "../../ops/shape.js";
+import { displaySymbol, escapeHtml, type MimeBundle } from "../../viz/bundle.js";
+import { type Drawing, type DrawOptions, drawGraph } from "../../viz/graph.js";
 import type { ProcessGroup } from "../group/process-group.js";
 import { type ClusterCost, DEFAULT_CLUSTER } from "./cost.js";
+import { explainNodes, explainPlan } from "./explain.js";
 import { combined, lockstep, type Traffic } from "./lockstep.js";
 import type { LogicalMesh } from "./mesh.js";
 import { deviceGraph } from "./partition.js";
 import { costOfPlan, type PlanCost, planFrom, type ShardingPlan } from "./plan.js";
 import { propagate } from "./propagate.js";
 import { RankProgram } from "./ranks.js";
-import { localShape, localStart, replicated, type Sharding, type ShardSpec, shardingOf } from "./sharding.js";
+import {
+  formatDims,
+  localShape,
+  localStart,
+  replicated,
+  type Sharding,
+  type ShardSpec,
+  shardingOf,
+} from "./sharding.js";
 
 export interface PartitionOptions {
   readonly mesh: LogicalMesh;
@@ -40,17 +53,21 @@ export function partitioned<A extends unknown[], R>(
   f: (...args: A) => R,
   ...args: A
 ): ShardedProgram<A, R> {
-  const graph = capture(f, ...args);
+  const graph = prepared(capture(f, ...args));
   const { mesh, inputs } = options;
   const cluster = { ...DEFAULT_CLUSTER, ...options.cluster };
   const specs = typeof inputs === "function" ? graph.params.map(inputs) : inputs;
-  const plan = planFrom(mesh, cluster, graph, propagate(mesh, graph, specs));
+  const plan = planFrom(mesh, cluster, graph, propagate(mesh, graph, specs, options.outputs));
   const outputs = graph.results.map(({ shape }, i) => {
     const spec = options.outputs?.[i];
     return spec && shardingOf(mesh, shape, spec);
   });
   return new ShardedProgram(plan, outputs);
 }
+
+/** Calls are opened, so that what they do can be cut, and what no result needs goes. */
+export const prepared = (graph: Graph): Graph =>
+  eliminateDeadCode(inlineCalls(graph, Number.POSITIVE_INFINITY));
 
 export class ShardedProgram<A extends unknown[] = unknown[], R = unknown> {
   /** How each result lies. */
@@ -77,6 +94,38 @@ export class ShardedProgram<A extends unknown[] = unknown[], R = unknown> {
   /** How a value of `graph` lies. */
   shardingOf(value: Value): Sharding {
     return this.plan.values.get(value) ?? replicated(value.shape.length);
+  }
+
+  /** The plan as text: how each value lies, what is moved for each op, what that costs. */
+  explain(): string {
+    return explainPlan(this.plan);
+  }
+
+  toString(): string {
+    return this.explain();
+  }
+
+  /** The captured graph with how its values lie; ops around which something is moved stand out. */
+  draw(options: DrawOptions = {}): Drawing {
+    const moved = new Set(
+      explainNodes(this.plan).flatMap(({ node, before, after }) =>
+        [...before, ...after].some(({ steps }) => steps.some((step) => !/^(slice|mask)/.test(step)))
+          ? [node]
+          : [],
+      ),
+    );
+    return drawGraph(this.graph, {
+      note: (value) => formatDims(this.shardingOf(value)),
+      colour: (node) => (moved.has(node) ? COMMUNICATES : undefined),
+      ...options,
+    });
+  }
+
+  /** Notebooks show the drawing, and the plan as text. */
+  async [displaySymbol](): Promise<MimeBundle> {
+    const svg = await this.draw().svg();
+    const text = this.explain();
+    return { "text/html": `${svg}<pre>${escapeHtml(text)}</pre>`, "text/plain": text };
   }
 
   /** What the plan takes, by the cluster's figures. */
@@ -172,6 +221,9 @@ export class ShardedProgram<A extends unknown[] = unknown[], R = unknown> {
     return unflatten(this.graph.origin.output as TreeDef, results) as R;
   }
 }
+
+/** Fill colour of ops around which something is moved. */
+const COMMUNICATES = "#f5c2a5";
 
 /** A whole tensor from the devices' parts. */
 function assembled(mesh: LogicalMesh, { dims, partial }: Sharding, locals: readonly Tensor[]): Tensor {

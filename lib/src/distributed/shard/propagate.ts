@@ -20,6 +20,8 @@ export interface Propagated {
   /** Values that the user annotated. */
   readonly given: ReadonlySet<Value>;
   readonly notes: readonly string[];
+  /** Sums that may stay open: those that only an annotation reads that leaves them open. */
+  readonly open: ReadonlyMap<Value, readonly string[]>;
 }
 
 interface State {
@@ -29,11 +31,12 @@ interface State {
   readonly partial: readonly string[];
 }
 
-/** @param inputs specifications of the parameters, by position; `undefined`: free */
+/** @param inputs specifications of the parameters, by position; `undefined`: free; @param outputs of the results */
 export function propagate(
   mesh: LogicalMesh,
   graph: Graph,
   inputs: readonly (ShardSpec | undefined)[] = [],
+  outputs: readonly (ShardSpec | undefined)[] = [],
 ): Propagated {
   const states = new Map<Value, State>();
   for (const value of graph.values())
@@ -43,6 +46,7 @@ export function propagate(
       partial: [],
     });
   const given = new Set<Value>();
+  const open = new Map<Value, readonly string[]>();
   const annotate = (value: Value, spec: ShardSpec, partial: readonly string[] = []): void => {
     const { dims } = shardingOf(mesh, value.shape, spec, partial);
     given.add(value);
@@ -57,7 +61,13 @@ export function propagate(
     const { spec, partial, parts } = node.attrs as ShardAttrs;
     const [value] = node.outputs;
     annotate(value, parts ? specOfParts(mesh, graph, value, parts) : spec, partial);
+    const [from] = node.inputs;
+    if (partial && graph.users(from).length === 1 && !graph.results.includes(from)) open.set(from, partial);
   }
+  graph.results.forEach((result, i) => {
+    const spec = outputs[i];
+    if (spec && graph.producer(result) && !given.has(result)) annotate(result, spec);
+  });
   // constants lie whole everywhere: cutting one is a local slice
   const cheap = graph.nodes.filter(passesOn);
   sweep(mesh, cheap, states);
@@ -66,7 +76,7 @@ export function propagate(
   for (const [value, { dims, partial }] of states) values.set(value, { dims, partial });
   for (const { value } of graph.constants) values.set(value, replicated(value.shape.length));
   const notes = new Set(graph.nodes.flatMap((node) => ruleOf(node).note ?? []));
-  return { values, given, notes: [...notes] };
+  return { values, given, open, notes: [...notes] };
 }
 
 /** Ops through which a sharding goes unchanged. */

@@ -5,7 +5,7 @@ import { Graph, type GraphNode, type Value } from "../../../ir/graph.js";
 import { bytesOf, type ClusterCost, DEFAULT_CLUSTER } from "../cost.js";
 import { type LogicalMesh, logicalMesh } from "../mesh.js";
 import { flopsOf } from "../plan.js";
-import { ShardedProgram } from "../program.js";
+import { prepared, ShardedProgram } from "../program.js";
 import { type Sharding, type ShardSpec, shardingOf } from "../sharding.js";
 import { pipelineStages, type Stage } from "./inter-op.js";
 import { type FoundPlan, searchPlan } from "./intra-op.js";
@@ -47,7 +47,7 @@ export function autoSharded<A extends unknown[], R>(
   ...args: A
 ): AutoShardedProgram<A, R> {
   const { mesh, inputs, tied = [] } = options;
-  const graph = capture(f, ...args);
+  const graph = prepared(capture(f, ...args));
   const cluster = { ...DEFAULT_CLUSTER, ...options.cluster };
   const given = new Map<Value, Sharding>();
   graph.params.forEach((param, i) => {
