@@ -2,9 +2,11 @@
 import { ValueError } from "../../core/errors.js";
 import type { CombineOp } from "../transport/reduce-op.js";
 import { bruckAllGather } from "./all-gather/bruck.js";
+import { directAllGather } from "./all-gather/direct.js";
 import { naiveAllGather } from "./all-gather/naive.js";
 import { doublingAllGather } from "./all-gather/recursive-doubling.js";
 import { ringAllGather } from "./all-gather/ring.js";
+import { directAllReduce } from "./all-reduce/direct.js";
 import { halvingDoubling } from "./all-reduce/halving-doubling.js";
 import { hierarchicalAllReduce } from "./all-reduce/hierarchical.js";
 import { naiveAllReduce } from "./all-reduce/naive.js";
@@ -21,9 +23,10 @@ import { scatterAllGather } from "./broadcast/scatter-all-gather.js";
 import { treeBroadcast } from "./broadcast/tree.js";
 import type { Algorithm, CollectiveKind, Member, Requests, Situation } from "./collective.js";
 import { checkMean, divide } from "./combine/combine.js";
+import { fastest, modelOf } from "./cost.js";
 import { binomialGather } from "./gather/binomial.js";
 import { linearGather } from "./gather/linear.js";
-import { partsOf } from "./parts.js";
+import { partsOf, total } from "./parts.js";
 import { naiveReduce } from "./reduce/naive.js";
 import { reduceScatterGather } from "./reduce/reduce-scatter-gather.js";
 import { treeReduce } from "./reduce/tree.js";
@@ -45,14 +48,15 @@ export const ALGORITHMS: Registry = {
   allReduce: [
     ringAllReduce,
     halvingDoubling,
+    directAllReduce,
     recursiveDoubling,
     treeAllReduce,
     hierarchicalAllReduce,
     torusAllReduce,
     naiveAllReduce,
   ],
-  allGather: [ringAllGather, doublingAllGather, bruckAllGather, naiveAllGather],
-  reduceScatter: [pairwiseReduceScatter, ringReduceScatter, recursiveHalving],
+  allGather: [ringAllGather, directAllGather, doublingAllGather, bruckAllGather, naiveAllGather],
+  reduceScatter: [ringReduceScatter, pairwiseReduceScatter, recursiveHalving],
   scatter: [binomialScatter, linearScatter],
   gather: [binomialGather, linearGather],
   allToAll: [pairwiseAllToAll, bruckAllToAll],
@@ -61,7 +65,7 @@ export const ALGORITHMS: Registry = {
 
 /**
  * Carries a collective out on this member; every member of the group calls it with the same kind and algorithm.
- * @param algorithm by name; default: the one that the cost model finds fastest
+ * @param algorithm by name; default: the transport's own way, or else the one that the cost model finds fastest
  * @throws ValueError for an algorithm that there is not, or that can't do this group
  * @throws DTypeError for the mean of what is not floating-point
  */
@@ -71,12 +75,35 @@ export async function runCollective<K extends CollectiveKind>(
   request: Requests[K],
   algorithm?: string,
 ): Promise<void> {
-  const chosen = algorithm === undefined ? ALGORITHMS[kind][0] : algorithmOf(kind, algorithm, member);
   const mean = "op" in request && request.op === "mean";
-  const plain = (mean ? { ...request, op: "sum" } : request) as Requests<CombineOp>[K];
+  const plain = { ...request, ...(mean ? { op: "sum" } : {}) } as unknown as Requests<CombineOp>[K];
+  const named = algorithm === undefined ? undefined : algorithmOf<K>(kind, algorithm, member);
   if (mean) checkMean((request as Requests["allReduce"]).dtype);
-  await (chosen as unknown as Algorithm<K>).run(member, plain);
+  const native = named ? null : member.native?.(kind, inPlace(plain));
+  if (native) await native;
+  else {
+    const chosen = named ?? choose(kind, member, request);
+    await chosen.run(member, chosen.outOfPlace && member.size > 1 ? plain : inPlace(plain));
+  }
   if (mean) divideResult(member, request as Requests[Reducing]);
+}
+
+/** The request with the member's own elements where the result will be. */
+function inPlace<T extends object>(request: T): T {
+  const { from, data } = request as Partial<Requests["allReduce"]>;
+  if (!("dtype" in request) || !from) return request;
+  data?.set(from);
+  return { ...request, from: undefined };
+}
+
+/** What the cost model finds fastest. Members may not look at what only they know: what they send in an allToAll. */
+function choose<K extends CollectiveKind>(kind: K, member: Member, request: Requests[K]): Algorithm<K> {
+  const { size, places, model = modelOf("") } = member;
+  const all: readonly Algorithm<K>[] = ALGORITHMS[kind];
+  if (kind === "allToAll" || kind === "barrier" || size === 1) return all[0];
+  const bytes =
+    "counts" in request ? total(request.counts) : "data" in request ? (request.data?.length ?? 0) : 0;
+  return fastest(all, { size, bytes, places }, model);
 }
 
 /** The algorithm of this name. @throws ValueError if there is none, or it can't do this group */

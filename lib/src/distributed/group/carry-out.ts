@@ -1,6 +1,7 @@
 /** What each order means: bytes of the heap that go through an algorithm, or from one member to another. */
 import { allocate, giveUp, memory } from "../../runtime/heap.js";
 import type { Member, Requests } from "../collectives/collective.js";
+import { partsOf, total } from "../collectives/parts.js";
 import { runCollective } from "../collectives/registry.js";
 import { TransportError } from "../transport/errors.js";
 import type { Transport } from "../transport/transport.js";
@@ -53,7 +54,7 @@ export async function carryOut(
         await runCollective("gather", member, { own, data: null, counts, root: order.root }, order.algorithm);
         return undefined;
       }
-      const size = counts.reduce((sum, count) => sum + count, 0);
+      const size = total(counts);
       const at = allocate(size);
       giveUp(size); // it will live on the other thread
       const data = bytesOf({ at, bytes: size });
@@ -63,10 +64,9 @@ export async function carryOut(
     }
     case "objects": {
       const counts = await countsOf(member, order.bytes.length);
-      const data = new Uint8Array(counts.reduce((sum, count) => sum + count, 0));
+      const data = new Uint8Array(total(counts));
       await gatherAll(member, order.bytes, data, counts, undefined);
-      let start = 0;
-      return counts.map((count) => data.slice(start, (start += count)));
+      return partsOf(data, counts).map((part) => part.slice());
     }
     case "object": {
       const length = new Float64Array([order.bytes?.length ?? 0]);
@@ -132,9 +132,6 @@ async function gatherAll(
   counts: readonly number[],
   algorithm: string | undefined,
 ): Promise<void> {
-  data.set(
-    own,
-    counts.slice(0, member.rank).reduce((sum, count) => sum + count, 0),
-  );
+  partsOf(data, counts)[member.rank].set(own);
   await runCollective("allGather", member, { data, counts }, algorithm);
 }

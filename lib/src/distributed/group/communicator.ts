@@ -15,6 +15,7 @@ import {
   type Reply,
   SLOTS,
   WANTED,
+  written,
 } from "./protocol.js";
 
 /** Regions of the heap that the thread can note. */
@@ -183,7 +184,7 @@ export class Communicator {
   }
 
   send(order: Order): void {
-    this.port.postMessage(order);
+    this.port.postMessage(written(order));
     ring(this.bell);
   }
 
@@ -199,13 +200,16 @@ export class Communicator {
     const until = Date.now() + posting.timeout + MARGIN;
     for (;;) {
       const state = Atomics.load(words, slot);
-      if (state === OK || state === FAILED) return this.settle(posting, state);
-      if (this.death) return posting.end(this.death, undefined);
-      if (Atomics.wait(words, slot, state, Math.max(0, until - Date.now())) === "timed-out")
-        return posting.end(
-          new GroupTimeoutError(`${posting.what}: the communication thread does not answer`),
-          undefined,
-        );
+      if (state === OK || state === FAILED) {
+        this.settle(posting, state);
+        return;
+      }
+      const late = Atomics.wait(words, slot, state, Math.max(0, until - Date.now())) === "timed-out";
+      if (this.death || late) {
+        const why = `${posting.what}: the communication thread does not answer`;
+        posting.end(this.death ?? new GroupTimeoutError(why), undefined);
+        return;
+      }
     }
   }
 
@@ -289,7 +293,7 @@ export class Communicator {
     if (this.death) return;
     this.death = new MlsysError(why);
     this.ready?.(this.death);
-    for (const posting of this.postings.values()) posting.end(this.death, undefined);
+    for (const posting of [...this.postings.values()]) this.look(posting); // some have finished before it
     this.postings.clear();
     this.awaited = 0;
     this.port.close();

@@ -18,16 +18,17 @@ export type Notice =
   | { readonly kind: "at"; readonly group: number; readonly n: number; readonly asked: number };
 
 const TAG = 0;
-const LENGTH = 384;
-/** Longest text in a notice, in UTF-16 units: as JSON, in UTF-8, it still fits. */
-const MAX_TEXT = 100;
+const LENGTH = 448;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Shortened, so that a notice holds it. */
-export const shortened = (text: string): string =>
-  text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT - 1)}…`;
+/** Shortened, so that a notice holds it, and two of it in the message of an error. */
+export const shortened = (text: string, most = 100): string =>
+  text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+
+/** Longest message of an error in a notice: as JSON, in UTF-8, it still fits. */
+export const MAX_MESSAGE = 300;
 
 export class Notices {
   constructor(

@@ -3,7 +3,7 @@ import { memberOf } from "../collectives/member.js";
 import { errorData, errorOf, GroupTimeoutError, PeerLostError, TransportError } from "../transport/errors.js";
 import type { Transport } from "../transport/transport.js";
 import { carryOut } from "./carry-out.js";
-import { type Notice, Notices, shortened } from "./notices.js";
+import { MAX_MESSAGE, type Notice, Notices, shortened } from "./notices.js";
 import type { Order } from "./protocol.js";
 
 type GroupOrder = Extract<Order, { do: "group" }>;
@@ -17,8 +17,8 @@ export interface Ends {
   failed(slot: number, error: Error): void;
 }
 
-/** Milliseconds in which members say how far they are, when one has waited too long. */
-const GRACE = 1000;
+/** Most milliseconds for the members to say how far they are, when one has waited too long. */
+const GRACE = 5000;
 /** Tags: number of the group, whether between two members, and the operation's number or the user's tag. */
 const NUMBERS = 2 ** 20;
 
@@ -57,6 +57,8 @@ export class Operations {
   private readonly over = new Set<number>();
   private readonly lost = new Map<number, PeerLostError>();
   private readonly notices: Notices;
+  /** The first group of all members: only its collectives come in the same order everywhere, as an engine's own must. */
+  private whole: number | null = null;
   /** Counts starts and ends, for the thread to see whether something has happened. */
   steps = 0;
 
@@ -88,6 +90,7 @@ export class Operations {
       leaving: null,
     };
     this.groups.set(number, group);
+    if (ranks.length === this.transport.size) this.whole ??= number;
     for (const { from, notice } of this.early.get(number) ?? []) this.hear(from, notice);
     this.early.delete(number);
     for (const rank of ranks) {
@@ -99,38 +102,42 @@ export class Operations {
   start(order: OperationOrder): void {
     this.steps++;
     const group = this.groups.get(order.group);
-    if (!group)
-      return this.ends.failed(order.slot, new TransportError(`${order.what}: this group is closed`));
     const between = order.do === "send" || order.do === "receive";
+    if (!group || group.broken) {
+      this.ends.failed(order.slot, refusal(order, group?.broken));
+      return;
+    }
     const n = between ? -1 : group.n++;
     const running: Running = { order, n, deadline: Date.now() + order.timeout, asked: null };
-    if (group.broken) {
-      const { name, message, rank } = errorData(group.broken);
-      return this.ends.failed(
-        order.slot,
-        rank === undefined ? errorOf({ name, message: `this group is broken: ${message}` }) : group.broken,
-      );
-    }
     group.running.add(running);
     if (!between) this.agree(group, n, order.what);
-    const goneBy = [...group.left].find(([, { n: last }]) => !between && n >= last);
-    if (goneBy) return this.breakUp(group, new PeerLostError(goneBy[0], "it has left the group"), false);
+    for (const [rank, { n: last }] of group.left)
+      if (!between && n >= last) this.breakUp(group, new PeerLostError(rank, "it has left the group"), false);
+    if (group.broken) return;
     const tag = (group.number * 2 + (between ? 1 : 0)) * NUMBERS;
     const count = (of: Map<number, number>, rank: number): unknown => of.set(rank, (of.get(rank) ?? 0) + 1);
     const own = between ? tag + order.tag : tag + (n % NUMBERS);
     if (order.do === "send") count(group.sent, group.ranks[order.to]);
-    carryOut(memberOf(this.transport, own, group.ranks), this.transport, group.ranks, own, order).then(
+    // one call each: what needs several would be overtaken between them, on some members and not on others
+    const single = order.do === "collective" && group.number === this.whole;
+    const native = single ? this.transport.collective?.bind(this.transport) : undefined;
+    const member = memberOf(this.transport, own, group.ranks, { native });
+    carryOut(member, this.transport, group.ranks, own, order).then(
       (value) => {
         if (order.do === "receive") count(group.received, group.ranks[order.from]);
         if (!this.finish(group, running)) return;
         if (value === undefined) this.ends.done(order.slot);
         else this.ends.value(order.slot, value);
+        if (between) this.checkLeft(group);
       },
       (error: Error) => {
         if (!group.running.has(running)) return;
         if (between && !(error instanceof PeerLostError)) {
           this.finish(group, running);
           this.ends.failed(order.slot, error);
+        } else if (error instanceof TransportError) {
+          // lengths that don't fit: members disagree, and their notices, which are on their way, say it better
+          setTimeout(() => this.breakUp(group, error, true), GRACE);
         } else this.breakUp(group, error, true);
       },
     );
@@ -139,7 +146,10 @@ export class Operations {
 
   leave(number: number, slot: number, error: string | null): void {
     const group = this.groups.get(number);
-    if (!group) return this.ends.done(slot);
+    if (!group) {
+      this.ends.done(slot);
+      return;
+    }
     group.leaving = { slot };
     if (error !== null && !group.broken)
       this.breakUp(group, new PeerLostError(this.transport.rank, error), true);
@@ -209,7 +219,7 @@ export class Operations {
       this.tellAll(group, {
         kind: "broken",
         group: group.number,
-        error: { ...data, message: shortened(data.message) },
+        error: { ...data, message: shortened(data.message, MAX_MESSAGE) },
       });
     }
     for (const { order } of [...group.running]) this.ends.failed(order.slot, error);
@@ -270,11 +280,15 @@ export class Operations {
         return;
       }
       case "broken":
-        return this.breakUp(group, errorOf(notice.error), false);
+        this.breakUp(group, errorOf(notice.error), false);
+        return;
       case "ask":
-        return this.notices.tell(from, { kind: "at", group: group.number, n: group.n, asked: notice.n });
+        this.notices.tell(from, { kind: "at", group: group.number, n: group.n, asked: notice.n });
+        return;
       case "at":
-        for (const { n, asked } of group.running) if (n === notice.asked) asked?.at.set(from, notice.n);
+        for (const running of group.running)
+          if (running.n === notice.asked) running.asked?.at.set(from, notice.n);
+        this.tick(Date.now());
         return;
       case "leave":
         group.left.set(from, notice);
@@ -293,7 +307,7 @@ export class Operations {
           (group.received.get(rank) ?? 0) >= sent) ||
         (order.do === "send" && group.ranks[order.to] === rank);
       if ([...group.running].some(({ order }) => waits(order)))
-        return this.breakUp(group, new PeerLostError(rank, "it has left the group"), false);
+        this.breakUp(group, new PeerLostError(rank, "it has left the group"), false);
     }
   }
 
@@ -325,4 +339,12 @@ export class Operations {
     const rest = parts.length > 0 ? parts.join("; ") : "all members have called it";
     return new GroupTimeoutError(`${start}, as operation ${n} of ${name}: ${rest}`);
   }
+}
+
+/** Why an operation does not start: its group is closed, or broke before. */
+function refusal({ what }: OperationOrder, broken: Error | null | undefined): Error {
+  if (!broken) return new TransportError(`${what}: this group is closed`);
+  if (broken instanceof PeerLostError) return broken;
+  const { name, message } = errorData(broken);
+  return errorOf({ name, message: `${what}: this group is broken: ${message}` });
 }

@@ -74,6 +74,12 @@ export type Reply =
   /** For those who asked to be told of the end by a message. */
   | { readonly kind: "done"; readonly slot: number };
 
+/** As text, which costs a third of what structured clone of the same order does; bytes go as they are. */
+export const written = (order: Order): Order | string => ("bytes" in order ? order : JSON.stringify(order));
+
+export const read = (message: Order | string): Order =>
+  typeof message === "string" ? (JSON.parse(message) as Order) : message;
+
 /** What the word of an operation says. */
 export const PENDING = 0;
 export const OK = 1;

@@ -1,30 +1,38 @@
 /** The process group on a communication thread: tensors become regions of the heap, and regions tensors again. */
 import { deserialize, serialize } from "node:v8";
 import { bytesPerElement, type DType } from "../../core/dtype.js";
-import { ShapeError, TransformError, ValueError } from "../../core/errors.js";
-import { contiguousLayout, isContiguous } from "../../core/layout.js";
-import { formatShape, formatType, normalizeAxis, type Shape, sizeOf } from "../../core/shape.js";
+import { ShapeError, ValueError } from "../../core/errors.js";
+import { formatShape, formatType, type Shape, sizeOf } from "../../core/shape.js";
 import type { Tensor } from "../../core/tensor.js";
-import { transpose } from "../../ops/shape.js";
-import { DenseTensor, elementBytes } from "../../runtime/dense.js";
-import { getDevice } from "../../runtime/devices.js";
 import { Storage } from "../../runtime/storage.js";
-import { outsideScopes } from "../../runtime/tidy.js";
 import type { CollectiveKind } from "../collectives/collective.js";
-import { evenCounts } from "../collectives/parts.js";
 import { checkReduction } from "./arguments.js";
 import { BlockReturns } from "./blocks.js";
 import type { Collected } from "./carry-out.js";
 import type { Communicator } from "./communicator.js";
 import { mapped } from "./mapped-work.js";
-import type { CollectiveOptions, Expected, ProcessGroup, ReduceOptions, Work } from "./process-group.js";
+import type {
+  CollectiveOptions,
+  Expected,
+  GroupOptions,
+  ProcessGroup,
+  ReduceOptions,
+  Work,
+} from "./process-group.js";
 import type { Copy, PostedRequest, Region } from "./protocol.js";
-
-/** A tensor's elements, row-major, for as long as an operation needs them. */
-interface Held {
-  readonly region: Region;
-  release(): void;
-}
+import {
+  axisOf,
+  fresh,
+  fromFront,
+  hash,
+  hold,
+  regionOf,
+  rowsOf,
+  sum,
+  tagOf,
+  tensorOf,
+  toFront,
+} from "./regions.js";
 
 /** What a group has in common with those that are made of it. */
 interface GroupContext {
@@ -41,6 +49,7 @@ export class TensorGroup implements ProcessGroup {
   /** Groups made of this one so far. */
   private children = 0;
   private closed: Promise<void> | null = null;
+  private closes = false;
 
   private constructor(
     private readonly context: GroupContext,
@@ -55,13 +64,21 @@ export class TensorGroup implements ProcessGroup {
   }
 
   /** The group of all members. @param name the same on all of them, and given to no other group of theirs */
-  static world(communicator: Communicator, name: string, timeout: number): TensorGroup {
+  static world(
+    communicator: Communicator,
+    name: string,
+    timeout: number,
+    /** Closing the group closes its communicator. */
+    closes = false,
+  ): TensorGroup {
     const context = { communicator, returns: new BlockReturns(communicator), timeout };
-    return new TensorGroup(
+    const group = new TensorGroup(
       context,
       name,
       Array.from({ length: communicator.size }, (_, i) => i),
     );
+    group.closes = closes;
+    return group;
   }
 
   get backend(): string {
@@ -70,7 +87,7 @@ export class TensorGroup implements ProcessGroup {
 
   send(x: Tensor, to: number, options: { readonly tag?: number } = {}): Work {
     this.checkMember(to, "send to");
-    const { region, release } = this.hold(x, "send");
+    const { region, release } = hold(x, "send");
     return this.post(
       { do: "send", to, tag: tagOf(options.tag), data: region },
       `send ${formatType(x)}`,
@@ -96,7 +113,7 @@ export class TensorGroup implements ProcessGroup {
   broadcast(x: Tensor | Expected, root = 0, options: CollectiveOptions = {}): Work<Tensor> {
     this.checkMember(root, "broadcast from");
     const result = fresh(x.shape, x.dtype);
-    const own = this.rank === root ? this.hold(this.tensor(x, "broadcast"), "broadcast") : null;
+    const own = this.rank === root ? hold(this.tensor(x, "broadcast"), "broadcast") : null;
     return this.collective(
       "broadcast",
       `broadcast ${formatType(x)} from ${root}`,
@@ -133,7 +150,7 @@ export class TensorGroup implements ProcessGroup {
     const moved = toFront(x, axis);
     const { shape } = moved;
     const counts = this.rowCounts(shape, x.dtype);
-    const own = this.hold(moved, "reduceScatter");
+    const own = hold(moved, "reduceScatter");
     const scratch = fresh(shape, x.dtype);
     const rows = rowsOf(shape[0], this.size)[this.rank];
     const result = fresh([rows, ...shape.slice(1)], x.dtype);
@@ -143,10 +160,9 @@ export class TensorGroup implements ProcessGroup {
       "reduceScatter",
       `reduceScatter ${op} ${formatType(x)}${axis === 0 ? "" : ` axis ${axis}`}`,
       options,
-      { data: regionOf(scratch), counts, dtype: x.dtype, op },
+      { data: regionOf(scratch), from: own.region, counts, dtype: x.dtype, op },
       () => fromFront(tensorOf(result, [rows, ...shape.slice(1)]), axis),
       {
-        before: [[own.region, regionOf(scratch)]],
         after: [[part, regionOf(result)]],
         held: {
           release() {
@@ -169,7 +185,7 @@ export class TensorGroup implements ProcessGroup {
     const finish = () => tensorOf(result, shape);
     if (this.rank !== root)
       return this.collective("scatter", what, options, { data: regionOf(result), counts, root }, finish);
-    const own = this.hold(this.tensor(x, "scatter"), "scatter");
+    const own = hold(this.tensor(x, "scatter"), "scatter");
     const part: Region = { at: own.region.at + sum(counts.slice(0, root)), bytes: counts[root] };
     return this.collective("scatter", what, options, { data: own.region, counts, root }, finish, {
       after: [[part, regionOf(result)]],
@@ -206,7 +222,7 @@ export class TensorGroup implements ProcessGroup {
       );
     const row = sizeOf(x.shape.slice(1)) * bytesPerElement(x.dtype);
     const shape = [sum(receive), ...x.shape.slice(1)];
-    const own = this.hold(x, "allToAll");
+    const own = hold(x, "allToAll");
     const result = fresh(shape, x.dtype);
     const bytes = (rows: readonly number[]): number[] => rows.map((n) => n * row);
     return this.collective(
@@ -239,14 +255,17 @@ export class TensorGroup implements ProcessGroup {
     });
   }
 
-  subgroup(ranks: readonly number[]): ProcessGroup | null {
+  subgroup(
+    ranks: readonly number[],
+    { timeout = this.context.timeout }: GroupOptions = {},
+  ): ProcessGroup | null {
     const name = `${this.name}/${this.children++}`;
     if (ranks.length === 0 || new Set(ranks).size !== ranks.length)
       throw new ValueError(`subgroup: different members expected, given [${ranks.join(", ")}]`);
     for (const rank of ranks) this.checkMember(rank, "subgroup of");
     if (!ranks.includes(this.rank)) return null;
     return new TensorGroup(
-      this.context,
+      { ...this.context, timeout },
       name,
       ranks.map((rank) => this.ranks[rank]),
     );
@@ -285,9 +304,10 @@ export class TensorGroup implements ProcessGroup {
       this.context.timeout,
       () => undefined,
     );
+    if (this.closes) await this.context.communicator.close();
   }
 
-  /** reduce, allReduce and scan: a copy is combined in place. */
+  /** reduce, allReduce and scan. */
   private combined<T>(
     kind: CollectiveKind,
     x: Tensor,
@@ -298,15 +318,15 @@ export class TensorGroup implements ProcessGroup {
   ): Work<T> {
     const { op = "sum" } = options;
     checkReduction(kind, x, op);
-    const own = this.hold(x, kind);
+    const own = hold(x, kind);
     const result = fresh(x.shape, x.dtype);
     return this.collective(
       kind,
       `${kind} ${op} ${formatType(x)}${detail}`,
       options,
-      { data: regionOf(result), dtype: x.dtype, op, ...more },
+      { data: regionOf(result), from: own.region, dtype: x.dtype, op, ...more },
       () => finish(result),
-      { before: [[own.region, regionOf(result)]], held: own },
+      { held: own },
     );
   }
 
@@ -320,7 +340,7 @@ export class TensorGroup implements ProcessGroup {
     const axis = axisOf(x.shape, wanted, name);
     const moved = toFront(x, axis);
     const rest = moved.shape.slice(1);
-    const { region, release } = this.hold(moved, name);
+    const { region, release } = hold(moved, name);
     const row = sizeOf(rest) * bytesPerElement(x.dtype);
     const type = x.shape.map((n, i) => (i === axis ? "·" : n)).join(", ");
     return this.post(
@@ -371,22 +391,6 @@ export class TensorGroup implements ProcessGroup {
     return communicator.post(full, what, timeout, finish, giveBack);
   }
 
-  private hold(x: Tensor, where: string): Held {
-    const dense = denseOf(x, where);
-    const width = bytesPerElement(x.dtype);
-    const bytes = x.size * width;
-    if (isContiguous(dense)) {
-      const storage = dense.storage.retain();
-      return {
-        region: { at: storage.readable + dense.offset * width, bytes },
-        release: () => storage.drop(),
-      };
-    }
-    const copy = fresh(x.shape, x.dtype);
-    copy.bytes().set(elementBytes(dense));
-    return { region: regionOf(copy), release: () => copy.drop() };
-  }
-
   private tensor(x: Tensor | Expected, where: string): Tensor {
     if ("trace" in x) return x;
     throw new ValueError(`${where}: a tensor expected on the root, given ${formatType(x)} without elements`);
@@ -414,59 +418,4 @@ export class TensorGroup implements ProcessGroup {
     const row = sizeOf(shape.slice(1)) * bytesPerElement(dtype);
     return rowsOf(shape[0], this.size).map((rows) => rows * row);
   }
-}
-
-/** Rows for each of `size` members, as even as possible: the first get one more. */
-const rowsOf = (rows: number, size: number): number[] => evenCounts(rows, size, "uint8");
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
-
-const fresh = (shape: Shape, dtype: DType): Storage => outsideScopes(() => new Storage(dtype, sizeOf(shape)));
-
-const regionOf = (storage: Storage): Region => ({ at: storage.ptr, bytes: storage.byteLength });
-
-const tensorOf = (storage: Storage, shape: Shape): DenseTensor =>
-  new DenseTensor(storage, contiguousLayout(shape), getDevice());
-
-function denseOf(x: Tensor, where: string): DenseTensor {
-  if (x instanceof DenseTensor) {
-    x.needAlive();
-    return x;
-  }
-  throw new TransformError(
-    `${where}: a tensor with elements expected, given a tracer of ${formatType(x)}: collectives are no ops that a transformation (grad, jit, vmap) sees through`,
-  );
-}
-
-function axisOf(shape: Shape, axis: number | undefined, where: string): number {
-  if (shape.length === 0)
-    throw new ShapeError(`${where}: a scalar has no axis along which it could be parted or joined`);
-  return normalizeAxis(axis ?? 0, shape.length, where);
-}
-
-/** With `axis` before all others. */
-function toFront(x: Tensor, axis: number): Tensor {
-  if (axis === 0) return x;
-  const others = x.shape.map((_, i) => i).filter((i) => i !== axis);
-  return transpose(x, [axis, ...others]);
-}
-
-/** With the first axis as axis number `axis`. */
-function fromFront(x: Tensor, axis: number): Tensor {
-  if (axis === 0) return x;
-  const order = x.shape.map((_, i) => i).slice(1);
-  order.splice(axis, 0, 0);
-  return transpose(x, order);
-}
-
-function tagOf(tag = 0): number {
-  if (Number.isInteger(tag) && tag >= 0 && tag < 2 ** 20) return tag;
-  throw new ValueError(`tag ${tag}: whole numbers from 0 to ${2 ** 20 - 1} expected`);
-}
-
-/** FNV-1a, 31 bits: groups are numbered by their names, as members don't count alike. */
-function hash(name: string): number {
-  let h = 0x811c9dc5;
-  for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 0x01000193);
-  return h >>> 1 || 1;
 }

@@ -7,7 +7,7 @@ import { takeBack } from "../../runtime/heap.js";
 import { errorData } from "../transport/errors.js";
 import type { OpenTransport, PolledTransport, Transport } from "../transport/transport.js";
 import { Operations } from "./operations.js";
-import { type CommunicationStart, FAILED, OK, type Order, type Reply, WANTED } from "./protocol.js";
+import { type CommunicationStart, FAILED, OK, type Order, type Reply, read, WANTED } from "./protocol.js";
 
 const { words, bell, port, transport: wanted } = workerData as CommunicationStart;
 
@@ -79,7 +79,7 @@ async function poll(transport: PolledTransport, operations: Operations): Promise
     let moved = false;
     for (let got = receiveMessageOnPort(port); got; got = receiveMessageOnPort(port)) {
       moved = true;
-      const slot = obey(got.message as Order, operations);
+      const slot = obey(read(got.message), operations);
       if (slot !== undefined && closing === undefined) {
         closing = slot;
         void transport.close().then(() => {
@@ -118,8 +118,8 @@ async function listen(transport: Transport, operations: Operations): Promise<voi
       );
   };
   await new Promise<void>((closed) => {
-    (port as MessagePort).on("message", (order: Order) => {
-      const slot = obey(order, operations);
+    (port as MessagePort).on("message", (order: Order | string) => {
+      const slot = obey(read(order), operations);
       if (slot === undefined) return watch();
       void transport.close().then(() => {
         clearTimeout(timer);

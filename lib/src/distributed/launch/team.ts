@@ -8,6 +8,7 @@ import { type Shipper, ship } from "../../data/engine/ship.js";
 import type { GroupOptions, ProcessGroup } from "../group/process-group.js";
 import { declareGone, threadsBoard } from "../transport/threads.js";
 import { type Carried, carry, uncarry } from "./carry.js";
+import { whenInterrupted } from "./interrupt.js";
 import type { FromRank, RankFailure, RankStart, ToRank } from "./messages.js";
 import { OutputLines } from "./output.js";
 
@@ -186,6 +187,10 @@ export class Team {
       end: ended,
     };
     this.running = run;
+    const unwatch = whenInterrupted(() => {
+      this.death ??= new MlsysError("distributed: interrupted; the ranks were ended, make a new team");
+      void this.end();
+    });
     try {
       await learnLibrary();
       const shipment = ship(fn, fn.name === "" ? "the function" : fn.name, SHIPPER);
@@ -196,6 +201,7 @@ export class Team {
       this.hold(true);
       await end;
     } finally {
+      unwatch();
       clearTimeout(run.grace);
       this.running = null;
       this.hold(false);
@@ -230,7 +236,7 @@ export class Team {
   }
 
   private hear(rank: number, message: FromRank): void {
-    if (message.kind === "output") return this.output.add(rank, message.text, message.stream);
+    if (message.kind === "output") this.output.add(rank, message.text, message.stream);
     const run = this.running;
     if (!run || !("run" in message) || message.run !== run.number) return;
     if (message.kind === "result") run.results[rank] = message.value;

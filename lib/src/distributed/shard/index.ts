@@ -4,7 +4,7 @@ export { type ClusterCost, DEFAULT_CLUSTER, type LinkCost } from "./cost.js";
 export { type LogicalMesh, logicalMesh } from "./mesh.js";
 export type { PlanCost, ShardingPlan } from "./plan.js";
 export { type PartitionOptions, partitioned, type ShardedProgram } from "./program.js";
-export { formatStep, type Resharding, reshard, type Step } from "./reshard.js";
+export { formatStep, type Resharding, type ReshardStep, reshard } from "./reshard.js";
 export {
   type AutoOptions,
   AutoShardedProgram,

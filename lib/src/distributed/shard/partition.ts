@@ -9,7 +9,7 @@ import type { ReduceOp } from "../transport/reduce-op.js";
 import { COLLECTIVES, type CollectiveAttrs } from "./collective-ops.js";
 import { legal } from "./factors.js";
 import { layoutsOf, type ShardingPlan } from "./plan.js";
-import { reshard, type Step } from "./reshard.js";
+import { type ReshardStep, reshard } from "./reshard.js";
 import { ruleOf } from "./rules/index.js";
 import { type LocalView, localAttrs } from "./rules/rule.js";
 import { keyOf, localShape, replicated, type Sharding } from "./sharding.js";
@@ -87,7 +87,7 @@ class DeviceWriter {
     }, local);
   }
 
-  private step(x: Value, step: Step, op: ReduceOp): Value {
+  private step(x: Value, step: ReshardStep, op: ReduceOp): Value {
     const { mesh } = this.plan;
     const size = mesh.count(step.axes);
     const position = mesh.position(this.device, step.axes);

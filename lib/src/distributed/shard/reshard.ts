@@ -9,7 +9,7 @@ import type { LogicalMesh } from "./mesh.js";
 import { formatDims, keyOf, localShape, type Sharding } from "./sharding.js";
 
 /** One step. `slice` keeps a part of what the device has, `mask` makes a whole value a term of a sum: both are local. */
-export type Step =
+export type ReshardStep =
   | { readonly kind: "allReduce"; readonly axes: readonly string[] }
   | { readonly kind: "reduceScatter"; readonly axes: readonly string[]; readonly dim: number }
   | { readonly kind: "allGather"; readonly axes: readonly string[]; readonly dim: number }
@@ -23,7 +23,7 @@ export type Step =
   | { readonly kind: "mask"; readonly axes: readonly string[] };
 
 export interface Resharding {
-  readonly steps: readonly Step[];
+  readonly steps: readonly ReshardStep[];
   /** How the value lies after each step. */
   readonly states: readonly Sharding[];
   /** Seconds. */
@@ -34,7 +34,7 @@ export interface Resharding {
 const LOCAL = 1e-9;
 
 interface Edge {
-  readonly step: Step;
+  readonly step: ReshardStep;
   readonly to: Sharding;
   readonly cost: number;
 }
@@ -62,7 +62,7 @@ function edges(
   const local = localShape(mesh, type.shape, from);
   const bytes = sizeOf(local) * bytesPerElement(type.dtype);
   const found: Edge[] = [];
-  const add = (step: Step, to: Sharding): void => {
+  const add = (step: ReshardStep, to: Sharding): void => {
     const cost =
       step.kind === "slice" || step.kind === "mask"
         ? LOCAL
@@ -135,7 +135,7 @@ function search(
     readonly state: Sharding;
     readonly cost: number;
     readonly before: Reached | null;
-    readonly step: Step | null;
+    readonly step: ReshardStep | null;
   }
   const goal = keyOf(to);
   const done = new Set<string>();
@@ -148,7 +148,7 @@ function search(
     if (done.has(key)) continue;
     done.add(key);
     if (key === goal) {
-      const steps: Step[] = [];
+      const steps: ReshardStep[] = [];
       const states: Sharding[] = [];
       for (let r: Reached | null = here; r?.step; r = r.before) {
         steps.unshift(r.step);
@@ -165,7 +165,7 @@ function search(
 }
 
 /** `allGather(data) of axis 0`. */
-export function formatStep(step: Step): string {
+export function formatStep(step: ReshardStep): string {
   const axes = step.axes.join("·");
   switch (step.kind) {
     case "allToAll":
