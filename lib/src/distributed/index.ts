@@ -26,6 +26,8 @@ export { among, memberOf } from "./collectives/member.js";
 export { ALGORITHMS, algorithmOf, runCollective } from "./collectives/registry.js";
 export { Schedule, type Step } from "./collectives/schedule.js";
 export { type SimulationOptions, simulate } from "./collectives/simulate.js";
+// sharding and gradient compression
+export * from "./compression/index.js";
 export {
   type BucketSpan,
   type CommunicationHook,
@@ -104,6 +106,7 @@ export {
   VocabParallelEmbedding,
   vocabParallelCrossEntropy,
 } from "./tensor-parallel/vocabulary.js";
+export * from "./shard/index.js";
 export { GroupTimeoutError, PeerLostError, TransportError } from "./transport/errors.js";
 export { inProcess, samePlace } from "./transport/in-process.js";
 export { type CombineOp, REDUCE_OPS, type ReduceOp } from "./transport/reduce-op.js";

@@ -100,11 +100,16 @@ export abstract class Optimizer {
     return rate;
   }
 
+  /** What a rule keeps of a parameter before the first step. */
+  protected slotLike(parameter: Tensor): Tensor {
+    return zerosLike(parameter);
+  }
+
   /** State before the first step. */
   init(parameters: readonly Tensor[]): OptimizerState {
     return {
       step: tensor(0, DOUBLE),
-      slots: Object.fromEntries(this.slotNames.map((name) => [name, parameters.map((p) => zerosLike(p))])),
+      slots: Object.fromEntries(this.slotNames.map((name) => [name, parameters.map((p) => this.slotLike(p))])),
     };
   }
 
@@ -176,7 +181,7 @@ export abstract class Optimizer {
       this.slotNames.map((name) => [
         name,
         this.variables.map(
-          (v) => new Variable(zerosLike(v.value), { requiresGrad: false, name: `optimizer.${name}` }),
+          (v) => new Variable(this.slotLike(v.value), { requiresGrad: false, name: `optimizer.${name}` }),
         ),
       ]),
     );

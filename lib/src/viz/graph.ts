@@ -16,6 +16,10 @@ export interface DrawOptions {
   readonly highlight?: readonly string[] | Readonly<Record<string, string>>;
   /** Draw the graphs inside of nodes (branches, loops) as boxes. Default true. */
   readonly regions?: boolean;
+  /** More text for a value: a line below its type. */
+  readonly note?: (value: Value) => string;
+  /** Fill colour of a node (`"#d55e00"`), where it is not that of its kind of op. */
+  readonly colour?: (node: GraphNode) => string | undefined;
 }
 
 /** A drawing: SVG in notebooks, Graphviz's text elsewhere. */
@@ -156,7 +160,7 @@ function graphBody(graph: Graph, options: DrawOptions, prefix = `g${nextRegion++
   const lines: string[] = [];
   for (const param of graph.params)
     lines.push(
-      `  ${id(param)} [label=${quote(`${param.name ?? `%${param.id}`}\n${formatType(param)}`)}, shape=ellipse, style="filled", fillcolor="#ffffff"];`,
+      `  ${id(param)} [label=${quote(`${param.name ?? `%${param.id}`}\n${typeText(param, options)}`)}, shape=ellipse, style="filled", fillcolor="#ffffff"];`,
     );
   for (const { value, data } of graph.constants) {
     const label = data.size === 1 ? String(data.item()) : `constant\n${formatType(value)}`;
@@ -167,14 +171,16 @@ function graphBody(graph: Graph, options: DrawOptions, prefix = `g${nextRegion++
     counts.set(node.op.name, count);
     const inner = options.regions === false ? [] : regionsOf(node.attrs);
     const name = isFused(node) ? fusedName(node) : node.op.name;
+    const own = options.colour?.(node);
     const fill =
       coloured(`${node.op.name}${count}`, options) ||
+      (own && `, fillcolor=${quote(own)}`) ||
       `, fillcolor=${quote(FILLS[node.op.kind ?? ""] ?? "#ffffff")}`;
     lines.push(`  ${nodeId(node)} [label=${quote(`${name}${attrsText(node)}`)}${fill}];`);
     for (const input of node.inputs) {
       const from = graph.producer(input);
       lines.push(
-        `  ${from ? nodeId(from) : id(input)} -> ${nodeId(node)} [label=${quote(from ? edgeText(from, input) : "")}];`,
+        `  ${from ? nodeId(from) : id(input)} -> ${nodeId(node)} [label=${quote(from ? edgeText(from, input, options) : "")}];`,
       );
     }
     if (isFused(node)) continue;
@@ -195,15 +201,18 @@ function graphBody(graph: Graph, options: DrawOptions, prefix = `g${nextRegion++
     const from = graph.producer(result);
     lines.push(
       `  ${end} [label="${graph.results.length > 1 ? `result ${i}` : "result"}", shape=plaintext, style="", height=0.2];`,
-      `  ${from ? nodeId(from) : id(result)} -> ${end} [label=${quote(from ? edgeText(from, result) : formatType(result))}];`,
+      `  ${from ? nodeId(from) : id(result)} -> ${end} [label=${quote(from ? edgeText(from, result, options) : typeText(result, options))}];`,
     );
   });
   return lines;
 }
 
 /** What goes along an edge: a type, or the order of effects. */
-const edgeText = (from: GraphNode, value: Value): string =>
-  EFFECTS.has(from.op.name) && value === from.outputs[0] ? "token" : formatType(value);
+const edgeText = (from: GraphNode, value: Value, options: DrawOptions): string =>
+  EFFECTS.has(from.op.name) && value === from.outputs[0] ? "token" : typeText(value, options);
+
+const typeText = (value: Value, { note }: DrawOptions): string =>
+  note ? `${formatType(value)}\n${note(value)}` : formatType(value);
 
 /** A fused node shows the ops that it took in. */
 function fusedName(node: GraphNode): string {
