@@ -9,7 +9,10 @@ import type { Lost, Role, Started } from "./main.js";
 export interface LocalOptions extends JobOptions {
   /** Default: as many as copies, at least 2. */
   readonly servers?: number;
-  /** Milliseconds that a server may answer without hearing from the coordinator. Default 3000. */
+  /**
+   * Milliseconds that a server may answer without hearing from the coordinator. Default 3000, or 30 000 where ends are
+   * watched: then no silence has to tell of them.
+   */
   readonly lease?: number;
   /** Whether the coordinator is told when a server's process ends, or has to find out by its silence. Default true. */
   readonly watch?: boolean;
@@ -39,6 +42,10 @@ class Unit {
       this.ended = true;
       for (const exit of this.exits) exit();
     });
+  }
+
+  get pid(): number | undefined {
+    return this.body.pid;
   }
 
   onExit(act: () => void): void {
@@ -94,6 +101,11 @@ export class LocalCluster {
   /** Those that live, by the numbers in which they were started. */
   get servers(): readonly number[] {
     return this.units.flatMap((unit, i) => (unit.ended ? [] : [i]));
+  }
+
+  /** Process ids by server; undefined for those that have ended. */
+  get pids(): readonly (number | undefined)[] {
+    return this.units.map(({ ended, pid }) => (ended ? undefined : pid));
   }
 
   /** A connection; `close` ends it too. */
@@ -166,12 +178,13 @@ export class LocalCluster {
  * @throws ValueError for options that make no sense; MlsysError if a server can't be started
  */
 export async function parameterServer(options: LocalOptions): Promise<LocalCluster> {
-  const { servers: wanted, lease, watch: _, secret, timeout, ...jobOptions } = options;
+  const { servers: wanted, watch = true, secret, timeout, ...others } = options;
+  const { lease = watch ? 30_000 : 3000, ...jobOptions } = others;
   const job = checkJob(jobOptions);
   const servers = wanted ?? Math.max(2, copiesOf(job));
   if (!Number.isInteger(servers) || servers < copiesOf(job))
     throw new ValueError(`parameter server: ${copiesOf(job)} copies need as many servers, got ${servers}`);
-  const settings = { ...(lease !== undefined && { lease }), ...(secret !== undefined && { secret }) };
+  const settings = { lease, ...(secret !== undefined && { secret }) };
   const coordinator = new Unit({ role: "coordinator", options: settings });
   await coordinator.started();
   const cluster = new LocalCluster(coordinator, options);

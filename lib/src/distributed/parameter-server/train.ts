@@ -6,6 +6,7 @@ import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { clock } from "../../core/clock.js";
 import { MlsysError, ValueError } from "../../core/errors.js";
+import { learnLibrary } from "../../data/engine/known-modules.js";
 import { ship } from "../../data/engine/ship.js";
 import type { ParameterClient } from "./client.js";
 import type { LocalCluster } from "./local.js";
@@ -81,7 +82,6 @@ const MAIN = fileURLToPath(new URL("./train-worker.js", import.meta.url));
  *   workers: 2,
  * });
  * const { results } = await distributed.trainWorkers(cluster, 2, async ({ client, worker, straggle }) => {
- *   const { tensor } = await import("mlsys");
  *   for (let step = 0; step < 3; step++) {
  *     await client.pull();
  *     await straggle(step);
@@ -100,6 +100,7 @@ export async function trainWorkers<T>(
 ): Promise<TrainResult<T>> {
   if (!Number.isInteger(workers) || workers < 1)
     throw new ValueError(`trainWorkers: workers is a whole number from 1, got ${workers}`);
+  await learnLibrary();
   const shipped = ship(f, "trainWorkers' function");
   const { stragglers = {}, onPoint, signal, onDeath = "end" } = options;
   signal?.throwIfAborted();
