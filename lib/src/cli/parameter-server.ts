@@ -7,6 +7,12 @@ interface Common {
   readonly secretFile?: string;
 }
 
+interface Coordination extends Common {
+  readonly lease?: number;
+  readonly workerTimeout?: number;
+  readonly state?: string;
+}
+
 const VARIABLE = "MLSYS_PARAMETER_SECRET";
 const SECRET = `file with the shared secret; or ${VARIABLE}. Needed on addresses that others reach`;
 const ADDRESS = "where to listen; port * for a free one";
@@ -35,8 +41,9 @@ export function addParameterServer(program: Command, signal: AbortSignal): void 
       "silence after which a worker is given up (default: 60000)",
       milliseconds,
     )
+    .option("--state <file>", "keep the state here: a coordinator that is started anew goes on with it")
     .option("--secret-file <file>", SECRET)
-    .action(async ({ secretFile, ...options }: Common & { lease?: number; workerTimeout?: number }) => {
+    .action(async ({ secretFile, ...options }: Coordination) => {
       const { Coordinator } = await import("../distributed/parameter-server/coordinator.js");
       const secret = await secretOf(secretFile, VARIABLE);
       const coordinator = await Coordinator.start({ ...options, ...(secret && { secret }) });

@@ -4,6 +4,7 @@ import { ValueError } from "../../core/errors.js";
 import { Tensor } from "../../core/tensor.js";
 import { checkAddress, checkSecret, type ZeroMQ, zeromq } from "../../data/remote/secret.js";
 import { tensor } from "../../ops/convert.js";
+import { DenseTensor, readElements } from "../../runtime/dense.js";
 import { Gather } from "./gather.js";
 import type { Job, JobOptions, RowsSpec } from "./job.js";
 import { checkJob } from "./job.js";
@@ -69,16 +70,16 @@ interface Clock {
 /**
  * A connection to the servers; made by `ParameterClient.connect`, or handed to workers.
  * @example
- * const { ParameterClient, parameterServer } = distributed;
- * const cluster = await parameterServer({
+ * const cluster = await distributed.parameterServer({
  *   tensors: [{ kind: "dense", name: "w", shape: [2] }],
  *   optimizer: { rule: "SGD", lr: 0.5 },
  * });
  * const client = await cluster.client({ worker: 0 });
  * await client.set({ w: tensor([1, 2]) });
  * await client.push({ w: tensor([2, 2]) });
- * (await client.pull(["w"])).w.toArray() // [0, 1]
+ * const { w } = await client.pull(["w"]);
  * await cluster.close();
+ * w // [0, 1]
  */
 export class ParameterClient {
   private readonly clocks = new Map<number, Clock>();
@@ -279,7 +280,7 @@ export class ParameterClient {
       const slices = this.layout.slicesOf(name);
       const numbers = numbersOf(name, value, slices.at(-1)?.end ?? 0);
       for (const { partition, index, start, end } of slices)
-        into(partition, { k: name, s: index }, bytesOf(numbers.slice(start, end)));
+        into(partition, { k: name, s: index }, bytesOf(numbers.subarray(start, end)));
     }
     return pieces;
   }
@@ -293,9 +294,13 @@ const rowFrames = (piece: RowsPiece, numbers: Float32Array, { width }: RowsSpec)
 const isRows = (value: Tensor | Float32Array | Rows): value is Rows =>
   !(value instanceof Tensor) && !(value instanceof Float32Array);
 
+const elementsOf = (value: Tensor | Float32Array): ArrayLike<number> =>
+  value instanceof Tensor ? value.toTypedArray() : value;
+
 /** @throws ValueError if there are not `count` */
 function numbersOf(name: string, value: Tensor | Float32Array, count: number): Float32Array {
-  const numbers = value instanceof Tensor ? Float32Array.from(value.toTypedArray()) : value;
+  // a copy: it is sent later, and what was given may change until then
+  const numbers = Float32Array.from(value instanceof DenseTensor ? readElements(value) : elementsOf(value));
   if (numbers.length !== count)
     throw new ValueError(`parameter client: ${name} has ${count} elements, got ${numbers.length}`);
   return numbers;

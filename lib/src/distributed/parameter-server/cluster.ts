@@ -110,6 +110,10 @@ export class Cluster {
     this.changed();
   }
 
+  get workerNumbers(): readonly number[] {
+    return this.workers;
+  }
+
   addWorker(worker: number): void {
     if (this.workers.includes(worker)) return;
     this.workers = [...this.workers, worker].sort((a, b) => a - b);
@@ -122,11 +126,39 @@ export class Cluster {
     this.n++;
   }
 
-  /** The state, for another coordinator. */
-  snapshot(): object {
-    const parts = this.parts.map(({ sealed, ...part }) => ({ ...part, sealed: sealed && [...sealed] }));
+  /** All of it, as text. */
+  toText(): string {
+    const parts = this.parts.map(({ sealed, ...part }) => ({ ...part, sealed: sealed !== null }));
     const { job, n, workers, wanted } = this;
-    return { job, n, workers, wanted, parts, servers: [...this.servers] };
+    return JSON.stringify({ job, n, workers, wanted, parts, servers: [...this.servers] });
+  }
+
+  /** What `toText` gave. @throws MlsysError for another text */
+  static fromText(text: string): Cluster {
+    const cluster = new Cluster();
+    try {
+      const { job, n, workers, wanted, parts, servers } = JSON.parse(text) as {
+        job: JobOptions | null;
+        n: number;
+        workers: number[];
+        wanted: number;
+        parts: (PartitionView & { sealed: boolean })[];
+        servers: [string, string][];
+      };
+      cluster.job = job && checkJob(job);
+      cluster.n = n + 1;
+      cluster.workers = workers;
+      cluster.wanted = wanted;
+      // followers that were asked how far they are, are asked again
+      cluster.parts = parts.map((part) => ({ ...part, sealed: part.sealed ? new Map() : null }));
+      for (const [id, address] of servers) cluster.servers.set(id, address);
+    } catch (cause) {
+      throw new MlsysError(
+        `parameter server: a coordinator's state that is none: ${(cause as Error).message}`,
+        { cause },
+      );
+    }
+    return cluster;
   }
 
   private elect(p: number): boolean {

@@ -1,11 +1,14 @@
 /**
- * The coordinator: who lives, who holds what. It keeps its state in memory: while it is away, servers answer until their
- * leases end and then wait; what they hold is safe, but a coordinator that comes back with nothing can't lead them on.
+ * The coordinator: who lives, who holds what. While it is away, servers answer until their leases end, and then wait; what
+ * they hold is safe. With a file for its state, one that is started anew at the same address leads them on; without, or
+ * with its disk gone, the job has to begin again. (Several coordinators that agree by Paxos or Raft would not have to be
+ * started anew; there is one here.)
  *
  * A server's lease runs from when it sent a beat that was answered; it is given up later than its lease can last by any
  * clock that is less than a quarter off. So no two copies ever take themselves for the head, and none that was given up
  * answers reads. (Gray and Cheriton 1989.)
  */
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { MlsysError, ValueError } from "../../core/errors.js";
 import { checkAddress, checkSecret } from "../../data/remote/secret.js";
 import { Cluster } from "./cluster.js";
@@ -22,10 +25,12 @@ export interface CoordinatorOptions {
   readonly lease?: number;
   /** Milliseconds of silence before a worker is given up; its computation may hold its thread so long. Default 60 000. */
   readonly workerTimeout?: number;
+  /** File that keeps the state, written before anybody is told. Default: it is kept in memory alone. */
+  readonly state?: string;
 }
 
 interface Peer {
-  readonly route: string;
+  route: string;
   readonly role: "server" | "client";
   readonly worker: number | null;
   heard: number;
@@ -36,18 +41,25 @@ const PATIENCE = 1.25;
 
 export class Coordinator {
   readonly lease: number;
-  private readonly cluster = new Cluster();
   private readonly peers = new Map<string, Peer>();
   private readonly given = new Set<string>();
   private readonly timer: NodeJS.Timeout;
   private looked = performance.now();
   private told = -1;
+  /** Until when workers of an earlier coordinator may say that they are there. */
+  private grace: number | null = null;
 
   private constructor(
     private readonly endpoint: Endpoint,
+    private readonly cluster: Cluster,
+    private readonly state: string | undefined,
     { lease = 3000, workerTimeout = 60_000 }: CoordinatorOptions,
   ) {
     this.lease = lease;
+    const now = performance.now();
+    for (const id of cluster.serverIds)
+      this.peers.set(id, { route: "", role: "server", worker: null, heard: now });
+    if (cluster.job) this.grace = now + workerTimeout;
     this.timer = setInterval(() => this.look(workerTimeout), lease / 5);
     void endpoint.listen((route, message) => this.hear(route, message));
   }
@@ -64,7 +76,12 @@ export class Coordinator {
     for (const [name, value] of Object.entries({ lease, workerTimeout }))
       if (!(value >= 50 && value < Number.POSITIVE_INFINITY))
         throw new ValueError(`parameter server: ${name} is in milliseconds from 50, got ${value}`);
-    return new Coordinator(await Endpoint.bind(address, secret), options);
+    const { state } = options;
+    const cluster =
+      state !== undefined && existsSync(state)
+        ? Cluster.fromText(readFileSync(state, "utf8"))
+        : new Cluster();
+    return new Coordinator(await Endpoint.bind(address, secret), cluster, state, options);
   }
 
   close(): void {
@@ -87,7 +104,10 @@ export class Coordinator {
   private hear(route: string, message: Message): void {
     const id = message.id === undefined ? "" : String(message.id).slice(0, 64);
     const peer = this.peers.get(id);
-    if (peer) peer.heard = performance.now();
+    if (peer) {
+      peer.heard = performance.now();
+      peer.route = route;
+    }
     switch (message.t) {
       case "hello":
         this.welcome(route, id, message);
@@ -165,6 +185,11 @@ export class Coordinator {
     if (pause > this.lease / 5) for (const peer of this.peers.values()) peer.heard += pause;
     for (const [id, { role, heard }] of this.peers)
       if (now - heard > (role === "server" ? PATIENCE * this.lease : workerTimeout)) this.lost(id);
+    if (this.grace !== null && now > this.grace) {
+      this.grace = null;
+      for (const worker of this.cluster.workerNumbers) this.loseWorker(worker);
+      this.announce();
+    }
     this.ask();
   }
 
@@ -172,6 +197,7 @@ export class Coordinator {
     this.ask();
     if (this.cluster.view.n === this.told) return;
     this.told = this.cluster.view.n;
+    if (this.state !== undefined) keep(this.state, this.cluster.toText());
     for (const { route } of this.peers.values()) this.tell(route);
   }
 
@@ -185,6 +211,19 @@ export class Coordinator {
   private tell(route: string): void {
     this.endpoint.reply(route, { t: "view", view: this.cluster.view, job: this.cluster.job });
   }
+}
+
+/** On disk, whole, before it returns. */
+function keep(file: string, text: string): void {
+  const partial = `${file}.partial`;
+  const handle = openSync(partial, "w");
+  try {
+    writeSync(handle, text);
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+  renameSync(partial, file);
 }
 
 function positionOf({ l, s }: Message): Position {

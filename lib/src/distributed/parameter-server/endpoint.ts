@@ -1,5 +1,5 @@
 /** Sockets of the parameter server: one that many speak to, and one that speaks to another and knows when it is there. */
-import type { Context, Dealer, Router } from "zeromq";
+import type { Dealer, Router } from "zeromq";
 import { MlsysError, ValueError } from "../../core/errors.js";
 import { Outbox } from "../../data/remote/outbox.js";
 import { clientKeys, guard, serverKeys, type ZeroMQ, zeromq } from "../../data/remote/secret.js";
@@ -20,7 +20,6 @@ export class Endpoint {
     private readonly socket: Router,
     readonly address: string,
     private readonly openGate: () => void,
-    private readonly context: Context,
   ) {
     this.outbox = new Outbox(socket);
   }
@@ -44,7 +43,7 @@ export class Endpoint {
       openGate();
       throw new MlsysError(`parameter server: can't bind ${address}: ${(cause as Error).message}`, { cause });
     }
-    return new Endpoint(socket, socket.lastEndpoint as string, openGate, context);
+    return new Endpoint(socket, socket.lastEndpoint as string, openGate);
   }
 
   async listen(hear: Hear): Promise<void> {
@@ -64,10 +63,10 @@ export class Endpoint {
     this.closed = true;
     this.socket.close();
     this.openGate();
-    void this.context;
   }
 
   private heard(route: string, raw: readonly Uint8Array[], hear: Hear): void {
+    if (this.closed) return;
     let i: unknown;
     try {
       const { message, frames } = decode(raw);

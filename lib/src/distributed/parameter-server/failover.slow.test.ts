@@ -1,5 +1,8 @@
 /** Processes that are killed, or stand still, under load: nothing acknowledged is lost, nothing is applied twice. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
@@ -7,7 +10,7 @@ import { library } from "../../../test/support/built-library.js";
 import { WordStream } from "../../core/random.js";
 
 const { distributed } = library;
-const { parameterServer, ParameterClient, trainWorkers } = distributed;
+const { Coordinator, ParameterClient, ParameterServer, parameterServer, trainWorkers } = distributed;
 type Cluster = Awaited<ReturnType<typeof parameterServer>>;
 type Client = Awaited<ReturnType<Cluster["client"]>>;
 type Options = Parameters<typeof parameterServer>[0];
@@ -159,6 +162,41 @@ describe("servers that die", () => {
     await Promise.all(writers.map((writer) => writer.end()));
     const { x } = await client.pull({ x: true });
     expect((x.toArray() as number[][])[0]).toEqual(Array(4).fill(writers[0].acknowledged));
+  });
+});
+
+describe("a coordinator that dies", () => {
+  it("is started anew, and goes on with what it kept", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "mlsys-coordinator-"));
+    const state = join(folder, "state.json");
+    const first = await Coordinator.start({ state });
+    const { address } = first;
+    const servers = await Promise.all([1, 2].map(() => ParameterServer.start({ coordinator: address })));
+    const job = { ...COUNTERS, replication: { mode: "chain", copies: 2 } as const };
+    const client = await ParameterClient.define(job, 2, { coordinator: address, worker: 0 });
+    const writers = [new Writer(client, 0)];
+    await progress(writers, 2);
+    first.close();
+    await progress(writers, 2); // leases last
+    let second: Awaited<ReturnType<typeof Coordinator.start>> | null = null;
+    while (!second)
+      second = await Coordinator.start({ address, state }).catch(
+        () => new Promise((resolve) => setTimeout(() => resolve(null), 10)),
+      );
+    await progress(writers, 2);
+    servers[0].close(); // the new one hears of that, and the other server from it
+    await progress(writers, 2);
+    const third = await ParameterServer.start({ coordinator: address });
+    await filled(client);
+    servers[1].close();
+    await progress(writers, 2);
+    await Promise.all(writers.map((writer) => writer.end()));
+    const { x } = await client.pull({ x: true });
+    expect((x.toArray() as number[][])[0]).toEqual(Array(4).fill(writers[0].acknowledged));
+    client.close();
+    third.close();
+    second.close();
+    rmSync(folder, { recursive: true });
   });
 });
 

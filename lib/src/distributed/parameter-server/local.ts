@@ -1,8 +1,8 @@
 /** Coordinator and servers on this machine, as processes that end with this one: each can be killed, as on a cluster. */
 import { type ChildProcess, fork } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { MlsysError, ValueError } from "../../core/errors.js";
 import { ParameterClient } from "./client.js";
+import { compiled } from "./compiled.js";
 import { checkJob, copiesOf, type JobOptions } from "./job.js";
 import type { Lost, Role, Started } from "./main.js";
 
@@ -21,8 +21,6 @@ export interface LocalOptions extends JobOptions {
   readonly timeout?: number;
 }
 
-const MAIN = fileURLToPath(new URL("./main.js", import.meta.url));
-
 /** A process that has a role. */
 class Unit {
   id = "";
@@ -33,7 +31,7 @@ class Unit {
   private readonly exits: (() => void)[] = [];
 
   constructor(role: Role) {
-    this.body = fork(MAIN, [JSON.stringify(role)], {
+    this.body = fork(compiled("main.js"), [JSON.stringify(role)], {
       execArgv: [],
       stdio: ["ignore", "inherit", "inherit", "ipc"],
       env: { ...process.env, MLSYS_NUM_THREADS: "1" },
@@ -164,6 +162,7 @@ export class LocalCluster {
 
 /**
  * Starts a parameter server on this machine: a coordinator and some servers.
+ * @throws ValueError for options that make no sense; MlsysError if a server can't be started
  * @example
  * const cluster = await distributed.parameterServer({
  *   tensors: [{ kind: "rows", name: "words", rows: 1000, width: 2 }],
@@ -173,9 +172,9 @@ export class LocalCluster {
  * });
  * const client = await cluster.client({ worker: 0 });
  * await client.push({ words: { ids: [7, 7], values: tensor([[1, 0], [1, 2]]) } });
- * (await client.pull({ words: [7, 8] })).words.toArray() // [-2, -2, 0, 0]
+ * const { words } = await client.pull({ words: [7, 8] });
  * await cluster.close();
- * @throws ValueError for options that make no sense; MlsysError if a server can't be started
+ * words // [[-2, -2], [0, 0]]
  */
 export async function parameterServer(options: LocalOptions): Promise<LocalCluster> {
   const { servers: wanted, watch = true, secret, timeout, ...others } = options;

@@ -296,10 +296,10 @@ export class Replica {
   }
 
   private record(entry: Entry): boolean {
-    const late = (this.shard as Shard).apply(entry.op, entry.frames);
     this.log.push(entry);
+    // first on its way, then applied: the next copy computes at the same time
     for (const target of this.targets()) if (this.flows.get(target)?.attached) this.sendEntry(target, entry);
-    return late;
+    return (this.shard as Shard).apply(entry.op, entry.frames);
   }
 
   private sendEntry(to: string, { l, s, op, frames }: Entry): void {

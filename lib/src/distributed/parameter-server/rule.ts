@@ -11,11 +11,14 @@ import { tidy } from "../../ops/tidy.js";
 import { Adadelta, Adamax, Lion } from "../../optim/adaptive.js";
 import type { Optimizer } from "../../optim/optimizer.js";
 import { AdaGrad, Adam, AdamW, RMSProp, SGD } from "../../optim/rules.js";
+import { type DenseTensor, readElements } from "../../runtime/dense.js";
 import type { OptimizerSpec } from "./job.js";
 
 /** Not LAMB: its step depends on the norm of a whole tensor, which no server sees. */
 export const RULES = { SGD, Adam, AdamW, AdaGrad, RMSProp, Adadelta, Adamax, Lion } as const;
 export type RuleName = keyof typeof RULES;
+
+const read = (value: Tensor): ArrayLike<number> => readElements(value as DenseTensor);
 
 export class UpdateRule {
   private readonly optimizer: Optimizer;
@@ -49,9 +52,9 @@ export class UpdateRule {
         slots: Object.fromEntries(this.slotNames.map((name, i) => [name, [made(slots[i])]])),
       };
       const next = this.optimizer.update([made(values)], [made(gradient)], state);
-      values.set(next.parameters[0].toTypedArray() as Float32Array);
+      values.set(read(next.parameters[0]));
       this.slotNames.forEach((name, i) => {
-        slots[i].set(next.state.slots[name][0].toTypedArray() as Float32Array);
+        slots[i].set(read(next.state.slots[name][0]));
       });
     });
     for (let i = 0; i < steps.length; i++) steps[i]++;

@@ -356,7 +356,7 @@ export class Shard {
 
   /** Applies weight · (sum of the gradients); keys that some did not push count as zero there. */
   private step(gradients: readonly Arrived[], weight: number): void {
-    const dense = new Map<DenseState, Float32Array>();
+    const dense = new Map<DenseState, { sum: Float32Array; own: boolean }>();
     const sparse = new Map<RowTable, Map<number, Float32Array>>();
     const add = (to: Float32Array, from: Float32Array): void => {
       for (let i = 0; i < to.length; i++) to[i] += from[i];
@@ -367,9 +367,13 @@ export class Shard {
         frames,
         (state, bytes) => {
           const gradient = floats(bytes, state.values.length);
-          const sum = dense.get(state);
-          if (sum) add(sum, gradient);
-          else dense.set(state, gradient);
+          const known = dense.get(state);
+          if (!known) dense.set(state, { sum: gradient, own: false });
+          else {
+            if (!known.own) known.sum = known.sum.slice(); // a frame of the log
+            known.own = true;
+            add(known.sum, gradient);
+          }
         },
         (table, rows, bytes) => {
           const { width } = table.spec;
@@ -380,11 +384,11 @@ export class Shard {
             const row = gradient.subarray(i * width, (i + 1) * width);
             const sum = sums.get(id);
             if (sum) add(sum, row);
-            else sums.set(id, row);
+            else sums.set(id, gradients.length > 1 ? row.slice() : row);
           });
         },
       );
-    for (const [{ values, slots, steps }, sum] of dense)
+    for (const [{ values, slots, steps }, { sum }] of dense)
       this.rule.step(values, this.weighed(sum, weight), slots, steps);
     for (const [table, sums] of sparse) {
       const rows = Uint32Array.from(sums.keys()).sort();

@@ -3,13 +3,13 @@
  * conservative update. Counts never are too low; they are halved now and then, so that what was hot cools down.
  */
 const DEPTH = 4;
-const WIDTH = 4096;
+const WIDTH = 16_384;
 /** Keys counted between two halvings. */
 const PERIOD = 2 ** 17;
 /** A key is hot with this share of all that was asked for … */
-const SHARE = 1 / 512;
+const SHARE = 1 / 8192;
 /** … and asked for so often: the first few say nothing. */
-const LEAST = 16;
+const LEAST = 8;
 
 export class HotKeys {
   private readonly counters = new Uint32Array(DEPTH * WIDTH);

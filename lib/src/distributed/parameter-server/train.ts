@@ -3,12 +3,12 @@
  * that the modes can be told apart by what they do and not by what is said of them.
  */
 import { fork } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { clock } from "../../core/clock.js";
 import { MlsysError, ValueError } from "../../core/errors.js";
 import { learnLibrary } from "../../data/engine/known-modules.js";
 import { ship } from "../../data/engine/ship.js";
 import type { ParameterClient } from "./client.js";
+import { compiled } from "./compiled.js";
 import type { LocalCluster } from "./local.js";
 
 /** How slow a worker is made: milliseconds before each step, or from the step's number. */
@@ -68,8 +68,6 @@ export type WorkerNote =
   | { readonly kind: "done"; readonly result: unknown }
   | { readonly kind: "failed"; readonly message: string; readonly stack: string | undefined };
 
-const MAIN = fileURLToPath(new URL("./train-worker.js", import.meta.url));
-
 /**
  * Runs `f` in `workers` processes, each with a client of the cluster. The function travels as source with the values
  * around it, as those of pipelines do; tensors stay behind, so give their numbers as typed arrays.
@@ -85,12 +83,12 @@ const MAIN = fileURLToPath(new URL("./train-worker.js", import.meta.url));
  *   for (let step = 0; step < 3; step++) {
  *     await client.pull();
  *     await straggle(step);
- *     await client.push({ w: tensor([-worker]) });
+ *     await client.push({ w: Float32Array.of(-worker) });
  *   }
  *   return (await client.pull()).w.toArray();
  * }, { stragglers: { 1: 5 } });
- * results // [[0.75], [0.75]]: three steps of half the mean of 0 and 1
  * await cluster.close();
+ * results // [[0.75], [0.75]]
  */
 export async function trainWorkers<T>(
   cluster: LocalCluster,
@@ -166,7 +164,7 @@ class Member {
   private readonly outcome: Promise<Outcome>;
 
   constructor(order: WorkerOrder) {
-    this.body = fork(MAIN, [], {
+    this.body = fork(compiled("train-worker.js"), [], {
       execArgv: [],
       serialization: "advanced",
       stdio: ["ignore", "inherit", "inherit", "ipc"],

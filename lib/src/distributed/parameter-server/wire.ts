@@ -65,17 +65,17 @@ export function decode([first, ...frames]: readonly Uint8Array[]): {
   return { message, frames };
 }
 
-/** Numbers of a frame, in memory that they may be read from. @throws ValueError if there are not `count` */
+/** Numbers of a frame, in place where they lie so that they can be read: not to be written. @throws ValueError if there are not `count` */
 export function floats(frame: Uint8Array | undefined, count: number): Float32Array {
-  return new Float32Array(aligned(frame, count, 4));
+  return new Float32Array(...aligned(frame, count, 4));
 }
 
 export function ids(frame: Uint8Array | undefined, count: number): Uint32Array {
-  return new Uint32Array(aligned(frame, count, 4));
+  return new Uint32Array(...aligned(frame, count, 4));
 }
 
 export function doubles(frame: Uint8Array | undefined, count: number): Float64Array {
-  return new Float64Array(aligned(frame, count, 8));
+  return new Float64Array(...aligned(frame, count, 8));
 }
 
 /** @throws ValueError if a frame has not `count` float32 values */
@@ -90,9 +90,15 @@ function needBytes(frame: Uint8Array | undefined, count: number, size: number): 
     );
 }
 
-function aligned(frame: Uint8Array | undefined, count: number, size: number): ArrayBuffer {
+function aligned(
+  frame: Uint8Array | undefined,
+  count: number,
+  size: number,
+): [buffer: ArrayBuffer, offset: number, count: number] {
   needBytes(frame, count, size);
-  return frame.buffer.slice(frame.byteOffset, frame.byteOffset + frame.byteLength) as ArrayBuffer;
+  const { buffer, byteOffset } = frame;
+  if (byteOffset % size === 0) return [buffer as ArrayBuffer, byteOffset, count];
+  return [buffer.slice(byteOffset, byteOffset + count * size) as ArrayBuffer, 0, count];
 }
 
 export const bytesOf = (array: Float32Array | Uint32Array | Float64Array): Uint8Array =>
