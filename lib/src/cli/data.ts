@@ -1,6 +1,6 @@
 /** `mlsys data-worker` and `mlsys data-dispatcher`: the processes of a data service. */
 import { type Command, InvalidArgumentError } from "commander";
-import { CommandError } from "./errors.js";
+import { secretOf, stopped } from "./service.js";
 
 interface Common {
   readonly address: string;
@@ -12,23 +12,6 @@ function whole(text: string): number {
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("A whole number from 1.");
   return value;
 }
-
-/** A secret in the arguments could be read by all users of the machine. */
-async function secretOf({ secretFile }: Common): Promise<string | undefined> {
-  if (secretFile === undefined) return process.env.MLSYS_DATA_SECRET || undefined;
-  const { readFile } = await import("node:fs/promises");
-  try {
-    return (await readFile(secretFile, "utf8")).trim();
-  } catch (error) {
-    throw new CommandError(`the secret can't be read: ${(error as Error).message}`);
-  }
-}
-
-const stopped = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 
 export function addDataCommands(program: Command, signal: AbortSignal): void {
   const SECRET = "file with the shared secret; or MLSYS_DATA_SECRET. Needed on addresses that others reach";
@@ -42,7 +25,7 @@ export function addDataCommands(program: Command, signal: AbortSignal): void {
     .option("--secret-file <file>", SECRET)
     .action(async (options: Common & { threads?: number; dispatcher?: string; advertise?: string }) => {
       const { serveData } = await import("../data/remote/worker.js");
-      const secret = await secretOf(options);
+      const secret = await secretOf(options.secretFile, "MLSYS_DATA_SECRET");
       const { secretFile: _, ...rest } = options;
       const worker = await serveData({ ...rest, ...(secret && { secret }) });
       process.stdout.write(
@@ -58,7 +41,7 @@ export function addDataCommands(program: Command, signal: AbortSignal): void {
     .option("--secret-file <file>", SECRET)
     .action(async (options: Common) => {
       const { dispatchData } = await import("../data/remote/dispatcher.js");
-      const secret = await secretOf(options);
+      const secret = await secretOf(options.secretFile, "MLSYS_DATA_SECRET");
       const dispatcher = await dispatchData({ address: options.address, ...(secret && { secret }) });
       process.stdout.write(`data dispatcher: ${dispatcher.address}\n`);
       await stopped(signal);

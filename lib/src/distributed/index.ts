@@ -107,6 +107,37 @@ export {
   vocabParallelCrossEntropy,
 } from "./tensor-parallel/vocabulary.js";
 export * from "./shard/index.js";
+export {
+  type ClientOptions,
+  type ClusterStats,
+  type Consistency,
+  Coordinator,
+  type CoordinatorOptions,
+  type Delay,
+  type DenseSpec,
+  HotKeys,
+  type JobOptions,
+  LocalCluster,
+  type LocalOptions,
+  type OptimizerSpec,
+  ParameterClient,
+  ParameterServer,
+  PartitionLostError,
+  type PartitionStats,
+  type PushResult,
+  parameterServer,
+  type Replication,
+  type Rows,
+  type RowsSpec,
+  type ServerOptions,
+  type TensorSpec,
+  type TrainOptions,
+  type TrainPoint,
+  type TrainResult,
+  trainWorkers,
+  type Values,
+  type WorkerContext,
+} from "./parameter-server/index.js";
 export { GroupTimeoutError, PeerLostError, TransportError } from "./transport/errors.js";
 export { inProcess, samePlace } from "./transport/in-process.js";
 export { type CombineOp, REDUCE_OPS, type ReduceOp } from "./transport/reduce-op.js";
