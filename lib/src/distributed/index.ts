@@ -11,6 +11,21 @@ export type {
   ReduceOptions,
   Work,
 } from "./group/process-group.js";
+// models cut across members
+export { pipelineSchedule, SCHEDULES, scheduleRule } from "./pipeline/schedules/index.js";
+export {
+  type Action as PipelineAction,
+  nameOf as actionName,
+  type Schedule as PipelineSchedule,
+  type ScheduleRule,
+  type ScheduleShape,
+} from "./pipeline/schedules/schedule.js";
+export {
+  type ScheduleCosts,
+  type ScheduleTiming,
+  type TimedAction,
+  timeSchedule,
+} from "./pipeline/timing.js";
 export { GroupTimeoutError, PeerLostError, TransportError } from "./transport/errors.js";
 export { inProcess, samePlace } from "./transport/in-process.js";
 export { type CombineOp, REDUCE_OPS, type ReduceOp } from "./transport/reduce-op.js";
