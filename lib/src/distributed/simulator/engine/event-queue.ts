@@ -62,10 +62,14 @@ export class EventQueue {
   }
 
   #swap(a: number, b: number): void {
-    for (const column of [this.#times, this.#orders, this.#events]) {
-      const kept = column[a];
-      column[a] = column[b];
-      column[b] = kept;
-    }
+    swap(this.#times, a, b);
+    swap(this.#orders, a, b);
+    swap(this.#events, a, b);
   }
+}
+
+function swap(column: number[], a: number, b: number): void {
+  const kept = column[a];
+  column[a] = column[b];
+  column[b] = kept;
 }

@@ -252,12 +252,14 @@ class VirtualCluster {
     return new Promise((resolve, reject) => {
       const lane = this.#lane(from, to, tag);
       const take = (bytes: Uint8Array): void => {
-        if (bytes.length !== length)
-          return reject(
+        if (bytes.length !== length) {
+          reject(
             new TransportError(
               `receive: expected ${length} bytes from rank ${from}, it sent ${bytes.length}`,
             ),
           );
+          return;
+        }
         if (this.options.payload !== "phantom") use(bytes);
         resolve();
       };
