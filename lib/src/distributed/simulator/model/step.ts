@@ -245,11 +245,14 @@ function gradientSeconds(
   });
   const time = (algorithm: string, bytes: number): number =>
     collectiveSeconds(network, groups, algorithm, bytes / rings);
+  if (zero === 0) {
+    const seconds = time("allReduce ring", gradientBytes);
+    return { seconds, hideable: seconds };
+  }
   if (zero < 3) {
+    // each replica updates its part; parameters are gathered after the step
     const reduce = time("reduceScatter ring", gradientBytes);
-    const gather = time("allGather ring", zero === 0 ? gradientBytes : parameterBytes);
-    // with optimizer states shared out, parameters are gathered after the step
-    return { seconds: reduce + gather, hideable: zero === 0 ? reduce + gather : reduce };
+    return { seconds: reduce + time("allGather ring", parameterBytes), hideable: reduce };
   }
   // parameters for every pass of every micro-batch, gradients once back: prefetched a layer ahead
   const passes = 2 * microBatches * chunks;
