@@ -2,3 +2,11 @@
 export class CommandError extends Error {
   override name = "CommandError";
 }
+
+/** The command ends with this code; all has been said. */
+export class ExitCode extends Error {
+  override name = "ExitCode";
+  constructor(readonly code: number) {
+    super(`exit code ${code}`);
+  }
+}

@@ -3,16 +3,17 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import colors from "picocolors";
 import { MlsysError } from "../core/errors.js";
 import { addDataCommands } from "./data.js";
-import { CommandError } from "./errors.js";
+import { CommandError, ExitCode } from "./errors.js";
 import { HINTS, INSTALLABLE } from "./install/hints.js";
 import { installTfjs, type TfjsOptions } from "./install/tfjs.js";
 import { installWebgpu } from "./install/webgpu.js";
 import { addProtect } from "./protect.js";
+import { addRun } from "./run-options.js";
 import { addServe } from "./serve-options.js";
 
 const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
-/** @returns the exit code: 0 all well, 1 something failed, 2 wrong usage, 130 interrupted */
+/** @returns the exit code: 0 all well, 1 something failed, 2 wrong usage, 130 interrupted; of `run` that of its members */
 export async function main(argv: readonly string[]): Promise<number> {
   const interrupted = new AbortController();
   const stop = () => {
@@ -24,6 +25,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     await createProgram(interrupted.signal).parseAsync([...argv]);
     return EXIT.ok;
   } catch (error) {
+    if (error instanceof ExitCode) return error.code;
     if (interrupted.signal.aborted) {
       process.stderr.write("Interrupted: nothing was changed.\n");
       return EXIT.interrupted;
@@ -46,6 +48,7 @@ function createProgram(signal: AbortSignal): Command {
   const program = new Command("mlsys")
     .description("Machine-learning systems in TypeScript.")
     .showHelpAfterError()
+    .enablePositionalOptions()
     .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage));
   addServe(program, signal);
   const devices = program
@@ -89,6 +92,7 @@ function createProgram(signal: AbortSignal): Command {
       );
     });
   addProtect(program);
+  addRun(program);
   addDataCommands(program, signal);
   return program;
 }

@@ -39,8 +39,10 @@ export class ShipError extends MlsysError {
   override name = "ShipError";
 }
 
-const HOW =
-  "make it inside of the function, or give a function of a module: data.moduleFunction(import.meta.resolve(…), name)";
+const PIPELINE: Shipper = {
+  who: "pipeline",
+  how: "make it inside of the function, or give a function of a module: data.moduleFunction(import.meta.resolve(…), name)",
+};
 
 interface Parsed {
   readonly text: string;
@@ -48,9 +50,17 @@ interface Parsed {
   readonly assigned: ReadonlySet<string>;
 }
 
+/** How messages speak of who ships. */
+export interface Shipper {
+  /** "pipeline". */
+  readonly who: string;
+  /** What to do instead. */
+  readonly how: string;
+}
+
 /** @param name for messages: "map(decode)" @throws ShipError naming the variable that can't travel, and why */
-export function ship(f: unknown, name: string): Shipment {
-  const packer = new Packer(name);
+export function ship(f: unknown, name: string, shipper: Shipper = PIPELINE): Shipment {
+  const packer = new Packer(name, shipper);
   const root = packer.add(f, []);
   return { parcels: packer.parcels, root, folder: process.cwd() };
 }
@@ -61,7 +71,10 @@ class Packer {
   private readonly numbers = new Map<unknown, number>();
   private functions = 0;
 
-  constructor(private readonly name: string) {}
+  constructor(
+    private readonly name: string,
+    private readonly shipper: Shipper,
+  ) {}
 
   /** @param trail names that lead to the value */
   add(value: unknown, trail: readonly string[]): number {
@@ -195,7 +208,7 @@ class Packer {
         ? "the function itself"
         : `\`${first}\`${rest.length > 0 ? ` (in it, ${rest.map((n) => `\`${n}\``).join(", ")})` : ""}`;
     return new ShipError(
-      `pipeline: ${this.name} can't run on worker threads: ${what} can't travel: ${why}. ${HOW}`,
+      `${this.shipper.who}: ${this.name} can't run on worker threads: ${what} can't travel: ${why}. ${this.shipper.how}`,
     );
   }
 }

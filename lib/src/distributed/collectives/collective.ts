@@ -5,6 +5,7 @@
 import type { DType } from "../../core/dtype.js";
 import type { CombineOp, ReduceOp } from "../transport/reduce-op.js";
 import type { Place } from "../transport/transport.js";
+import type { CostModel } from "./cost.js";
 
 /** A member's view of its group during one operation: ranks are those of the group, the tag is the operation's own. */
 export interface Member {
@@ -15,6 +16,10 @@ export interface Member {
   receive(from: number, into: Uint8Array): Promise<void>;
   /** `into = op(into, message)`, element by element. */
   receiveCombined(from: number, into: Uint8Array, dtype: DType, op: CombineOp): Promise<void>;
+  /** What its links can do, by which an algorithm is chosen; the same on all members. Default: that of sockets. */
+  readonly model?: CostModel;
+  /** The engine's own way, taken where no algorithm is named; null if it has none for this request. */
+  native?<K extends CollectiveKind>(kind: K, request: Requests<CombineOp>[K]): Promise<void> | null;
   /** `into = op(into, own)` for bytes that are here already. */
   combine(into: Uint8Array, own: Uint8Array, dtype: DType, op: CombineOp): void;
 }
@@ -58,6 +63,29 @@ export interface Requests<Op extends ReduceOp = ReduceOp> {
 
 export type CollectiveKind = keyof Requests;
 
+/** What an algorithm is to be carried out on. */
+export interface Situation {
+  /** Number of members, p. */
+  readonly size: number;
+  /** Bytes, n: of the whole for kinds with parts (allToAll: what one member sends to all), else of a member's data. */
+  readonly bytes: number;
+  readonly places: readonly Place[];
+}
+
+/** Messages one after the other, and the bytes in them. */
+export interface Load {
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+/** What has to happen one after the other, on the longest path through the members (the α–β model). */
+export interface Cost extends Load {
+  /** Bytes combined on that path. */
+  readonly combined: number;
+  /** What goes over links inside of a host, where the algorithm sees to that; the rest goes over the slowest link. */
+  readonly near?: Load;
+}
+
 /** One way to carry a collective out. A new one is a file with such a row, and its line in the registry. */
 export interface Algorithm<K extends CollectiveKind = CollectiveKind> {
   readonly kind: K;
@@ -66,7 +94,9 @@ export interface Algorithm<K extends CollectiveKind = CollectiveKind> {
   /** What it does in a line, and where it is from. */
   readonly about: string;
   /** If it can't do every group: why not this one. */
-  readonly unfit?: (member: Pick<Member, "size" | "places">) => string | undefined;
+  readonly unfit?: (group: Pick<Situation, "size" | "places">) => string | undefined;
+  /** In closed form, for even parts; what the code does is held against it in the tests. */
+  cost(on: Situation): Cost;
   /** `mean` has become `sum` here: who runs the algorithm divides afterwards. */
   run(member: Member, request: Requests<CombineOp>[K]): Promise<void>;
 }

@@ -1,22 +1,42 @@
 /** From a transport to a member's view of a group during one operation. */
 import type { Transport } from "../transport/transport.js";
 import type { Member } from "./collective.js";
-import { combine } from "./combine/combine.js";
+import { type Combine, combine as combineAnywhere } from "./combine/combine.js";
+import { type CostModel, modelOf } from "./cost.js";
+import type { Step } from "./schedule.js";
 
 /** Bytes of a message that travel and are combined at a time: small enough for the cache, large enough for the wire. */
 const SEGMENT = 256 * 1024;
+
+export interface MemberOptions {
+  /** What combines here: `combinerOver` the memory in which results lie. Default: one for buffers anywhere. */
+  readonly combine?: Combine;
+  /** Default: that of the transport's name. The same on all members. */
+  readonly model?: CostModel;
+  /** Collectives of the transport's own, for a group that may use them. */
+  readonly native?: Member["native"];
+  /** Hears of each step when it is done; times since 1970, so that members' can be put together. */
+  readonly trace?: (step: Step) => void;
+}
 
 /**
  * The transport's own member as one of `ranks`, under a tag of the operation's own.
  * @param ranks the group's members by their numbers in the transport; default: all
  */
-export function memberOf(transport: Transport, tag: number, ranks?: readonly number[]): Member {
+export function memberOf(
+  transport: Transport,
+  tag: number,
+  ranks?: readonly number[],
+  { combine = combineAnywhere, model = modelOf(transport.name), native, trace }: MemberOptions = {},
+): Member {
   const of = ranks ?? Array.from({ length: transport.size }, (_, i) => i);
   const straight = transport.receiveCombined?.bind(transport);
-  return {
+  const member: Member = {
     rank: of.indexOf(transport.rank),
     size: of.length,
     places: of.map((rank) => transport.places[rank]),
+    model,
+    native,
     combine,
     async send(to, bytes) {
       if (straight) return transport.send(of[to], tag, bytes);
@@ -42,6 +62,35 @@ export function memberOf(transport: Transport, tag: number, ranks?: readonly num
       }
     },
   };
+  return trace ? traced(member, trace) : member;
+}
+
+/** The same member; `trace` hears of each thing that it has done. */
+function traced(member: Member, trace: (step: Step) => void): Member {
+  const { rank } = member;
+  const clock = (): number => (performance.timeOrigin + performance.now()) / 1000;
+  const timed = async (
+    what: Step["what"],
+    peer: number,
+    bytes: number,
+    work: Promise<void>,
+  ): Promise<void> => {
+    const start = clock();
+    await work;
+    trace({ what, rank, peer, bytes, start, end: clock() });
+  };
+  return {
+    ...member,
+    send: (to, bytes) => timed("send", to, bytes.length, member.send(to, bytes)),
+    receive: (from, into) => timed("receive", from, into.length, member.receive(from, into)),
+    receiveCombined: (from, into, dtype, op) =>
+      timed("receive", from, into.length, member.receiveCombined(from, into, dtype, op)),
+    combine(into, own, dtype, op) {
+      const start = clock();
+      member.combine(into, own, dtype, op);
+      trace({ what: "combine", rank, peer: rank, bytes: into.length, start, end: clock() });
+    },
+  };
 }
 
 /** A member's view of some members of its group, of whom it is one. @param ranks their numbers in the group */
@@ -50,6 +99,7 @@ export function among(member: Member, ranks: readonly number[]): Member {
     rank: ranks.indexOf(member.rank),
     size: ranks.length,
     places: ranks.map((rank) => member.places[rank]),
+    model: member.model,
     combine: member.combine,
     send: (to, bytes) => member.send(ranks[to], bytes),
     receive: (from, into) => member.receive(ranks[from], into),

@@ -1,6 +1,6 @@
 /** A buffer in parts that lie one after the other, and what members do with two of them at once. */
 import { bytesPerElement, type DType } from "../../core/dtype.js";
-import type { Member } from "./collective.js";
+import type { Cost, Member } from "./collective.js";
 
 /** The parts of `data` that hold `counts` bytes each, as views. */
 export function partsOf(data: Uint8Array, counts: readonly number[]): Uint8Array[] {
@@ -30,6 +30,16 @@ export const total = (counts: readonly number[]): number => counts.reduce((sum, 
 /** `x` modulo the size of the group, never negative. */
 export const wrap = (x: number, size: number): number => ((x % size) + size) % size;
 
+/** ⌈log₂ p⌉: rounds in which everybody can hear of everybody. */
+export const rounds = (size: number): number => Math.ceil(Math.log2(size));
+
+/** True for 1, 2, 4, 8 … */
+export const isPowerOfTwo = (size: number): boolean => Number.isInteger(Math.log2(size));
+
+/** Why an algorithm that halves the group again and again can't do this one. */
+export const powersOfTwoOnly = ({ size }: { readonly size: number }): string | undefined =>
+  isPowerOfTwo(size) ? undefined : `needs a number of members that is a power of two, this group has ${size}`;
+
 /** Sends and receives at the same time: links are full duplex. */
 export async function exchange(
   member: Member,
@@ -39,4 +49,17 @@ export async function exchange(
   into: Uint8Array,
 ): Promise<void> {
   await Promise.all([member.send(to, bytes), member.receive(from, into)]);
+}
+
+/** The cost of one thing after another. */
+export function inTurn(...costs: readonly Cost[]): Cost {
+  const sum = { messages: 0, bytes: 0, combined: 0, near: { messages: 0, bytes: 0 } };
+  for (const { messages, bytes, combined, near } of costs) {
+    sum.messages += messages;
+    sum.bytes += bytes;
+    sum.combined += combined;
+    sum.near.messages += near?.messages ?? 0;
+    sum.near.bytes += near?.bytes ?? 0;
+  }
+  return sum;
 }

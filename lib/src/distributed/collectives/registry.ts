@@ -1,39 +1,68 @@
 /** Every algorithm, a line each; and how a collective is carried out. */
 import { ValueError } from "../../core/errors.js";
 import type { CombineOp } from "../transport/reduce-op.js";
+import { bruckAllGather } from "./all-gather/bruck.js";
+import { naiveAllGather } from "./all-gather/naive.js";
+import { doublingAllGather } from "./all-gather/recursive-doubling.js";
 import { ringAllGather } from "./all-gather/ring.js";
+import { halvingDoubling } from "./all-reduce/halving-doubling.js";
+import { hierarchicalAllReduce } from "./all-reduce/hierarchical.js";
+import { naiveAllReduce } from "./all-reduce/naive.js";
+import { recursiveDoubling } from "./all-reduce/recursive-doubling.js";
 import { ringAllReduce } from "./all-reduce/ring.js";
+import { torusAllReduce } from "./all-reduce/torus.js";
+import { treeAllReduce } from "./all-reduce/tree.js";
+import { bruckAllToAll } from "./all-to-all/bruck.js";
 import { pairwiseAllToAll } from "./all-to-all/pairwise.js";
 import { dissemination } from "./barrier/dissemination.js";
+import { chainBroadcast } from "./broadcast/chain.js";
+import { naiveBroadcast } from "./broadcast/naive.js";
+import { scatterAllGather } from "./broadcast/scatter-all-gather.js";
 import { treeBroadcast } from "./broadcast/tree.js";
-import type { Algorithm, CollectiveKind, Member, Requests } from "./collective.js";
+import type { Algorithm, CollectiveKind, Member, Requests, Situation } from "./collective.js";
 import { checkMean, divide } from "./combine/combine.js";
+import { fastest, modelOf } from "./cost.js";
+import { binomialGather } from "./gather/binomial.js";
 import { linearGather } from "./gather/linear.js";
-import { partsOf } from "./parts.js";
+import { partsOf, total } from "./parts.js";
+import { naiveReduce } from "./reduce/naive.js";
+import { reduceScatterGather } from "./reduce/reduce-scatter-gather.js";
 import { treeReduce } from "./reduce/tree.js";
+import { pairwiseReduceScatter } from "./reduce-scatter/pairwise.js";
+import { recursiveHalving } from "./reduce-scatter/recursive-halving.js";
 import { ringReduceScatter } from "./reduce-scatter/ring.js";
 import { linearScan } from "./scan/linear.js";
+import { doublingScan } from "./scan/recursive-doubling.js";
+import { binomialScatter } from "./scatter/binomial.js";
 import { linearScatter } from "./scatter/linear.js";
 
 type Registry = { readonly [K in CollectiveKind]: readonly Algorithm<K>[] };
 
-/** By kind. */
+/** By kind. Of those that cost the same, the first is taken. */
 export const ALGORITHMS: Registry = {
   barrier: [dissemination],
-  broadcast: [treeBroadcast],
-  reduce: [treeReduce],
-  allReduce: [ringAllReduce],
-  allGather: [ringAllGather],
-  reduceScatter: [ringReduceScatter],
-  scatter: [linearScatter],
-  gather: [linearGather],
-  allToAll: [pairwiseAllToAll],
-  scan: [linearScan],
+  broadcast: [treeBroadcast, scatterAllGather, chainBroadcast, naiveBroadcast],
+  reduce: [treeReduce, reduceScatterGather, naiveReduce],
+  allReduce: [
+    ringAllReduce,
+    halvingDoubling,
+    recursiveDoubling,
+    treeAllReduce,
+    hierarchicalAllReduce,
+    torusAllReduce,
+    naiveAllReduce,
+  ],
+  allGather: [ringAllGather, doublingAllGather, bruckAllGather, naiveAllGather],
+  reduceScatter: [pairwiseReduceScatter, ringReduceScatter, recursiveHalving],
+  scatter: [binomialScatter, linearScatter],
+  gather: [binomialGather, linearGather],
+  allToAll: [pairwiseAllToAll, bruckAllToAll],
+  scan: [doublingScan, linearScan],
 };
 
 /**
  * Carries a collective out on this member; every member of the group calls it with the same kind and algorithm.
- * @param algorithm by name; default: the one that the cost model finds fastest
+ * @param algorithm by name; default: the transport's own way, or else the one that the cost model finds fastest
  * @throws ValueError for an algorithm that there is not, or that can't do this group
  * @throws DTypeError for the mean of what is not floating-point
  */
@@ -43,19 +72,29 @@ export async function runCollective<K extends CollectiveKind>(
   request: Requests[K],
   algorithm?: string,
 ): Promise<void> {
-  const chosen = algorithm === undefined ? ALGORITHMS[kind][0] : algorithmOf(kind, algorithm, member);
   const mean = "op" in request && request.op === "mean";
   const plain = (mean ? { ...request, op: "sum" } : request) as Requests<CombineOp>[K];
   if (mean) checkMean((request as Requests["allReduce"]).dtype);
-  await (chosen as unknown as Algorithm<K>).run(member, plain);
+  if (algorithm !== undefined) await algorithmOf<K>(kind, algorithm, member).run(member, plain);
+  else await (member.native?.(kind, plain) ?? choose(kind, member, request).run(member, plain));
   if (mean) divideResult(member, request as Requests[Reducing]);
+}
+
+/** What the cost model finds fastest. Members may not look at what only they know: what they send in an allToAll. */
+function choose<K extends CollectiveKind>(kind: K, member: Member, request: Requests[K]): Algorithm<K> {
+  const { size, places, model = modelOf("") } = member;
+  const all: readonly Algorithm<K>[] = ALGORITHMS[kind];
+  if (kind === "allToAll" || kind === "barrier" || size === 1) return all[0];
+  const bytes =
+    "counts" in request ? total(request.counts) : "data" in request ? (request.data?.length ?? 0) : 0;
+  return fastest(all, { size, bytes, places }, model);
 }
 
 /** The algorithm of this name. @throws ValueError if there is none, or it can't do this group */
 export function algorithmOf<K extends CollectiveKind>(
   kind: K,
   name: string,
-  member: Pick<Member, "size" | "places">,
+  member: Pick<Situation, "size" | "places">,
 ): Algorithm<K> {
   const all: readonly Algorithm<K>[] = ALGORITHMS[kind];
   const found = all.find((algorithm) => algorithm.name === name);

@@ -89,10 +89,15 @@ export interface ProcessGroup {
 
   /**
    * A group of some members. All members of this group call it with the same list, in the same order of calls.
+   * @param options default: this group's
    * @returns `null` on those that are not in it
    */
-  subgroup(ranks: readonly number[]): ProcessGroup | null;
+  subgroup(ranks: readonly number[], options?: GroupOptions): ProcessGroup | null;
   /** Groups of those that give the same `color`, ordered by `key` and then rank (MPI_Comm_split). */
   split(color: number, key?: number): Work<ProcessGroup>;
+  /**
+   * Waits for what is under way, then leaves: others that still want something of this member get PeerLostError. A group
+   * that `init` gave says goodbye to the job.
+   */
   close(): Promise<void>;
 }

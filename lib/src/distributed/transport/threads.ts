@@ -5,10 +5,11 @@
  */
 import type { DType } from "../../core/dtype.js";
 import { allocate, memory as heap, release } from "../../runtime/heap.js";
-import { combine } from "../collectives/combine.js";
+import { combine } from "../collectives/combine/combine.js";
+import { ring } from "./bell.js";
 import { PeerLostError, TransportError } from "./errors.js";
 import { samePlace } from "./in-process.js";
-import type { ReduceOp } from "./reduce-op.js";
+import type { CombineOp } from "./reduce-op.js";
 import type { Place, PolledTransport } from "./transport.js";
 
 /** What the threads of a job share. */
@@ -30,6 +31,9 @@ const RING = HEAD + SLOTS * ENTRY;
 /** Bytes of the words that a member has: its bell, and whether it is gone. */
 const MEMBER = 64;
 
+/** Most milliseconds that a goodbye waits for others to take what they were sent. */
+const GOODBYE = 1000;
+
 const INSIDE = 1;
 const AT_ADDRESS = 2;
 const TAKEN = 3;
@@ -41,12 +45,6 @@ export const threadsBoard = (size: number): SharedArrayBuffer =>
 /** The word on which member `rank` sleeps. */
 export const bellOf = (board: SharedArrayBuffer, rank: number): Int32Array<SharedArrayBuffer> =>
   new Int32Array(board, rank * MEMBER, 1);
-
-/** Wakes whoever sleeps on a bell. */
-export function ring(bell: Int32Array): void {
-  Atomics.add(bell, 0, 1);
-  Atomics.notify(bell, 0);
-}
 
 /** A member has ended: those who wait for it are told. */
 export function declareGone(board: SharedArrayBuffer, size: number, rank: number): void {
@@ -159,7 +157,6 @@ export class ThreadsTransport implements PolledTransport {
   readonly name = "threads";
   readonly size: number;
   readonly places: readonly Place[];
-  readonly bell: Int32Array<SharedArrayBuffer>;
   readonly patience = Number.POSITIVE_INFINITY;
   private readonly peers: Peer[];
 
@@ -170,7 +167,6 @@ export class ThreadsTransport implements PolledTransport {
     const { size, board } = job;
     this.size = size;
     this.places = samePlace(size);
-    this.bell = bellOf(board, rank);
     this.peers = Array.from({ length: size }, (_, other) => ({
       out: new Ring(board, size, rank, other),
       in: new Ring(board, size, other, rank),
@@ -215,7 +211,7 @@ export class ThreadsTransport implements PolledTransport {
     return this.wait(from, tag, into, copy);
   }
 
-  receiveCombined(from: number, tag: number, into: Uint8Array, dtype: DType, op: ReduceOp): Promise<void> {
+  receiveCombined(from: number, tag: number, into: Uint8Array, dtype: DType, op: CombineOp): Promise<void> {
     return this.wait(from, tag, into, (mine, message) => combine(mine, message, dtype, op));
   }
 
@@ -255,7 +251,9 @@ export class ThreadsTransport implements PolledTransport {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled(this.peers.flatMap(({ sending }) => [...sending]));
+    // what broken groups have left is taken by nobody
+    const late = new Promise((resolve) => setTimeout(resolve, GOODBYE));
+    await Promise.race([Promise.allSettled(this.peers.flatMap(({ sending }) => [...sending])), late]);
     declareGone(this.job.board, this.size, this.rank);
   }
 
@@ -304,7 +302,8 @@ export class ThreadsTransport implements PolledTransport {
   private lose(peer: Peer, rank: number): void {
     peer.gone = true;
     const error = (): PeerLostError => new PeerLostError(rank, "it has ended");
-    for (const { waiting } of peer.lanes.values()) for (const { failed } of waiting.splice(0)) failed(error());
+    for (const { waiting } of peer.lanes.values())
+      for (const { failed } of waiting.splice(0)) failed(error());
     for (const { failed } of peer.untaken.values()) failed(error());
     peer.untaken.clear();
     peer.held.length = 0;

@@ -3,6 +3,7 @@
  * made of these few calls, so that a new way to move bytes is one new file. (Book, chapter 9: Send and Recv.)
  */
 import type { DType } from "../../core/dtype.js";
+import type { CollectiveKind, Requests } from "../collectives/collective.js";
 import type { CombineOp } from "./reduce-op.js";
 
 /** Where a member runs, for algorithms that look at the topology. */
@@ -36,6 +37,11 @@ export interface Transport {
    * Without it, callers receive into scratch memory and combine.
    */
   receiveCombined?(from: number, tag: number, into: Uint8Array, dtype: DType, op: CombineOp): Promise<void>;
+  /**
+   * Collectives of all members by an engine that has its own (MPI's), or null where it has none for this request. Members
+   * must call them in the same order: at most one group uses them.
+   */
+  collective?<K extends CollectiveKind>(kind: K, request: Requests<CombineOp>[K]): Promise<void> | null;
   /** Says goodbye: what is under way to others is still delivered. Members that wait for this one then get PeerLostError. */
   close(): Promise<void>;
 }
@@ -44,9 +50,10 @@ export interface Transport {
 export interface PolledTransport extends Transport {
   /** Moves what can be moved. @returns false if there was nothing */
   poll(): boolean;
-  /** The word on which the thread sleeps; whoever has something for it adds 1 and notifies. */
-  readonly bell?: Int32Array<SharedArrayBuffer>;
-  /** Most milliseconds to sleep between two calls of `poll` while operations are under way. Infinity: the bell says it all. */
+  /**
+   * Most milliseconds to sleep between two calls of `poll` while operations are under way. Infinity: whoever has something
+   * for this member rings the bell of its communication thread.
+   */
   readonly patience: number;
 }
 

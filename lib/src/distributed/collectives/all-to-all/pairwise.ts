@@ -6,6 +6,7 @@ export const pairwiseAllToAll: Algorithm<"allToAll"> = {
   kind: "allToAll",
   name: "pairwise",
   about: "p−1 steps; in step k each member sends to rank + k and receives from rank − k",
+  cost: ({ size, bytes }) => ({ messages: size - 1, bytes: ((size - 1) / size) * bytes, combined: 0 }),
   async run(member, { from, into, sendCounts, receiveCounts }) {
     const { rank, size } = member;
     const sent = partsOf(from, sendCounts);

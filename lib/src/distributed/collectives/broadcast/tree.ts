@@ -1,11 +1,12 @@
 import type { Algorithm } from "../collective.js";
-import { wrap } from "../parts.js";
+import { rounds, wrap } from "../parts.js";
 
 /** The number of members that have the data doubles in each round: 1 → 2 → 4 … */
 export const treeBroadcast: Algorithm<"broadcast"> = {
   kind: "broadcast",
   name: "tree",
   about: "binomial tree: whoever has the data sends it on, ⌈log₂ p⌉ rounds",
+  cost: ({ size, bytes }) => ({ messages: rounds(size), bytes: rounds(size) * bytes, combined: 0 }),
   async run(member, { data, root }) {
     const { rank, size } = member;
     const me = wrap(rank - root, size); // the root is number 0

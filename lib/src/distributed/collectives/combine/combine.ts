@@ -2,6 +2,7 @@
 import { bytesPerElement, type DType, encodingOf, hostView, isFloat } from "../../../core/dtype.js";
 import { DTypeError } from "../../../core/errors.js";
 import type { CombineOp } from "../../transport/reduce-op.js";
+import { type CombineKernel, combineKernel, VECTOR } from "./kernel.js";
 import { combineInLoops } from "./loops.js";
 
 /**
@@ -11,9 +12,93 @@ import { combineInLoops } from "./loops.js";
  * @param into whole elements, aligned to them
  * @param message as many bytes; any alignment
  */
-export function combine(into: Uint8Array, message: Uint8Array, dtype: DType, op: CombineOp): void {
-  const aligned = message.byteOffset % bytesPerElement(dtype) === 0 ? message : message.slice();
-  combineInLoops(into, aligned, dtype, op);
+export type Combine = (into: Uint8Array, message: Uint8Array, dtype: DType, op: CombineOp) => void;
+
+/** A part of a memory that nobody else uses. */
+export interface Scratch {
+  /** Address in bytes. */
+  readonly at: number;
+  /** Size in bytes; 64 KiB is enough. */
+  readonly bytes: number;
+}
+
+/** Below so many bytes a loop is done before a kernel has been called. */
+const SHORT = 256;
+
+/**
+ * Combines into buffers that lie in `memory`, of which a kernel can see no other: a message from elsewhere is copied to
+ * `scratch` piece by piece, where it stays in the cache until it is combined. (At 0.5 to 8 MB that is 4 to 6 times as
+ * fast as a loop over both memories.) Buffers elsewhere are combined as by `combine`.
+ */
+export function combinerOver(memory: WebAssembly.Memory, scratch: Scratch): Combine {
+  const kernels = kernelsOver(memory);
+  const window = scratch.bytes - (scratch.bytes % VECTOR);
+  const views = new WeakSet<ArrayBufferLike>(); // a memory that grows gets a new buffer; the old ones stay views of it
+  const inside = (buffer: ArrayBufferLike): boolean => {
+    views.add(memory.buffer);
+    return views.has(buffer);
+  };
+  return (into, message, dtype, op) => {
+    if (into.length < SHORT || !inside(into.buffer)) return combine(into, message, dtype, op);
+    const kernel = kernels(dtype, op);
+    if (!kernel) return combine(into, message, dtype, op);
+    const whole = into.length - (into.length % VECTOR);
+    if (inside(message.buffer)) kernel(into.byteOffset, message.byteOffset, whole);
+    else {
+      const piece = new Uint8Array(memory.buffer, scratch.at, window);
+      for (let from = 0; from < whole; from += window) {
+        const bytes = Math.min(window, whole - from);
+        piece.set(message.subarray(from, from + bytes));
+        kernel(into.byteOffset + from, scratch.at, bytes);
+      }
+    }
+    if (whole < into.length) inLoops(into.subarray(whole), message.subarray(whole), dtype, op);
+  };
+}
+
+let own: { memory: WebAssembly.Memory; kernels: ReturnType<typeof kernelsOver> } | undefined;
+/** Half for each operand: as much as a first-level cache holds. */
+const WINDOW = 16 * 1024;
+
+/** Combines buffers wherever they are: a kernel works on copies of pieces of both. */
+export const combine: Combine = (into, message, dtype, op) => {
+  if (into.length < SHORT) return inLoops(into, message, dtype, op);
+  if (!own) {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    own = { memory, kernels: kernelsOver(memory) };
+  }
+  const kernel = own.kernels(dtype, op);
+  if (!kernel) return inLoops(into, message, dtype, op);
+  const whole = into.length - (into.length % VECTOR);
+  const left = new Uint8Array(own.memory.buffer, 0, WINDOW);
+  const right = new Uint8Array(own.memory.buffer, WINDOW, WINDOW);
+  for (let from = 0; from < whole; from += WINDOW) {
+    const bytes = Math.min(WINDOW, whole - from);
+    left.set(into.subarray(from, from + bytes));
+    right.set(message.subarray(from, from + bytes));
+    kernel(0, WINDOW, bytes);
+    into.set(left.subarray(0, bytes), from);
+  }
+  if (whole < into.length) inLoops(into.subarray(whole), message.subarray(whole), dtype, op);
+};
+
+function inLoops(into: Uint8Array, message: Uint8Array, dtype: DType, op: CombineOp): void {
+  const aligned = message.byteOffset % bytesPerElement(dtype) === 0;
+  combineInLoops(into, aligned ? message : message.slice(), dtype, op);
+}
+
+/** Kernels over a memory, made as they are asked for. */
+function kernelsOver(memory: WebAssembly.Memory): (dtype: DType, op: CombineOp) => CombineKernel | null {
+  const made = new Map<string, CombineKernel | null>();
+  return (dtype, op) => {
+    const key = `${dtype} ${op}`;
+    let kernel = made.get(key);
+    if (kernel === undefined) {
+      kernel = combineKernel(memory, dtype, op);
+      made.set(key, kernel);
+    }
+    return kernel;
+  };
 }
 
 /** @throws DTypeError if elements of this dtype have no mean: those that are not floating-point */

@@ -30,6 +30,11 @@ const INTEGERS: Record<CombineOp, (a: bigint, b: bigint) => bigint> = {
   max: (a, b) => (a > b ? a : b),
 };
 
+/** The low 32 bits of products that a float64 can't hold. */
+function wholeProduct(into: Numbers, message: Numbers): void {
+  for (let i = 0; i < into.length; i++) into[i] = Math.imul(into[i], message[i]);
+}
+
 /** Booleans: a sum is "any", a product "all". Any byte but 0 is true. */
 function logical(into: Uint8Array, message: Uint8Array, op: CombineOp): void {
   const any = op === "sum" || op === "max";
@@ -55,6 +60,8 @@ export function combineInLoops(into: Uint8Array, message: Uint8Array, dtype: DTy
     encoding.encode(a, into.buffer, into.byteOffset);
   } else {
     const a = hostView(dtype, into.buffer, into.byteOffset, length);
-    NUMBERS[op](a, hostView(dtype, message.buffer, message.byteOffset, length));
+    const b = hostView(dtype, message.buffer, message.byteOffset, length);
+    if (dtype === "int32" && op === "product") wholeProduct(a, b);
+    else NUMBERS[op](a, b);
   }
 }

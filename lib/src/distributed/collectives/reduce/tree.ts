@@ -1,11 +1,15 @@
 import type { Algorithm } from "../collective.js";
-import { wrap } from "../parts.js";
+import { rounds, wrap } from "../parts.js";
 
 /** The broadcast tree upside down: in each round half of the members hand their combined values on, and are done. */
 export const treeReduce: Algorithm<"reduce"> = {
   kind: "reduce",
   name: "tree",
   about: "binomial tree: pairs combine, then pairs of pairs, ⌈log₂ p⌉ rounds",
+  cost({ size, bytes }) {
+    const all = rounds(size) * bytes;
+    return { messages: rounds(size), bytes: all, combined: all };
+  },
   async run(member, { data, dtype, op, root }) {
     const { rank, size } = member;
     const me = wrap(rank - root, size); // the root is number 0

@@ -5,6 +5,10 @@ export const linearScan: Algorithm<"scan"> = {
   kind: "scan",
   name: "linear",
   about: "each member combines its left neighbour's prefix with its own and hands it on, p−1 steps",
+  cost({ size, bytes }) {
+    const all = (size - 1) * bytes;
+    return { messages: size - 1, bytes: all, combined: all };
+  },
   async run(member, { data, dtype, op, exclusive }) {
     const { rank, size } = member;
     const last = rank === size - 1;

@@ -6,6 +6,7 @@ export const linearScatter: Algorithm<"scatter"> = {
   kind: "scatter",
   name: "linear",
   about: "the root sends each member its part, p−1 messages",
+  cost: ({ size, bytes }) => ({ messages: size - 1, bytes: ((size - 1) / size) * bytes, combined: 0 }),
   async run(member, { data, counts, root }) {
     if (member.rank !== root) return member.receive(root, data);
     const parts = partsOf(data, counts);

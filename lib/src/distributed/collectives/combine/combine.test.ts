@@ -1,0 +1,102 @@
+/** The vector kernels against plain loops, bit by bit. */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { bytesPerElement, DTYPES, type DType, encodingOf, hostView } from "../../../core/dtype.js";
+import type { CombineOp } from "../../transport/reduce-op.js";
+import { combine, combinerOver } from "./combine.js";
+import { combineInLoops } from "./loops.js";
+
+const OPS: readonly CombineOp[] = ["sum", "product", "min", "max"];
+const memory = new WebAssembly.Memory({ initial: 8, maximum: 16, shared: true });
+const inMemory = combinerOver(memory, { at: 0, bytes: 1000 }); // several pieces, no multiple of 16
+const into = new Uint8Array(memory.buffer, 1024, 64 * 1024);
+
+/** Numbers rather than codes where two NaNs may differ. */
+function numbers(bytes: Uint8Array, dtype: DType): ArrayLike<unknown> {
+  const length = bytes.length / bytesPerElement(dtype);
+  if (dtype === "int64") return new BigInt64Array(bytes.slice().buffer);
+  return (
+    encodingOf(dtype)?.decode(bytes.slice().buffer, 0, length) ??
+    hostView(dtype, bytes.slice().buffer, 0, length)
+  );
+}
+
+function check(a: Uint8Array, b: Uint8Array, dtype: DType, op: CombineOp): void {
+  const expected = a.slice();
+  combineInLoops(expected, b.slice(), dtype, op);
+  const copied = a.slice();
+  combine(copied, b, dtype, op);
+  const target = into.subarray(0, a.length);
+  target.set(a);
+  inMemory(target, b, dtype, op);
+  for (const actual of [copied, target])
+    if (Buffer.compare(actual, expected) !== 0)
+      expect(numbers(actual, dtype)).toEqual(numbers(expected, dtype));
+}
+
+for (const dtype of DTYPES)
+  test(`${dtype}: any bits, any length, any alignment of the message`, () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...OPS),
+        fc.integer({ min: 0, max: 2500 }),
+        fc.integer({ min: 0, max: 7 }),
+        fc.integer(),
+        (op, elements, shift, seed) => {
+          const bytes = elements * bytesPerElement(dtype);
+          const random = randomBytes(2 * bytes + shift, seed);
+          check(random.slice(0, bytes), random.subarray(bytes + shift), dtype, op);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+test.each(["float16", "bfloat16"] as const)("%s: every number, beside some", (dtype) => {
+  const codes = Uint16Array.from({ length: 1 << 15 }, (_, i) => i);
+  for (const half of [0, 1 << 15])
+    for (const other of [0x8000, 0x0001, 0x3f01, 0x7bff, 0xfc00])
+      for (const op of ["sum", "product"] as const) {
+        const all = codes.map((code) => code + half);
+        check(
+          new Uint8Array(all.buffer),
+          new Uint8Array(new Uint16Array(all.length).fill(other).buffer),
+          dtype,
+          op,
+        );
+      }
+});
+
+test("a memory that has grown: buffers from before are still its own", () => {
+  const growing = new WebAssembly.Memory({ initial: 1, maximum: 4, shared: true });
+  const combineThere = combinerOver(growing, { at: 0, bytes: 4096 });
+  const old = new Float32Array(growing.buffer, 8192, 1000).fill(1);
+  growing.grow(2);
+  const fresh = new Float32Array(growing.buffer, 100_000, 1000).fill(2);
+  combineThere(
+    new Uint8Array(old.buffer, 8192, 4000),
+    new Uint8Array(fresh.buffer, 100_000, 4000),
+    "float32",
+    "sum",
+  );
+  combineThere(
+    new Uint8Array(fresh.buffer, 100_000, 4000),
+    new Uint8Array(old.buffer, 8192, 4000),
+    "float32",
+    "sum",
+  );
+  expect([old[0], old[999], fresh[0], fresh[999]]).toEqual([3, 3, 5, 5]);
+});
+
+/** xorshift32: as many bytes as fast-check would make in a minute. */
+function randomBytes(length: number, seed: number): Uint8Array {
+  const out = new Uint32Array(Math.ceil(length / 4));
+  let x = seed | 1;
+  for (let i = 0; i < out.length; i++) {
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    out[i] = x;
+  }
+  return new Uint8Array(out.buffer, 0, length);
+}
