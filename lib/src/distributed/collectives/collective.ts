@@ -14,14 +14,20 @@ export interface Member {
   readonly places: readonly Place[];
   send(to: number, bytes: Uint8Array): Promise<void>;
   receive(from: number, into: Uint8Array): Promise<void>;
-  /** `into = op(into, message)`, element by element. */
-  receiveCombined(from: number, into: Uint8Array, dtype: DType, op: CombineOp): Promise<void>;
+  /** `into = op(own, message)`, element by element. @param own default: `into` */
+  receiveCombined(
+    from: number,
+    into: Uint8Array,
+    dtype: DType,
+    op: CombineOp,
+    own?: Uint8Array,
+  ): Promise<void>;
   /** What its links can do, by which an algorithm is chosen; the same on all members. Default: that of sockets. */
   readonly model?: CostModel;
   /** The engine's own way, taken where no algorithm is named; null if it has none for this request. */
   native?<K extends CollectiveKind>(kind: K, request: Requests<CombineOp>[K]): Promise<void> | null;
-  /** `into = op(into, own)` for bytes that are here already. */
-  combine(into: Uint8Array, own: Uint8Array, dtype: DType, op: CombineOp): void;
+  /** `into = op(into, message)` for bytes that are here already. */
+  combine(into: Uint8Array, message: Uint8Array, dtype: DType, op: CombineOp): void;
 }
 
 /** Elements that are combined, in place. */
@@ -29,6 +35,8 @@ interface Combined<Op extends ReduceOp> {
   readonly data: Uint8Array;
   readonly dtype: DType;
   readonly op: Op;
+  /** The member's own elements, which stay as they are. Default: they lie in `data` already. */
+  readonly from?: Uint8Array;
 }
 
 /** What each kind of collective is given. Offsets and counts are in bytes, by rank; parts lie one after the other. */
@@ -80,6 +88,8 @@ export interface Load {
 
 /** What has to happen one after the other, on the longest path through the members (the α–β model). */
 export interface Cost extends Load {
+  /** Messages that wait for one another; default: all. The others may share their latencies. */
+  readonly rounds?: number;
   /** Bytes combined on that path. */
   readonly combined: number;
   /** What goes over links inside of a host, where the algorithm sees to that; the rest goes over the slowest link. */
@@ -95,6 +105,8 @@ export interface Algorithm<K extends CollectiveKind = CollectiveKind> {
   readonly about: string;
   /** If it can't do every group: why not this one. */
   readonly unfit?: (group: Pick<Situation, "size" | "places">) => string | undefined;
+  /** True if it reads the member's elements from `from`; for others they are copied to `data` first. */
+  readonly outOfPlace?: boolean;
   /** In closed form, for even parts; what the code does is held against it in the tests. */
   cost(on: Situation): Cost;
   /** `mean` has become `sum` here: who runs the algorithm divides afterwards. */

@@ -322,6 +322,26 @@ test("long messages travel in pieces, the last one shorter", async () => {
   }
 });
 
+describe("what is combined may lie elsewhere, and stays as it is", () => {
+  const kinds = ["reduce", "allReduce", "reduceScatter", "scan"] as const;
+  for (const kind of kinds)
+    test.each(ALGORITHMS[kind].map(({ name }) => name))(`${kind} %s`, async (name) => {
+      await fc.assert(
+        fc.asyncProperty(cases(), async (c) => {
+          if (ALGORITHMS[kind].find((a) => a.name === name)?.unfit?.(c) !== undefined) return;
+          const { requests, check } = CHECKS[kind](c);
+          const from = requests.map(({ data }) => data.slice());
+          for (const { data } of requests) data.fill(0xee);
+          const apart = requests.map((request, rank) => ({ ...request, from: from[rank] }));
+          await run(kind, c, apart as never, name);
+          check();
+          for (const [rank, row] of from.entries()) same(row, encode(c.values[rank], c.dtype));
+        }),
+        { numRuns: 25 },
+      );
+    });
+});
+
 test("several operations of a group may be under way at once", async () => {
   const data = Array.from({ length: 3 }, () => [1, 2, 3].map((x) => Float64Array.of(x, 10 * x)));
   const transports = inProcess(3);

@@ -23,6 +23,8 @@ export interface CostModel {
   readonly far: Link;
   /** Seconds to combine a byte with another. */
   readonly gamma: number;
+  /** True if messages that do not wait for one another share one latency: members read each other's memory. */
+  readonly together?: boolean;
 }
 
 /**
@@ -30,7 +32,12 @@ export interface CostModel {
  * between hosts; MPI's shared memory and 100 Gb/s between hosts.
  */
 export const MODELS: Readonly<Record<string, CostModel>> = {
-  threads: { near: { alpha: 40e-6, beta: 1 / 10e9 }, far: { alpha: 40e-6, beta: 1 / 10e9 }, gamma: 1 / 15e9 },
+  threads: {
+    near: { alpha: 60e-6, beta: 1 / 25e9 },
+    far: { alpha: 60e-6, beta: 1 / 25e9 },
+    gamma: 1 / 6e9,
+    together: true,
+  },
   tcp: { near: { alpha: 60e-6, beta: 1 / 1.5e9 }, far: { alpha: 100e-6, beta: 1 / 1.25e9 }, gamma: 1 / 8e9 },
   mpi: { near: { alpha: 5e-6, beta: 1 / 5e9 }, far: { alpha: 10e-6, beta: 1 / 12.5e9 }, gamma: 1 / 8e9 },
 };
@@ -46,10 +53,11 @@ export const modelOf = (transport: string): CostModel => MODELS[transport] ?? MO
  * const on = { size: 4, bytes: 4e6, places: distributed.samePlace(4) };
  * distributed.secondsOf(ring.cost(on), on.places, { near: link, far: link, gamma: 0 }).toFixed(5) // "0.00606"
  */
-export function secondsOf(cost: Cost, places: readonly Place[], { near, far, gamma }: CostModel): number {
+export function secondsOf(cost: Cost, places: readonly Place[], model: CostModel): number {
+  const { near, far, gamma, together = false } = model;
   const slowest = byHost(places).length > 1 ? far : near;
   return (
-    cost.messages * slowest.alpha +
+    (together ? (cost.rounds ?? cost.messages) : cost.messages) * slowest.alpha +
     cost.bytes * slowest.beta +
     (cost.near ? cost.near.messages * near.alpha + cost.near.bytes * near.beta : 0) +
     cost.combined * gamma

@@ -47,9 +47,10 @@ export function memberOf(
       if (straight) return transport.receive(of[from], tag, into);
       await Promise.all(segmentsOf(into).map((segment) => transport.receive(of[from], tag, segment)));
     },
-    async receiveCombined(from, into, dtype, op) {
-      if (straight) return straight(of[from], tag, into, dtype, op);
+    async receiveCombined(from, into, dtype, op, own = into) {
+      if (straight) return straight(of[from], tag, into, dtype, op, own);
       const segments = segmentsOf(into);
+      const owns = segmentsOf(own);
       const width = Math.min(SEGMENT, into.length);
       const scratch = [new Uint8Array(width), new Uint8Array(segments.length > 1 ? width : 0)];
       const next = (i: number): Promise<void> =>
@@ -58,7 +59,7 @@ export function memberOf(
       for (let i = 0; i < segments.length; i++) {
         await arriving;
         if (i + 1 < segments.length) arriving = next(i + 1);
-        combine(segments[i], scratch[i % 2].subarray(0, segments[i].length), dtype, op);
+        combine(segments[i], scratch[i % 2].subarray(0, segments[i].length), dtype, op, owns[i]);
       }
     },
   };
@@ -83,11 +84,11 @@ function traced(member: Member, trace: (step: Step) => void): Member {
     ...member,
     send: (to, bytes) => timed("send", to, bytes.length, member.send(to, bytes)),
     receive: (from, into) => timed("receive", from, into.length, member.receive(from, into)),
-    receiveCombined: (from, into, dtype, op) =>
-      timed("receive", from, into.length, member.receiveCombined(from, into, dtype, op)),
-    combine(into, own, dtype, op) {
+    receiveCombined: (from, into, dtype, op, own) =>
+      timed("receive", from, into.length, member.receiveCombined(from, into, dtype, op, own)),
+    combine(into, message, dtype, op) {
       const start = clock();
-      member.combine(into, own, dtype, op);
+      member.combine(into, message, dtype, op);
       trace({ what: "combine", rank, peer: rank, bytes: into.length, start, end: clock() });
     },
   };
@@ -103,7 +104,8 @@ export function among(member: Member, ranks: readonly number[]): Member {
     combine: member.combine,
     send: (to, bytes) => member.send(ranks[to], bytes),
     receive: (from, into) => member.receive(ranks[from], into),
-    receiveCombined: (from, into, dtype, op) => member.receiveCombined(ranks[from], into, dtype, op),
+    receiveCombined: (from, into, dtype, op, own) =>
+      member.receiveCombined(ranks[from], into, dtype, op, own),
   };
 }
 

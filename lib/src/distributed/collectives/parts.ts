@@ -51,11 +51,26 @@ export async function exchange(
   await Promise.all([member.send(to, bytes), member.receive(from, into)]);
 }
 
+/** Sends that go on while the member does other things. */
+export class Sends {
+  private readonly underWay: Promise<void>[] = [];
+
+  add(send: Promise<void>): void {
+    send.catch(() => {}); // `done` says so, or what came before has failed
+    this.underWay.push(send);
+  }
+
+  async done(): Promise<void> {
+    await Promise.all(this.underWay);
+  }
+}
+
 /** The cost of one thing after another. */
 export function inTurn(...costs: readonly Cost[]): Cost {
-  const sum = { messages: 0, bytes: 0, combined: 0, near: { messages: 0, bytes: 0 } };
-  for (const { messages, bytes, combined, near } of costs) {
+  const sum = { messages: 0, rounds: 0, bytes: 0, combined: 0, near: { messages: 0, bytes: 0 } };
+  for (const { messages, rounds = messages, bytes, combined, near } of costs) {
     sum.messages += messages;
+    sum.rounds += rounds;
     sum.bytes += bytes;
     sum.combined += combined;
     sum.near.messages += near?.messages ?? 0;

@@ -2,9 +2,11 @@
 import { ValueError } from "../../core/errors.js";
 import type { CombineOp } from "../transport/reduce-op.js";
 import { bruckAllGather } from "./all-gather/bruck.js";
+import { directAllGather } from "./all-gather/direct.js";
 import { naiveAllGather } from "./all-gather/naive.js";
 import { doublingAllGather } from "./all-gather/recursive-doubling.js";
 import { ringAllGather } from "./all-gather/ring.js";
+import { directAllReduce } from "./all-reduce/direct.js";
 import { halvingDoubling } from "./all-reduce/halving-doubling.js";
 import { hierarchicalAllReduce } from "./all-reduce/hierarchical.js";
 import { naiveAllReduce } from "./all-reduce/naive.js";
@@ -46,14 +48,15 @@ export const ALGORITHMS: Registry = {
   allReduce: [
     ringAllReduce,
     halvingDoubling,
+    directAllReduce,
     recursiveDoubling,
     treeAllReduce,
     hierarchicalAllReduce,
     torusAllReduce,
     naiveAllReduce,
   ],
-  allGather: [ringAllGather, doublingAllGather, bruckAllGather, naiveAllGather],
-  reduceScatter: [pairwiseReduceScatter, ringReduceScatter, recursiveHalving],
+  allGather: [ringAllGather, directAllGather, doublingAllGather, bruckAllGather, naiveAllGather],
+  reduceScatter: [ringReduceScatter, pairwiseReduceScatter, recursiveHalving],
   scatter: [binomialScatter, linearScatter],
   gather: [binomialGather, linearGather],
   allToAll: [pairwiseAllToAll, bruckAllToAll],
@@ -73,11 +76,24 @@ export async function runCollective<K extends CollectiveKind>(
   algorithm?: string,
 ): Promise<void> {
   const mean = "op" in request && request.op === "mean";
-  const plain = (mean ? { ...request, op: "sum" } : request) as Requests<CombineOp>[K];
+  const plain = { ...request, ...(mean ? { op: "sum" } : {}) } as unknown as Requests<CombineOp>[K];
+  const named = algorithm === undefined ? undefined : algorithmOf<K>(kind, algorithm, member);
   if (mean) checkMean((request as Requests["allReduce"]).dtype);
-  if (algorithm !== undefined) await algorithmOf<K>(kind, algorithm, member).run(member, plain);
-  else await (member.native?.(kind, plain) ?? choose(kind, member, request).run(member, plain));
+  const native = named ? null : member.native?.(kind, inPlace(plain));
+  if (native) await native;
+  else {
+    const chosen = named ?? choose(kind, member, request);
+    await chosen.run(member, chosen.outOfPlace && member.size > 1 ? plain : inPlace(plain));
+  }
   if (mean) divideResult(member, request as Requests[Reducing]);
+}
+
+/** The request with the member's own elements where the result will be. */
+function inPlace<T extends object>(request: T): T {
+  const { from, data } = request as Partial<Requests["allReduce"]>;
+  if (!("dtype" in request) || !from) return request;
+  data?.set(from);
+  return { ...request, from: undefined };
 }
 
 /** What the cost model finds fastest. Members may not look at what only they know: what they send in an allToAll. */

@@ -32,7 +32,7 @@ interface Posted {
   readonly ready: number;
   readonly done: () => void;
   readonly failed: (error: Error) => void;
-  readonly combining?: { readonly dtype: DType; readonly op: CombineOp };
+  readonly combining?: { readonly dtype: DType; readonly op: CombineOp; readonly own: Uint8Array };
 }
 
 /**
@@ -131,9 +131,10 @@ class Clock {
       model,
       send: (to, bytes) => post(rank, to, "sends", bytes),
       receive: (from, into) => post(from, rank, "receives", into),
-      receiveCombined: (from, into, dtype, op) => post(from, rank, "receives", into, { dtype, op }),
-      combine: (into, own, dtype, op) => {
-        combine(into, own, dtype, op);
+      receiveCombined: (from, into, dtype, op, own = into) =>
+        post(from, rank, "receives", into, { dtype, op, own }),
+      combine: (into, message, dtype, op) => {
+        combine(into, message, dtype, op);
         this.compute(rank, this.now, into.length);
       },
     };
@@ -155,7 +156,8 @@ class Clock {
         const error = `member ${from} sends ${bytes} bytes, member ${to} expects ${receive.bytes.length}`;
         receive.failed(new MlsysError(error));
       } else if (receive.combining) {
-        combine(receive.bytes, send.bytes, receive.combining.dtype, receive.combining.op);
+        const { dtype, op, own } = receive.combining;
+        combine(receive.bytes, send.bytes, dtype, op, own);
         this.at(this.compute(to, end, bytes), receive.done);
       } else {
         receive.bytes.set(send.bytes);

@@ -160,10 +160,9 @@ export class TensorGroup implements ProcessGroup {
       "reduceScatter",
       `reduceScatter ${op} ${formatType(x)}${axis === 0 ? "" : ` axis ${axis}`}`,
       options,
-      { data: regionOf(scratch), counts, dtype: x.dtype, op },
+      { data: regionOf(scratch), from: own.region, counts, dtype: x.dtype, op },
       () => fromFront(tensorOf(result, [rows, ...shape.slice(1)]), axis),
       {
-        before: [[own.region, regionOf(scratch)]],
         after: [[part, regionOf(result)]],
         held: {
           release() {
@@ -308,7 +307,7 @@ export class TensorGroup implements ProcessGroup {
     if (this.closes) await this.context.communicator.close();
   }
 
-  /** reduce, allReduce and scan: a copy is combined in place. */
+  /** reduce, allReduce and scan. */
   private combined<T>(
     kind: CollectiveKind,
     x: Tensor,
@@ -325,9 +324,9 @@ export class TensorGroup implements ProcessGroup {
       kind,
       `${kind} ${op} ${formatType(x)}${detail}`,
       options,
-      { data: regionOf(result), dtype: x.dtype, op, ...more },
+      { data: regionOf(result), from: own.region, dtype: x.dtype, op, ...more },
       () => finish(result),
-      { before: [[own.region, regionOf(result)]], held: own },
+      { held: own },
     );
   }
 

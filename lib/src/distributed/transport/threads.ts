@@ -5,7 +5,7 @@
  */
 import type { DType } from "../../core/dtype.js";
 import { allocate, memory as heap, release } from "../../runtime/heap.js";
-import { combine } from "../collectives/combine/combine.js";
+import { combinerOver } from "../collectives/combine/combine.js";
 import { ring } from "./bell.js";
 import { PeerLostError, TransportError } from "./errors.js";
 import { samePlace } from "./in-process.js";
@@ -33,6 +33,9 @@ const MEMBER = 64;
 
 /** Most milliseconds that a goodbye waits for others to take what they were sent. */
 const GOODBYE = 1000;
+
+/** Bytes of the heap through which messages pass on their way to be combined: as many as stay in the cache. */
+const SCRATCH = 64 * 1024;
 
 const INSIDE = 1;
 const AT_ADDRESS = 2;
@@ -159,6 +162,7 @@ export class ThreadsTransport implements PolledTransport {
   readonly places: readonly Place[];
   readonly patience = Number.POSITIVE_INFINITY;
   private readonly peers: Peer[];
+  private readonly combine = combinerOver(heap, { at: allocate(SCRATCH), bytes: SCRATCH });
 
   constructor(
     private readonly job: ThreadsJob,
@@ -211,8 +215,15 @@ export class ThreadsTransport implements PolledTransport {
     return this.wait(from, tag, into, copy);
   }
 
-  receiveCombined(from: number, tag: number, into: Uint8Array, dtype: DType, op: CombineOp): Promise<void> {
-    return this.wait(from, tag, into, (mine, message) => combine(mine, message, dtype, op));
+  receiveCombined(
+    from: number,
+    tag: number,
+    into: Uint8Array,
+    dtype: DType,
+    op: CombineOp,
+    own?: Uint8Array,
+  ): Promise<void> {
+    return this.wait(from, tag, into, (mine, message) => this.combine(mine, message, dtype, op, own));
   }
 
   private wait(from: number, tag: number, into: Uint8Array, put: Put): Promise<void> {

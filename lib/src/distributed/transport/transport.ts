@@ -33,10 +33,17 @@ export interface Transport {
    */
   receive(from: number, tag: number, into: Uint8Array): Promise<void>;
   /**
-   * `into[i] = op(into[i], message[i])`: a transport that can read the sender's memory needs no copy of the message for it.
-   * Without it, callers receive into scratch memory and combine.
+   * `into[i] = op(own[i], message[i])`, `own` being `into` if it is not given: a transport that can read the sender's
+   * memory needs no copy of the message for it. Without it, callers receive into scratch memory and combine.
    */
-  receiveCombined?(from: number, tag: number, into: Uint8Array, dtype: DType, op: CombineOp): Promise<void>;
+  receiveCombined?(
+    from: number,
+    tag: number,
+    into: Uint8Array,
+    dtype: DType,
+    op: CombineOp,
+    own?: Uint8Array,
+  ): Promise<void>;
   /**
    * Collectives of all members by an engine that has its own (MPI's), or null where it has none for this request. Members
    * must call them in the same order: at most one group uses them.

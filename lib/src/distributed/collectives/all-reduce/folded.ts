@@ -18,16 +18,17 @@ export async function folded(
   inner: (member: Member, request: AllReduce) => Promise<void>,
 ): Promise<void> {
   const { rank, size } = member;
-  const { data, dtype, op } = request;
+  const { data, from = data, dtype, op } = request;
   const extra = size - powerBelow(size);
   const paired = rank < 2 * extra;
   if (paired && rank % 2 === 0) {
-    await member.send(rank + 1, data);
+    await member.send(rank + 1, from);
     return member.receive(rank + 1, data);
   }
-  if (paired) await member.receiveCombined(rank - 1, data, dtype, op);
+  if (paired) await member.receiveCombined(rank - 1, data, dtype, op, from);
   const left = Array.from({ length: size }, (_, i) => i).filter((i) => i >= 2 * extra || i % 2 === 1);
-  await inner(extra > 0 ? among(member, left) : member, request);
+  const rest = paired ? { data, dtype, op } : request;
+  await inner(extra > 0 ? among(member, left) : member, rest);
   if (paired) await member.send(rank - 1, data);
 }
 

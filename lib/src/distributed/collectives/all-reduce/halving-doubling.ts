@@ -14,10 +14,12 @@ export const halvingDoubling: Algorithm<"allReduce"> = {
       const on = { size: power, bytes, places };
       return inTurn(recursiveHalving.cost(on), doublingAllGather.cost(on));
     }),
+  outOfPlace: true,
   run: (member, request) =>
-    folded(member, request, async (inner, { data, dtype, op }) => {
+    folded(member, request, async (inner, { data, from = data, dtype, op }) => {
       const counts = evenCounts(data.length, inner.size, dtype);
-      await recursiveHalving.run(inner, { data, counts, dtype, op });
+      if (inner.size === 1 && from !== data) data.set(from);
+      await recursiveHalving.run(inner, { data, from, counts, dtype, op });
       await doublingAllGather.run(inner, { data, counts });
     }),
 };

@@ -12,13 +12,23 @@ export const recursiveDoubling: Algorithm<"allReduce"> = {
       const all = rounds(power) * bytes;
       return { messages: rounds(power), bytes: all, combined: all };
     }),
+  outOfPlace: true,
   run: (member, request) =>
-    folded(member, request, async (inner, { data, dtype, op }) => {
-      const other = new Uint8Array(data.length);
-      for (let distance = 1; distance < inner.size; distance *= 2) {
-        const partner = inner.rank ^ distance;
-        await Promise.all([inner.send(partner, data), inner.receive(partner, other)]);
-        inner.combine(data, other, dtype, op);
+    folded(member, request, async (inner, { data, from = data, dtype, op }) => {
+      const count = rounds(inner.size);
+      // the partner reads what this member has while a round writes: each goes from one buffer to another, the last to `data`
+      const other = count > 1 || from === data ? new Uint8Array(data.length) : data;
+      let mine = from;
+      if (from === data && count % 2 === 1) {
+        other.set(data);
+        mine = other;
       }
+      for (let round = 0; round < count; round++) {
+        const partner = inner.rank ^ (1 << round);
+        const next = (count - round) % 2 === 1 ? data : other;
+        await Promise.all([inner.send(partner, mine), inner.receiveCombined(partner, next, dtype, op, mine)]);
+        mine = next;
+      }
+      if (mine !== data) data.set(mine); // a group of one
     }),
 };

@@ -12,10 +12,15 @@ export const ringAllReduce: Algorithm<"allReduce"> = {
   name: "ring",
   about: "reduceScatter and allGather around a ring: 2(p−1) steps of 1/p of the data (Patarasuk, Yuan 2009)",
   cost: (on) => inTurn(ringReduceScatter.cost(on), ringAllGather.cost(on)),
-  async run(member, { data, dtype, op }) {
-    const parts = partsOf(data, evenCounts(data.length, member.size, dtype));
-    const finished = [...parts.slice(1), parts[0]]; // by who finishes them
-    await reduceAround(member, finished, dtype, op);
-    await gatherAround(member, finished);
+  outOfPlace: true,
+  async run(member, { data, from = data, dtype, op }) {
+    const counts = evenCounts(data.length, member.size, dtype);
+    const byFinisher = (whole: Uint8Array): Uint8Array[] => {
+      const [first, ...others] = partsOf(whole, counts);
+      return [...others, first];
+    };
+    const parts = byFinisher(data);
+    await reduceAround(member, parts, dtype, op, byFinisher(from));
+    await gatherAround(member, parts);
   },
 };

@@ -29,7 +29,15 @@ function check(a: Uint8Array, b: Uint8Array, dtype: DType, op: CombineOp): void 
   const target = into.subarray(0, a.length);
   target.set(a);
   inMemory(target, b, dtype, op);
-  for (const actual of [copied, target])
+  const apart = new Uint8Array(a.length);
+  combine(apart, b, dtype, op, a);
+  const own = new Uint8Array(memory.buffer, 512 * 1024 - 64 * 1024, a.length);
+  own.set(a);
+  const combined = target.slice();
+  const elsewhere = into.subarray(0, a.length).fill(0xee);
+  inMemory(elsewhere, b, dtype, op, own);
+  expect(Buffer.compare(own, a)).toBe(0);
+  for (const actual of [copied, combined, apart, elsewhere])
     if (Buffer.compare(actual, expected) !== 0)
       expect(numbers(actual, dtype)).toEqual(numbers(expected, dtype));
 }

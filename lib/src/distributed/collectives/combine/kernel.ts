@@ -4,8 +4,8 @@ import { i32, load, ModuleBuilder, op } from "../../../runtime/wasm/assembler.js
 import type { CombineOp } from "../../transport/reduce-op.js";
 import { FORMULAS } from "./formulas.js";
 
-/** `into[…] = op(into[…], message[…])` by addresses in the kernel's memory; `bytes` is a multiple of 16. */
-export type CombineKernel = (into: number, message: number, bytes: number) => void;
+/** `into[…] = op(own[…], message[…])` by addresses in the kernel's memory; `bytes` is a multiple of 16. */
+export type CombineKernel = (into: number, own: number, message: number, bytes: number) => void;
 
 /** Bytes of a vector. */
 export const VECTOR = 16;
@@ -32,17 +32,19 @@ export function combineKernel(
 function moduleOf(dtype: DType, combineOp: CombineOp): Uint8Array<ArrayBuffer> {
   const formula = FORMULAS[dtype][combineOp];
   const module = new ModuleBuilder();
-  module.func("combine", ["i32", "i32", "i32"], null, (f) => {
+  module.func("combine", ["i32", "i32", "i32", "i32"], null, (f) => {
     const into = f.param<"i32">(0);
-    const message = f.param<"i32">(1);
-    const end = f.let(op("i32.add", into, f.param<"i32">(2)));
+    const own = f.param<"i32">(1);
+    const message = f.param<"i32">(2);
+    const end = f.let(op("i32.add", into, f.param<"i32">(3)));
     const step = (vectors: number): void => {
       for (let k = 0; k < vectors; k++) {
-        const a = f.let(load("v128.load", into, VECTOR * k));
+        const a = f.let(load("v128.load", own, VECTOR * k));
         const b = f.let(load("v128.load", message, VECTOR * k));
         f.store("v128.store", into, formula(f, a, b), VECTOR * k);
       }
       f.set(into, op("i32.add", into, i32(VECTOR * vectors)));
+      f.set(own, op("i32.add", own, i32(VECTOR * vectors)));
       f.set(message, op("i32.add", message, i32(VECTOR * vectors)));
     };
     const unrolled = 4;

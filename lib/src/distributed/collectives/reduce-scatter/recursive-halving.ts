@@ -11,23 +11,26 @@ export const recursiveHalving: Algorithm<"reduceScatter"> = {
     const all = ((size - 1) / size) * bytes;
     return { messages: rounds(size), bytes: all, combined: all };
   },
-  async run(member, { data, counts, dtype, op }) {
+  outOfPlace: true,
+  async run(member, { data, from: own = data, counts, dtype, op }) {
     const { rank, size } = member;
-    const span = (first: number, end: number): Uint8Array => {
+    const span = (whole: Uint8Array, first: number, end: number): Uint8Array => {
       const from = total(counts.slice(0, first));
-      return data.subarray(from, from + total(counts.slice(first, end)));
+      return whole.subarray(from, from + total(counts.slice(first, end)));
     };
+    let mine = own;
     let [first, end] = [0, size]; // the parts that this member and its half still share
     for (let half = size / 2; half >= 1; half /= 2) {
       const middle = first + half;
       const upper = rank >= middle;
       const partner = upper ? rank - half : rank + half;
-      const theirs = upper ? span(first, middle) : span(middle, end);
+      const theirs = upper ? span(mine, first, middle) : span(mine, middle, end);
       [first, end] = upper ? [middle, end] : [first, middle];
       await Promise.all([
         member.send(partner, theirs),
-        member.receiveCombined(partner, span(first, end), dtype, op),
+        member.receiveCombined(partner, span(data, first, end), dtype, op, span(mine, first, end)),
       ]);
+      mine = data;
     }
   },
 };
