@@ -29,7 +29,11 @@ export function pipelineSchedule(
   return { name, ...shape, actions: rule.build(shape) };
 }
 
-/** @throws ValueError for an unknown name, with those there are */
+/**
+ * What is known of a schedule.
+ * @throws ValueError for an unknown name, with those there are
+ * @example distributed.scheduleRule("gpipe").bubble({ ranks: 4, microBatches: 12, chunks: 1 }) // 0.2
+ */
 export function scheduleRule(name: string): ScheduleRule {
   const rule = SCHEDULES.find((known) => known.name === name);
   if (rule) return rule;

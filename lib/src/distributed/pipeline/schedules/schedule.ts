@@ -53,7 +53,10 @@ export const backward = (stage: number, microBatch: number): Action => ({
   microBatch,
 });
 
-/** "F2.0": forward of stage 2, micro-batch 0, as the book writes F₂,₀. */
+/**
+ * "F2.0": forward of stage 2, micro-batch 0, as the book writes F₂,₀.
+ * @example distributed.actionName({ phase: "backward", stage: 1, microBatch: 3 }) // "B1.3"
+ */
 export const nameOf = ({ phase, stage, microBatch }: Action): string =>
   `${phase === "forward" ? "F" : "B"}${stage}.${microBatch}`;
 
