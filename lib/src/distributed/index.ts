@@ -1,5 +1,7 @@
 /** Distributed training: process groups, collectives and what is built on them. (Book, chapter 9.) */
 
+export { consolidateCheckpoint, loadCheckpoint } from "./checkpoint/load.js";
+export { saveCheckpoint } from "./checkpoint/save.js";
 export type {
   Algorithm,
   CollectiveKind,
@@ -24,6 +26,17 @@ export { among, memberOf } from "./collectives/member.js";
 export { ALGORITHMS, algorithmOf, runCollective } from "./collectives/registry.js";
 export { Schedule, type Step } from "./collectives/schedule.js";
 export { type SimulationOptions, simulate } from "./collectives/simulate.js";
+export {
+  type BucketSpan,
+  type CommunicationHook,
+  type GradientBucket,
+  meanHook,
+} from "./data-parallel/bucket.js";
+export {
+  averageTree,
+  type DataParallelOptions,
+  DistributedDataParallel,
+} from "./data-parallel/ddp.js";
 export type { GateOptions } from "./expert/gate.js";
 export { type Mixed, MixtureOfExperts, type MixtureOptions } from "./expert/mixture.js";
 export type {
@@ -34,6 +47,7 @@ export type {
   ReduceOptions,
   Work,
 } from "./group/process-group.js";
+export { type InitOptions, init } from "./launch/init.js";
 export { type LaunchOptions, launch, team } from "./launch/launch.js";
 export { RankError, type RankFunction, type Team, type TeamOptions } from "./launch/team.js";
 export { type AverageOptions, averageGradients } from "./mesh/gradients.js";
@@ -57,9 +71,7 @@ export {
   type TimedAction,
   timeSchedule,
 } from "./pipeline/timing.js";
-export { type InitOptions, init } from "./launch/init.js";
-export { type LaunchOptions, launch, team } from "./launch/launch.js";
-export { RankError, type RankFunction, type Team, type TeamOptions } from "./launch/team.js";
+export * as simulator from "./simulator/index.js";
 export { ParallelAttention } from "./tensor-parallel/attention.js";
 export { ParallelCausalLM, SequenceParallelNorm } from "./tensor-parallel/causal-lm.js";
 export {
@@ -93,21 +105,8 @@ export { GroupTimeoutError, PeerLostError, TransportError } from "./transport/er
 export { inProcess, samePlace } from "./transport/in-process.js";
 export { type CombineOp, REDUCE_OPS, type ReduceOp } from "./transport/reduce-op.js";
 export type { Place, Transport } from "./transport/transport.js";
-export {
-  type BucketSpan,
-  type CommunicationHook,
-  type GradientBucket,
-  meanHook,
-} from "./data-parallel/bucket.js";
-export {
-  averageTree,
-  type DataParallelOptions,
-  DistributedDataParallel,
-} from "./data-parallel/ddp.js";
 export type { ZeroStage } from "./zero/flat-parameter.js";
 export { FullyShardedDataParallel, type ShardedOptions } from "./zero/fsdp.js";
 export { type ModelStates, zeroMemory } from "./zero/memory.js";
 export { ShardedGradScaler } from "./zero/norm.js";
 export { type WrapPolicy, wrapClasses, wrapLists } from "./zero/units.js";
-export { consolidateCheckpoint, loadCheckpoint } from "./checkpoint/load.js";
-export { saveCheckpoint } from "./checkpoint/save.js";

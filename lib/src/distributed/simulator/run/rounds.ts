@@ -41,17 +41,17 @@ const doubling = (p: number, bytes: number, combined: boolean): Round[] =>
     combined: combined ? (bytes / p) * 2 ** step : 0,
   }));
 
+/** Binomial: down, distances halve; up, they double again. */
 const tree = (p: number, bytes: number, up: boolean): Round[] => {
-  const steps = Math.ceil(Math.log2(p));
-  const rounds = upTo(steps).map((step): Round => {
-    const far = 1 << step;
-    const pairs = upTo(far).filter((i) => i + far < p);
-    const transfers = pairs.map((i) =>
-      up ? { from: i + far, to: i, bytes } : { from: i, to: i + far, bytes },
+  const reaches = upTo(Math.ceil(Math.log2(p))).map((step) => 1 << step);
+  const rounds = reaches.map((reach): Round => {
+    const heads = upTo(p).filter((i) => i % (2 * reach) === 0 && i + reach < p);
+    const transfers = heads.map((i) =>
+      up ? { from: i + reach, to: i, bytes } : { from: i, to: i + reach, bytes },
     );
     return { transfers, repeat: 1, combined: up ? bytes : 0 };
   });
-  return up ? rounds.reverse() : rounds;
+  return up ? rounds : rounds.reverse();
 };
 
 /** By kind and algorithm. `bytes` is what the request's `data` holds. */

@@ -7,6 +7,7 @@ import { ValueError } from "../../../core/errors.js";
 import type { Span } from "../../../viz/timeline.js";
 import type { Member } from "../../collectives/collective.js";
 import { combine } from "../../collectives/combine/combine.js";
+import type { CostModel } from "../../collectives/cost.js";
 import { memberOf } from "../../collectives/member.js";
 import { TransportError } from "../../transport/errors.js";
 import type { CombineOp } from "../../transport/reduce-op.js";
@@ -27,6 +28,8 @@ export interface VirtualOptions {
   readonly rendezvousFrom?: number;
   /** What a second of a member's work takes; default: a device of its own. */
   readonly work?: (rank: number) => Demand;
+  /** By what algorithms are chosen where none is named; default that of sockets. */
+  readonly model?: CostModel;
   /** Keep spans and every link's use. Default false. */
   readonly record?: boolean;
 }
@@ -155,7 +158,7 @@ class VirtualCluster {
       now: () => this.fluid.time,
       compute: (seconds, name = "compute") => this.#work(rank, seconds, name),
       member: (tag, ranks) => {
-        const member = memberOf(transport, tag, ranks);
+        const member = memberOf(transport, tag, ranks, { model: this.options.model });
         return phantom ? { ...member, combine: () => {} } : member;
       },
     };
@@ -282,8 +285,15 @@ class VirtualCluster {
           this.#advance(lane);
         }),
       receive: (from, tag, into) => this.#receive(rank, from, tag, into.length, (bytes) => into.set(bytes)),
-      receiveCombined: async (from: number, tag: number, into: Uint8Array, dtype: DType, op: CombineOp) => {
-        await this.#receive(rank, from, tag, into.length, (bytes) => combine(into, bytes, dtype, op));
+      receiveCombined: async (
+        from: number,
+        tag: number,
+        into: Uint8Array,
+        dtype: DType,
+        op: CombineOp,
+        own: Uint8Array = into,
+      ) => {
+        await this.#receive(rank, from, tag, into.length, (bytes) => combine(into, bytes, dtype, op, own));
         const perByte = options.combineSecondsPerByte ?? 0;
         if (perByte > 0) await this.#work(rank, perByte * into.length, "combine");
       },
