@@ -77,6 +77,7 @@ export {
   type TimedAction,
   timeSchedule,
 } from "./pipeline/timing.js";
+export * as simulator from "./simulator/index.js";
 export { ParallelAttention } from "./tensor-parallel/attention.js";
 export { ParallelCausalLM, SequenceParallelNorm } from "./tensor-parallel/causal-lm.js";
 export {
