@@ -37,6 +37,8 @@ export class GradientReducer implements GradientSink {
   private readonly held = new Map<Variable, Tensor>();
   private readonly arrived = new Set<Variable>();
   private next = 0;
+  /** Orders of gradients in captured programs that all ranks have. */
+  private readonly agreed = new Set<string>();
   private staged: Staged | null = null;
   private spans: BucketSpan[] = [];
   /** Buckets of captured steps. */
@@ -177,17 +179,25 @@ export class GradientReducer implements GradientSink {
     sent.push({ bucket, token });
   }
 
+  /** One rank alone may capture again, for the shorter batch at an epoch's end: nothing is asked about an order that is known. */
+  private agree(places: readonly number[]): void {
+    const order = places.join();
+    if (this.agreed.has(order)) return;
+    const all = this.group.allGatherObject(places).wait();
+    const other = all.findIndex((list) => list.join() !== order);
+    if (other >= 0)
+      throw new TransformError(
+        `DistributedDataParallel: rank ${other} has captured another program: its gradients come for parameters [${all[other]}], here for [${places}]. A captured step must be the same on all ranks; run it eagerly, with findUnused, if they take different branches`,
+      );
+    this.agreed.add(order);
+  }
+
   private finishStaged(): [Variable, Tensor][] {
     const { order, open, sent } = this.staged as Staged;
     for (const list of open.values()) this.send(list);
     this.staged = null;
     const places = order.map((variable) => this.parameters.indexOf(variable));
-    const all = this.group.allGatherObject(places).wait();
-    const other = all.findIndex((list) => list.join() !== places.join());
-    if (other >= 0)
-      throw new TransformError(
-        `DistributedDataParallel: rank ${other} has captured another program: its gradients come for parameters [${all[other]}], here for [${places}]. A captured step must be the same on all ranks; run it eagerly, with findUnused, if they take different branches`,
-      );
+    this.agree(places);
     if (sent.length > 0) sent[sent.length - 1].bucket.last = true;
     this.captured = sent.map(({ bucket }) => bucket);
     return sent.flatMap(({ bucket, token }) => {
