@@ -1,7 +1,6 @@
 /** Joining a job whose members are processes. */
 
 import { ValueError } from "../../core/errors.js";
-import { builtModule } from "../built.js";
 import { jobEnvironment } from "../environment.js";
 import { Communicator, type TransportChoice } from "../group/communicator.js";
 import type { GroupOptions, ProcessGroup } from "../group/process-group.js";
@@ -34,7 +33,7 @@ export interface InitOptions extends GroupOptions {
 /** How each back end's transport is opened. Another one is a line here. */
 const BACKENDS: Readonly<Record<string, (options: InitOptions) => TransportChoice>> = {
   tcp: tcpChoice,
-  mpi: () => ({ module: builtModule("../transport/mpi/mpi.js", import.meta.url).href, config: {} }),
+  mpi: () => ({ module: new URL("../transport/mpi/mpi.js", import.meta.url).href, config: {} }),
 };
 
 /**
@@ -90,7 +89,7 @@ function tcpChoice(options: InitOptions): TransportChoice {
 }
 
 export const tcpTransport = (config: TcpConfig): TransportChoice => ({
-  module: builtModule("../transport/tcp/transport.js", import.meta.url).href,
+  module: new URL("../transport/tcp/transport.js", import.meta.url).href,
   config,
 });
 

@@ -6,7 +6,6 @@ import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { MlsysError, ValueError } from "../../core/errors.js";
 import { learnLibrary } from "../../data/engine/known-modules.js";
 import { type Shipper, ship } from "../../data/engine/ship.js";
-import { builtModule } from "../built.js";
 import type { GroupOptions, ProcessGroup } from "../group/process-group.js";
 import { declareGone, threadsBoard } from "../transport/threads.js";
 import { type Carried, carry, uncarry } from "./carry.js";
@@ -76,7 +75,7 @@ class Rank {
   ) {
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
-    this.worker = new Worker(builtModule("./rank.js", import.meta.url), {
+    this.worker = new Worker(new URL("./rank.js", import.meta.url), {
       workerData: { ...start, port: port2 } satisfies RankStart,
       transferList: [port2],
       execArgv: [],
