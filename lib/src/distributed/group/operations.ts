@@ -89,6 +89,11 @@ export class Operations {
       broken: null,
       leaving: null,
     };
+    const other = this.groups.get(number);
+    if (other && other.name !== name)
+      group.broken = new TransportError(
+        `${name} and ${other.name} are told apart by one number; close one first`,
+      );
     this.groups.set(number, group);
     if (ranks.length === this.transport.size) this.whole ??= number;
     for (const { from, notice } of this.early.get(number) ?? []) this.hear(from, notice);
