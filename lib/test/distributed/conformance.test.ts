@@ -23,6 +23,7 @@ const TRANSPORTS: Record<
 > = {
   threads: {
     there: true,
+    sizes: [1, 3],
     run: async (size) => reportsOf([await start([launcher, String(size)]).ended]),
   },
   tcp: {
