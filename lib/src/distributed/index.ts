@@ -1,5 +1,6 @@
 /** Distributed training: process groups, collectives and what is built on them. (Book, chapter 9.) */
 
+export { calibrate } from "./collectives/calibrate.js";
 export type {
   Algorithm,
   CollectiveKind,
