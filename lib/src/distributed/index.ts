@@ -10,7 +10,7 @@ export type {
   Requests,
   Situation,
 } from "./collectives/collective.js";
-export { type Combine, combine, combinerOver, type Scratch } from "./collectives/combine/combine.js";
+export { type Combine, combine } from "./collectives/combine/combine.js";
 export {
   algorithmBandwidth,
   busBandwidth,

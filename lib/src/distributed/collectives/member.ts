@@ -25,10 +25,10 @@ export interface MemberOptions {
  * @example
  * const [first, , third] = distributed.inProcess(3);
  * const pair = [first, third].map((transport) => distributed.memberOf(transport, 0, [0, 2]));
- * const data = [Float32Array.of(1, 2), Float32Array.of(10, 20)];
+ * const values = [Float32Array.of(1, 2), Float32Array.of(10, 20)];
  * await Promise.all(pair.map((member, i) =>
- *   distributed.runCollective("allReduce", member, { data: new Uint8Array(data[i].buffer), dtype: "float32", op: "sum" })));
- * [...data[0]] // [11, 22]
+ *   distributed.runCollective("allReduce", member, { data: new Uint8Array(values[i].buffer), dtype: "float32", op: "sum" })));
+ * [...values[0]] // [11, 22]
  */
 export function memberOf(
   transport: Transport,
