@@ -2,6 +2,7 @@
 
 export { consolidateCheckpoint, loadCheckpoint } from "./checkpoint/load.js";
 export { saveCheckpoint } from "./checkpoint/save.js";
+export { calibrate } from "./collectives/calibrate.js";
 export type {
   Algorithm,
   CollectiveKind,
@@ -11,7 +12,7 @@ export type {
   Requests,
   Situation,
 } from "./collectives/collective.js";
-export { type Combine, combine, combinerOver, type Scratch } from "./collectives/combine/combine.js";
+export { type Combine, combine } from "./collectives/combine/combine.js";
 export {
   algorithmBandwidth,
   busBandwidth,
