@@ -61,3 +61,5 @@ export { ShardedGradScaler } from "./zero/norm.js";
 export { type WrapPolicy, wrapClasses, wrapLists } from "./zero/units.js";
 export { consolidateCheckpoint, loadCheckpoint } from "./checkpoint/load.js";
 export { saveCheckpoint } from "./checkpoint/save.js";
+export { type JobEnvironment, jobEnvironment } from "./environment.js";
+export { NcclGroup, type NcclOptions } from "./nccl/group.js";
