@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as mlsys from "../src/index.js";
+import { library } from "./support/built-library.js";
 
 const ENTRY = fileURLToPath(new URL("../src/index.ts", import.meta.url));
 const EXAMPLES = fileURLToPath(new URL("./all-examples.ts", import.meta.url)); // exists for the compiler only
@@ -67,9 +68,9 @@ function exampleOf(name: string, path: readonly string[], tag: ts.JSDocTagInfo):
 }
 
 /** Names that stand free in an example: those of index.ts, and those beside the function in its own namespaces. */
-function scopeOf(path: readonly string[]): Record<string, unknown> {
-  const scope: Record<string, unknown> = { ...mlsys };
-  let inner: unknown = mlsys;
+function scopeOf(path: readonly string[], of: object): Record<string, unknown> {
+  const scope: Record<string, unknown> = { ...of };
+  let inner: unknown = of;
   for (const part of path) {
     inner = (inner as Record<string, unknown>)[part];
     Object.assign(scope, inner);
@@ -77,8 +78,20 @@ function scopeOf(path: readonly string[]): Record<string, unknown> {
   return scope;
 }
 
+/** Ranks that examples share, by their number: to start threads for each takes longer than the example. */
+const teams = new Map<number, ReturnType<typeof library.distributed.team>>();
+const onRanks = async (
+  size: number,
+  f: (group: mlsys.distributed.ProcessGroup) => unknown,
+): Promise<unknown> => {
+  const team = teams.get(size) ?? library.distributed.team(size);
+  teams.set(size, team);
+  return (await team).run(f);
+};
+
 /** The value of the last expression. */
-async function evaluate({ code, path }: Example): Promise<unknown> {
+async function evaluate({ code: written, path }: Example): Promise<unknown> {
+  const code = written.replaceAll(/\bdistributed\.launch\(/g, "onRanks(");
   const { outputText } = ts.transpileModule(code, {
     compilerOptions: { target: options.target, module: ts.ModuleKind.ESNext },
   });
@@ -88,7 +101,9 @@ async function evaluate({ code, path }: Example): Promise<unknown> {
     ? `${outputText.slice(0, last.getStart(file))}return (${last.expression.getText(file)});`
     : outputText;
   // A function that is made from text has no import() of its own.
-  const scope = { ...scopeOf(path), importHere: (name: string) => import(name) };
+  // Ranks' threads load the library as it is built: what is sent to them must come from there.
+  const of = /\bonRanks\(|\bdistributed\.(team|init|elastic)\(/.test(code) ? library : mlsys;
+  const scope = { ...scopeOf(path, of), onRanks, importHere: (name: string) => import(name) };
   const AsyncFunction = (async () => {}).constructor as new (
     ...parts: string[]
   ) => (...x: unknown[]) => unknown;
@@ -98,7 +113,7 @@ async function evaluate({ code, path }: Example): Promise<unknown> {
 }
 
 const plain = (value: unknown): unknown =>
-  value instanceof mlsys.Tensor
+  value instanceof mlsys.Tensor || value instanceof library.Tensor
     ? value.toArray()
     : Array.isArray(value)
       ? value.map(plain)
@@ -129,7 +144,8 @@ const before = process.cwd();
 
 describe("the API reference", () => {
   beforeAll(() => process.chdir(folder));
-  afterAll(() => {
+  afterAll(async () => {
+    for (const team of teams.values()) await (await team).close();
     process.chdir(before);
     rmSync(folder, { recursive: true, force: true });
   });

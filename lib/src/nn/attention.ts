@@ -31,7 +31,7 @@ export class MultiHeadAttention extends Module {
   key: Dense;
   value: Dense;
   output: Dense;
-  private readonly dropout: Dropout;
+  readonly dropout: Dropout;
 
   constructor(
     readonly size: number,

@@ -44,14 +44,15 @@ export type Attend = (layer: number, joined: Tensor) => Tensor;
 /** Standard deviation of first weights. */
 const DEVIATION = 0.02;
 
-class CausalBlock extends Module {
+/** A block of a `CausalLM`. */
+export class CausalBlock extends Module {
   attentionNorm: LayerNorm;
   joined: Dense;
   output: Dense;
   networkNorm: LayerNorm;
   wide: Dense;
   narrow: Dense;
-  private readonly dropout: Dropout;
+  readonly dropout: Dropout;
 
   constructor(
     size: number,
@@ -99,7 +100,7 @@ export class CausalLM extends Module {
   positions: Embedding;
   readonly blocks: readonly CausalBlock[];
   norm: LayerNorm;
-  private readonly dropout: Dropout;
+  readonly dropout: Dropout;
 
   /** @throws ValueError for sizes that are no whole numbers from 1, or heads that do not divide the size. */
   constructor({
@@ -134,7 +135,7 @@ export class CausalLM extends Module {
         `CausalLM: tokens (n, t) with t ≤ ${this.context} wanted, got ${formatShape(tokens.shape)}`,
       );
     const positions = arange(tokens.shape[1], undefined, 1, { dtype: "int32" });
-    return this.logits(this.hidden(tokens, positions, (_, joined) => this.attendAll(joined)));
+    return this.logits(this.hidden(tokens, positions, (_, joined) => attendHeads(joined, this.heads)));
   }
 
   /**
@@ -153,15 +154,13 @@ export class CausalLM extends Module {
   logits(hidden: Tensor): Tensor {
     return hidden.matmul(this.tokens.weight.transpose());
   }
+}
 
-  /** Causal attention over whole sequences: (n, t, 3·size) → (n, t, size). */
-  private attendAll(joined: Tensor): Tensor {
-    const { size, heads } = this;
-    const [n, t] = joined.shape;
-    const apart = joined.reshape([n, t, 3, heads, size / heads]).transpose([2, 0, 3, 1, 4]);
-    const part = (i: number): Tensor => apart.slice(i);
-    return attention(part(0), part(1), part(2), { causal: true })
-      .transpose([0, 2, 1, 3])
-      .reshape([n, t, size]);
-  }
+/** Causal attention over whole sequences, of queries, keys and values side by side: (n, t, 3·size) → (n, t, size). */
+export function attendHeads(joined: Tensor, heads: number): Tensor {
+  const [n, t, width] = joined.shape;
+  const size = width / 3;
+  const apart = joined.reshape([n, t, 3, heads, size / heads]).transpose([2, 0, 3, 1, 4]);
+  const part = (i: number): Tensor => apart.slice(i);
+  return attention(part(0), part(1), part(2), { causal: true }).transpose([0, 2, 1, 3]).reshape([n, t, size]);
 }

@@ -13,7 +13,7 @@ export class Dropout extends Module {
   /** @param rate the part that is set to 0, in [0, 1) */
   constructor(
     readonly rate = 0.5,
-    private readonly generator: Generator = defaultGenerator(),
+    readonly generator: Generator = defaultGenerator(),
   ) {
     super();
     checkRate(new.target.name, rate);
@@ -21,8 +21,13 @@ export class Dropout extends Module {
 
   override forward(x: Tensor): Tensor {
     if (!this.training || this.rate === 0) return x;
-    const kept = bernoulli(this.nextKey(), this.maskShape(x), 1 - this.rate).cast(x.dtype);
+    const kept = this.mask(this.nextKey(), x).cast(x.dtype);
     return x.mul(kept).mul(1 / (1 - this.rate));
+  }
+
+  /** True for what is kept; broadcastable to `x`. */
+  protected mask(key: Tensor, x: Tensor): Tensor {
+    return bernoulli(key, this.maskShape(x), 1 - this.rate);
   }
 
   /** Values that share an element of the mask fall together. */

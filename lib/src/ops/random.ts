@@ -8,6 +8,7 @@ import type { Tensor } from "../core/tensor.js";
 import type { HostArray } from "../runtime/host-array.js";
 import { apply } from "./bind.js";
 import { tensor } from "./convert.js";
+import { handOut, type KeyWords } from "./key-log.js";
 import "./read.js";
 import { defineOp, NOT_DIFFERENTIABLE, type OpDef } from "./registry.js";
 import { loopedBatch } from "./rules.js";
@@ -169,9 +170,13 @@ export class Generator {
 
   /** The next key. */
   key(): Tensor {
+    return tensor([...handOut(() => this.nextWords())], { dtype: "int32" });
+  }
+
+  private nextWords(): KeyWords {
     const words = new Uint32Array(4);
     philox4x32(this.seed, [this.drawn++, 0, 0, 1], words); // the last counter word keeps these apart from the streams' own blocks
-    return tensor([words[0] | 0, words[1] | 0], { dtype: "int32" });
+    return [words[0] | 0, words[1] | 0];
   }
 
   uniform(shape: Shape, low = 0, high = 1, options: RandomOptions = {}): Tensor {

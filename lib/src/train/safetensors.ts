@@ -153,7 +153,10 @@ export async function readSafetensorsHeader(file: string): Promise<SafetensorsHe
 const PREFIX = 8;
 
 /** What a file consists of: the header with its length, then the elements of each tensor. */
-export function safetensorsParts(tensors: NamedTensors, metadata: Readonly<Record<string, string>>): Uint8Array[] {
+export function safetensorsParts(
+  tensors: NamedTensors,
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array[] {
   const list: [string, Tensor][] = tensors instanceof Map ? [...tensors] : Object.entries(tensors);
   const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [[METADATA, metadata]] : [];
   let at = 0;

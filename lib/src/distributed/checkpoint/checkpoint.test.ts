@@ -45,7 +45,11 @@ interface Job {
 async function job(group: ProcessGroup | null, { dir, stage, steps, load, save, saveBeside }: Job) {
   const { nn, optim, Generator, train, distributed } = mlsys;
   const generator = new Generator(load ? 5 : 3); // loaded weights must replace others
-  const inner = new nn.Sequential(new nn.Dense(5, 7, { generator }), new nn.Tanh(), new nn.Dense(7, 3, { generator }));
+  const inner = new nn.Sequential(
+    new nn.Dense(5, 7, { generator }),
+    new nn.Tanh(),
+    new nn.Dense(7, 3, { generator }),
+  );
   const model = !group
     ? inner
     : stage === 0
@@ -57,12 +61,16 @@ async function job(group: ProcessGroup | null, { dir, stage, steps, load, save, 
   if (load) await distributed.loadCheckpoint(load, training, group ?? undefined);
   let pending: Promise<void> | null = null;
   steps.forEach((step, i) => {
-    if (saveBeside && group && i === steps.length - 1) pending = distributed.saveCheckpoint(dir, training, group);
+    if (saveBeside && group && i === steps.length - 1)
+      pending = distributed.saveCheckpoint(dir, training, group);
     const x = new Generator(100 + step).normal([12, 5], 0, 1);
     const rows = 12 / (group?.size ?? 1);
     const from = rows * (group?.rank ?? 0);
     optimizer.zeroGrad();
-    const loss = model.forward(x.slice([from, from + rows])).square().mean();
+    const loss = model
+      .forward(x.slice([from, from + rows]))
+      .square()
+      .mean();
     loss.backward();
     optimizer.step();
     history.addStep(step);
@@ -97,7 +105,12 @@ describe("distributed checkpoints", () => {
     ] as const;
     for (const [before, saved, after, loaded] of routes) {
       await (teams.get(before) as Team).run(job, { dir, stage: saved, steps: [0, 1], save: true });
-      const ranks = await (teams.get(after) as Team).run(job, { dir, stage: loaded, steps: [2, 3], load: dir });
+      const ranks = await (teams.get(after) as Team).run(job, {
+        dir,
+        stage: loaded,
+        steps: [2, 3],
+        load: dir,
+      });
       for (const rank of ranks) expectAlike(rank, whole);
       expectAlike(await job(null, { dir, stage: 0, steps: [2, 3], load: dir }), whole);
     }
@@ -110,7 +123,8 @@ describe("distributed checkpoints", () => {
     await two.run(job, { dir, stage: 3, steps: [0, 1], save: true });
     const file = join(dir, "plain.safetensors");
     await distributed.consolidateCheckpoint(dir, file);
-    for (const rank of await two.run(job, { dir, stage: 2, steps: [2], load: file })) expectAlike(rank, whole);
+    for (const rank of await two.run(job, { dir, stage: 2, steps: [2], load: file }))
+      expectAlike(rank, whole);
     const model = new nn.Sequential(new nn.Dense(5, 7), new nn.Tanh(), new nn.Dense(7, 3));
     const optimizer = new optim.Adam(model, { lr: 0.05 });
     await train.loadCheckpoint(file, { model, optimizer, history: new train.History() });
@@ -140,7 +154,9 @@ describe("distributed checkpoints", () => {
     const bytes = readFileSync(join(folder, second));
     bytes[bytes.length - 3] ^= 1;
     writeFileSync(join(folder, second), bytes);
-    await expect(load()).rejects.toThrow(/rank 1: .*rank-00001-of-00002\.safetensors has other bytes than were written/);
+    await expect(load()).rejects.toThrow(
+      /rank 1: .*rank-00001-of-00002\.safetensors has other bytes than were written/,
+    );
     truncateSync(join(folder, second), bytes.length - 1);
     await expect(load()).rejects.toThrow(/has \d+ bytes, \d+ were written/);
     rmSync(join(folder, first));
@@ -232,21 +248,25 @@ describe("manifests", () => {
     ];
     const all = paths(JSON.parse(text));
     fc.assert(
-      fc.property(fc.constantFrom(...all), fc.oneof(fc.jsonValue(), fc.constant(undefined)), (path, value) => {
-        let changed: unknown = JSON.parse(text);
-        if (path.length === 0) changed = value;
-        else {
-          let at = changed as Record<string, unknown>;
-          for (const key of path.slice(0, -1)) at = at[key] as Record<string, unknown>;
-          at[path[path.length - 1]] = value;
-        }
-        try {
-          parseManifest(JSON.stringify(changed) ?? "", "here");
-        } catch (error) {
-          expect(error).toBeInstanceOf(MlsysError);
-          expect((error as Error).message).toMatch(/^here: the manifest is damaged/);
-        }
-      }),
+      fc.property(
+        fc.constantFrom(...all),
+        fc.oneof(fc.jsonValue(), fc.constant(undefined)),
+        (path, value) => {
+          let changed: unknown = JSON.parse(text);
+          if (path.length === 0) changed = value;
+          else {
+            let at = changed as Record<string, unknown>;
+            for (const key of path.slice(0, -1)) at = at[key] as Record<string, unknown>;
+            at[path[path.length - 1]] = value;
+          }
+          try {
+            parseManifest(JSON.stringify(changed) ?? "", "here");
+          } catch (error) {
+            expect(error).toBeInstanceOf(MlsysError);
+            expect((error as Error).message).toMatch(/^here: the manifest is damaged/);
+          }
+        },
+      ),
     );
   });
 });

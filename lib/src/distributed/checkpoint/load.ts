@@ -3,19 +3,19 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { noGrad } from "../../autodiff/tape-mode.js";
 import { bytesPerElement, type DType } from "../../core/dtype.js";
 import { MlsysError } from "../../core/errors.js";
 import { formatShape, type Shape, sameShape } from "../../core/shape.js";
 import type { Tensor } from "../../core/tensor.js";
-import { noGrad } from "../../autodiff/tape-mode.js";
 import { needConcrete } from "../../ops/read.js";
 import { type DenseTensor, denseFromBytes, viewOf } from "../../runtime/dense.js";
 import { getDevice } from "../../runtime/devices.js";
 import type { Training } from "../../train/checkpoint.js";
 import { History } from "../../train/history.js";
 import { loadSafetensors, readSafetensorsHeader, saveSafetensors } from "../../train/safetensors.js";
-import { copyInto, flatBuffer, hostBytes } from "../data-parallel/flat.js";
 import { DistributedDataParallel } from "../data-parallel/ddp.js";
+import { copyInto, flatBuffer, hostBytes } from "../data-parallel/flat.js";
 import type { ProcessGroup } from "../group/process-group.js";
 import { FullyShardedDataParallel } from "../zero/fsdp.js";
 import { type Manifest, readManifest } from "./manifest.js";
@@ -97,7 +97,9 @@ async function read(source: Source, training: Training): Promise<Loaded> {
   for (const state of states)
     values.push([
       state,
-      state.kind === "flat" ? await flatPart(source, state) : await whole(source, state.name, state.value.shape),
+      state.kind === "flat"
+        ? await flatPart(source, state)
+        : await whole(source, state.name, state.value.shape),
     ]);
   return {
     assign: () => {
@@ -140,7 +142,8 @@ function checkFits(source: Source, states: readonly State[]): void {
       problems.push(`${name} has shape ${formatShape(found.shape)}, the training's is ${formatShape(shape)}`);
   }
   for (const name of source.tensors.keys())
-    if (!wanted.has(name) && kinds.has(name.slice(0, name.indexOf(".")))) problems.push(`${name} is not in the training`);
+    if (!wanted.has(name) && kinds.has(name.slice(0, name.indexOf("."))))
+      problems.push(`${name} is not in the training`);
   if (problems.length === 0) return;
   const more = problems.length > 8 ? `; and ${problems.length - 8} more` : "";
   throw new MlsysError(`${source.where}: ${problems.slice(0, 8).join("; ")}${more}`);
@@ -244,10 +247,12 @@ async function sharded(dir: string, manifest: Manifest): Promise<Source> {
     async verify(part, of) {
       for (let file = part; file < files.length; file += of) {
         const { size } = await handles[file].stat();
-        if (size !== files[file].bytes) throw damaged(file, `has ${size} bytes, ${files[file].bytes} were written`);
+        if (size !== files[file].bytes)
+          throw damaged(file, `has ${size} bytes, ${files[file].bytes} were written`);
         const hash = createHash("sha256");
         for await (const chunk of createReadStream(pathOf(file))) hash.update(chunk as Uint8Array);
-        if (hash.digest("hex") !== files[file].sha256) throw damaged(file, "has other bytes than were written");
+        if (hash.digest("hex") !== files[file].sha256)
+          throw damaged(file, "has other bytes than were written");
       }
     },
     async close() {

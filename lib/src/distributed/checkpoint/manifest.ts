@@ -93,11 +93,13 @@ export function parseManifest(text: string, where: string): Manifest {
       if (!isTensor(entry)) return bad(`the entry of ${JSON.stringify(name)} is malformed`);
       let at = 0;
       for (const { file, from, count } of entry.parts) {
-        if (file >= (files as unknown[]).length) bad(`${JSON.stringify(name)} is in file ${file}, which is not listed`);
+        if (file >= (files as unknown[]).length)
+          bad(`${JSON.stringify(name)} is in file ${file}, which is not listed`);
         if (from !== at) bad(`${JSON.stringify(name)} has a part at element ${from}, expected ${at}`);
         at += count;
       }
-      if (at !== sizeOf(entry.shape)) bad(`${JSON.stringify(name)} has ${at} of ${sizeOf(entry.shape)} elements`);
+      if (at !== sizeOf(entry.shape))
+        bad(`${JSON.stringify(name)} has ${at} of ${sizeOf(entry.shape)} elements`);
       return [name, entry];
     },
   );

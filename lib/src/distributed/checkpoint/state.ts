@@ -40,7 +40,12 @@ export type State = WholeState | FlatState;
 export function modelState(model: Module): State[] {
   if (model instanceof DistributedDataParallel) return modelState(model.module as Module);
   const whole = (list: readonly (readonly [string, Variable])[]): State[] =>
-    list.map(([name, variable]) => ({ kind: "whole", name: `model.${name}`, value: variable.value, own: name }));
+    list.map(([name, variable]) => ({
+      kind: "whole",
+      name: `model.${name}`,
+      value: variable.value,
+      own: name,
+    }));
   if (!(model instanceof FullyShardedDataParallel)) return whole(model.namedVariables());
   const flats = model.flatParameters.map(
     (flat): State => ({
@@ -70,7 +75,12 @@ export function optimizerState(model: Module, optimizer: Optimizer): State[] {
     // an optimizer of the wrapper has the wrapper's paths
     const wrapped = inner !== null && path.startsWith("module.") && !known.has(path);
     const plain = wrapped ? path.slice("module.".length) : path;
-    return { kind: "whole", name: plain === "" ? `optimizer.${slot}` : `optimizer.${slot}.${plain}`, value, own };
+    return {
+      kind: "whole",
+      name: plain === "" ? `optimizer.${slot}` : `optimizer.${slot}.${plain}`,
+      value,
+      own,
+    };
   });
 }
 

@@ -1,4 +1,5 @@
 /** The computing thread's end of its communication thread: posts orders, hands out work. */
+
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { MlsysError } from "../../core/errors.js";
 import { memory } from "../../runtime/heap.js";

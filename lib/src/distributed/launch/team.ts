@@ -1,6 +1,7 @@
 /**
  * Ranks as threads of this process, each with a heap of its own: started once, they run one function after the other.
  */
+
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { MlsysError, ValueError } from "../../core/errors.js";
 import { learnLibrary } from "../../data/engine/known-modules.js";

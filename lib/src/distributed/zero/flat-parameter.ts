@@ -11,7 +11,14 @@ import type { Tensor } from "../../core/tensor.js";
 import { needConcrete } from "../../ops/read.js";
 import { type DenseTensor, viewOf } from "../../runtime/dense.js";
 import { outsideScopes } from "../../runtime/tidy.js";
-import { copyInto, type FlatLayout, flatBuffer, flatLayout, hostBytes, pieceOf } from "../data-parallel/flat.js";
+import {
+  copyInto,
+  type FlatLayout,
+  flatBuffer,
+  flatLayout,
+  hostBytes,
+  pieceOf,
+} from "../data-parallel/flat.js";
 import type { ProcessGroup, Work } from "../group/process-group.js";
 
 /** What is sharded: 1 the optimizer's state, 2 gradients too, 3 parameters too. */
@@ -116,7 +123,9 @@ export class FlatParameter implements GradientSink {
     this.gradient = null;
     this.filled.clear();
     const mean = { op: "mean" } as const;
-    this.sent = outsideScopes(() => (stage === 1 ? group.allReduce(from, mean) : group.reduceScatter(from, mean)));
+    this.sent = outsideScopes(() =>
+      stage === 1 ? group.allReduce(from, mean) : group.reduceScatter(from, mean),
+    );
     from.dispose(); // the group holds what it reads
     this.release();
   }
@@ -155,7 +164,9 @@ export class FlatParameter implements GradientSink {
   /** The whole in the optimizer's dtype, as plain tensors by the names of the parameters: from what each rank holds for its part. */
   wholeOf(part: DenseTensor): Map<string, Tensor> {
     const all = needConcrete(this.group.allGather(part).wait(), "allGather");
-    const out = new Map(this.names.map((name, i): [string, Tensor] => [name, pieceOf(all, this.layout.pieces[i])]));
+    const out = new Map(
+      this.names.map((name, i): [string, Tensor] => [name, pieceOf(all, this.layout.pieces[i])]),
+    );
     all.dispose();
     return out;
   }
@@ -179,8 +190,7 @@ export class FlatParameter implements GradientSink {
   }
 }
 
-const cast = (x: DenseTensor, dtype: DType): DenseTensor =>
-  noGrad(() => needConcrete(x.cast(dtype), "cast"));
+const cast = (x: DenseTensor, dtype: DType): DenseTensor => noGrad(() => needConcrete(x.cast(dtype), "cast"));
 
 /** In no scope. */
 function zeroFilled(size: number, dtype: DType): DenseTensor {

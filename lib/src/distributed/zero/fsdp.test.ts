@@ -85,7 +85,9 @@ describe("FullyShardedDataParallel", () => {
         // at stage 3 no 16-bit copy of the part is kept: the 32-bit one is rounded when it is sent
         const kept = stage === 3 ? { parameterBytes: 0, gradientBytes: 2 } : {};
         const wanted = distributed.zeroMemory({ parameters, ranks, stage, ...kept });
-        expect(bytes / wanted, `stage ${stage} on ${ranks} ranks: ${bytes} of ${wanted}`).toBeGreaterThan(0.97);
+        expect(bytes / wanted, `stage ${stage} on ${ranks} ranks: ${bytes} of ${wanted}`).toBeGreaterThan(
+          0.97,
+        );
         expect(bytes / wanted, `stage ${stage} on ${ranks} ranks: ${bytes} of ${wanted}`).toBeLessThan(1.05);
       }
   });
@@ -102,7 +104,13 @@ describe("zeroMemory", () => {
     expect(gb(64, 3)).toBeCloseTo(1.9, 1);
     expect(gb(4, 1)).toBeCloseTo(52.5);
     // book, chapter 9: 170 billion parameters of 32 bits
-    const weights = { parameters: 170e9, stage: 0, parameterBytes: 4, gradientBytes: 0, optimizerBytes: 0 } as const;
+    const weights = {
+      parameters: 170e9,
+      stage: 0,
+      parameterBytes: 4,
+      gradientBytes: 0,
+      optimizerBytes: 0,
+    } as const;
     expect(distributed.zeroMemory(weights) / 1e9).toBe(680);
   });
 });

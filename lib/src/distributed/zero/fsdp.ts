@@ -2,14 +2,15 @@
  * Sharded data parallelism: data parallelism whose ranks do not all keep the same states, but each a part of them: the
  * optimizer's (ZeRO 1), gradients too (2), parameters too (3, FSDP). (Book, chapter 9: memory of large models.)
  */
+
+import { setGradientSink } from "../../autodiff/gradient-sink.js";
 import { isRecording, variableHost } from "../../autodiff/tape-mode.js";
 import { Variable } from "../../autodiff/variable.js";
-import { setGradientSink } from "../../autodiff/gradient-sink.js";
 import { type DType, isFloat } from "../../core/dtype.js";
 import { MlsysError, TransformError, ValueError } from "../../core/errors.js";
 import { formatShape, sameShape } from "../../core/shape.js";
 import { Tensor } from "../../core/tensor.js";
-import { leaves, map as treeMap, type TreeNode, treeFlatten } from "../../core/tree.js";
+import { leaves, type TreeNode, treeFlatten, map as treeMap } from "../../core/tree.js";
 import { Module } from "../../nn/module.js";
 import { broadcastVariables, checkSameModel } from "../data-parallel/ddp.js";
 import { byDType } from "../data-parallel/flat.js";
@@ -192,7 +193,10 @@ class Sharded {
     for (const unit of this.units) this.hook(unit);
   }
 
-  private flatten({ path, parameters }: UnitPlan, masters: ReadonlyMap<Variable, Variable> | null): FlatParameter[] {
+  private flatten(
+    { path, parameters }: UnitPlan,
+    masters: ReadonlyMap<Variable, Variable> | null,
+  ): FlatParameter[] {
     const names = new Map(parameters.map(([name, variable]) => [variable, name]));
     const groups = [...byDType(parameters.map(([, variable]) => variable))];
     return groups.map(([dtype, list]) => {
