@@ -39,6 +39,7 @@ export {
   DistributedDataParallel,
 } from "./data-parallel/ddp.js";
 export { type DistributedFitOptions, fit } from "./data-parallel/fit.js";
+export { type JobEnvironment, jobEnvironment } from "./environment.js";
 export type { GateOptions } from "./expert/gate.js";
 export { type Mixed, MixtureOfExperts, type MixtureOptions } from "./expert/mixture.js";
 export type {
@@ -57,6 +58,7 @@ export { RankError, type RankFunction, type Team, type TeamOptions } from "./lau
 export { clipGradients } from "./mesh/clip.js";
 export { type AverageOptions, averageGradients } from "./mesh/gradients.js";
 export { type Mesh, mesh } from "./mesh/mesh.js";
+export { NcclGroup, type NcclOptions } from "./nccl/group.js";
 export type { LayeredModel, LayeredModule, NamedLayer } from "./pipeline/layers.js";
 export { balancedStages, measuredCosts } from "./pipeline/partition.js";
 export { type SchedulePicture, schedulePicture } from "./pipeline/picture.js";
