@@ -6,16 +6,20 @@ import { onInterrupted } from "../core/turn.js";
 import { asTensor, type TensorLike } from "../ops/convert.js";
 import { concrete } from "../ops/read.js";
 import { viewOf } from "../runtime/dense.js";
+import { Deliveries, gradientSinkOf } from "./gradient-sink.js";
 import { history, type TapeNode } from "./tape.js";
 import { addWatcher, noGrad, onTape, TapeTensor, variableHost } from "./tape-mode.js";
 import { constantLike } from "./trace.js";
-import { ownerOf } from "./variable.js";
+import { ownerOf, type Variable } from "./variable.js";
 import { walkBack } from "./walk.js";
 
 export interface BackwardOptions {
   /** Keeps what the tape saved, so that backward can run again. */
   readonly retainGraph?: boolean;
 }
+
+/** Ops whose reverse rule walks another tape: there may be more gradients for a leaf than those of its readers. */
+export const walksInside = new WeakSet<object>();
 
 /** Leaves that the walk in progress has reached, in order; `null` outside of `backward`. */
 let arrivals: [TapeNode, Tensor][] | null = null;
@@ -57,21 +61,58 @@ export function backward(
   const found: [TapeNode, Tensor][] = [];
   const outer = arrivals;
   arrivals = found;
+  const sunk = new Deliveries();
+  let finished: ReadonlyMap<Variable, Tensor>;
   try {
-    noGrad(() =>
-      walkBack(history([node]), [node], [at.slot], [seed], {
+    finished = noGrad(() => {
+      const nodes = history([node]);
+      const early =
+        nodes.some((n) => n.op === null && gradientSinkOf(ownerOf(n)) !== null) &&
+        !nodes.some((n) => n.op !== null && walksInside.has(n.op));
+      walkBack(nodes, [node], [at.slot], [seed], {
         free: !retainGraph,
-        arrive: (leaf, g) => found.push([leaf, detached(g)]),
-      }),
-    );
+        early,
+        arrive: (leaf, g) => {
+          const owner = early ? ownerOf(leaf) : undefined;
+          if (owner && sunk.take(owner, g, owner.grad)) return false;
+          return found.push([leaf, detached(g)]);
+        },
+      });
+      deliverLate(found, sunk);
+      return sunk.finish();
+    });
   } catch (error) {
     for (const [, g] of found) g.dispose();
+    sunk.abort();
     throw error;
   } finally {
     arrivals = outer;
     if (gradient === undefined) seed.dispose();
   }
+  for (const [variable, g] of finished) {
+    variable.zeroGrad();
+    variable.grad = detached(g);
+    g.dispose();
+  }
   for (const [leaf, g] of found) accumulate(leaf, g);
+}
+
+/** Gives what sinks want of gradients that came in several parts, or only in the end, and takes it out of the list. */
+function deliverLate(found: [TapeNode, Tensor][], sunk: Deliveries): void {
+  const sums = new Map<Variable, Tensor>();
+  const rest = found.filter(([leaf, g]) => {
+    const owner = ownerOf(leaf);
+    if (!owner || !gradientSinkOf(owner)) return true;
+    const before = sums.get(owner);
+    sums.set(owner, before ? before.add(g) : g);
+    return false;
+  });
+  if (sums.size === 0) return;
+  found.splice(0, found.length, ...rest);
+  for (const [variable, g] of sums) {
+    sunk.take(variable, g, variable.grad);
+    g.dispose();
+  }
 }
 
 /**

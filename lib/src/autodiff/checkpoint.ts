@@ -9,7 +9,7 @@ import { bind } from "../ops/bind.js";
 import type { Attrs, OpDef, VjpContext } from "../ops/registry.js";
 import { tidy } from "../ops/tidy.js";
 import { resultTypes } from "./abstract.js";
-import { isWalking, passToBackward } from "./backward.js";
+import { isWalking, passToBackward, walksInside } from "./backward.js";
 import { vmap } from "./batch.js";
 import { jvpAlong } from "./forward.js";
 import { pullBack, recordRun } from "./reverse.js";
@@ -96,6 +96,7 @@ function rematerialized(name: string, run: Leafwise): OpDef {
       return { outputs, axes: outputs.map(() => 0) };
     },
   };
+  walksInside.add(op);
   return op;
 }
 

@@ -66,7 +66,7 @@ function differentiate<A extends unknown[], T, N extends number | readonly numbe
   let gradients: (Tensor | null)[];
   try {
     const cotangents = seeds(recording, value, options.hasAux ?? false);
-    gradients = pullBack(recording, cotangents, true);
+    gradients = pullBack(recording, cotangents, true, true);
     cotangents[0]?.dispose();
   } finally {
     recording.free();

@@ -7,6 +7,7 @@ import { onInterrupted } from "../core/turn.js";
 import { bind, withLevel } from "../ops/bind.js";
 import { type Attrs, NOT_DIFFERENTIABLE, type OpDef } from "../ops/registry.js";
 import { madeInScope } from "../runtime/tidy.js";
+import { Deliveries, gradientSinkOf } from "./gradient-sink.js";
 import { applyForReverse, carriesGradient, leafNode, recordApplication, type TapeNode } from "./tape.js";
 import { variableHost } from "./tape-mode.js";
 import { callSync, checkReturned, constantLike, type OwningTrace, runTraced, Tracer } from "./trace.js";
@@ -116,6 +117,8 @@ export interface Recording {
   readonly owned: readonly boolean[];
   /** One per wanted leaf of the arguments, in order; `null` for those that carry no derivative. */
   readonly leaves: readonly (TapeNode | null)[];
+  /** The variables among the arguments, by their leaf. */
+  readonly variables: ReadonlyMap<TapeNode, Variable>;
   readonly nodes: readonly TapeNode[];
   /** Gives back what was saved. */
   free(): void;
@@ -137,6 +140,7 @@ export function recordRun(
     const trace = new VjpTrace(level);
     running.add(trace);
     const leaves: (TapeNode | null)[] = [];
+    const variables = new Map<TapeNode, Variable>();
     const traced = args.map((arg, i) => {
       const shared = new Map<Variable, Tensor>(); // a variable at two places of a model is one variable
       const flat = flatten(arg);
@@ -153,7 +157,10 @@ export function recordRun(
         if (node === null) return value;
         trace.nodes.push(node);
         const tracer = new VjpTracer(trace, value, node, 0);
-        if (leaf instanceof Variable) shared.set(leaf, tracer);
+        if (leaf instanceof Variable) {
+          shared.set(leaf, tracer);
+          variables.set(node, leaf);
+        }
         return tracer;
       });
       return unflatten(flat.def, inputs);
@@ -170,6 +177,7 @@ export function recordRun(
           slots: mine.map((y) => y?.slot ?? 0),
           owned: mine.map((y) => y !== null && trace.made.includes(y.primal) && isFresh(y.primal)),
           leaves,
+          variables,
           nodes: trace.nodes,
           free: () => trace.free(),
           handOver: () => trace.handOver(),
@@ -185,16 +193,34 @@ export function recordRun(
 /**
  * Gradients of the wanted leaves (`null`: zero) from those of the outputs. No two are the same object, and none is one
  * of `cotangents`: each may be disposed alone.
+ * @param toSinks variables' gradients go to their sinks, where they have one
  */
 export function pullBack(
   recording: Recording,
   cotangents: readonly (Tensor | null)[],
   free: boolean,
+  toSinks = false,
 ): (Tensor | null)[] {
-  const { nodes, from, slots, leaves } = recording;
+  const { nodes, from, slots, leaves, variables } = recording;
   const arrived = new Map<TapeNode, Tensor>();
+  const early = toSinks && [...variables.values()].some((variable) => gradientSinkOf(variable) !== null);
+  const sunk = new Deliveries();
+  const arrive = (leaf: TapeNode, g: Tensor): unknown => {
+    const variable = early ? variables.get(leaf) : undefined;
+    return variable && sunk.take(variable, g) ? false : arrived.set(leaf, g);
+  };
   try {
-    walkBack(nodes, from, slots, cotangents, { free, arrive: (leaf, g) => arrived.set(leaf, g) });
+    walkBack(nodes, from, slots, cotangents, { free, early, arrive });
+    if (early) {
+      const finished = sunk.finish();
+      for (const [leaf, variable] of variables) {
+        const g = finished.get(variable);
+        if (g) arrived.set(leaf, g);
+      }
+    }
+  } catch (error) {
+    sunk.abort();
+    throw error;
   } finally {
     if (free) recording.free();
   }

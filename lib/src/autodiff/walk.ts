@@ -9,8 +9,13 @@ import type { TapeNode } from "./tape.js";
 export interface WalkOptions {
   /** Gives back what each node saved when it has been passed. */
   readonly free: boolean;
-  /** Called for each leaf that a gradient reaches. The gradient belongs to the scope in which the walk runs. */
-  readonly arrive: (leaf: TapeNode, gradient: Tensor) => void;
+  /**
+   * Called for each leaf that a gradient reaches. The gradient belongs to the scope in which the walk runs; if `false` is
+   * returned, nobody keeps it, and it goes at once.
+   */
+  readonly arrive: (leaf: TapeNode, gradient: Tensor) => unknown;
+  /** Leaves get their gradient as soon as all that read them have been passed, instead of in the end. */
+  readonly early?: boolean;
 }
 
 /**
@@ -22,12 +27,25 @@ export function walkBack(
   from: readonly (TapeNode | null)[],
   slots: readonly number[],
   cotangents: readonly (Tensor | null)[],
-  { free, arrive }: WalkOptions,
+  { free, arrive, early = false }: WalkOptions,
 ): void {
   const front = new Front();
+  const readers = early ? readersOf(nodes) : null;
   const kept: MemoryHolder[] = [];
   const keep = (part: MemoryHolder): void => {
     kept.push(part);
+  };
+  const visit = (node: TapeNode): void => {
+    const received = front.take(node);
+    if (!received) return;
+    if (node.watchers !== null) watch(node, received, front, keep);
+    if (node.op !== null) {
+      step(node, received, front);
+      return;
+    }
+    const g = received[0] as Tensor;
+    if (arrive(node, g) === false) front.drop(g);
+    else g.parts(keep);
   };
   openScope();
   try {
@@ -37,21 +55,29 @@ export function walkBack(
     }
     for (let i = nodes.length - 1; i >= 0; i--) {
       const node = nodes[i];
-      const received = front.take(node);
-      if (received) {
-        if (node.watchers !== null) watch(node, received, front, keep);
-        if (node.op === null) {
-          const g = received[0] as Tensor;
-          g.parts(keep);
-          arrive(node, g);
-        } else step(node, received, front);
-      }
+      visit(node);
       if (free) node.free();
+      if (readers === null) continue;
+      for (const leaf of node.parents) {
+        const left = leaf && readers.get(leaf);
+        if (!left) continue;
+        readers.set(leaf, left - 1);
+        if (left === 1) visit(leaf);
+      }
     }
   } finally {
     if (free) for (const node of nodes) node.free();
     closeScope(kept);
   }
+}
+
+/** How often each leaf is read. */
+function readersOf(nodes: readonly TapeNode[]): Map<TapeNode, number> {
+  const readers = new Map<TapeNode, number>();
+  for (const { parents } of nodes)
+    for (const parent of parents)
+      if (parent?.op === null) readers.set(parent, (readers.get(parent) ?? 0) + 1);
+  return readers;
 }
 
 /** Runs a node's rule and hands on what it returns; its temporaries are given back. */

@@ -15,6 +15,8 @@ export interface RunArguments {
   readonly nodeRank?: number;
   readonly rdzv?: string;
   readonly maxRestarts: number;
+  readonly elastic: boolean;
+  readonly min?: number;
   readonly slurm: boolean;
   readonly backend: "tcp" | "mpi";
   readonly cpus?: number;
@@ -34,6 +36,12 @@ export function addRun(program: Command): void {
     .option("--node-rank <number>", "this machine's number, from 0", whole(0))
     .option("--rdzv <url>", "where members of several machines meet: tcp://HOST:PORT on machine 0")
     .option("--max-restarts <count>", "when a member fails, start all again so often", whole(0), 0)
+    .option(
+      "--elastic",
+      "for scripts that call distributed.elastic: only a member that failed is started again, the others go on",
+      false,
+    )
+    .option("--min <count>", "--elastic: after the last restart, go on with no fewer than so many", whole(1))
     .option(
       "--slurm",
       "print a job script for Slurm instead: mlsys run --slurm … > job.sh; sbatch job.sh",

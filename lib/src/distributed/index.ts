@@ -1,5 +1,7 @@
 /** Distributed training: process groups, collectives and what is built on them. (Book, chapter 9.) */
 
+export { consolidateCheckpoint, loadCheckpoint } from "./checkpoint/load.js";
+export { saveCheckpoint } from "./checkpoint/save.js";
 export type {
   Algorithm,
   CollectiveKind,
@@ -24,6 +26,18 @@ export { among, memberOf } from "./collectives/member.js";
 export { ALGORITHMS, algorithmOf, runCollective } from "./collectives/registry.js";
 export { Schedule, type Step } from "./collectives/schedule.js";
 export { type SimulationOptions, simulate } from "./collectives/simulate.js";
+export {
+  type BucketSpan,
+  type CommunicationHook,
+  type GradientBucket,
+  meanHook,
+} from "./data-parallel/bucket.js";
+export {
+  averageTree,
+  type DataParallelOptions,
+  DistributedDataParallel,
+} from "./data-parallel/ddp.js";
+export { type DistributedFitOptions, fit } from "./data-parallel/fit.js";
 export type { GateOptions } from "./expert/gate.js";
 export { type Mixed, MixtureOfExperts, type MixtureOptions } from "./expert/mixture.js";
 export type {
@@ -96,3 +110,8 @@ export { type CombineOp, REDUCE_OPS, type ReduceOp } from "./transport/reduce-op
 export { AuthenticationError, type Heartbeat, type TlsOptions } from "./transport/tcp/connection.js";
 export type { RendezvousStore, StoreOptions } from "./transport/tcp/store.js";
 export type { Place, Transport } from "./transport/transport.js";
+export type { ZeroStage } from "./zero/flat-parameter.js";
+export { FullyShardedDataParallel, type ShardedOptions } from "./zero/fsdp.js";
+export { type ModelStates, zeroMemory } from "./zero/memory.js";
+export { ShardedGradScaler } from "./zero/norm.js";
+export { type WrapPolicy, wrapClasses, wrapLists } from "./zero/units.js";

@@ -2,6 +2,7 @@
  * Variables while a graph is written down: a read gives the value that the graph has for them at that point, an
  * assignment changes it, and `backward` is written into the graph, from the graph's own nodes.
  */
+import { Deliveries } from "../autodiff/gradient-sink.js";
 import { type VariableHost, withVariableHost } from "../autodiff/tape-mode.js";
 import { Variable } from "../autodiff/variable.js";
 import { TransformError } from "../core/errors.js";
@@ -85,11 +86,16 @@ export class VariableScope implements VariableHost {
       (x): x is Variable => x instanceof Variable && x.requiresGrad,
     );
     const wanted = sources.map((v) => trace.lift(this.read(v)));
-    const found = walkGraphBack(trace.history, [[y.value, gradient]], wanted);
+    const sunk = new Deliveries();
+    const found = walkGraphBack(trace.history, [[y.value, gradient]], wanted, (i, g) => {
+      sunk.take(sources[i], g, this.gradients.has(sources[i]) ? sources[i].grad : null);
+    });
+    const finished = sunk.finish();
     return sources.flatMap((variable, i): [Variable, Tensor][] => {
-      const g = found[i];
+      const g = finished.get(variable) ?? (sunk.has(variable) ? null : found[i]);
       if (!g) return [];
       if (!this.gradients.has(variable)) this.gradients.set(variable, variable.grad);
+      if (sunk.has(variable)) variable.grad = null; // it is in the sum that the sink was given
       return [[variable, g]];
     });
   }

@@ -43,12 +43,15 @@ export interface ReverseRun {
 /**
  * Gradients of `wanted` values from those of others (`null`: zero), through the steps of a run in reverse order.
  * Only values between both are visited.
+ * @param arrive called with a wanted value's gradient as soon as all that read the value have been passed
  */
 export function walkGraphBack(
   steps: readonly Step[],
   seeds: readonly (readonly [Value, Tensor | null])[],
   wanted: readonly Value[],
+  arrive?: (index: number, gradient: Tensor) => void,
 ): (Tensor | null)[] {
+  const firstReads = arrive ? firstReadsOf(steps, wanted) : null;
   const active = new Set<Value>(wanted.filter((value) => isFloat(value.dtype)));
   for (const { node } of steps) {
     if (node.op.vjp === NOT_DIFFERENTIABLE || !node.inputs.some((input) => active.has(input))) continue;
@@ -65,21 +68,41 @@ export function walkGraphBack(
     const { node, attrs, inputs, outputs } = steps[i];
     const { vjp } = node.op;
     const arrived = node.outputs.map((output) => gradients.get(output) ?? null);
-    if (vjp === NOT_DIFFERENTIABLE || arrived.every((g) => g === null)) continue;
-    const cotangents = outputs.map((_, k) => arrived[k] ?? null);
-    const sent = vjp(cotangents, {
-      inputs,
-      outputs,
-      inputTypes: inputs.map(typeOf),
-      outputTypes: outputs.map(typeOf),
-      attrs: attrs as never,
-      needs: node.inputs.map((input) => active.has(input)),
-    });
-    node.inputs.forEach((input, k) => {
-      add(input, sent[k] ?? null);
-    });
+    if (vjp !== NOT_DIFFERENTIABLE && arrived.some((g) => g !== null)) {
+      const cotangents = outputs.map((_, k) => arrived[k] ?? null);
+      const sent = vjp(cotangents, {
+        inputs,
+        outputs,
+        inputTypes: inputs.map(typeOf),
+        outputTypes: outputs.map(typeOf),
+        attrs: attrs as never,
+        needs: node.inputs.map((input) => active.has(input)),
+      });
+      node.inputs.forEach((input, k) => {
+        add(input, sent[k] ?? null);
+      });
+    }
+    for (const index of firstReads?.get(i) ?? []) {
+      const g = gradients.get(wanted[index]);
+      if (g) arrive?.(index, g);
+    }
   }
   return wanted.map((value) => gradients.get(value) ?? null);
+}
+
+/** By step: the wanted values that it is the first to read. */
+function firstReadsOf(steps: readonly Step[], wanted: readonly Value[]): Map<number, number[]> {
+  const left = new Map(wanted.map((value, index) => [value, index]));
+  const firsts = new Map<number, number[]>();
+  steps.forEach(({ node }, i) => {
+    for (const input of node.inputs) {
+      const index = left.get(input);
+      if (index === undefined) continue;
+      left.delete(input);
+      firsts.set(i, [...(firsts.get(i) ?? []), index]);
+    }
+  });
+  return firsts;
 }
 
 /**

@@ -174,13 +174,18 @@ export class GradScaler {
     ];
   }
 
+  /** What holds if several look at parts of the gradients; this one has seen them all. */
+  protected agreed(finite: Tensor): Tensor {
+    return finite;
+  }
+
   private unscaled<T>(optimizer: Optimizer, gradients: T): T {
     const inverse = tensor(1).div(this.current.present);
     const all = leaves(gradients);
     const finite = all
       .map((g) => g.isfinite().all())
       .reduce((a, b) => a.logicalAnd(b), tensor(true) as Tensor);
-    this.stages.set(optimizer, { finite, stepped: false });
+    this.stages.set(optimizer, { finite: this.agreed(finite), stepped: false });
     return map(
       (g) => (g.dtype === "float64" ? g.mul(inverse.cast(g.dtype)) : g.cast("float32").mul(inverse)),
       gradients,

@@ -120,7 +120,7 @@ export abstract class Optimizer {
       const slots = Object.fromEntries(this.slotNames.map((name) => [name, state.slots[name][i]]));
       return this.rule({
         parameter,
-        gradient: gradients[i],
+        gradient: gradients[i].cast(parameter.dtype), // those of mixed precision are narrower
         slots,
         step: step.cast(parameter.dtype),
         rate: rate.cast(parameter.dtype),

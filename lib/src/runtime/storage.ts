@@ -3,7 +3,7 @@
  * host heap, on a device that has a memory of its own, or on both as long as neither is written.
  */
 import { bytesPerElement, type DType, encodingOf, type HostData, hostView } from "../core/dtype.js";
-import { DisposedError } from "../core/errors.js";
+import { DisposedError, MlsysError } from "../core/errors.js";
 import { adopt, allocate, type BlockOwner, giveUp, memory, release } from "./heap.js";
 import { type Remote, RemoteCopy } from "./remote.js";
 
@@ -15,6 +15,8 @@ export class Storage {
   private view: HostData | null = null;
   private copy: RemoteCopy | null = null;
   private owner: BlockOwner | undefined;
+  /** The elements are somewhere else for now (see `discard`). */
+  private discarded = false;
 
   constructor(
     readonly dtype: DType,
@@ -144,6 +146,10 @@ export class Storage {
 
   private toHost(): void {
     if (this.references === 0) throw new DisposedError("this tensor's memory was given back");
+    if (this.discarded)
+      throw new DisposedError(
+        "this tensor's elements are not here at the moment: it is a parameter of a sharded unit, read outside of the unit's forward and backward",
+      );
     const address = allocate(this.byteLength);
     try {
       this.copy?.download(address);
@@ -171,6 +177,30 @@ export class Storage {
   /** Handles, views and tapes that have it. */
   get owners(): number {
     return this.references;
+  }
+
+  /** Gives the memory back while handles, views and tapes stay: they can be read again after `refill`. */
+  discard(): void {
+    this.forgetAddress();
+    this.forgetCopy();
+    this.discarded = true;
+  }
+
+  /** Takes over the memory and the elements of another storage, as long as this one, that nobody else has. */
+  refill(from: Storage): void {
+    if (from.byteLength !== this.byteLength || from.shared || !this.alive)
+      throw new MlsysError(
+        `refill: ${this.byteLength} bytes wanted, of a storage of its own; got ${from.byteLength}, ${from.owners} owners`,
+      );
+    const address = from.readable;
+    this.discard();
+    this.discarded = false;
+    this.address = address;
+    this.owner = from.owner;
+    from.address = 0;
+    from.view = null;
+    from.discarded = true;
+    from.forgetCopy();
   }
 
   /** Leaves the block to another thread: nobody here may read it any more. @returns its address */

@@ -30,7 +30,6 @@ export interface Failure {
 export const GRACE = 5_000;
 
 const MEMBER = fileURLToPath(new URL("./member-main.js", import.meta.url));
-const LIFELINE_FD = 3;
 const SIGNALS: Readonly<Record<string, number>> = {
   SIGHUP: 1,
   SIGINT: 2,
@@ -83,7 +82,7 @@ export class Members {
         });
         child.on("exit", (code, signal) => {
           const how = signal ?? `exit code ${code}`;
-          const number = code ?? 128 + (SIGNALS[signal ?? ""] ?? 0);
+          const number = codeOf(code, signal);
           this.over(child, number === 0 ? null : { rank, pid: child.pid, code: number, how });
         });
         child.on("close", () => resolve());
@@ -104,13 +103,30 @@ export class Members {
 }
 
 function spawnMember({ script, args }: Round, env: Readonly<Record<string, string>>): ChildProcess {
-  const color = process.stdout.isTTY && process.env.NO_COLOR === undefined ? { FORCE_COLOR: "1" } : {};
-  return spawn(process.execPath, [...process.execArgv, MEMBER, script, ...args], {
-    env: { ...process.env, ...color, ...env, [LIFELINE]: String(LIFELINE_FD) },
-    stdio: ["ignore", "pipe", "pipe", "pipe"],
+  const [program, ...rest] = commandOf(script, args);
+  return spawn(program, rest, {
+    env: { ...process.env, ...memberEnvironment(), ...env },
+    stdio: [...MEMBER_STDIO],
     detached: grouped,
   });
 }
+
+/** What runs a script as a member; its environment, beside what tells it its place; and its streams, the lifeline last. */
+export const commandOf = (script: string, args: readonly string[]): string[] => [
+  ...[process.execPath, ...process.execArgv, MEMBER, script, ...args],
+];
+
+export function memberEnvironment(): Record<string, string> {
+  const lifeline = { [LIFELINE]: String(MEMBER_STDIO.length - 1) };
+  const colored = process.stdout.isTTY && process.env.NO_COLOR === undefined;
+  return colored ? { ...lifeline, FORCE_COLOR: "1" } : lifeline;
+}
+
+export const MEMBER_STDIO = ["ignore", "pipe", "pipe", "pipe"] as const;
+
+/** What a process that did not end well exits with, as a shell has it. */
+export const codeOf = (code: number | null, signal: NodeJS.Signals | null): number =>
+  code ?? 128 + (SIGNALS[signal ?? ""] ?? 0);
 
 function kill(child: ChildProcess, name: NodeJS.Signals): void {
   if (child.pid === undefined) return;

@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { inspect } from "node:util";
 import { jobEnvironment, urlTo } from "../../distributed/environment.js";
 import { CommandError, ExitCode } from "../errors.js";
+import { launchElastic } from "./elastic.js";
 import { runScript } from "./member.js";
 import { type Failure, Members, type Round, say } from "./processes.js";
 
@@ -14,11 +15,15 @@ export interface RunOptions {
   readonly nodeRank?: number;
   readonly rdzv?: string;
   readonly maxRestarts: number;
+  readonly elastic?: boolean;
+  /** Of elastic members. */
+  readonly min?: number;
 }
 
 /** @throws CommandError; ExitCode of the first member that failed */
 export async function run(script: string, args: readonly string[], options: RunOptions): Promise<void> {
   if (!existsSync(script)) throw new CommandError(`${script} is not there`);
+  if (options.elastic) return launchElastic(script, args, options);
   const asked = options.processes ?? options.nodes ?? options.rdzv;
   if (asked === undefined && jobEnvironment() !== null) return beMember(script, args);
   await launch(script, args, options);
@@ -38,7 +43,7 @@ async function beMember(script: string, args: readonly string[]): Promise<void> 
   }
   // Signals are for the script now, as if node had been started with it.
   for (const name of ["SIGINT", "SIGTERM"]) process.removeAllListeners(name);
-  const idle = new Promise<void>((resolve) => process.once("beforeExit", () => resolve()));
+  const idle = untilIdle();
   try {
     await runScript(script, args);
   } catch (error) {
@@ -47,6 +52,16 @@ async function beMember(script: string, args: readonly string[]): Promise<void> 
   }
   await idle; // what the script has left running
   throw new ExitCode(Number(process.exitCode ?? 0));
+}
+
+/** Nothing is left running, also of what listeners to `beforeExit` have started. */
+function untilIdle(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once("beforeExit", () => {
+      process.once("beforeExit", () => resolve());
+      setImmediate(() => {}); // one more turn, at whose end it is said again
+    });
+  });
 }
 
 interface Meeting {

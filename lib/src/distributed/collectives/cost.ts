@@ -35,7 +35,7 @@ export const MODELS: Readonly<Record<string, CostModel>> = {
   threads: {
     near: { alpha: 60e-6, beta: 1 / 25e9 },
     far: { alpha: 60e-6, beta: 1 / 25e9 },
-    gamma: 1 / 6e9,
+    gamma: 1 / 10e9,
     together: true,
   },
   tcp: { near: { alpha: 60e-6, beta: 1 / 1.5e9 }, far: { alpha: 100e-6, beta: 1 / 1.25e9 }, gamma: 1 / 8e9 },

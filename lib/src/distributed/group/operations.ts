@@ -89,6 +89,11 @@ export class Operations {
       broken: null,
       leaving: null,
     };
+    const other = this.groups.get(number);
+    if (other && other.name !== name)
+      group.broken = new TransportError(
+        `${name} and ${other.name} are told apart by one number; close one first`,
+      );
     this.groups.set(number, group);
     if (ranks.length === this.transport.size) this.whole ??= number;
     for (const { from, notice } of this.early.get(number) ?? []) this.hear(from, notice);
@@ -206,7 +211,9 @@ export class Operations {
           });
     this.groups.delete(group.number);
     this.over.add(group.number);
-    this.ends.done(group.leaving.slot);
+    const { slot } = group.leaving;
+    group.leaving = null; // told once: the slot is another operation's afterwards
+    this.ends.done(slot);
   }
 
   /** All that is under way in the group fails. Its buffers are left alone: late messages may still come for them. */

@@ -33,8 +33,9 @@ export function isLoss(error: unknown): error is Error {
  * @throws what `train` throws for reasons of its own; the loss, if it is one too many
  * @example
  * const store = await distributed.openStore({ size: 1 });
- * const sum = await distributed.elastic(async (group) => (await group.allReduce(mlsys.tensor([2]))).item(), { url: store.url });
- * await store.close(); // sum is 2
+ * const result = await distributed.elastic((group) => group.size, { url: store.url });
+ * await store.close();
+ * result; // 1
  */
 export async function elastic<R>(
   train: (group: ProcessGroup, restart: number) => R | Promise<R>,

@@ -1,4 +1,5 @@
 /** Joining a job whose members are processes. */
+
 import { ValueError } from "../../core/errors.js";
 import { jobEnvironment } from "../environment.js";
 import { Communicator, type TransportChoice } from "../group/communicator.js";
@@ -42,8 +43,9 @@ const BACKENDS: Readonly<Record<string, (options: InitOptions) => TransportChoic
  * TransportError if the members don't come
  * @example
  * const group = await distributed.init({ url: "tcp://127.0.0.1:0", rank: 0, size: 1 });
- * (await group.allReduce(mlsys.tensor([1, 2]))).toTypedArray(); // Float32Array [1, 2]
+ * const total = await group.allReduce(tensor([1, 2]));
  * await group.close();
+ * total; // [1, 2]
  */
 export async function init(options: InitOptions = {}): Promise<ProcessGroup> {
   const backend = options.backend ?? jobEnvironment()?.backend ?? "tcp";
@@ -51,7 +53,10 @@ export async function init(options: InitOptions = {}): Promise<ProcessGroup> {
     throw new ValueError(
       `init: no back end is called ${JSON.stringify(backend)}; there are ${Object.keys(BACKENDS).join(", ")}`,
     );
-  return openWorld(BACKENDS[backend](options), options, backend);
+  const group = await openWorld(BACKENDS[backend](options), options, backend);
+  // a script that has nothing left to do has not failed: the others, and MPI's launcher, are told so
+  process.once("beforeExit", () => void group.close());
+  return group;
 }
 
 /** The group of a transport's members; closing it closes the transport. */

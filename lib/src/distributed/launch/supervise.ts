@@ -28,7 +28,7 @@ export interface SuperviseReport {
  * Runs `size` processes `command[0] …` that call `distributed.elastic`, until all have ended well. One that dies is
  * started anew, `maxRestarts` times in all; after that the job goes on without it as long as `min` are left.
  * @throws MlsysError when too few are left: those are ended
- * @example await distributed.supervise([process.execPath, "-e", "0"], 2) // { restarts: 0, lost: 0 }
+ * @example await distributed.supervise([process.execPath, "-e", "0"], 1) // { "restarts": 0, "lost": 0 }
  */
 export async function supervise(
   command: readonly string[],
@@ -101,7 +101,6 @@ export async function supervise(
  * A rendezvous store of its own, for members that call `elastic`, or `init` with `store: "elsewhere"`.
  * @example
  * const store = await distributed.openStore({ size: 2 });
- * store.url; // "tcp://127.0.0.1:…"
- * await store.close();
+ * await store.close(); // members call it by store.url: "tcp://127.0.0.1:…"
  */
 export const openStore = (options: StoreOptions): Promise<RendezvousStore> => RendezvousStore.open(options);

@@ -1,10 +1,11 @@
 /**
  * Ranks as threads of this process, each with a heap of its own: started once, they run one function after the other.
  */
+
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { MlsysError, ValueError } from "../../core/errors.js";
 import { learnLibrary } from "../../data/engine/known-modules.js";
-import { type Shipper, ship } from "../../data/engine/ship.js";
+import { type Shipment, type Shipper, ship } from "../../data/engine/ship.js";
 import type { GroupOptions, ProcessGroup } from "../group/process-group.js";
 import { declareGone, threadsBoard } from "../transport/threads.js";
 import { type Carried, carry, uncarry } from "./carry.js";
@@ -192,8 +193,7 @@ export class Team {
       void this.end();
     });
     try {
-      await learnLibrary();
-      const shipment = ship(fn, fn.name === "" ? "the function" : fn.name, SHIPPER);
+      const shipment = await shipped(fn);
       const { timeout = DEFAULT_TIMEOUT } = this.options;
       const { carried } = carry(args);
       for (const rank of this.ranks)
@@ -279,6 +279,12 @@ export class Team {
       }
     }
   }
+}
+
+/** A function, made ready for ranks. @throws ShipError naming what can't travel, and why */
+export async function shipped(fn: (...args: never[]) => unknown): Promise<Shipment> {
+  await learnLibrary();
+  return ship(fn, fn.name === "" ? "the function" : fn.name, SHIPPER);
 }
 
 /** Milliseconds. */

@@ -17,7 +17,14 @@ interface Lane {
   readonly waiting: Waiting[];
 }
 
-/** The transports of `size` members that live on this thread, by rank. */
+/**
+ * The transports of `size` members that live on this thread, by rank.
+ * @example
+ * const [first, second] = inProcess(2);
+ * const into = new Uint8Array(2);
+ * await Promise.all([first.send(1, 0, Uint8Array.of(7, 8)), second.receive(0, 0, into)]);
+ * into; // [7, 8]
+ */
 export function inProcess(size: number, places: readonly Place[] = samePlace(size)): Transport[] {
   const lanes = new Map<string, Lane>();
   const gone = new Set<number>();
@@ -77,7 +84,7 @@ export function inProcess(size: number, places: readonly Place[] = samePlace(siz
   );
 }
 
-/** All members on one machine. */
+/** All members on one machine. @example samePlace(2) // [{ "host": "localhost" }, { "host": "localhost" }] */
 export function samePlace(size: number, host = "localhost"): Place[] {
   return Array.from({ length: size }, () => ({ host }));
 }

@@ -223,7 +223,9 @@ export class ThreadsTransport implements PolledTransport {
     op: CombineOp,
     own?: Uint8Array,
   ): Promise<void> {
-    return this.wait(from, tag, into, (mine, message) => this.combine(mine, message, dtype, op, own));
+    return this.wait(from, tag, into, (mine, message) =>
+      this.combine(current(mine), message, dtype, op, current(own ?? mine)),
+    );
   }
 
   private wait(from: number, tag: number, into: Uint8Array, put: Put): Promise<void> {
@@ -320,6 +322,12 @@ export class ThreadsTransport implements PolledTransport {
     peer.held.length = 0;
   }
 }
+
+/** The same bytes as the heap is now: views from before it has grown are of a buffer that kernels are not asked for. */
+const current = (bytes: Uint8Array): Uint8Array =>
+  bytes.buffer !== heap.buffer && bytes.buffer instanceof SharedArrayBuffer
+    ? new Uint8Array(heap.buffer, bytes.byteOffset, bytes.length)
+    : bytes;
 
 function laneOf(peer: Peer, tag: number): Lane {
   const known = peer.lanes.get(tag);

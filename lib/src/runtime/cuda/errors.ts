@@ -103,6 +103,18 @@ export const CUDNN_CODES: CodeTable = {
   5000: ["CUDNN_STATUS_EXECUTION_FAILED", "a kernel could not run"],
 };
 
+/** `ncclResult_t` (nccl.h of version 2). */
+export const NCCL_CODES: CodeTable = {
+  1: ["ncclUnhandledCudaError", "a call into CUDA failed"],
+  2: ["ncclSystemError", "a call into the system failed: a network or shared memory (see NCCL_DEBUG=INFO)"],
+  3: ["ncclInternalError", "an error inside the library, or of its memory"],
+  4: ["ncclInvalidArgument", "an argument is not valid"],
+  5: ["ncclInvalidUsage", "the members call different things, or two of them share a GPU"],
+  6: ["ncclRemoteError", "another member has failed or ended"],
+  7: ["ncclInProgress", "the operation is under way"],
+  8: ["ncclTimeout", "an operation took too long"],
+};
+
 /** The error of a result code that is not 0. */
 export function cudaError(called: string, code: number, codes: CodeTable, detail?: string): CudaError {
   const [name, text] = codes[code] ?? ["an unlisted code", "see the library's header"];

@@ -9,7 +9,7 @@ import { koffi } from "../native/ffi.js";
 import type { CodeTable } from "./errors.js";
 import { bindLibrary, checkedLibrary, type Library, type Signatures } from "./table.js";
 
-export type CudaLibrary = "nvrtc" | "cublas" | "cublasLt" | "cudnn";
+export type CudaLibrary = "nvrtc" | "cublas" | "cublasLt" | "cudnn" | "nccl";
 
 /** Major versions that our bindings fit, newest first, and the PyPI package that carries the library. */
 const KNOWN: Readonly<Record<CudaLibrary, { majors: readonly number[]; wheel: string }>> = {
@@ -17,6 +17,7 @@ const KNOWN: Readonly<Record<CudaLibrary, { majors: readonly number[]; wheel: st
   cublas: { majors: [13, 12], wheel: "nvidia-cublas" },
   cublasLt: { majors: [13, 12], wheel: "nvidia-cublas" },
   cudnn: { majors: [9], wheel: "nvidia-cudnn-cu13" },
+  nccl: { majors: [2], wheel: "nvidia-nccl-cu13" },
 };
 
 /** Name of a library's file as Linux or Windows has it. */

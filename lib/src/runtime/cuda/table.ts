@@ -18,6 +18,8 @@ interface Natives {
   /** Host memory: its address, or a typed array for as long as the call takes. */
   host: number | ArrayBufferView | null;
   text: string;
+  /** A structure of 128 bytes that is passed by value: `ncclUniqueId`. */
+  id: { readonly internal: Uint8Array };
 }
 export type ArgumentKind = keyof Natives;
 
@@ -38,7 +40,7 @@ export type Library<S extends Signatures> = {
   readonly [F in keyof S]: (...args: Arguments<S[F]>) => void;
 } & { /** For codes that are no errors ("not ready"). */ readonly raw: RawLibrary<S> };
 
-const NATIVE_TYPES: Readonly<Record<ArgumentKind, string>> = {
+const NATIVE_TYPES: Readonly<Record<Exclude<ArgumentKind, "id">, string>> = {
   handle: "uintptr_t",
   i32: "int",
   u32: "unsigned int",
@@ -48,6 +50,13 @@ const NATIVE_TYPES: Readonly<Record<ArgumentKind, string>> = {
   host: "void *",
   text: "str",
 };
+
+let id: unknown;
+
+function idType(ffi: Koffi): unknown {
+  id ??= ffi.struct("mlsys_id", { internal: ffi.array("uint8_t", 128, "Typed") });
+  return id;
+}
 
 /** Every function of `raw` with its result checked. */
 export function checkedLibrary<S extends Signatures>(
@@ -95,7 +104,7 @@ export function bindLibrary<S extends Signatures>(path: string, signatures: S): 
           bound = library.func(
             name,
             "int",
-            kinds.map((kind) => NATIVE_TYPES[kind]),
+            kinds.map((kind) => (kind === "id" ? idType(ffi) : NATIVE_TYPES[kind])),
           );
         } catch {
           throw new DeviceError(`${path} has no function ${name}: a newer version of it is needed`);

@@ -27,7 +27,7 @@ export class Recording<S extends Signatures> {
       table[name] = (...args) => {
         this.check(name, kinds, args);
         this.calls.push({ name, args: args.map(shown) });
-        if (/Create/.test(name)) {
+        if (/Create|InitRank/.test(name)) {
           this.next += 0x10;
           (args[0] as BigUint64Array)[0] = BigInt(this.next);
           this.alive.set(this.next, name);
@@ -54,11 +54,13 @@ export class Recording<S extends Signatures> {
           ? x === null || whole || ArrayBuffer.isView(x)
           : kind === "text"
             ? typeof x === "string"
-            : kind === "f32"
-              ? typeof x === "number"
-              : kind === "i32"
-                ? whole && (x as number) === ((x as number) | 0)
-                : whole && (x as number) >= (kind === "i64" ? Number.MIN_SAFE_INTEGER : 0);
+            : kind === "id"
+              ? (x as { internal: unknown }).internal instanceof Uint8Array
+              : kind === "f32"
+                ? typeof x === "number"
+                : kind === "i32"
+                  ? whole && (x as number) === ((x as number) | 0)
+                  : whole && (x as number) >= (kind === "i64" ? Number.MIN_SAFE_INTEGER : 0);
       if (!ok) throw new Error(`${name}, argument ${i}: ${String(x)} is no ${kind}`);
     });
   }

@@ -140,3 +140,25 @@ export const FORMULAS: Record<DType, Record<CombineOp, Formula>> = {
   },
   bool: { sum: any, product: all, min: all, max: any },
 };
+
+/** Elements divided by one number, for the dtypes that have a mean. */
+export const QUOTIENTS: Partial<Record<DType, (f: Func, a: V, by: Expr<"f64">) => V>> = {
+  float64: (_, a, by) => op("f64x2.div", a, op("f64x2.splat", by)),
+  float32: (_, a, by) => op("f32x4.div", a, float32Of(by)),
+  float16: (f, a, by) => quotientInFloat32(f, a, by, decodeFloat16, encodeFloat16),
+  bfloat16: (f, a, by) => quotientInFloat32(f, a, by, decodeBfloat16, encodeBfloat16),
+};
+
+const float32Of = (by: Expr<"f64">): V => op("f32x4.splat", op("f32.demote_f64", by));
+
+function quotientInFloat32(
+  f: Func,
+  a: V,
+  by: Expr<"f64">,
+  decode: (f: Func, half: V) => V,
+  encode: (f: Func, x: V) => V,
+): V {
+  const low = op("f32x4.div", decode(f, op("i32x4.extend_low_i16x8_u", a)), float32Of(by));
+  const high = op("f32x4.div", decode(f, op("i32x4.extend_high_i16x8_u", a)), float32Of(by));
+  return op("i16x8.narrow_i32x4_u", encode(f, f.let(low)), encode(f, f.let(high)));
+}

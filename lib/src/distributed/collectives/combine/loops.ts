@@ -65,3 +65,14 @@ export function combineInLoops(into: Uint8Array, message: Uint8Array, dtype: DTy
     else NUMBERS[op](a, b);
   }
 }
+
+/** Floating-point elements divided by one number, in place. */
+export function divideInLoops(data: Uint8Array, dtype: DType, by: number): void {
+  const length = data.length / bytesPerElement(dtype);
+  const encoding = encodingOf(dtype);
+  const numbers = encoding
+    ? encoding.decode(data.buffer, data.byteOffset, length)
+    : hostView(dtype, data.buffer, data.byteOffset, length);
+  for (let i = 0; i < length; i++) numbers[i] /= by;
+  encoding?.encode(numbers, data.buffer, data.byteOffset);
+}
