@@ -19,6 +19,7 @@ import { DenseTensor } from "../../runtime/dense.js";
 import { type Remote, remoteOf } from "../../runtime/remote.js";
 import { Storage } from "../../runtime/storage.js";
 import { outsideScopes } from "../../runtime/tidy.js";
+import type { CostModel } from "../collectives/cost.js";
 import { evenCounts } from "../collectives/parts.js";
 import { checkReduction } from "../group/arguments.js";
 import { mapped } from "../group/mapped-work.js";
@@ -270,6 +271,11 @@ export class NcclGroup implements ProcessGroup {
       for (let i = 1; i < count; i++) result = combine(result, all.slice(i));
       return op === "mean" ? result.div(count) : result;
     });
+  }
+
+  /** The links of the hosts: between the GPUs NCCL measures and chooses for itself. */
+  calibrate(): Work<CostModel> {
+    return this.control.calibrate();
   }
 
   broadcastObject<T>(value: T, root = 0): Work<T> {
