@@ -102,7 +102,7 @@ async function evaluate({ code: written, path }: Example): Promise<unknown> {
     : outputText;
   // A function that is made from text has no import() of its own.
   // Ranks' threads load the library as it is built: what is sent to them must come from there.
-  const of = /\bonRanks\(|\bdistributed\.team\(/.test(code) ? library : mlsys;
+  const of = /\bonRanks\(|\bdistributed\.(team|init|elastic)\(/.test(code) ? library : mlsys;
   const scope = { ...scopeOf(path, of), onRanks, importHere: (name: string) => import(name) };
   const AsyncFunction = (async () => {}).constructor as new (
     ...parts: string[]

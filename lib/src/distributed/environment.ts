@@ -46,8 +46,8 @@ const PORTS = 20_000;
  * This process's place in its job, or null if no launcher started it. MLSYS_BACKEND ("tcp" or "mpi") overrules what follows
  * from the launcher.
  * @example
- * jobEnvironment({ RANK: "1", WORLD_SIZE: "4", MASTER_ADDR: "node1", MASTER_PORT: "29500" });
- * // { launcher: "torchrun", backend: "tcp", rank: 1, size: 4, localRank: 1, localSize: 4, url: "tcp://node1:29500" }
+ * const env = { RANK: "1", WORLD_SIZE: "4", MASTER_ADDR: "node1", MASTER_PORT: "29500" };
+ * distributed.jobEnvironment(env)?.url // "tcp://node1:29500"
  * @throws ValueError naming the variable that holds something else than expected
  */
 export function jobEnvironment(env: Environment = process.env): JobEnvironment | null {

@@ -2,6 +2,7 @@
 
 export { consolidateCheckpoint, loadCheckpoint } from "./checkpoint/load.js";
 export { saveCheckpoint } from "./checkpoint/save.js";
+export { calibrate } from "./collectives/calibrate.js";
 export type {
   Algorithm,
   CollectiveKind,
@@ -11,7 +12,7 @@ export type {
   Requests,
   Situation,
 } from "./collectives/collective.js";
-export { type Combine, combine, combinerOver, type Scratch } from "./collectives/combine/combine.js";
+export { type Combine, combine } from "./collectives/combine/combine.js";
 export {
   algorithmBandwidth,
   busBandwidth,
@@ -40,6 +41,7 @@ export {
   DistributedDataParallel,
 } from "./data-parallel/ddp.js";
 export { type DistributedFitOptions, fit } from "./data-parallel/fit.js";
+export { type JobEnvironment, jobEnvironment } from "./environment.js";
 export type { GateOptions } from "./expert/gate.js";
 export { type Mixed, MixtureOfExperts, type MixtureOptions } from "./expert/mixture.js";
 export type {
@@ -58,6 +60,7 @@ export { RankError, type RankFunction, type Team, type TeamOptions } from "./lau
 export { clipGradients } from "./mesh/clip.js";
 export { type AverageOptions, averageGradients } from "./mesh/gradients.js";
 export { type Mesh, mesh } from "./mesh/mesh.js";
+export { NcclGroup, type NcclOptions } from "./nccl/group.js";
 export type { LayeredModel, LayeredModule, NamedLayer } from "./pipeline/layers.js";
 export { balancedStages, measuredCosts } from "./pipeline/partition.js";
 export { type SchedulePicture, schedulePicture } from "./pipeline/picture.js";

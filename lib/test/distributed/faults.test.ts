@@ -47,7 +47,7 @@ describe("members over tcp", () => {
   });
 
   it("hear who has stopped giving signs of life", async () => {
-    const heartbeat = { every: 250, lost: 4000 };
+    const heartbeat = { every: 250, lost: 6000 };
     const members = await startJob(3, [member, "blocked", JSON.stringify({ heartbeat })]);
     await ready(members);
     members[2].child.kill("SIGSTOP");
@@ -56,7 +56,7 @@ describe("members over tcp", () => {
       expect(first).toMatchObject({
         error: "PeerLostError",
         lost: 2,
-        message: expect.stringContaining("no sign of life for 4000 ms"),
+        message: expect.stringContaining("no sign of life for 6000 ms"),
       });
     }
   });
@@ -160,7 +160,7 @@ describe("members in network namespaces of their own", () => {
     ]);
     if (delayed !== null) console.info(`without delay: ${delayed}`);
     const MASTER_PORT = String(await freePort());
-    const options = JSON.stringify({ secret: "of this job", heartbeat: { every: 250, lost: 4000 } });
+    const options = JSON.stringify({ secret: "of this job", heartbeat: { every: 250, lost: 6000 } });
     const members = [left, right].map((name, rank) =>
       start(
         [member, "all", options],

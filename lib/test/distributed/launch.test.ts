@@ -1,13 +1,13 @@
 /** Ranks that are threads of this process. */
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { library, tensor } from "../support/built-library.js";
 
 const { distributed } = library;
 type Team = Awaited<ReturnType<typeof distributed.team>>;
 
 const teams: Team[] = [];
-afterEach(async () => {
-  for (const team of teams.splice(0)) await team.close();
+afterAll(async () => {
+  for (const team of teams) await team.close();
 });
 async function team(size: number, options: Parameters<typeof distributed.team>[1] = {}): Promise<Team> {
   const made = await distributed.team(size, { timeout: 60_000, ...options });
@@ -85,8 +85,15 @@ describe("launch", () => {
 });
 
 describe("a team", () => {
+  const printed: [number, string, string][] = [];
+  let shared: Promise<Team> | undefined; // starting threads takes longer than most of these tests
+  const three = (): Promise<Team> => {
+    shared ??= team(3, { onOutput: (rank, line, stream) => printed.push([rank, line, stream]) });
+    return shared;
+  };
+
   it("runs one function after the other, each in a group of its own, also after one that failed", async () => {
-    const ranks = await team(3);
+    const ranks = await three();
     expect(await ranks.run((group, a: number) => group.rank + a, 10)).toEqual([10, 11, 12]);
     const failing = ranks.run((group) => {
       const oops = (): never => {
@@ -110,8 +117,8 @@ describe("a team", () => {
   });
 
   it("shows what ranks print in order, each line behind its rank's number, while they compute", async () => {
-    const lines: [number, string, string][] = [];
-    const ranks = await team(2, { onOutput: (rank, line, stream) => lines.push([rank, line, stream]) });
+    const ranks = await three();
+    const lines = printed;
     await ranks.run((group) => {
       console.log("one\ntwo");
       process.stdout.write("begun");
@@ -120,7 +127,7 @@ describe("a team", () => {
       process.stdout.write("never ended");
     });
     const wanted = ["one", "two", "begun and ended", "never ended"];
-    for (const rank of [0, 1])
+    for (const rank of [0, 1, 2])
       expect(
         lines.filter(([r, , stream]) => r === rank && stream === "stdout").map(([, line]) => line),
       ).toEqual(wanted);
@@ -157,7 +164,7 @@ describe("a team", () => {
   });
 
   it("gives memory back: results and operations leave nothing behind", async () => {
-    const ranks = await team(2);
+    const ranks = await three();
     const { heapStats, ones, tidy } = library;
     const growths = await ranks.run((group) => {
       const step = (): void => {

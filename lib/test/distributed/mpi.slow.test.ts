@@ -51,6 +51,21 @@ describe.skipIf(MPIRUN === null)("MPI", () => {
     for (const { share } of await run(2, "waiting")) expect(share).toBeLessThan(0.5); // asking without end: 1
   });
 
+  it("carries the group of a script that mlsys run runs under mpirun", async () => {
+    const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+    const args = [here("../../bin/mlsys.mjs"), "run", here("../support/distributed/train.ts")];
+    const { code, out, err } = await mpirun(3, args, { MLSYS_NUM_THREADS: "1" });
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    const lines = out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as unknown[]);
+    const [shared, own] = [["mpi", [2, 2], [2, 2]], "0,1,2"];
+    expect(lines).toHaveLength(3);
+    expect(lines.filter(([, , , alone]) => alone === null)).toEqual(Array(2).fill([...shared, null, own]));
+    expect(lines).toContainEqual([...shared, [3, 2], own]);
+  });
+
   it("ends the job when a member ends", async () => {
     const { code, err } = await mpirun(2, [member, folder, "dies"]);
     expect(code).not.toBe(0);

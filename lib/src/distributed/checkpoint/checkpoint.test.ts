@@ -90,7 +90,7 @@ function expectAlike(got: Outcome, wanted: Outcome): void {
   expect(got.history).toEqual(wanted.history);
   expect(got.weights.map(([name]) => name)).toEqual(wanted.weights.map(([name]) => name));
   got.weights.forEach(([, values], i) => {
-    values.forEach((v, k) => expect(v).toBeCloseTo(wanted.weights[i][1][k], 4));
+    for (const [k, v] of values.entries()) expect(v).toBeCloseTo(wanted.weights[i][1][k], 4);
   });
 }
 

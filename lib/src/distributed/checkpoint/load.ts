@@ -68,7 +68,8 @@ export async function loadCheckpoint(path: string, training: Training, group?: P
 
 /**
  * Writes a distributed checkpoint as one plain file, for `train.loadCheckpoint` and other programs.
- * @example await distributed.consolidateCheckpoint("/tmp/mlsys-example-checkpoint", "/tmp/mlsys-example.safetensors")
+ * @example
+ * const job = () => distributed.consolidateCheckpoint("checkpoint", "model.safetensors");
  * @throws MlsysError if there is no checkpoint, or it is damaged
  */
 export async function consolidateCheckpoint(dir: string, file: string): Promise<void> {

@@ -44,12 +44,11 @@ interface Report {
  * the promise later, as long as its event loop turns now and then.
  * @param training of a plain module, a `DistributedDataParallel` or a `FullyShardedDataParallel`, and its optimizer
  * @example
- * const saved = await distributed.launch(2, async (group: distributed.ProcessGroup) => {
+ * const job = async (group: distributed.ProcessGroup) => {
  *   const model = new distributed.FullyShardedDataParallel(new nn.Dense(2, 1), { group });
- *   await distributed.saveCheckpoint("/tmp/mlsys-example-checkpoint", { model }, group);
- *   return model.shards.root.size;
- * });
- * saved // [2, 2]
+ *   await distributed.saveCheckpoint("checkpoint", { model }, group);
+ * };
+ * // await distributed.launch(2, job)
  * @throws MlsysError on all ranks if one of them can't write; the earlier checkpoint is still there then
  */
 export async function saveCheckpoint(dir: string, training: Training, group: ProcessGroup): Promise<void> {

@@ -30,6 +30,7 @@ export interface CostModel {
 /**
  * Links of the transports by name, until someone measures: threads in shared memory; sockets of one host and 10 Gb/s
  * between hosts; MPI's shared memory and 100 Gb/s between hosts.
+ * @example distributed.MODELS.threads.near.beta < distributed.MODELS.tcp.near.beta // true
  */
 export const MODELS: Readonly<Record<string, CostModel>> = {
   threads: {
@@ -67,6 +68,10 @@ export function secondsOf(cost: Cost, places: readonly Place[], model: CostModel
 /**
  * The algorithm that should take the least time here; of equals the first. All members must ask with the same arguments,
  * as they must come to the same answer.
+ * @example
+ * const on = (bytes: number) => ({ size: 8, bytes, places: distributed.samePlace(8) });
+ * [100, 100e6].map((bytes) => distributed.fastest(distributed.ALGORITHMS.allReduce, on(bytes), distributed.modelOf("tcp")).name)
+ * // ["recursive-doubling", "halving-doubling"]
  */
 export function fastest<K extends CollectiveKind>(
   algorithms: readonly Algorithm<K>[],

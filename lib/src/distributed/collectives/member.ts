@@ -22,6 +22,13 @@ export interface MemberOptions {
 /**
  * The transport's own member as one of `ranks`, under a tag of the operation's own.
  * @param ranks the group's members by their numbers in the transport; default: all
+ * @example
+ * const [first, , third] = distributed.inProcess(3);
+ * const pair = [first, third].map((transport) => distributed.memberOf(transport, 0, [0, 2]));
+ * const values = [Float32Array.of(1, 2), Float32Array.of(10, 20)];
+ * await Promise.all(pair.map((member, i) =>
+ *   distributed.runCollective("allReduce", member, { data: new Uint8Array(values[i].buffer), dtype: "float32", op: "sum" })));
+ * [...values[0]] // [11, 22]
  */
 export function memberOf(
   transport: Transport,
@@ -94,7 +101,11 @@ function traced(member: Member, trace: (step: Step) => void): Member {
   };
 }
 
-/** A member's view of some members of its group, of whom it is one. @param ranks their numbers in the group */
+/**
+ * A member's view of some members of its group, of whom it is one.
+ * @param ranks their numbers in the group
+ * @example distributed.among(distributed.memberOf(distributed.inProcess(4)[2], 0), [0, 2]).rank // 1
+ */
 export function among(member: Member, ranks: readonly number[]): Member {
   return {
     rank: ranks.indexOf(member.rank),

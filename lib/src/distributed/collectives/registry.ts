@@ -40,7 +40,10 @@ import { linearScatter } from "./scatter/linear.js";
 
 type Registry = { readonly [K in CollectiveKind]: readonly Algorithm<K>[] };
 
-/** By kind. Of those that cost the same, the first is taken. */
+/**
+ * By kind. Of those that cost the same, the first is taken.
+ * @example distributed.ALGORITHMS.scatter.map(({ name }) => name) // ["binomial", "linear"]
+ */
 export const ALGORITHMS: Registry = {
   barrier: [dissemination],
   broadcast: [treeBroadcast, scatterAllGather, chainBroadcast, naiveBroadcast],
@@ -68,6 +71,16 @@ export const ALGORITHMS: Registry = {
  * @param algorithm by name; default: the transport's own way, or else the one that the cost model finds fastest
  * @throws ValueError for an algorithm that there is not, or that can't do this group
  * @throws DTypeError for the mean of what is not floating-point
+ * @example
+ * const rows = [[2, 4, 6], [1, 2, 3], [4, 8, 12]].map((row) => Float32Array.from(row));
+ * await Promise.all(distributed.inProcess(3).map((transport, rank) =>
+ *   distributed.runCollective(
+ *     "allReduce",
+ *     distributed.memberOf(transport, 0),
+ *     { data: new Uint8Array(rows[rank].buffer), dtype: "float32", op: "sum" },
+ *     "ring",
+ *   )));
+ * [...rows[1]] // [7, 14, 21]
  */
 export async function runCollective<K extends CollectiveKind>(
   kind: K,
@@ -106,7 +119,11 @@ function choose<K extends CollectiveKind>(kind: K, member: Member, request: Requ
   return fastest(all, { size, bytes, places }, model);
 }
 
-/** The algorithm of this name. @throws ValueError if there is none, or it can't do this group */
+/**
+ * The algorithm of this name.
+ * @throws ValueError if there is none, or it can't do this group
+ * @example distributed.algorithmOf("scan", "linear", { size: 3, places: distributed.samePlace(3) }).kind // "scan"
+ */
 export function algorithmOf<K extends CollectiveKind>(
   kind: K,
   name: string,

@@ -13,7 +13,10 @@ export interface Step {
   readonly end: number;
 }
 
-/** The steps of all members; shown in a notebook, a picture of who sends to whom. */
+/**
+ * The steps of all members; shown in a notebook, a picture of who sends to whom.
+ * @example new distributed.Schedule([{ what: "send", rank: 0, peer: 1, bytes: 8, start: 0, end: 2 }], 2).seconds // 2
+ */
 export class Schedule {
   /** In order of their starts. */
   readonly steps: readonly Step[];
@@ -52,9 +55,10 @@ export class Schedule {
     }));
   }
 
-  /** Members down, rounds across: rounds begin at different times. A cell says what is sent to whom. */
+  /** Members down, rounds across; a cell says what is sent to whom. Of many rounds, a line for each step. */
   toString(): string {
     const { times, cells } = this.table();
+    if (times.length > WIDEST) return this.steps.map(line).join("\n");
     const rows = [
       ["", ...times.map((time) => `${(time * 1e6).toFixed(1)} µs`)],
       ...cells.map((row, rank) => [`rank ${rank}`, ...row.map((steps) => steps.map(label).join(", "))]),
@@ -118,5 +122,11 @@ export class Schedule {
     );
   }
 }
+
+/** Columns of a table that can still be read; measured steps have a time each. */
+const WIDEST = 12;
+
+const line = ({ what, rank, peer, bytes, start, end }: Step): string =>
+  `rank ${rank} ${what === "combine" ? "combines" : `${what}s ${what === "send" ? "to" : "from"} ${peer}`} ${bytes} B in ${((end - start) * 1e6).toFixed(1)} µs`;
 
 const label = ({ peer, bytes }: Step): string => `→${peer} ${bytes} B`;

@@ -40,10 +40,10 @@ interface Posted {
  * @param requests by rank; they are carried out: results lie where the collective leaves them
  * @throws MlsysError if members wait for each other for ever
  * @example
- * const data = [[2, 4, 6], [1, 2, 3], [4, 8, 12]].map((row) => Float32Array.from(row));
- * const requests = data.map(({ buffer }) => ({ data: new Uint8Array(buffer), dtype: "float32", op: "sum" }) as const);
+ * const values = [[2, 4, 6], [1, 2, 3], [4, 8, 12]].map((row) => Float32Array.from(row));
+ * const requests = values.map(({ buffer }) => ({ data: new Uint8Array(buffer), dtype: "float32", op: "sum" }) as const);
  * const schedule = await distributed.simulate("allReduce", requests, { size: 3, algorithm: "ring" });
- * [[...data[2]], schedule.steps.length] // [[7, 14, 21], 24]
+ * [[...values[2]], schedule.steps.length] // [[7, 14, 21], 30]
  */
 export async function simulate<K extends CollectiveKind>(
   kind: K,

@@ -48,6 +48,11 @@ export interface BucketSpan {
   readonly hidden: boolean;
 }
 
+/**
+ * The default: the mean by one allReduce.
+ * @example
+ * const halved: distributed.CommunicationHook = (bucket, group) => distributed.meanHook({ ...bucket, tensor: bucket.tensor.mul(0.5) }, group);
+ */
 export const meanHook: CommunicationHook = ({ tensor }, group) => group.allReduce(tensor, { op: "mean" });
 
 /** For captured steps, whose graphs divide: in the kernel that updates the weights that costs nothing. */

@@ -8,7 +8,7 @@ type ProcessGroup = import("../group/process-group.js").ProcessGroup;
 
 let team: import("../launch/team.js").Team;
 beforeAll(async () => {
-  team = await distributed.team(4);
+  team = await distributed.team(3);
 });
 afterAll(() => team.close());
 
@@ -25,7 +25,7 @@ describe("expert parallelism", () => {
     for (const [size, topK, capacityFactor] of [
       [2, 2, 1],
       [3, 1, 0.8],
-      [4, 2, Number.POSITIVE_INFINITY],
+      [3, 2, Number.POSITIVE_INFINITY],
     ] as const) {
       const results = await on(size, (group) => {
         const make = (options: { group?: ProcessGroup; parts?: number }) => {

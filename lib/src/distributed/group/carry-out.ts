@@ -1,5 +1,6 @@
 /** What each order means: bytes of the heap that go through an algorithm, or from one member to another. */
-import { allocate, giveUp, memory } from "../../runtime/heap.js";
+import { allocate, giveUp, memory, release } from "../../runtime/heap.js";
+import { calibrate, LONG } from "../collectives/calibrate.js";
 import type { Member, Requests } from "../collectives/collective.js";
 import { partsOf, total } from "../collectives/parts.js";
 import { runCollective } from "../collectives/registry.js";
@@ -67,6 +68,14 @@ export async function carryOut(
       const data = new Uint8Array(total(counts));
       await gatherAll(member, order.bytes, data, counts, undefined);
       return partsOf(data, counts).map((part) => part.slice());
+    }
+    case "calibrate": {
+      const at = allocate(LONG);
+      try {
+        return await calibrate(member, bytesOf({ at, bytes: LONG }));
+      } finally {
+        release(at, LONG);
+      }
     }
     case "object": {
       const length = new Float64Array([order.bytes?.length ?? 0]);

@@ -3,7 +3,6 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { MlsysError } from "../../core/errors.js";
 import { memory } from "../../runtime/heap.js";
-import { builtModule } from "../built.js";
 import { ring } from "../transport/bell.js";
 import { errorOf, GroupTimeoutError } from "../transport/errors.js";
 import type { Place } from "../transport/transport.js";
@@ -139,7 +138,7 @@ export class Communicator {
       port: port2,
       transport: { module: transport.module, config: transport.config },
     };
-    this.worker = new Worker(builtModule("./worker.js", import.meta.url), {
+    this.worker = new Worker(new URL("./worker.js", import.meta.url), {
       workerData: start,
       transferList: [port2],
       execArgv: [],

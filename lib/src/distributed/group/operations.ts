@@ -1,10 +1,11 @@
 /** Operations under way on a member's communication thread: started by orders, ended by algorithms, errors or time. */
 import { memberOf } from "../collectives/member.js";
+import type { Step } from "../collectives/schedule.js";
 import { errorData, errorOf, GroupTimeoutError, PeerLostError, TransportError } from "../transport/errors.js";
 import type { Transport } from "../transport/transport.js";
 import { carryOut } from "./carry-out.js";
 import { MAX_MESSAGE, type Notice, Notices, shortened } from "./notices.js";
-import type { Order } from "./protocol.js";
+import type { Order, Traced } from "./protocol.js";
 
 type GroupOrder = Extract<Order, { do: "group" }>;
 /** Orders that are operations of a group. */
@@ -89,6 +90,11 @@ export class Operations {
       broken: null,
       leaving: null,
     };
+    const other = this.groups.get(number);
+    if (other && other.name !== name)
+      group.broken = new TransportError(
+        `${name} and ${other.name} are told apart by one number; close one first`,
+      );
     this.groups.set(number, group);
     if (ranks.length === this.transport.size) this.whole ??= number;
     for (const { from, notice } of this.early.get(number) ?? []) this.hear(from, notice);
@@ -120,13 +126,18 @@ export class Operations {
     if (order.do === "send") count(group.sent, group.ranks[order.to]);
     // one call each: what needs several would be overtaken between them, on some members and not on others
     const single = order.do === "collective" && group.number === this.whole;
-    const native = single ? this.transport.collective?.bind(this.transport) : undefined;
-    const member = memberOf(this.transport, own, group.ranks, { native });
+    const steps: Step[] | undefined = order.trace ? [] : undefined;
+    const native = single && !steps ? this.transport.collective?.bind(this.transport) : undefined;
+    const member = memberOf(this.transport, own, group.ranks, {
+      native,
+      trace: steps && ((step) => steps.push(step)),
+    });
     carryOut(member, this.transport, group.ranks, own, order).then(
       (value) => {
         if (order.do === "receive") count(group.received, group.ranks[order.from]);
         if (!this.finish(group, running)) return;
-        if (value === undefined) this.ends.done(order.slot);
+        if (steps) this.ends.value(order.slot, { value, steps } satisfies Traced);
+        else if (value === undefined) this.ends.done(order.slot);
         else this.ends.value(order.slot, value);
         if (between) this.checkLeft(group);
       },

@@ -6,6 +6,8 @@
 import type { DType } from "../../core/dtype.js";
 import type { Shape } from "../../core/shape.js";
 import type { Tensor } from "../../core/tensor.js";
+import type { CostModel } from "../collectives/cost.js";
+import type { Step } from "../collectives/schedule.js";
 import type { ReduceOp } from "../transport/reduce-op.js";
 
 /** Work under way. `await` it, or block this thread until it is done (inside of a forward or backward pass). */
@@ -30,6 +32,11 @@ export interface Expected {
 export interface CollectiveOptions {
   /** Name of the algorithm; default: what the cost model says is fastest for this size and topology. */
   readonly algorithm?: string;
+  /**
+   * Gets what this member did, when the operation is done: times are seconds since 1970, so that members' steps can be put
+   * together. (An engine's own collectives show nothing; ours are used instead.)
+   */
+  readonly trace?: Step[];
 }
 
 export interface ReduceOptions extends CollectiveOptions {
@@ -86,6 +93,12 @@ export interface ProcessGroup {
   broadcastObject<T>(value: T, root?: number): Work<T>;
   /** Every member's value, by rank. */
   allGatherObject<T>(value: T): Work<T[]>;
+
+  /**
+   * Measures what the members' links can do: latency α and time per byte β inside of a host and between hosts, and the
+   * time γ to combine a byte. `fastest` tells by them which algorithm to name.
+   */
+  calibrate(): Work<CostModel>;
 
   /**
    * A group of some members. All members of this group call it with the same list, in the same order of calls.

@@ -3,6 +3,7 @@
  * an operation has finished is a word in shared memory, so that it can be slept on.
  */
 import type { CollectiveKind } from "../collectives/collective.js";
+import type { Step } from "../collectives/schedule.js";
 import type { ErrorData } from "../transport/errors.js";
 
 /** Bytes of the heap that both threads see. */
@@ -25,6 +26,14 @@ interface Operation {
   readonly what: string;
   /** Milliseconds. */
   readonly timeout: number;
+  /** With the end comes what was done, as `Traced`. */
+  readonly trace?: boolean;
+}
+
+/** What an operation gives, and the steps in which it was done. */
+export interface Traced {
+  readonly value: unknown;
+  readonly steps: readonly Step[];
 }
 
 export type Order =
@@ -48,6 +57,7 @@ export type Order =
     } & Operation)
   /** The same for bytes outside of the heap. */
   | ({ readonly do: "objects"; readonly bytes: Uint8Array } & Operation)
+  | ({ readonly do: "calibrate" } & Operation)
   | ({ readonly do: "object"; readonly bytes: Uint8Array | null; readonly root: number } & Operation)
   | ({ readonly do: "send"; readonly to: number; readonly tag: number; readonly data: Region } & Operation)
   | ({

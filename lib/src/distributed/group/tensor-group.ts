@@ -6,6 +6,8 @@ import { formatShape, formatType, type Shape, sizeOf } from "../../core/shape.js
 import type { Tensor } from "../../core/tensor.js";
 import { Storage } from "../../runtime/storage.js";
 import type { CollectiveKind } from "../collectives/collective.js";
+import type { CostModel } from "../collectives/cost.js";
+import type { Step } from "../collectives/schedule.js";
 import { checkReduction } from "./arguments.js";
 import { BlockReturns } from "./blocks.js";
 import type { Collected } from "./carry-out.js";
@@ -19,7 +21,7 @@ import type {
   ReduceOptions,
   Work,
 } from "./process-group.js";
-import type { Copy, PostedRequest, Region } from "./protocol.js";
+import type { Copy, PostedRequest, Region, Traced } from "./protocol.js";
 import {
   axisOf,
   fresh,
@@ -334,7 +336,7 @@ export class TensorGroup implements ProcessGroup {
     x: Tensor,
     root: number | null,
     wanted: number | undefined,
-    { algorithm }: CollectiveOptions,
+    { algorithm, trace }: CollectiveOptions,
     name: string,
   ): Work<Tensor | null> {
     const axis = axisOf(x.shape, wanted, name);
@@ -359,13 +361,18 @@ export class TensorGroup implements ProcessGroup {
         return fromFront(tensorOf(storage, [rows, ...rest]), axis);
       },
       release,
+      trace,
     );
+  }
+
+  calibrate(): Work<CostModel> {
+    return this.post({ do: "calibrate" }, "calibrate", (got) => got as CostModel);
   }
 
   private collective<T>(
     kind: CollectiveKind,
     what: string,
-    { algorithm }: CollectiveOptions,
+    { algorithm, trace }: CollectiveOptions,
     request: PostedRequest,
     finish: () => T,
     about: {
@@ -375,8 +382,12 @@ export class TensorGroup implements ProcessGroup {
     } = {},
   ): Work<T> {
     const { before = [], after = [], held } = about;
-    return this.post({ do: "collective", kind, algorithm, request, before, after }, what, finish, () =>
-      held?.release(),
+    return this.post(
+      { do: "collective", kind, algorithm, request, before, after },
+      what,
+      finish,
+      () => held?.release(),
+      trace,
     );
   }
 
@@ -385,10 +396,22 @@ export class TensorGroup implements ProcessGroup {
     what: string,
     finish: (value: unknown) => T,
     giveBack?: () => void,
+    trace?: Step[],
   ): Work<T> {
     const { communicator, timeout } = this.context;
-    const full = { ...order, group: this.number, what, timeout } as Parameters<Communicator["post"]>[0];
-    return communicator.post(full, what, timeout, finish, giveBack);
+    const traced = (got: unknown): T => {
+      const { value, steps } = got as Traced;
+      trace?.push(...steps);
+      return finish(value);
+    };
+    const full = { ...order, group: this.number, what, timeout, trace: trace ? true : undefined };
+    return communicator.post(
+      full as Parameters<Communicator["post"]>[0],
+      what,
+      timeout,
+      trace ? traced : finish,
+      giveBack,
+    );
   }
 
   private tensor(x: Tensor | Expected, where: string): Tensor {

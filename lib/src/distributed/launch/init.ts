@@ -1,7 +1,6 @@
 /** Joining a job whose members are processes. */
 
 import { ValueError } from "../../core/errors.js";
-import { builtModule } from "../built.js";
 import { jobEnvironment } from "../environment.js";
 import { Communicator, type TransportChoice } from "../group/communicator.js";
 import type { GroupOptions, ProcessGroup } from "../group/process-group.js";
@@ -11,7 +10,7 @@ import type { TcpConfig } from "../transport/tcp/members.js";
 import { DEFAULT_TIMEOUT } from "./team.js";
 
 export interface InitOptions extends GroupOptions {
-  /** "tcp", "mpi". Default: what the launcher says (torchrun, `mlsys run`, mpirun, srun), else "tcp". */
+  /** "tcp", "mpi"; "nccl" for tensors on GPUs, beside what the launcher says. Default: what the launcher says (torchrun, `mlsys run`, mpirun, srun), else "tcp". */
   readonly backend?: string;
   /** Where the members meet: `tcp://host:port`, of rank 0's host. Default: MASTER_ADDR and MASTER_PORT. */
   readonly url?: string;
@@ -34,7 +33,7 @@ export interface InitOptions extends GroupOptions {
 /** How each back end's transport is opened. Another one is a line here. */
 const BACKENDS: Readonly<Record<string, (options: InitOptions) => TransportChoice>> = {
   tcp: tcpChoice,
-  mpi: () => ({ module: builtModule("../transport/mpi/mpi.js", import.meta.url).href, config: {} }),
+  mpi: () => ({ module: new URL("../transport/mpi/mpi.js", import.meta.url).href, config: {} }),
 };
 
 /**
@@ -50,14 +49,28 @@ const BACKENDS: Readonly<Record<string, (options: InitOptions) => TransportChoic
  */
 export async function init(options: InitOptions = {}): Promise<ProcessGroup> {
   const backend = options.backend ?? jobEnvironment()?.backend ?? "tcp";
+  if (backend === "nccl") return ncclGroup(options);
   if (!Object.hasOwn(BACKENDS, backend))
     throw new ValueError(
-      `init: no back end is called ${JSON.stringify(backend)}; there are ${Object.keys(BACKENDS).join(", ")}`,
+      `init: no back end is called ${JSON.stringify(backend)}; there are ${Object.keys(BACKENDS).join(", ")}, nccl`,
     );
   const group = await openWorld(BACKENDS[backend](options), options, backend);
   // a script that has nothing left to do has not failed: the others, and MPI's launcher, are told so
   process.once("beforeExit", () => void group.close());
   return group;
+}
+
+/** Hosts meet first; each process then has the GPU of its number on its machine, unless MLSYS_CUDA_DEVICE names another. */
+async function ncclGroup(options: InitOptions): Promise<ProcessGroup> {
+  const control = await init({ ...options, backend: undefined });
+  process.env.MLSYS_CUDA_DEVICE ??= String(jobEnvironment()?.localRank ?? control.rank);
+  try {
+    const { NcclGroup } = await import("../nccl/group.js"); // only this needs CUDA
+    return await NcclGroup.over(control, options);
+  } catch (error) {
+    await control.close();
+    throw error;
+  }
 }
 
 /** The group of a transport's members; closing it closes the transport. */
@@ -90,7 +103,7 @@ function tcpChoice(options: InitOptions): TransportChoice {
 }
 
 export const tcpTransport = (config: TcpConfig): TransportChoice => ({
-  module: builtModule("../transport/tcp/transport.js", import.meta.url).href,
+  module: new URL("../transport/tcp/transport.js", import.meta.url).href,
   config,
 });
 

@@ -1,5 +1,5 @@
 /** The same function on several ranks: worker threads of this process, with a process group among them. */
-import { checkRanks, type RankFunction, Team, type TeamOptions } from "./team.js";
+import { checkRanks, type RankFunction, shipped, Team, type TeamOptions } from "./team.js";
 
 export interface LaunchOptions<A extends readonly unknown[] = readonly unknown[]> extends TeamOptions {
   /** What `fn` is called with, behind the group. */
@@ -17,6 +17,8 @@ export async function launch<A extends readonly unknown[], R>(
   fn: RankFunction<A, R>,
   options: LaunchOptions<A> = {},
 ): Promise<Awaited<R>[]> {
+  checkRanks(size, "distributed.launch");
+  await shipped(fn); // before threads are started for it
   const ranks = await team(size, options);
   try {
     return await ranks.run(fn, ...((options.args ?? []) as unknown as A));

@@ -5,8 +5,7 @@
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { MlsysError, ValueError } from "../../core/errors.js";
 import { learnLibrary } from "../../data/engine/known-modules.js";
-import { type Shipper, ship } from "../../data/engine/ship.js";
-import { builtModule } from "../built.js";
+import { type Shipment, type Shipper, ship } from "../../data/engine/ship.js";
 import type { GroupOptions, ProcessGroup } from "../group/process-group.js";
 import { declareGone, threadsBoard } from "../transport/threads.js";
 import { type Carried, carry, uncarry } from "./carry.js";
@@ -76,7 +75,7 @@ class Rank {
   ) {
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
-    this.worker = new Worker(builtModule("./rank.js", import.meta.url), {
+    this.worker = new Worker(new URL("./rank.js", import.meta.url), {
       workerData: { ...start, port: port2 } satisfies RankStart,
       transferList: [port2],
       execArgv: [],
@@ -194,8 +193,7 @@ export class Team {
       void this.end();
     });
     try {
-      await learnLibrary();
-      const shipment = ship(fn, fn.name === "" ? "the function" : fn.name, SHIPPER);
+      const shipment = await shipped(fn);
       const { timeout = DEFAULT_TIMEOUT } = this.options;
       const { carried } = carry(args);
       for (const rank of this.ranks)
@@ -281,6 +279,12 @@ export class Team {
       }
     }
   }
+}
+
+/** A function, made ready for ranks. @throws ShipError naming what can't travel, and why */
+export async function shipped(fn: (...args: never[]) => unknown): Promise<Shipment> {
+  await learnLibrary();
+  return ship(fn, fn.name === "" ? "the function" : fn.name, SHIPPER);
 }
 
 /** Milliseconds. */

@@ -72,8 +72,9 @@ export class Links {
     if (made.phase === "forward") this.tell(made, plain, rank);
     this.sent.push(this.group.send(plain, rank, { tag: this.tag(made, 0) }));
     plain.dispose(); // the group holds it until it has left
-    for (const work of this.sent) if (work.done) work.wait(); // tells at once if it failed
-    this.sent = this.sent.filter((work) => !work.done);
+    const gone = new Set(this.sent.filter((work) => work.done));
+    this.sent = this.sent.filter((work) => !gone.has(work));
+    for (const work of gone) work.wait(); // tells at once if it failed
   }
 
   /** Waits until everything has left. */

@@ -1,5 +1,5 @@
 /** What goes wrong between the members of a job. */
-import { DTypeError, MlsysError, ValueError } from "../../core/errors.js";
+import { DeviceError, DTypeError, MlsysError, ValueError } from "../../core/errors.js";
 
 /** Members disagree: other lengths, shapes, dtypes or operations than expected. */
 export class TransportError extends MlsysError {
@@ -44,6 +44,9 @@ const CLASSES: Readonly<Record<string, new (message: string) => Error>> = {
   GroupTimeoutError,
   ValueError,
   DTypeError,
+  DeviceError,
+  MpiError: TransportError,
+  MpiMissingError: DeviceError,
 };
 
 export function errorOf({ name, message, rank }: ErrorData): Error {

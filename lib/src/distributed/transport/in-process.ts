@@ -20,10 +20,10 @@ interface Lane {
 /**
  * The transports of `size` members that live on this thread, by rank.
  * @example
- * const [first, second] = inProcess(2);
+ * const [first, second] = distributed.inProcess(2);
  * const into = new Uint8Array(2);
  * await Promise.all([first.send(1, 0, Uint8Array.of(7, 8)), second.receive(0, 0, into)]);
- * into; // [7, 8]
+ * [...into] // [7, 8]
  */
 export function inProcess(size: number, places: readonly Place[] = samePlace(size)): Transport[] {
   const lanes = new Map<string, Lane>();
@@ -84,7 +84,10 @@ export function inProcess(size: number, places: readonly Place[] = samePlace(siz
   );
 }
 
-/** All members on one machine. @example samePlace(2) // [{ "host": "localhost" }, { "host": "localhost" }] */
+/**
+ * All members on one machine.
+ * @example distributed.samePlace(2) // [{"host": "localhost"}, {"host": "localhost"}]
+ */
 export function samePlace(size: number, host = "localhost"): Place[] {
   return Array.from({ length: size }, () => ({ host }));
 }

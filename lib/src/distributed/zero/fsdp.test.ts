@@ -91,7 +91,93 @@ describe("FullyShardedDataParallel", () => {
         expect(bytes / wanted, `stage ${stage} on ${ranks} ranks: ${bytes} of ${wanted}`).toBeLessThan(1.05);
       }
   });
+
+  it("computes in 16 bits, and updates in 32", async () => {
+    const training: Training = { ...base, kind: "mlp", optimizer: "SGD", steps: 6 };
+    const single = trainOn(null, training);
+    const ranks = await on(2).run(trainOn, { ...training, stage: 3, mixedPrecision: "bfloat16" });
+    expectTrainedAlike(ranks[0], single, 0.03); // 8 bits of mantissa
+    expect(ranks[0].weights).toEqual(ranks[1].weights);
+    const halves = ranks[0].weights.flatMap(([, values]) => values.filter((v) => v === roundedToBfloat16(v)));
+    expect(halves.length).toBeLessThan(20); // weights are not rounded: only what the layers compute with
+  });
+
+  it("leaves a step out on all ranks where one of them sees an infinite gradient", async () => {
+    const run = (group: ProcessGroup) => {
+      const { nn, optim, ones, distributed } = mlsys;
+      const model = new distributed.FullyShardedDataParallel(new nn.Dense(4, 2, { bias: false }), { group });
+      const optimizer = new optim.SGD(model, { lr: 0.1 });
+      const scaler = new distributed.ShardedGradScaler(group, { initScale: 8 });
+      const before = model.stateDict().get("weight")?.toArray();
+      const seen: unknown[] = [];
+      for (const bad of [true, false]) {
+        optimizer.zeroGrad();
+        scaler.scale(model.forward(ones([1, 4])).sum()).backward();
+        const [part] = model.parameters();
+        if (bad && group.rank === 1) part.grad = (part.grad as NonNullable<typeof part.grad>).mul(Infinity);
+        scaler.step(optimizer);
+        scaler.update();
+        seen.push(scaler.getScale());
+      }
+      const after = model.stateDict().get("weight")?.toTypedArray() as Float32Array;
+      const first = (before as number[][]).flat();
+      return { seen, moved: first.map((v, i) => v - after[i]) };
+    };
+    for (const { seen, moved } of await on(2).run(run)) {
+      expect(seen).toEqual([4, 4]); // the first step was left out, the second was taken
+      for (const by of moved) expect(by).toBeCloseTo(0.1, 5);
+    }
+  });
+
+  it("takes whole values, and says what does not fit", async () => {
+    const run = (group: ProcessGroup): string => {
+      const { nn, zeros, distributed } = mlsys;
+      const model = new distributed.FullyShardedDataParallel(new nn.Dense(3, 2), { group });
+      const state = model.stateDict();
+      model.loadStateDict(new Map([...state].map(([name, value]) => [name, value.mul(0).add(2)])));
+      const sum = [...model.stateDict().values()].reduce((total, value) => total + value.sum().item(), 0);
+      try {
+        model.loadStateDict(new Map([["weight", zeros([2, 2])]]));
+      } catch (error) {
+        return `${sum} ${(error as Error).message}`;
+      }
+      return "loaded";
+    };
+    for (const text of await on(3).run(run))
+      expect(text).toMatch(
+        /^16 loadStateDict: weight has shape \(2, 2\), the model's is \(3, 2\); bias is missing/,
+      );
+  });
+
+  it("can't be captured or differentiated as a tree, and says how to go on", async () => {
+    const run = (group: ProcessGroup): string[] => {
+      const { nn, ones, toStatic, valueAndGrad, distributed } = mlsys;
+      const model = new distributed.FullyShardedDataParallel(new nn.Dense(2, 2), { group });
+      const messageOf = (body: () => unknown): string => {
+        try {
+          body();
+        } catch (error) {
+          return (error as Error).message;
+        }
+        return "nothing thrown";
+      };
+      return [
+        messageOf(() =>
+          toStatic((x: import("../../core/tensor.js").Tensor) => model.forward(x))(ones([1, 2])),
+        ),
+        messageOf(() => valueAndGrad((m: typeof model) => m.forward(ones([1, 2])).sum())(model)),
+      ];
+    };
+    for (const messages of await on(2).run(run))
+      for (const message of messages) expect(message).toMatch(/take gradients with loss\.backward\(\)/);
+  });
 });
+
+function roundedToBfloat16(value: number): number {
+  return new Float32Array(
+    new Uint32Array([new Uint32Array(new Float32Array([value]).buffer)[0] & 0xffff0000]).buffer,
+  )[0];
+}
 
 describe("zeroMemory", () => {
   it("gives the figures of the paper and of the book", () => {

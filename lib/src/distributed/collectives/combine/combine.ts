@@ -37,14 +37,6 @@ const SHORT = 256;
  * `scratch` piece by piece, where it stays in the cache until it is combined. (At 0.5 to 8 MB that is 4 to 6 times as
  * fast as a loop over both memories.) Buffers elsewhere, and views of the memory from before it
  * has grown, are combined as by `combine`.
- * @example
- * const memory = new WebAssembly.Memory({ initial: 4, maximum: 4, shared: true });
- * const combine = distributed.combinerOver(memory, { at: 0, bytes: 65536 });
- * const into = new Float32Array(memory.buffer, 65536, 2);
- * into.set([1, 2]);
- * const bytes = new Uint8Array(memory.buffer, 65536, 8);
- * combine(bytes, new Uint8Array(Float32Array.of(10, 20).buffer), "float32", "sum");
- * [...into] // [11, 22]
  */
 export function combinerOver(memory: WebAssembly.Memory, scratch: Scratch): Combine {
   const kernels = kernelsOver(memory);
