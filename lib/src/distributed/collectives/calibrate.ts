@@ -29,8 +29,8 @@ export async function calibrate(
   const near = inside ? await measure(member, inside[0], inside[1], scratch) : null;
   const far = between ? await measure(member, between[0], between[1], scratch) : null;
   return {
-    near: near ?? far ?? model.near,
-    far: far ?? near ?? model.far,
+    near: near?.link ?? far?.link ?? model.near,
+    far: far?.link ?? near?.link ?? model.far,
     gamma: (near ?? far ?? model).gamma,
     ...(model.together ? { together: true } : {}),
   };
@@ -45,7 +45,7 @@ async function measure(
   a: number,
   b: number,
   scratch: Uint8Array,
-): Promise<Link & { readonly gamma: number }> {
+): Promise<{ readonly link: Link; readonly gamma: number }> {
   const { rank } = member;
   const plain = (from: number, bytes: Uint8Array) => member.receive(from, bytes);
   const combined = (from: number, bytes: Uint8Array) => member.receiveCombined(from, bytes, "float32", "max");
@@ -75,8 +75,7 @@ async function measure(
   // a clock that is too coarse, or a disturbance, gives no negative times
   const least = 1e-9;
   return {
-    alpha: Math.max(short, least),
-    beta: Math.max(long - short, least) / LONG,
+    link: { alpha: Math.max(short, least), beta: Math.max(long - short, least) / LONG },
     gamma: Math.max(longest - long, least) / LONG,
   };
 }
