@@ -1,11 +1,11 @@
 // Pipelines of data beside PyTorch's DataLoader and Node's streams: the same files, the same work, each in a process of
 // its own, in turn and several times. Run by `npm run bench -- data`.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatRows } from "./data/formats.mjs";
 import { IMAGE, madeData, PHOTO, RECORD } from "./data/made.mjs";
+import { pythonPeer } from "./peers/python.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = join(root, ".mlsys", "bench-data");
@@ -15,32 +15,6 @@ const TORCH = {
 };
 const TENSORFLOW = { what: ["tensorflow-cpu", "numpy"], proof: "import tensorflow, numpy" };
 const LIMIT_MS = 180_000;
-
-/** @returns the Python that has a peer, or why there is none */
-function installPython(folder, { what, proof }) {
-  const venv = join(root, ".mlsys", folder);
-  const python = join(venv, "bin", "python");
-  try {
-    execFileSync(python, ["-c", proof], { stdio: "pipe" });
-    return { python, problem: null }; // from this suite or that of the kernels
-  } catch {
-    // not yet
-  }
-  try {
-    console.log(`installing peers: ${what.join(" ")}`);
-    mkdirSync(join(root, ".mlsys"), { recursive: true });
-    if (!existsSync(python)) execFileSync("python3", ["-m", "venv", venv], { stdio: "pipe" });
-    const pip = ["-m", "pip", "install", "-q", "--disable-pip-version-check", ...what];
-    execFileSync(python, pip, { stdio: "pipe" });
-    execFileSync(python, ["-c", proof], { stdio: "pipe" });
-    return { python, problem: null };
-  } catch (error) {
-    const lines = String(error.stderr ?? error.message)
-      .trim()
-      .split("\n");
-    return { python, problem: `not installed: ${lines.at(-1)}` };
-  }
-}
 
 /** The rows that a program prints, or the reason why there are none. */
 function measure(command, file, mode, row, quick) {
@@ -75,8 +49,8 @@ const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
 
 export async function run({ quick }) {
   await madeData(folder);
-  const torch = installPython("bench-venv", TORCH);
-  const tensorflow = installPython("bench-tf-venv", TENSORFLOW); // its NumPy is another one
+  const torch = pythonPeer("bench-venv", TORCH);
+  const tensorflow = pythonPeer("bench-tf-venv", TENSORFLOW); // its NumPy is another one
   const libraries = [
     ["ours", "2 workers", process.execPath, "mlsys.mjs", "threads"],
     ["ours", "no workers", process.execPath, "mlsys.mjs", "one thread"],

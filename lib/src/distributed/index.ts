@@ -1,5 +1,7 @@
 /** Distributed training: process groups, collectives and what is built on them. (Book, chapter 9.) */
 
+export { consolidateCheckpoint, loadCheckpoint } from "./checkpoint/load.js";
+export { saveCheckpoint } from "./checkpoint/save.js";
 export type {
   Algorithm,
   CollectiveKind,
@@ -37,6 +39,7 @@ export {
   type DataParallelOptions,
   DistributedDataParallel,
 } from "./data-parallel/ddp.js";
+export { type DistributedFitOptions, fit } from "./data-parallel/fit.js";
 export type {
   CollectiveOptions,
   Expected,
@@ -56,6 +59,12 @@ export { inProcess, samePlace } from "./transport/in-process.js";
 export { type CombineOp, REDUCE_OPS, type ReduceOp } from "./transport/reduce-op.js";
 export { AuthenticationError, type Heartbeat, type TlsOptions } from "./transport/tcp/connection.js";
 export type { RendezvousStore, StoreOptions } from "./transport/tcp/store.js";
+export { type InitOptions, init } from "./launch/init.js";
+export { type LaunchOptions, launch, team } from "./launch/launch.js";
+export { RankError, type RankFunction, type Team, type TeamOptions } from "./launch/team.js";
+export { GroupTimeoutError, PeerLostError, TransportError } from "./transport/errors.js";
+export { inProcess, samePlace } from "./transport/in-process.js";
+export { type CombineOp, REDUCE_OPS, type ReduceOp } from "./transport/reduce-op.js";
 export type { Place, Transport } from "./transport/transport.js";
 export type { ZeroStage } from "./zero/flat-parameter.js";
 export { FullyShardedDataParallel, type ShardedOptions } from "./zero/fsdp.js";

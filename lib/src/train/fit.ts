@@ -9,7 +9,7 @@ import type { Tensor } from "../core/tensor.js";
 import { toStatic } from "../graph/static.js";
 import type { Module } from "../nn/module.js";
 import { tidy } from "../ops/tidy.js";
-import { clipByGlobalNorm } from "../optim/clip.js";
+import { clipByGlobalNorm, clipGradNorm } from "../optim/clip.js";
 import type { Optimizer } from "../optim/optimizer.js";
 import { type MimeBundle, newDisplayId, publisher } from "../viz/bundle.js";
 import { ProgressBar } from "../viz/progress.js";
@@ -63,6 +63,11 @@ export interface FitOptions {
   readonly history?: History;
   /** Captures the whole training step (forward, backward, update) and runs it as a graph: see `toStatic`. Default false. */
   readonly static?: boolean;
+  /**
+   * Takes gradients by `backward()` on the optimizer's variables, not by `valueAndGrad` of the model: for models whose weights
+   * are not leaves of their own, as sharded ones. Default false.
+   */
+  readonly backward?: boolean;
   /** Gradients that are longer than this, taken together, are scaled down to it: see `optim.clipByGlobalNorm`. */
   readonly clipNorm?: number;
   /** Draws a progress bar and, in notebooks, the loss. Default true. */
@@ -162,7 +167,10 @@ export async function fit(model: Model, data: Batches, options: FitOptions): Pro
   return history;
 }
 
-function checkOptions({ epochs = 1, metrics = {}, validation, clipNorm }: FitOptions): void {
+function checkOptions(options: FitOptions): void {
+  const { epochs = 1, metrics = {}, validation, clipNorm, backward, static: captured } = options;
+  if (backward && captured)
+    throw new ValueError("fit: backward goes over the tape, which a captured step does not have; choose one");
   if (clipNorm !== undefined && !(clipNorm > 0))
     throw new ValueError(`fit: clipNorm is above 0, got ${clipNorm}`);
   if (!Number.isInteger(epochs) || epochs < 0)
@@ -179,13 +187,14 @@ function countOf(data: Batches): number {
 /** One step: loss, gradients, update. Returns the loss. */
 function trainingStep(
   model: Model,
-  { loss, optimizer, penalty, clipNorm, static: captured }: FitOptions,
+  { loss, optimizer, penalty, clipNorm, static: captured, backward }: FitOptions,
   history: History,
 ): (x: Tensor, y: Tensor) => Tensor {
-  const gradient = valueAndGrad((m: Model, x: Tensor, y: Tensor) => {
+  const lossOf = (m: Model, x: Tensor, y: Tensor): Tensor => {
     const value = loss(m.forward(x), y);
     return penalty ? value.add(penalty(m)) : value;
-  });
+  };
+  const gradient = valueAndGrad(lossOf);
   const checkFinite = (value: Tensor): void => {
     const number = value.item();
     if (!Number.isFinite(number))
@@ -199,9 +208,26 @@ function trainingStep(
     optimizer.step(clipNorm === undefined ? grads : clipByGlobalNorm(grads, clipNorm).gradients);
     return value;
   };
+  const onTape = (x: Tensor, y: Tensor): Tensor => {
+    optimizer.zeroGrad();
+    const value = lossOf(model, x, y);
+    checkFinite(value);
+    value.backward();
+    if (clipNorm !== undefined) clip(model, clipNorm);
+    optimizer.step();
+    optimizer.zeroGrad();
+    return value.detach();
+  };
+  if (backward) return onTape;
   return captured
     ? toStatic(eager, { name: "train", beforeAssign: (value) => checkFinite(value as Tensor) })
     : eager;
+}
+
+/** Models whose gradients lie on several machines know their length themselves. */
+function clip(model: Model & { clipGradNorm?(limit: number): number }, limit: number): void {
+  if (model.clipGradNorm) model.clipGradNorm(limit);
+  else clipGradNorm(model, limit);
 }
 
 /**

@@ -66,7 +66,7 @@ export function encodeSafetensors(
   tensors: NamedTensors,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  const parts = encode(tensors, metadata);
+  const parts = safetensorsParts(tensors, metadata);
   const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
@@ -99,7 +99,11 @@ export async function saveSafetensors(
   tensors: NamedTensors,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const parts = encode(tensors, metadata);
+  await writeWhole(file, safetensorsParts(tensors, metadata));
+}
+
+/** Writes bytes to a file that appears whole or not at all: first beside it, then in its place. */
+export async function writeWhole(file: string, parts: readonly (Uint8Array | string)[]): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   const partial = `${file}.${process.pid}.partial`;
   try {
@@ -148,8 +152,11 @@ export async function readSafetensorsHeader(file: string): Promise<SafetensorsHe
 /** Bytes of the header's length. */
 const PREFIX = 8;
 
-/** The header with its length, then the elements of each tensor. */
-function encode(tensors: NamedTensors, metadata: Readonly<Record<string, string>>): Uint8Array[] {
+/** What a file consists of: the header with its length, then the elements of each tensor. */
+export function safetensorsParts(
+  tensors: NamedTensors,
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array[] {
   const list: [string, Tensor][] = tensors instanceof Map ? [...tensors] : Object.entries(tensors);
   const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [[METADATA, metadata]] : [];
   let at = 0;

@@ -1,4 +1,5 @@
 /** One training, on one process or on the ranks of a group: the same models, data and steps. */
+import { expect } from "vitest";
 import { library } from "./built-library.js";
 
 const mlsys = library; // what travels to ranks finds a constant, not an import
@@ -51,7 +52,15 @@ export function trainOn(group: ProcessGroup | null, t: Training): Trained {
         new nn.Flatten(),
         new nn.Dense(4 * 4 * 4, 5, { generator }),
       );
-    return new nn.CausalLM({ vocabulary: 11, context: 6, size: 8, depth: 2, heads: 2, dropout: 0, generator });
+    return new nn.CausalLM({
+      vocabulary: 11,
+      context: 6,
+      size: 8,
+      depth: 2,
+      heads: 2,
+      dropout: 0,
+      generator,
+    });
   };
   const data = new Generator(11);
   const batchOf = (): [Tensor, Tensor] => {
@@ -68,7 +77,8 @@ export function trainOn(group: ProcessGroup | null, t: Training): Trained {
     group && !stage
       ? new distributed.DistributedDataParallel(model, { group, bucketBytes, firstBucketBytes: 100 })
       : null;
-  const fsdp = group && stage ? new distributed.FullyShardedDataParallel(model, { group, stage, mixedPrecision }) : null;
+  const fsdp =
+    group && stage ? new distributed.FullyShardedDataParallel(model, { group, stage, mixedPrecision }) : null;
   const trained = (fsdp ?? ddp ?? model) as Module & { forward(x: Tensor): Tensor };
   const optimizer =
     t.optimizer === "SGD"
@@ -76,7 +86,9 @@ export function trainOn(group: ProcessGroup | null, t: Training): Trained {
       : new optim.Adam(trained, { lr: 0.01 });
   const lossOf = (m: { forward(x: Tensor): Tensor }, x: Tensor, y: Tensor): Tensor => {
     const out = m.forward(x);
-    return t.kind === "gpt" ? nn.crossEntropy(out.reshape([-1, 11]), y.reshape([-1])) : out.sub(y).square().mean();
+    return t.kind === "gpt"
+      ? nn.crossEntropy(out.reshape([-1, 11]), y.reshape([-1]))
+      : out.sub(y).square().mean();
   };
   const micro = t.micro ?? t.parts ?? 1;
   const parts = (x: Tensor): Tensor[] => {
@@ -126,4 +138,22 @@ export function trainOn(group: ProcessGroup | null, t: Training): Trained {
     weights: [...state].map(([name, value]) => [name, Array.from(value.toTypedArray())]),
     buckets: ddp?.lastPass.length ?? 0,
   };
+}
+
+/** Sums over the batch are in another order: single precision, a few hundred steps of rounding. */
+export function expectTrainedAlike(got: Trained, wanted: Trained, tolerance = 2e-5): void {
+  const near = (a: number, b: number): boolean => Math.abs(a - b) <= tolerance * (1 + Math.abs(b));
+  expect(
+    got.losses.every((loss, i) => near(loss, wanted.losses[i])),
+    `${got.losses}\n${wanted.losses}`,
+  ).toBe(true);
+  expect(got.weights.map(([name]) => name)).toEqual(wanted.weights.map(([name]) => name));
+  got.weights.forEach(([name, values], i) => {
+    const other = wanted.weights[i][1];
+    const worst = values.reduce(
+      (most, v, k) => Math.max(most, Math.abs(v - other[k]) / (1 + Math.abs(other[k]))),
+      0,
+    );
+    expect(worst, name).toBeLessThan(tolerance);
+  });
 }

@@ -38,7 +38,7 @@ async function beMember(script: string, args: readonly string[]): Promise<void> 
   }
   // Signals are for the script now, as if node had been started with it.
   for (const name of ["SIGINT", "SIGTERM"]) process.removeAllListeners(name);
-  const idle = new Promise<void>((resolve) => process.once("beforeExit", () => resolve()));
+  const idle = untilIdle();
   try {
     await runScript(script, args);
   } catch (error) {
@@ -47,6 +47,16 @@ async function beMember(script: string, args: readonly string[]): Promise<void> 
   }
   await idle; // what the script has left running
   throw new ExitCode(Number(process.exitCode ?? 0));
+}
+
+/** Nothing is left running, also of what listeners to `beforeExit` have started. */
+function untilIdle(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once("beforeExit", () => {
+      process.once("beforeExit", () => resolve());
+      setImmediate(() => {}); // one more turn, at whose end it is said again
+    });
+  });
 }
 
 interface Meeting {

@@ -28,7 +28,7 @@ export function jobScript(script: string, args: readonly string[], options: RunA
   if (backend === "tcp")
     lines.push(
       "# The members meet on the first machine, at a port that follows from the job's number.",
-      'MASTER_ADDR="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)"',
+      'MASTER_ADDR="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed -n 1p)"',
       "export MASTER_ADDR",
       'export MASTER_PORT="$((20000 + SLURM_JOB_ID % 20000))"',
       "",

@@ -2,10 +2,14 @@
  * Module hooks by which Node runs TypeScript as it is: types are dropped file by file (nothing is checked), stack traces
  * point at the source, `./x.js` and `./x` find `./x.ts`, and `mlsys` is this library where the script's folder has none.
  */
-import { readFile } from "node:fs/promises";
-import type { InitializeHook, LoadHook, ResolveHook } from "node:module";
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { readFile, rename, writeFile } from "node:fs/promises";
+import { createRequire, type InitializeHook, type LoadHook, type ResolveHook } from "node:module";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type * as Typescript from "typescript";
+import { cacheFolder } from "../../runtime/native/toolchain.js";
 
 let library = "";
 
@@ -50,24 +54,35 @@ export const load: LoadHook = async (url, context, next) => {
   const path = url.split(/[?#]/)[0];
   const kind = /^file:.*\.([cm]?)ts$/.exec(path)?.[1];
   if (kind === undefined) return next(url, context);
-  const source = await readFile(fileURLToPath(path), "utf8");
-  const isCommon = kind === "c";
-  return {
-    format: isCommon ? "commonjs" : "module",
-    source: await toJavaScript(source, fileURLToPath(path), isCommon),
-    shortCircuit: true,
-  };
+  const file = fileURLToPath(path);
+  const format = kind === "c" ? "commonjs" : "module";
+  return { format, source: await kept(await readFile(file, "utf8"), file, format), shortCircuit: true };
 };
 
+/** Made once for all members and starts: the compiler takes half a second of a core to load. */
+async function kept(source: string, file: string, format: string): Promise<string> {
+  const { version } = createRequire(import.meta.url)("typescript/package.json") as { version: string };
+  const hash = createHash("sha256")
+    .update(JSON.stringify([source, file, format, version]))
+    .digest("hex");
+  const path = join(cacheFolder("typescript"), `${hash.slice(0, 40)}.js`);
+  if (existsSync(path)) return readFile(path, "utf8");
+  const made = await toJavaScript(source, file, format);
+  const own = `${path}.${process.pid}`;
+  await writeFile(own, made);
+  await rename(own, path); // whole or not at all, also with several members
+  return made;
+}
+
 /** @throws SyntaxError with the place */
-async function toJavaScript(source: string, fileName: string, isCommon: boolean): Promise<string> {
+async function toJavaScript(source: string, fileName: string, format: string): Promise<string> {
   const { default: ts } = (await import("typescript")) as unknown as { default: typeof Typescript };
   const { outputText, diagnostics = [] } = ts.transpileModule(source, {
     fileName,
     reportDiagnostics: true,
     compilerOptions: {
-      module: isCommon ? ts.ModuleKind.CommonJS : ts.ModuleKind.ESNext,
-      target: ts.ScriptTarget.ES2022, // Node 20's own `using` is none
+      module: format === "commonjs" ? ts.ModuleKind.CommonJS : ts.ModuleKind.ESNext,
+      target: ts.ScriptTarget.ES2022, // Node 20 has no `using`
       inlineSourceMap: true,
       inlineSources: true,
     },

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname, join } from "node:path";
+import { threadId } from "node:worker_threads";
 import { ValueError } from "../../core/errors.js";
 import { cacheLimit, touch, trimFolder } from "../../runtime/native/disk-cache.js";
 import { cacheFolder } from "../../runtime/native/toolchain.js";
@@ -257,7 +258,8 @@ function readTuned(file: string, kernel: LoopKernel): Tuned | null {
 }
 
 function store(file: string, steps: readonly Step[], seconds: number): void {
-  writeFileSync(`${file}.${process.pid}`, JSON.stringify({ steps, seconds }));
-  renameSync(`${file}.${process.pid}`, file);
+  const own = `${file}.${process.pid}.${threadId}`;
+  writeFileSync(own, JSON.stringify({ steps, seconds }));
+  renameSync(own, file);
   trimFolder(dirname(file), cacheLimit(), file);
 }

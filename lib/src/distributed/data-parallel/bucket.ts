@@ -2,11 +2,12 @@
  * Gradient buckets: gradients that travel together. One is on its way while the backward pass computes the next.
  * (Li et al. 2020, "PyTorch Distributed: Experiences on Accelerating Data Parallel Training".)
  */
+
+import type { Variable } from "../../autodiff/variable.js";
 import { clock } from "../../core/clock.js";
-import { type DType, bytesPerElement } from "../../core/dtype.js";
+import { bytesPerElement, type DType } from "../../core/dtype.js";
 import { TransformError } from "../../core/errors.js";
 import type { Tensor } from "../../core/tensor.js";
-import type { Variable } from "../../autodiff/variable.js";
 import { needConcrete } from "../../ops/read.js";
 import type { OpDef } from "../../ops/registry.js";
 import type { DenseTensor } from "../../runtime/dense.js";
@@ -47,7 +48,15 @@ export interface BucketSpan {
   readonly hidden: boolean;
 }
 
+/**
+ * The default: the mean by one allReduce.
+ * @example
+ * const halved: distributed.CommunicationHook = (bucket, group) => distributed.meanHook({ ...bucket, tensor: bucket.tensor.mul(0.5) }, group);
+ */
 export const meanHook: CommunicationHook = ({ tensor }, group) => group.allReduce(tensor, { op: "mean" });
+
+/** For captured steps, whose graphs divide: in the kernel that updates the weights that costs nothing. */
+export const sumHook: CommunicationHook = ({ tensor }, group) => group.allReduce(tensor, { op: "sum" });
 
 export class Bucket {
   readonly layout: FlatLayout;
@@ -117,7 +126,9 @@ export class Bucket {
     const hidden = work.done;
     const waited = clock();
     this.work = null;
-    const result = outsideScopes(() => needConcrete(work.wait(), "DistributedDataParallel: the hook's result"));
+    const result = outsideScopes(() =>
+      needConcrete(work.wait(), "DistributedDataParallel: the hook's result"),
+    );
     const { index, bytes, started } = this;
     this.span = { index, bytes, started, waited, finished: clock(), hidden };
     if (result.size !== this.layout.size || result.dtype !== this.dtype)
@@ -168,8 +179,8 @@ export class Bucket {
         name: `allReduceStart${this.index}`,
         type: () => [{ shape: [], dtype: "int32" }],
         reference: (inputs, [token]) => {
-          inputs.forEach((x, i) => {
-            copyInto(this.flat, layout.pieces[i].from, x);
+          layout.pieces.forEach(({ from }, i) => {
+            copyInto(this.flat, from, inputs[i]); // behind the gradients there may be one more, which is not read
           });
           this.start();
           token.data[token.offset] = this.index;

@@ -43,12 +43,12 @@ const MIB = 2 ** 20;
  *
  * Every rank makes it at the same point of its program, with the same model, and does the same steps.
  * @example
- * const means = await distributed.launch(2, async (group: distributed.ProcessGroup) => {
+ * const train = (group: distributed.ProcessGroup) => {
  *   const model = new distributed.DistributedDataParallel(new nn.Dense(2, 1, { bias: false }), { group });
  *   model.forward(tensor([[group.rank, 1]])).sum().backward();
  *   return model.module.weight.grad;
- * });
- * means[0] // [[0.5], [1]]
+ * };
+ * // await distributed.launch(2, train) gives [[0.5], [1]] on both
  * @throws TransportError if the ranks' models differ; ValueError if there is nothing to train.
  */
 export class DistributedDataParallel<M extends Module> extends Module {
@@ -199,7 +199,9 @@ export function broadcastVariables(variables: readonly Variable[], group: Proces
 /**
  * The means over ranks of all tensors of a tree, one collective for each dtype: for gradients that were added up over several
  * micro-batches with `valueAndGrad` under `noSync`.
- * @example distributed.averageTree({ w: tensor([1, 2]) }, group)
+ * @example
+ * const train = (group: distributed.ProcessGroup) => distributed.averageTree({ w: tensor([group.rank]) }, group);
+ * // await distributed.launch(2, train) gives { w: [0.5] } on both
  */
 export function averageTree<T>(tree: T, group: ProcessGroup): T {
   const means = new Map<Tensor, Tensor>();

@@ -66,10 +66,7 @@ export function copyInto(flat: DenseTensor, at: number, from: HostBytes): void {
 export function copyOut(flat: DenseTensor, { shape, from }: Piece, to: HostBytes): void {
   const { dtype, offset } = flat;
   const part = { shape, strides: contiguousStrides(shape), offset: offset + from, dtype };
-  copyElements(
-    { ...part, ptr: flat.storage.readable },
-    to.ptr + to.offset * bytesPerElement(dtype),
-  );
+  copyElements({ ...part, ptr: flat.storage.readable }, to.ptr + to.offset * bytesPerElement(dtype));
 }
 
 function copyElements(from: HostBytes, address: number): void {
@@ -94,7 +91,11 @@ function copyElements(from: HostBytes, address: number): void {
 const VIEWS: Readonly<
   Record<
     number,
-    new (buffer: ArrayBufferLike, byteOffset: number, length: number) => { [i: number]: number | bigint }
+    new (
+      buffer: ArrayBufferLike,
+      byteOffset: number,
+      length: number,
+    ) => { [i: number]: number | bigint }
   >
 > = {
   1: Uint8Array,
@@ -111,7 +112,10 @@ export function byDType<T extends { readonly dtype: DType }>(list: readonly T[])
 }
 
 /** All tensors, which have one dtype, in one new flat tensor, in no scope. */
-export function flattened(tensors: readonly Tensor[], dtype: DType): { flat: DenseTensor; layout: FlatLayout } {
+export function flattened(
+  tensors: readonly Tensor[],
+  dtype: DType,
+): { flat: DenseTensor; layout: FlatLayout } {
   const layout = flatLayout(tensors, dtype);
   const flat = flatBuffer(layout.size, dtype);
   tensors.forEach((x, i) => {

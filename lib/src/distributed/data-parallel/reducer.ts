@@ -5,6 +5,7 @@
  */
 import { detached } from "../../autodiff/backward.js";
 import type { GradientSink } from "../../autodiff/gradient-sink.js";
+import { variableHost } from "../../autodiff/tape-mode.js";
 import type { Variable } from "../../autodiff/variable.js";
 import { bytesPerElement, type DType } from "../../core/dtype.js";
 import { TransformError } from "../../core/errors.js";
@@ -12,7 +13,7 @@ import type { Tensor } from "../../core/tensor.js";
 import { bind } from "../../ops/bind.js";
 import { asTensor } from "../../ops/convert.js";
 import type { ProcessGroup } from "../group/process-group.js";
-import { Bucket, type BucketSpan, type CommunicationHook } from "./bucket.js";
+import { Bucket, type BucketSpan, type CommunicationHook, meanHook, sumHook } from "./bucket.js";
 
 export interface ReducerOptions {
   readonly bucketBytes: number;
@@ -55,8 +56,8 @@ export class GradientReducer implements GradientSink {
   }
 
   arrive(variable: Variable, gradient: Tensor): void {
-    if (gradient.trace !== null) {
-      this.stage(variable, gradient);
+    if (variableHost() !== null || gradient.trace !== null) {
+      this.stage(variable, gradient.trace === null ? detached(gradient) : gradient);
       return;
     }
     this.arrived.add(variable);
@@ -167,13 +168,12 @@ export class GradientReducer implements GradientSink {
   private send(list: readonly (readonly [Variable, Tensor])[]): void {
     const { sent } = this.staged as Staged;
     const parameters = list.map(([variable]) => variable);
-    const bucket = new Bucket(sent.length, parameters, this.group, this.options.hook);
+    const bucket = new Bucket(sent.length, parameters, this.group, this.sums ? sumHook : this.options.hook);
     const { start } = bucket.ops();
-    const [token] = bind(
-      start,
-      list.map(([, g]) => g),
-      {},
-    );
+    // gradients may all be constants: a parameter besides makes it a node of the graph even then
+    const anchor = variableHost()?.read(parameters[0]);
+    const gradients = list.map(([, g]) => g);
+    const [token] = bind(start, anchor ? [...gradients, anchor] : gradients, {});
     sent.push({ bucket, token });
   }
 
@@ -192,8 +192,17 @@ export class GradientReducer implements GradientSink {
     this.captured = sent.map(({ bucket }) => bucket);
     return sent.flatMap(({ bucket, token }) => {
       const means = bind(bucket.ops().done, [token], {});
-      return bucket.parameters.map((variable, i): [Variable, Tensor] => [variable, means[i]]);
+      const { size } = this.group;
+      return bucket.parameters.map((variable, i): [Variable, Tensor] => [
+        variable,
+        this.sums ? means[i].div(size) : means[i],
+      ]);
     });
+  }
+
+  /** Captured steps divide in the graph. */
+  private get sums(): boolean {
+    return this.options.hook === meanHook;
   }
 }
 

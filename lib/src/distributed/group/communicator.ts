@@ -250,9 +250,9 @@ export class Communicator {
 
   private settle(posting: Posting<unknown>, state: number): void {
     const { slot } = posting;
-    if (this.postings.get(slot) !== posting) return;
     for (let got = receiveMessageOnPort(this.port); got; got = receiveMessageOnPort(this.port))
       this.note(got.message as Reply);
+    if (this.postings.get(slot) !== posting) return; // one of the messages told of its end, and settled it
     this.postings.delete(slot);
     if (posting.awaited && --this.awaited === 0) this.rest();
     const value = this.values.get(slot);

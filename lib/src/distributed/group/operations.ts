@@ -206,7 +206,9 @@ export class Operations {
           });
     this.groups.delete(group.number);
     this.over.add(group.number);
-    this.ends.done(group.leaving.slot);
+    const { slot } = group.leaving;
+    group.leaving = null; // told once: the slot is another operation's afterwards
+    this.ends.done(slot);
   }
 
   /** All that is under way in the group fails. Its buffers are left alone: late messages may still come for them. */

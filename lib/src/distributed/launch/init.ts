@@ -51,7 +51,10 @@ export async function init(options: InitOptions = {}): Promise<ProcessGroup> {
     throw new ValueError(
       `init: no back end is called ${JSON.stringify(backend)}; there are ${Object.keys(BACKENDS).join(", ")}`,
     );
-  return openWorld(BACKENDS[backend](options), options, backend);
+  const group = await openWorld(BACKENDS[backend](options), options, backend);
+  // a script that has nothing left to do has not failed: the others, and MPI's launcher, are told so
+  process.once("beforeExit", () => void group.close());
+  return group;
 }
 
 /** The group of a transport's members; closing it closes the transport. */

@@ -11,7 +11,14 @@ import type { Tensor } from "../../core/tensor.js";
 import { needConcrete } from "../../ops/read.js";
 import { type DenseTensor, viewOf } from "../../runtime/dense.js";
 import { outsideScopes } from "../../runtime/tidy.js";
-import { copyInto, type FlatLayout, flatBuffer, flatLayout, hostBytes, pieceOf } from "../data-parallel/flat.js";
+import {
+  copyInto,
+  type FlatLayout,
+  flatBuffer,
+  flatLayout,
+  hostBytes,
+  pieceOf,
+} from "../data-parallel/flat.js";
 import type { ProcessGroup, Work } from "../group/process-group.js";
 
 /** What is sharded: 1 the optimizer's state, 2 gradients too, 3 parameters too. */
@@ -33,7 +40,7 @@ export class FlatParameter implements GradientSink {
   private gathering: Work<Tensor> | null = null;
   private gradient: DenseTensor | null = null;
   private readonly filled = new Set<number>();
-  private sent: { readonly work: Work<Tensor>; readonly from: DenseTensor } | null = null;
+  private sent: Work<Tensor> | null = null;
 
   /**
    * @param parameters in the dtype in which the model computes
@@ -76,7 +83,9 @@ export class FlatParameter implements GradientSink {
     this.version = this.shard.version;
     this.gathering = outsideScopes(() => {
       const own = cast(this.shard.value, this.dtype);
-      return this.group.allGather(own);
+      const work = this.group.allGather(own);
+      if (own !== this.shard.value) own.dispose(); // the group holds what it reads
+      return work;
     });
   }
 
@@ -114,22 +123,18 @@ export class FlatParameter implements GradientSink {
     this.gradient = null;
     this.filled.clear();
     const mean = { op: "mean" } as const;
-    const work = outsideScopes(() => (stage === 1 ? group.allReduce(from, mean) : group.reduceScatter(from, mean)));
-    this.sent = { work, from };
+    this.sent = outsideScopes(() =>
+      stage === 1 ? group.allReduce(from, mean) : group.reduceScatter(from, mean),
+    );
+    from.dispose(); // the group holds what it reads
     this.release();
-  }
-
-  /** Gives back what a finished collective read. */
-  settle(): void {
-    if (this.sent?.work.done) this.sent.from.dispose();
   }
 
   finish(): [Variable, Tensor][] {
     if (!this.sent) this.send();
-    const { work, from } = this.sent as { work: Work<Tensor>; from: DenseTensor };
+    const work = this.sent as unknown as Work<Tensor>;
     this.sent = null;
     const mean = outsideScopes(() => needConcrete(work.wait(), "reduceScatter"));
-    from.dispose();
     let own = mean;
     if (this.stage === 1) {
       own = outsideScopes(() => this.partOf(mean, this.group.rank));
@@ -149,18 +154,19 @@ export class FlatParameter implements GradientSink {
     const { sent } = this;
     this.sent = null;
     try {
-      sent?.work.wait().dispose();
+      sent?.wait().dispose();
     } catch {
       // the pass has failed already, with an error that says more
     }
-    sent?.from.dispose();
     this.release();
   }
 
   /** The whole in the optimizer's dtype, as plain tensors by the names of the parameters: from what each rank holds for its part. */
   wholeOf(part: DenseTensor): Map<string, Tensor> {
     const all = needConcrete(this.group.allGather(part).wait(), "allGather");
-    const out = new Map(this.names.map((name, i): [string, Tensor] => [name, pieceOf(all, this.layout.pieces[i])]));
+    const out = new Map(
+      this.names.map((name, i): [string, Tensor] => [name, pieceOf(all, this.layout.pieces[i])]),
+    );
     all.dispose();
     return out;
   }
@@ -184,8 +190,7 @@ export class FlatParameter implements GradientSink {
   }
 }
 
-const cast = (x: DenseTensor, dtype: DType): DenseTensor =>
-  noGrad(() => needConcrete(x.cast(dtype), "cast"));
+const cast = (x: DenseTensor, dtype: DType): DenseTensor => noGrad(() => needConcrete(x.cast(dtype), "cast"));
 
 /** In no scope. */
 function zeroFilled(size: number, dtype: DType): DenseTensor {

@@ -2,14 +2,15 @@
  * Sharded data parallelism: data parallelism whose ranks do not all keep the same states, but each a part of them: the
  * optimizer's (ZeRO 1), gradients too (2), parameters too (3, FSDP). (Book, chapter 9: memory of large models.)
  */
+
+import { setGradientSink } from "../../autodiff/gradient-sink.js";
 import { isRecording, variableHost } from "../../autodiff/tape-mode.js";
 import { Variable } from "../../autodiff/variable.js";
-import { setGradientSink } from "../../autodiff/gradient-sink.js";
 import { type DType, isFloat } from "../../core/dtype.js";
 import { MlsysError, TransformError, ValueError } from "../../core/errors.js";
 import { formatShape, sameShape } from "../../core/shape.js";
 import { Tensor } from "../../core/tensor.js";
-import { leaves, map as treeMap, type TreeNode, treeFlatten } from "../../core/tree.js";
+import { leaves, type TreeNode, treeFlatten, map as treeMap } from "../../core/tree.js";
 import { Module } from "../../nn/module.js";
 import { broadcastVariables, checkSameModel } from "../data-parallel/ddp.js";
 import { byDType } from "../data-parallel/flat.js";
@@ -37,14 +38,14 @@ export interface ShardedOptions {
  *
  * Every rank makes it at the same point of its program, with the same model, and does the same steps.
  * @example
- * const sizes = await distributed.launch(2, async (group: distributed.ProcessGroup) => {
+ * const train = (group: distributed.ProcessGroup) => {
  *   const model = new distributed.FullyShardedDataParallel(new nn.Dense(2, 1), { group });
  *   const optimizer = new optim.Adam(model, { lr: 0.1 });
  *   model.forward(ones([4, 2])).square().mean().backward();
  *   optimizer.step();
  *   return model.parameters().map((part) => part.size);
- * });
- * sizes // [[2], [2]]
+ * };
+ * // await distributed.launch(2, train) gives [2] on both: 3 parameters, filled up
  * @throws TransportError if the ranks' models differ; ValueError if there is nothing to train.
  */
 export class FullyShardedDataParallel<M extends Module> extends Module implements TreeNode {
@@ -192,7 +193,10 @@ class Sharded {
     for (const unit of this.units) this.hook(unit);
   }
 
-  private flatten({ path, parameters }: UnitPlan, masters: ReadonlyMap<Variable, Variable> | null): FlatParameter[] {
+  private flatten(
+    { path, parameters }: UnitPlan,
+    masters: ReadonlyMap<Variable, Variable> | null,
+  ): FlatParameter[] {
     const names = new Map(parameters.map(([name, variable]) => [variable, name]));
     const groups = [...byDType(parameters.map(([, variable]) => variable))];
     return groups.map(([dtype, list]) => {
@@ -239,7 +243,6 @@ class Sharded {
 
   private beforeBackward(unit: Unit): void {
     need(unit);
-    for (const flat of this.flats) flat.settle();
     if (this.prefetch) gather(this.order[this.order.indexOf(unit) - 1]);
   }
 }
@@ -264,7 +267,9 @@ function lowered(module: Module, dtype: DType): Map<Variable, Variable> {
   const masters = new Map<Variable, Variable>();
   const by = new Map<Variable, Variable>();
   for (const [name, variable] of module.namedParameters()) {
-    const low = new Variable(variable.value.cast(dtype), { name: variable.name || name });
+    const value = variable.value.cast(dtype);
+    const low = new Variable(value, { name: variable.name || name });
+    if (value !== variable.value) value.dispose();
     masters.set(low, variable);
     by.set(variable, low);
   }

@@ -46,7 +46,8 @@ function sumOver(value: number, group: ProcessGroup): number {
 /**
  * Loss scaling where each rank sees a part of the gradients only: a step is left out on all ranks if one of them found an
  * infinite or NaN gradient. (PyTorch's ShardedGradScaler.)
- * @example new distributed.ShardedGradScaler(group, { initScale: 1024 }).getScale() // 1024
+ * @example
+ * const scaler = (group: distributed.ProcessGroup) => new distributed.ShardedGradScaler(group, { initScale: 1024 });
  */
 export class ShardedGradScaler extends GradScaler {
   constructor(

@@ -5,7 +5,10 @@ import type { Module } from "../../nn/module.js";
 /** Says which modules are units of their own. What belongs to none is the root's, and is there through the whole pass. */
 export type WrapPolicy = (module: Module, path: string) => boolean;
 
-/** Each module that stands in a list: the layers of a `Sequential`, the blocks of a `CausalLM`. */
+/**
+ * Each module that stands in a list: the layers of a `Sequential`, the blocks of a `CausalLM`.
+ * @example distributed.wrapLists(new nn.Dense(1, 1), "layers.0") // true
+ */
 export const wrapLists: WrapPolicy = (_module, path) => /(^|\.)\d+$/.test(path);
 
 /**

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { threadId } from "node:worker_threads";
 import { DeviceError } from "../../core/errors.js";
 import { memory } from "../heap.js";
 import { koffi } from "../native/ffi.js";
@@ -162,7 +163,7 @@ export class CudaDevice {
     const path = join(cacheFolder("cuda"), `${hash.slice(0, 40)}.cubin`);
     if (existsSync(path)) return new Uint8Array(readFileSync(path));
     const image = compile();
-    const own = `${path}.${process.pid}`;
+    const own = `${path}.${process.pid}.${threadId}`;
     writeFileSync(own, image);
     renameSync(own, path); // whole or not at all, also with several processes
     return image;

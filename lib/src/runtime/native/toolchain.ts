@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, homedir, tmpdir } from "node:os";
 import { join } from "node:path";
+import { threadId } from "node:worker_threads";
 import { DeviceError } from "../../core/errors.js";
 
 export interface Toolchain {
@@ -144,7 +145,7 @@ export function buildLibrarySync(source: string, tools: Toolchain): string {
 let builds = 0;
 
 function prepare(source: string, path: string, tools: Toolchain) {
-  const stem = `${path.slice(0, -3)}.${process.pid}.${builds++}`;
+  const stem = `${path.slice(0, -3)}.${process.pid}.${threadId}.${builds++}`;
   writeFileSync(`${stem}.c`, source);
   const finish = (error: Error | null, messages: string): string => {
     rmSync(`${stem}.c`, { force: true });
