@@ -109,7 +109,9 @@ export abstract class Optimizer {
   init(parameters: readonly Tensor[]): OptimizerState {
     return {
       step: tensor(0, DOUBLE),
-      slots: Object.fromEntries(this.slotNames.map((name) => [name, parameters.map((p) => this.slotLike(p))])),
+      slots: Object.fromEntries(
+        this.slotNames.map((name) => [name, parameters.map((p) => this.slotLike(p))]),
+      ),
     };
   }
 

@@ -44,7 +44,7 @@ const known = new Map<string, FloatFormat>();
 
 /**
  * The format of so many bits, written as sign-exponent-mantissa.
- * @example distributed.floatFormat("1-6-9").decode(distributed.floatFormat("1-6-9").encode([0.1, -3])) // Float32Array [0.09997558593750, -3]
+ * @example distributed.floatFormat("1-6-9").decode(distributed.floatFormat("1-6-9").encode([0.1, -3])) // [0.0999755859375, -3]
  * @throws ValueError unless there are 0 or 1 sign bits, 2 to 8 of exponent, 1 to 14 of mantissa and at most 16 in all
  */
 export function floatFormat(name: string): FloatFormat {

@@ -43,7 +43,7 @@ const decodeOp: OpDef<FormatAttrs> = defineOp<FormatAttrs>({
   },
   ...constant,
   batch: elementwiseBatch(() => decodeOp),
-  samples: [{ shapes: [[2, 3]], attrs: { format: "1-6-9" }, dtypes: ["int16"], ranges: [[-1000, 1000]] }],
+  samples: [{ shapes: [[2, 3]], attrs: { format: "1-6-9" }, dtypes: ["int16"], ranges: [[0, 1000]] }],
 });
 
 /**

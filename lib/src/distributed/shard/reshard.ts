@@ -4,7 +4,7 @@
  */
 import { bytesPerElement } from "../../core/dtype.js";
 import { type Shape, sizeOf, type TensorType } from "../../core/shape.js";
-import { type ClusterCost, type CollectiveName, collectiveCost } from "./cost.js";
+import { type ClusterCost, type CollectiveName, collectiveCost, DEFAULT_CLUSTER } from "./cost.js";
 import type { LogicalMesh } from "./mesh.js";
 import { formatDims, keyOf, localShape, type Sharding } from "./sharding.js";
 
@@ -112,7 +112,7 @@ export function reshard(
   type: TensorType,
   from: Sharding,
   to: Sharding,
-  cluster: ClusterCost,
+  cluster: ClusterCost = DEFAULT_CLUSTER,
 ): Resharding {
   const key = `${type.dtype} ${type.shape.join()} ${keyOf(from)} ${keyOf(to)}`;
   const perMesh = cache.get(mesh) ?? new WeakMap<ClusterCost, Map<string, Resharding>>();

@@ -84,6 +84,22 @@ export function tooWide(problem: ChoiceProblem, sizes: readonly number[], most: 
   return null;
 }
 
+/** Sums that one elimination makes: its work. */
+export function workOf(problem: ChoiceProblem): number {
+  const sizes = problem.unary.map(({ length }) => length);
+  const neighbours = neighboursOf(problem);
+  const left = new Set(problem.unary.keys());
+  let work = 0;
+  while (left.size > 0) {
+    const variable = cheapestNext(left, neighbours, sizes);
+    const scope = [...neighbours[variable]];
+    work += product(scope, sizes) * sizes[variable];
+    left.delete(variable);
+    connect(neighbours, variable, scope);
+  }
+  return work;
+}
+
 const product = (scope: readonly number[], sizes: readonly number[]): number =>
   scope.reduce((p, i) => p * sizes[i], 1);
 

@@ -35,7 +35,7 @@ export interface StagePlan {
 
 /**
  * The best cut of layers into stages; every device is used.
- * @example distributed.pipelineStages({ layers: 4, devices: 2, microBatches: 8, cost: (first, end, devices) => (end - first) / devices ** 0.9 }).stages.length // 2
+ * @example distributed.pipelineStages({ layers: 4, devices: 2, microBatches: 8, cost: (first, end, devices) => (end - first) / Math.sqrt(devices) }).stages.length // 2
  * @throws ValueError if no cut fits
  */
 export function pipelineStages(problem: StageProblem): StagePlan {

@@ -3,13 +3,14 @@
  * with a price on the resource, elimination finds the least that any assignment within the limit can cost.
  */
 import { ValueError } from "../../../core/errors.js";
-import { eliminate } from "./eliminate.js";
+import { eliminate, workOf } from "./eliminate.js";
 import { improve } from "./improve.js";
 import { type Choice, type ChoiceProblem, costOf, useOf } from "./problem.js";
 
-/** Subproblems that branch and bound looks at before it gives up the proof. */
-const MOST_NODES = 400;
-const PRICES = 24;
+/** Sums that branch and bound makes before it gives up the proof: some seconds. */
+const MOST_WORK = 2e8;
+/** Halvings of the interval of prices. */
+const PRICES = 16;
 
 /** @throws ValueError if no assignment keeps to the limit */
 export function solve(problem: ChoiceProblem): Choice {
@@ -81,7 +82,8 @@ function fixed(problem: ChoiceProblem, variable: number, value: number): ChoiceP
 function branch(problem: ChoiceProblem): Choice {
   let best: readonly number[] | null = null;
   let least = Number.POSITIVE_INFINITY;
-  let looked = 0;
+  const work = PRICES * workOf(problem);
+  let done = 0;
   let proven = true;
   const open: { problem: ChoiceProblem; free: ReadonlySet<number>; bound: number }[] = [
     { problem, free: new Set(problem.unary.keys()), bound: Number.NEGATIVE_INFINITY },
@@ -90,10 +92,11 @@ function branch(problem: ChoiceProblem): Choice {
     open.sort((a, b) => b.bound - a.bound);
     const { problem: part, free, bound: known } = open.pop() as (typeof open)[0];
     if (known >= least * (1 - 1e-9)) break; // the others are no better
-    if (looked++ >= MOST_NODES) {
+    if (best && done > MOST_WORK) {
       proven = false;
       break;
     }
+    done += work;
     const result = bounded(part);
     if (!result) continue;
     const { bound, found, over, under } = result;
