@@ -325,7 +325,7 @@ const elementsOf = (value: Tensor | Float32Array): ArrayLike<number> =>
 /** @throws ValueError if there are not `count` */
 function numbersOf(name: string, value: Tensor | Float32Array, count: number): Float32Array {
   // a copy: it is sent later, and what was given may change until then
-  const numbers = Float32Array.from(value instanceof DenseTensor ? readElements(value) : elementsOf(value));
+  const numbers = new Float32Array(value instanceof DenseTensor ? readElements(value) : elementsOf(value));
   if (numbers.length !== count)
     throw new ValueError(`parameter client: ${name} has ${count} elements, got ${numbers.length}`);
   return numbers;
