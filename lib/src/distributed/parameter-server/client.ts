@@ -59,6 +59,9 @@ export interface ClusterStats {
   };
 }
 
+/** Between two looks whether the servers have heard of a worker. */
+const JOIN_MS = 5;
+
 /** A clock of this client's at one partition. */
 interface Clock {
   /** Steps pushed. */
@@ -96,8 +99,13 @@ export class ParameterClient {
   /** @throws ValueError for an address; MlsysError if nobody answers in time, or no job is defined there */
   static async connect(options: ClientOptions): Promise<ParameterClient> {
     const client = await ParameterClient.open(options);
-    await client.router.ready();
-    return client;
+    try {
+      await client.join();
+      return client;
+    } catch (error) {
+      client.close();
+      throw error;
+    }
   }
 
   /**
@@ -108,7 +116,7 @@ export class ParameterClient {
     const client = await ParameterClient.open(options);
     try {
       await client.router.define(checkJob(job), servers);
-      await client.router.ready();
+      await client.join();
     } catch (error) {
       client.close();
       throw error;
@@ -215,6 +223,23 @@ export class ParameterClient {
     this.close();
   }
 
+  /** Until all partitions count on this worker: a gradient before that would be nobody's. */
+  private async join(): Promise<void> {
+    await this.router.ready();
+    const { worker } = this.options;
+    if (worker === undefined || this.job.consistency.mode === "async") return;
+    const joined = async (p: number): Promise<void> => {
+      const { message } = await this.router.pull(p, { k: 0, w: worker, parts: [] }, []);
+      if (typeof message.clock === "number") {
+        this.clock(p).pushed = message.clock;
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, JOIN_MS));
+      await joined(p);
+    };
+    await Promise.all(Array.from({ length: this.job.partitions }, (_, p) => joined(p)));
+  }
+
   private clock(p: number): Clock {
     const known = this.clocks.get(p);
     if (known) return known;
@@ -300,7 +325,7 @@ const elementsOf = (value: Tensor | Float32Array): ArrayLike<number> =>
 /** @throws ValueError if there are not `count` */
 function numbersOf(name: string, value: Tensor | Float32Array, count: number): Float32Array {
   // a copy: it is sent later, and what was given may change until then
-  const numbers = Float32Array.from(value instanceof DenseTensor ? readElements(value) : elementsOf(value));
+  const numbers = new Float32Array(value instanceof DenseTensor ? readElements(value) : elementsOf(value));
   if (numbers.length !== count)
     throw new ValueError(`parameter client: ${name} has ${count} elements, got ${numbers.length}`);
   return numbers;

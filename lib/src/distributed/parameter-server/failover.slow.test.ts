@@ -146,7 +146,7 @@ describe("servers that die", () => {
       replication: { mode: "chain", copies: 3 },
       servers: 3,
       watch: false,
-      lease: 2000,
+      lease: 3000,
     });
     const client = await cluster.client({ worker: 0 });
     const writers = [new Writer(client, 0)];

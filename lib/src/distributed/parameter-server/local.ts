@@ -84,6 +84,8 @@ export class LocalCluster {
   private readonly clients = new Set<ParameterClient>();
   private readonly units: Unit[] = [];
   private closed = false;
+  /** Ends of what runs on it. @internal */
+  readonly runs = new Set<() => void>();
 
   /** @internal */
   constructor(
@@ -147,10 +149,11 @@ export class LocalCluster {
     this.coordinator.post({ lost: id });
   }
 
-  /** Ends all: clients, servers, coordinator. */
+  /** Ends all: workers that train, clients, servers, coordinator. */
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
+    for (const end of this.runs) end();
     for (const client of this.clients) client.close();
     await Promise.all([...this.units, this.coordinator].map((unit) => unit.kill()));
   }

@@ -328,9 +328,9 @@ describe("copies of a partition", () => {
         expectWhole(world);
         changes += world.part.e - 1;
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
-    expect(changes, "the schedules change chains").toBeGreaterThan(60);
+    expect(changes, "the schedules change chains").toBeGreaterThan(40);
   });
 
   it("with a leader and all followers acknowledging lose nothing while one of them lives", () => {
@@ -338,7 +338,7 @@ describe("copies of a partition", () => {
       fc.property(fc.nat(), fc.integer({ min: 50, max: 900 }), (seed, steps) => {
         expectWhole(history({ mode: "leader", copies: 3, acknowledgements: 2 }, seed, steps, survives));
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 
@@ -348,7 +348,7 @@ describe("copies of a partition", () => {
       fc.property(fc.nat(), fc.integer({ min: 50, max: 900 }), (seed, steps) => {
         expectWhole(history({ mode: "leader", copies: 3, acknowledgements: 1 }, seed, steps, calm));
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   });
 
@@ -368,7 +368,7 @@ describe("copies of a partition", () => {
           lost += client.sent - first[k];
         });
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
     expect(lost, "asynchronous replication does lose acknowledged pushes").toBeGreaterThan(0);
   });

@@ -76,9 +76,9 @@ export class RowTable {
     ids.forEach((id, place) => {
       this.places.set(id, place);
     });
-    this.values = Float32Array.from(values);
-    this.steps = Float64Array.from(steps);
-    this.slots = slots.map((slot) => Float32Array.from(slot));
+    this.values = new Float32Array(values);
+    this.steps = new Float64Array(steps);
+    this.slots = slots.map((slot) => new Float32Array(slot));
   }
 
   private placeOf(id: number): number {

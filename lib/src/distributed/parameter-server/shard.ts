@@ -98,9 +98,9 @@ export class Shard {
     return this.numbers.get(client) ?? 0;
   }
 
-  /** Steps that the worker has finished here. */
-  clockOf(worker: number): number {
-    return this.clocks.get(worker) ?? 0;
+  /** Steps that the worker has finished here; null if it is none. */
+  clockOf(worker: number): number | null {
+    return this.clocks.get(worker) ?? null;
   }
 
   /** May worker `w` go on at clock `k`? Without a worker: is version `k` there? */
@@ -312,7 +312,7 @@ export class Shard {
       this.count(staleness);
       this.version++;
     }
-    if (this.clocks.has(op.w)) this.clocks.set(op.w, Math.max(this.clockOf(op.w), op.k + 1));
+    if (this.clocks.has(op.w)) this.clocks.set(op.w, Math.max(this.clocks.get(op.w) ?? 0, op.k + 1));
     return false;
   }
 

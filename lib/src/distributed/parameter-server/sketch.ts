@@ -5,7 +5,7 @@
 const DEPTH = 4;
 const WIDTH = 16_384;
 /** Keys counted between two halvings. */
-const PERIOD = 2 ** 17;
+const PERIOD = 2 ** 15;
 /** A key is hot with this share of all that was asked for … */
 const SHARE = 1 / 8192;
 /** … and asked for so often: the first few say nothing. */

@@ -70,7 +70,8 @@ export type WorkerNote =
 
 /**
  * Runs `f` in `workers` processes, each with a client of the cluster. The function travels as source with the values
- * around it, as those of pipelines do; tensors stay behind, so give their numbers as typed arrays.
+ * around it, as those of pipelines do; tensors stay behind, so give their numbers as typed arrays. The processes end with the
+ * function, with `cluster.close()`, with `signal`, and with this process, however that ends.
  * @returns the results (plain data), and what was reported
  * @throws ShipError for a function that can't travel; MlsysError with the worker's own message if one fails
  * @example
@@ -119,6 +120,7 @@ export async function trainWorkers<T>(
     for (const member of crew) member.kill();
   };
   signal?.addEventListener("abort", endAll, { once: true });
+  cluster.runs.add(endAll);
   try {
     await Promise.all(crew.map((member) => member.ready));
     start = clock();
@@ -144,6 +146,7 @@ export async function trainWorkers<T>(
     throw error;
   } finally {
     signal?.removeEventListener("abort", endAll);
+    cluster.runs.delete(endAll);
     endAll();
     for (const { client } of crew) if (client) cluster.lostClient(client);
   }
