@@ -40,8 +40,8 @@ export interface SearchResult {
  * @throws ValueError if none fits
  * @example
  * const model = { layers: 12, hidden: 768, heads: 12, sequence: 1024, vocabulary: 51200 };
- * const { data, tensor, pipeline } = searchPlan(model, dgxA100(1), 64, { pipeline: [1, 2], microBatch: [8] }).best.plan;
- * [data, tensor, pipeline] // [8, 1, 1]
+ * const { plan } = searchPlan(model, dgxA100(1), 64, { pipeline: [1, 2], microBatch: [8] }).best;
+ * [plan.data, plan.tensor, plan.pipeline] // [8, 1, 1]
  */
 export function searchPlan(
   model: Transformer,

@@ -61,9 +61,9 @@ export interface ServerRun {
  * @example
  * const job = { workers: 10, servers: 2, bytes: 1e6, compute: 0.1, updates: 400, straggle: { probability: 0.1, slowdown: 10 } };
  * const network = crossbar(12, LINKS.ethernet10);
- * const all = simulateParameterServer(network, { ...job, mode: { kind: "synchronous" } });
+ * const waiting = simulateParameterServer(network, { ...job, mode: { kind: "synchronous" } });
  * const most = simulateParameterServer(network, { ...job, mode: { kind: "backup", part: 0.9 } });
- * most.updatesPerSecond > all.updatesPerSecond // true
+ * most.updatesPerSecond > waiting.updatesPerSecond // true
  */
 export function simulateParameterServer(network: Network, job: ServerJob): ServerRun {
   const { workers, servers, bytes, compute, mode, updates } = job;
