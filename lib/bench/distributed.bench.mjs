@@ -30,6 +30,7 @@ export async function run({ quick }) {
     await partRows("collectives", quick),
     await ddpRows({ quick, torch, devices: await ourDevices() }),
     await partRows("parameter-server", quick),
+    await partRows("simulator", quick),
   ];
   return {
     rows: found.flatMap(({ rows }) => rows),

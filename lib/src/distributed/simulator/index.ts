@@ -9,8 +9,8 @@ export { DEVICES, type Device, LINKS } from "./cluster/presets.js";
 export { type SharedMemory, sharedMemory } from "./cluster/shared-memory.js";
 export { crossbar, fatTree, type ServersOptions, servers, torus } from "./cluster/topologies.js";
 export type { Flow, Use } from "./engine/fluid.js";
-export { type Demand, maxMinRates } from "./engine/max-min.js";
-export { simulateTasks, spansOf, type Task, type TasksRun } from "./engine/tasks.js";
+export type { Demand } from "./engine/max-min.js";
+export { simulateTasks, type Task, type TasksRun } from "./engine/tasks.js";
 export { simulateEveryDevice } from "./model/every-device.js";
 export {
   layerActivationBytes,
@@ -20,7 +20,7 @@ export {
   type StateBytes,
   stateBytes,
 } from "./model/memory.js";
-export { completePlan, deviceAt, type FullPlan, type Plan } from "./model/plan.js";
+export { completePlan, type FullPlan, type Plan } from "./model/plan.js";
 export {
   type ScalingPoint,
   type SearchResult,
@@ -31,9 +31,7 @@ export {
 export { type Step, type StepOptions, simulateStep } from "./model/step.js";
 export {
   flopsPerSequence,
-  layerSeconds,
   parameterCount,
-  productSeconds,
   type Recompute,
   type Transformer,
 } from "./model/transformer.js";

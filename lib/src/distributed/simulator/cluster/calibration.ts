@@ -23,7 +23,9 @@ export interface Fit {
  * The line through the samples whose relative deviations have the least squares, so that small amounts count like large
  * ones; neither constant below 0.
  * @throws ValueError for fewer than two different amounts, or what is no time
- * @example calibrate([{ amount: 0, seconds: 1 }, { amount: 10, seconds: 21 }]) // { fixed: 1, perUnit: 2, worst: 0 }
+ * @example
+ * const { fixed, perUnit } = calibrate([{ amount: 0, seconds: 1 }, { amount: 10, seconds: 21 }]);
+ * [fixed, perUnit] // [1, 2]
  */
 export function calibrate(samples: readonly Sample[]): Fit {
   if (new Set(samples.map(({ amount }) => amount)).size < 2)

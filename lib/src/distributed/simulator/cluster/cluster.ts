@@ -24,6 +24,8 @@ export function effective({ network, linkEfficiency = 1 }: Cluster): Network {
 /**
  * NVIDIA DGX A100 servers: 8 A100 each on NVSwitch, a 200 Gb/s InfiniBand card per device (Narayanan et al. 2021, §5).
  * NCCL gets about 82 % of NVLink's line rate: 370 of 450 GB/s on NVLink 4 (NVIDIA/nccl-tests, issue 212).
+ * @param count servers
+ * @example dgxA100(4).network.devices // 32
  */
 export function dgxA100(
   count: number,

@@ -20,7 +20,14 @@ export interface SharedMemory {
   readonly combineSecondsPerByte: number;
 }
 
-/** The machine as a network, and what `simulatePrograms` is told of it. */
+/**
+ * The machine as a network, and what `simulatePrograms` is told of it.
+ * @throws ValueError for counts and rates that are none
+ * @example
+ * const machine = { ranks: 4, cores: 2, copyRate: 4e9, memoryRate: 8e9, latency: 1e-5, combineSecondsPerByte: 0 };
+ * const { network, options } = sharedMemory(machine);
+ * (await simulatePrograms(network, ({ compute }) => compute(1), options)).seconds // 2
+ */
 export function sharedMemory(machine: SharedMemory): {
   readonly network: Network;
   readonly options: VirtualOptions;

@@ -4,7 +4,7 @@ import { checkDevice, count, type LinkKind, Links, type Network } from "./networ
 
 /**
  * Every device on one switch that is never the bottleneck: a port up and a port down each.
- * @example crossbar(2, { bandwidth: 1e9, latency: 1e-6 }).route(0, 1) // [0, 3]
+ * @example crossbar(2, LINKS.nvlink3).route(0, 1) // [0, 3]
  */
 export function crossbar(devices: number, port: LinkKind, { oneHost = true } = {}): Network {
   count(devices, "crossbar: the number of devices");
@@ -26,6 +26,7 @@ export function crossbar(devices: number, port: LinkKind, { oneHost = true } = {
 /**
  * A torus of any number of dimensions: a ring is `[n]`, a TPU v2 pod `[16, 16]`. Routes go dimension by dimension, the
  * shorter way round. Rows of the last dimension are one host each.
+ * @example torus([8, 8], LINKS.nvlink3).route(0, 63).length // 2
  */
 export function torus(sizes: readonly number[], link: LinkKind): Network {
   if (sizes.length === 0) throw new ValueError("torus: needs at least one dimension");
@@ -86,6 +87,11 @@ export interface ServersOptions {
 /**
  * Servers of accelerators in racks: device – server's switch – card – top of rack – spine. (Book, chapter 9: the cluster.)
  * Device numbers go server by server, rack by rack. The switches themselves are never the bottleneck.
+ * @example
+ * // two servers of a rack with 10 Gb/s each send into an uplink of 10 Gb/s: a gigabyte each takes 1.6 s, not 0.8
+ * const card = { bandwidth: 10e9 / 8, latency: 0 };
+ * const network = servers({ servers: 4, perServer: 1, perRack: 2, oversubscription: 2, card, inside: LINKS.pcie4 });
+ * roundSeconds(network, [{ from: 0, to: 2, bytes: 1e9 }, { from: 1, to: 3, bytes: 1e9 }]) // 1.6
  */
 export function servers(options: ServersOptions): Network {
   const {
@@ -146,6 +152,7 @@ export function servers(options: ServersOptions): Network {
 /**
  * A k-ary fat tree of k³/4 devices: k pods of k/2 edge and k/2 aggregation switches, (k/2)² core switches, all links
  * alike; full bisection. (Al-Fares, Loukissas, Vahdat 2008.) The way up is chosen by the destination, as there.
+ * @example fatTree(4, LINKS.ethernet10).devices // 16
  */
 export function fatTree(k: number, link: LinkKind): Network {
   if (!Number.isInteger(k) || k < 2 || k % 2 !== 0)

@@ -19,6 +19,12 @@ const [TENSOR, DATA, STAGES] = [0, 1, 2];
  * Simulates a step of every device. Gradients are reduced after the last backward pass (`overlap` is not looked at), `zero`
  * is 0; a ring over all replicas in order.
  * @throws ValueError as `simulateStep`
+ * @example
+ * const model = { layers: 2, hidden: 1024, heads: 16, sequence: 512, vocabulary: 32000 };
+ * const plan = { data: 2, tensor: 2, pipeline: 2 };
+ * const every = await simulateEveryDevice(model, dgxA100(1), plan, 4);
+ * const folded = simulateStep(model, dgxA100(1), { ...plan, overlap: false }, 4);
+ * Math.abs(folded.seconds / every.seconds - 1) < 0.1 // true
  */
 export function simulateEveryDevice(
   model: Transformer,

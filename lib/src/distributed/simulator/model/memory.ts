@@ -27,7 +27,7 @@ export interface MemoryUse extends StateBytes {
 /**
  * Bytes of model states on each of `replicas` devices.
  * @param zero 0 nothing shared out, 1 the optimizer's, 2 gradients too, 3 parameters too
- * @example stateBytes(7.5e9, 64, 3).total // 1.875e9: the ZeRO paper's 1.88 GB
+ * @example stateBytes(7.5e9, 64, 3).total / 1e9 // 1.875
  */
 export function stateBytes(
   parameters: number,
@@ -48,6 +48,9 @@ export function stateBytes(
  * Bytes that a layer keeps of a micro-batch for its backward pass, on each of `tensor` devices, in 16 bit:
  * s·b·h (34 + 5·a·s/h) on one device (Korthikanti et al. 2022, equations 1, 2, 4; with selective recomputation without
  * the attention's part, with full recomputation its input only).
+ * @example
+ * const gpt3 = { layers: 96, hidden: 12288, heads: 96, sequence: 2048, vocabulary: 51200 };
+ * layerActivationBytes(gpt3, 1) / (2048 * 12288) // 114
  */
 export function layerActivationBytes(
   { hidden: h, heads: a, sequence: s }: Transformer,
@@ -65,7 +68,13 @@ export function layerActivationBytes(
   return sbh * ((sequenceParallel ? 10 / t : 10) + 24 / t + core);
 }
 
-/** Bytes on the device that holds most: one of the pipeline's first stage. */
+/**
+ * Bytes on the device that holds most: one of the pipeline's first stage.
+ * @example
+ * const model = { layers: 24, hidden: 2304, heads: 24, sequence: 2048, vocabulary: 51200 };
+ * const plan = completePlan({ data: 32, microBatch: 4, recompute: "full" }, model, 512);
+ * memoryPerDevice(model, plan).total < 80e9 // true
+ */
 export function memoryPerDevice(
   model: Transformer,
   plan: FullPlan,

@@ -32,7 +32,13 @@ export interface FullPlan extends Required<Plan> {
   readonly microBatches: number;
 }
 
-/** @throws ValueError if the plan can't be carried out: parts that don't come out even, or a schedule that doesn't fit */
+/**
+ * The plan with its defaults.
+ * @throws ValueError if it can't be carried out: parts that don't come out even
+ * @example
+ * const model = { layers: 24, hidden: 2304, heads: 24, sequence: 2048, vocabulary: 51200 };
+ * completePlan({ data: 4, pipeline: 2, microBatch: 2 }, model, 64).microBatches // 8
+ */
 export function completePlan(plan: Plan, model: Transformer, batch: number): FullPlan {
   const { tensor = 1, pipeline = 1, chunks = 1, microBatch = 1, data } = plan;
   for (const [name, value] of Object.entries({ data, tensor, pipeline, chunks, microBatch }))

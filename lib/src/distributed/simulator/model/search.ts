@@ -38,6 +38,10 @@ export interface SearchResult {
  * computation and the schedule's bubble alone, until no bound is below the best time: the result is that of trying all.
  * @param batch sequences of a step
  * @throws ValueError if none fits
+ * @example
+ * const model = { layers: 12, hidden: 768, heads: 12, sequence: 1024, vocabulary: 51200 };
+ * const { plan } = searchPlan(model, dgxA100(1), 64, { pipeline: [1, 2], microBatch: [8] }).best;
+ * [plan.data, plan.tensor, plan.pipeline] // [8, 1, 1]
  */
 export function searchPlan(
   model: Transformer,
@@ -139,6 +143,10 @@ export interface ScalingPoint {
 /**
  * A step at several sizes of the cluster.
  * @param at what runs with so many devices: for weak scaling the batch grows with them, for strong scaling it stays
+ * @example
+ * const model = { layers: 12, hidden: 768, heads: 12, sequence: 1024, vocabulary: 51200 };
+ * const points = scalingCurve(model, [8, 64], (n) => ({ cluster: dgxA100(n / 8), plan: { data: n }, batch: 8 * n }));
+ * points[1].efficiency > 0.5 // true
  */
 export function scalingCurve(
   model: Transformer,

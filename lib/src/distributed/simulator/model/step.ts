@@ -59,7 +59,7 @@ export interface Step {
  * @throws ValueError if the plan does not fit the model, the batch or the cluster's number of devices
  * @example
  * const gpt3 = { layers: 96, hidden: 12288, heads: 96, sequence: 2048, vocabulary: 51200 };
- * simulateStep(gpt3, dgxA100(128), { data: 16, tensor: 8, pipeline: 8, recompute: "full" }, 1536).seconds
+ * simulateStep(gpt3, dgxA100(128), { data: 16, tensor: 8, pipeline: 8, recompute: "full" }, 1536).fits // true
  */
 export function simulateStep(
   model: Transformer,

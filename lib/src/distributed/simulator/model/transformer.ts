@@ -19,7 +19,7 @@ export type Recompute = "none" | "selective" | "full";
 
 /**
  * Parameters of the model: 12·l·h² (1 + 13/12h + (V + s)/12lh) (Narayanan et al. 2021, equation 2).
- * @example parameterCount({ layers: 96, hidden: 12288, heads: 96, sequence: 2048, vocabulary: 51200 }) // 174.6e9, GPT-3
+ * @example parameterCount({ layers: 96, hidden: 12288, heads: 96, sequence: 2048, vocabulary: 51200 }) / 1e9 // 174.6
  */
 export function parameterCount({ layers: l, hidden: h, sequence: s, vocabulary: V }: Transformer): number {
   return 12 * l * h ** 2 * (1 + 13 / (12 * h) + (V + s) / (12 * l * h));
@@ -28,6 +28,9 @@ export function parameterCount({ layers: l, hidden: h, sequence: s, vocabulary: 
 /**
  * Floating-point operations of the matrix products for one sequence, forward and backward: about 6 per parameter and token,
  * and those of attention; 8 with full recomputation (Narayanan et al. 2021, equation 3).
+ * @example
+ * const gpt3 = { layers: 96, hidden: 12288, heads: 96, sequence: 2048, vocabulary: 51200 };
+ * flopsPerSequence(gpt3) / (6 * parameterCount(gpt3) * gpt3.sequence) < 1.03 // true
  */
 export function flopsPerSequence(model: Transformer, recompute: Recompute = "none"): number {
   const { layers: l, hidden: h, sequence: s, vocabulary: V } = model;

@@ -6,13 +6,24 @@ import type { Use } from "../engine/fluid.js";
 import type { ScalingPoint } from "../model/search.js";
 import type { Step } from "../model/step.js";
 
-/** The stages of a simulated step over time: white is bubble. */
+/**
+ * The stages of a simulated step over time: white is bubble.
+ * @example
+ * const model = { layers: 8, hidden: 1024, heads: 16, sequence: 512, vocabulary: 32000 };
+ * stepTimeline(simulateStep(model, dgxA100(1), { data: 1, pipeline: 4 }, 8)).data.length // 2
+ */
 export function stepTimeline(step: Step, options: FigureOptions = {}): Figure {
   const title = `${step.plan.schedule}: ${step.plan.pipeline} stages, ${step.plan.microBatches} micro-batches, ${(100 * step.bubble).toFixed(1)} % bubble`;
   return gantt(step.spans(), { title, ...options });
 }
 
-/** Where the time of steps goes: a bar each. */
+/**
+ * Where the time of steps goes: a bar each.
+ * @example
+ * const model = { layers: 8, hidden: 1024, heads: 16, sequence: 512, vocabulary: 32000 };
+ * const step = (pipeline: number) => simulateStep(model, dgxA100(1), { data: 1, pipeline }, 8);
+ * stepParts({ one: step(1), four: step(4) }).data.length // 6
+ */
 export function stepParts(steps: Readonly<Record<string, Step>>, options: FigureOptions = {}): Figure {
   const names = Object.keys(steps);
   const parts = Object.keys(Object.values(steps)[0]?.parts ?? {}) as (keyof Step["parts"])[];
@@ -26,7 +37,13 @@ export function stepParts(steps: Readonly<Record<string, Step>>, options: Figure
   );
 }
 
-/** Throughput over devices, beside what perfect scaling would give. */
+/**
+ * Throughput over devices, beside what perfect scaling would give.
+ * @throws ValueError without a point
+ * @example
+ * const model = { layers: 8, hidden: 1024, heads: 16, sequence: 512, vocabulary: 32000 };
+ * scalingPlot(scalingCurve(model, [1, 8], (n) => ({ cluster: dgxA100(1), plan: { data: n }, batch: n }))).data.length // 2
+ */
 export function scalingPlot(points: readonly ScalingPoint[], options: FigureOptions = {}): Figure {
   if (points.length === 0) throw new ValueError("scalingPlot: needs at least one point");
   const one = points[0].throughput / points[0].devices;
@@ -47,6 +64,14 @@ export function scalingPlot(points: readonly ScalingPoint[], options: FigureOpti
  * @param run of `simulatePrograms` or `simulateTasks` with `record`
  * @param options `columns`: pieces of time, default 100; `most`: rows, the busiest links, default 40
  * @throws ValueError if nothing was recorded
+ * @example
+ * const network = crossbar(2, LINKS.pcie4);
+ * const run = await simulatePrograms(
+ *   network,
+ *   ({ rank, transport }) => (rank === 0 ? transport.send(1, 0, new Uint8Array(9)) : transport.receive(0, 0, new Uint8Array(9))),
+ *   { record: true },
+ * );
+ * linkUtilization(network, run).data[0].y // ["device 0 → switch", "switch → device 1"]
  */
 export function linkUtilization(
   network: Network,
@@ -96,7 +121,7 @@ function shares(uses: readonly Use[], bandwidth: number, seconds: number, column
 
 /**
  * Spans in the Trace Event Format, for Perfetto and chrome://tracing: a thread per lane, microseconds.
- * @example JSON.stringify(chromeTrace([{ lane: "device 0", name: "F0.0", start: 0, end: 2 }]))
+ * @example chromeTrace([{ lane: "device 0", name: "forward", start: 0, end: 2 }]).traceEvents.length // 2
  */
 export function chromeTrace(spans: readonly Span[]): {
   readonly displayTimeUnit: "ms";

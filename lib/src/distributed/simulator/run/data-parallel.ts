@@ -30,8 +30,9 @@ export interface DataParallelStep {
  * @param options `bucketBytes`: a bucket is sent when it holds at least so many; default 25 MiB, PyTorch's. `optimizer`:
  *   seconds after the last gradient; default 0
  * @example
- * simulateDataParallel([{ forward: 1, backward: 2, bytes: 8 }, { forward: 1, backward: 2, bytes: 8 }], (n) => n / 8, { bucketBytes: 1 })
- * // seconds 7: 2 forward, 4 back, and the first layer's gradients after that
+ * // 2 forward, 4 back, and the first layer's gradients after that
+ * const layer = { forward: 1, backward: 2, bytes: 8 };
+ * simulateDataParallel([layer, layer], (bytes) => bytes / 8, { bucketBytes: 1 }).seconds // 7
  */
 export function simulateDataParallel(
   layers: readonly GradientLayer[],

@@ -58,6 +58,12 @@ export interface ServerRun {
 /**
  * Runs workers against parameter servers: compute, push a gradient, pull parameters, again.
  * @throws ValueError for counts that the network has no devices for, and bounds that are none
+ * @example
+ * const job = { workers: 10, servers: 2, bytes: 1e6, compute: 0.1, updates: 400, straggle: { probability: 0.1, slowdown: 10 } };
+ * const network = crossbar(12, LINKS.ethernet10);
+ * const waiting = simulateParameterServer(network, { ...job, mode: { kind: "synchronous" } });
+ * const most = simulateParameterServer(network, { ...job, mode: { kind: "backup", part: 0.9 } });
+ * most.updatesPerSecond > waiting.updatesPerSecond // true
  */
 export function simulateParameterServer(network: Network, job: ServerJob): ServerRun {
   const { workers, servers, bytes, compute, mode, updates } = job;

@@ -88,6 +88,7 @@ const ROUNDS: Readonly<Record<string, Rounds>> = {
  * @param algorithm "allReduce ring", "allReduce halving-doubling", "allReduce tree", "reduceScatter ring", "allGather ring",
  *   "broadcast tree", "reduce tree", "allToAll pairwise"
  * @throws ValueError for another
+ * @example collectiveRounds("allReduce ring", 4, 400).map(({ repeat }) => repeat) // [3, 3]
  */
 export function collectiveRounds(algorithm: string, p: number, bytes: number): Round[] {
   const rounds = ROUNDS[algorithm];
@@ -103,8 +104,8 @@ export function collectiveRounds(algorithm: string, p: number, bytes: number): R
  * @param groups devices of each group, by rank in it; all of one size
  * @param options `combineSecondsPerByte`: default 0
  * @example
- * collectiveSeconds(crossbar(4, { bandwidth: 1e9, latency: 1e-6 }), [[0, 1, 2, 3]], "allReduce ring", 4e6)
  * // 6 × (1e-6 + 1e-3)
+ * collectiveSeconds(crossbar(4, { bandwidth: 1e9, latency: 1e-6 }), [[0, 1, 2, 3]], "allReduce ring", 4e6) // 0.006006
  */
 export function collectiveSeconds(
   network: Network,
@@ -135,7 +136,12 @@ export function collectiveSeconds(
   return seconds;
 }
 
-/** Seconds until the last of these transfers has come, all started at once. */
+/**
+ * Seconds until the last of these transfers has come, all started at once.
+ * @example
+ * const network = crossbar(3, { bandwidth: 1e9, latency: 0 });
+ * roundSeconds(network, [{ from: 0, to: 2, bytes: 1e9 }, { from: 1, to: 2, bytes: 1e9 }]) // 2
+ */
 export function roundSeconds(network: Network, transfers: readonly Transfer[]): number {
   const fluid = new Fluid(network.links.map(({ bandwidth }) => bandwidth));
   let last = 0;

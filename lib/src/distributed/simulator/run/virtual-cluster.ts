@@ -85,9 +85,10 @@ interface Lane {
  * (transport, compute): a wait for anything else, as a file or a timer, is taken for the end.
  * @throws ValueError if members wait for messages that nobody sends; whatever a program throws
  * @example
+ * // a microsecond on the way, one to transfer
  * const { seconds } = await simulatePrograms(crossbar(2, { bandwidth: 1e9, latency: 1e-6 }), ({ rank, transport }) =>
  *   rank === 0 ? transport.send(1, 0, new Uint8Array(1000)) : transport.receive(0, 0, new Uint8Array(1000)));
- * seconds // 2e-6: a microsecond on the way, one to transfer
+ * seconds * 1e6 // 2
  */
 export async function simulatePrograms<T>(
   network: Network,
