@@ -61,56 +61,6 @@ export { clipGradients } from "./mesh/clip.js";
 export { type AverageOptions, averageGradients } from "./mesh/gradients.js";
 export { type Mesh, mesh } from "./mesh/mesh.js";
 export { NcclGroup, type NcclOptions } from "./nccl/group.js";
-export type { LayeredModel, LayeredModule, NamedLayer } from "./pipeline/layers.js";
-export { balancedStages, measuredCosts } from "./pipeline/partition.js";
-export { type SchedulePicture, schedulePicture } from "./pipeline/picture.js";
-export { causalLayers, Pipeline, type PipelineOptions, pipeline } from "./pipeline/pipeline.js";
-// models cut across members
-export { pipelineSchedule, SCHEDULES, scheduleRule } from "./pipeline/schedules/index.js";
-export {
-  type Action as PipelineAction,
-  nameOf as actionName,
-  type Schedule as PipelineSchedule,
-  type ScheduleRule,
-  type ScheduleShape,
-} from "./pipeline/schedules/schedule.js";
-export {
-  type ScheduleCosts,
-  type ScheduleTiming,
-  type TimedAction,
-  timeSchedule,
-} from "./pipeline/timing.js";
-export * as simulator from "./simulator/index.js";
-export { ParallelAttention } from "./tensor-parallel/attention.js";
-export { ParallelCausalLM, SequenceParallelNorm } from "./tensor-parallel/causal-lm.js";
-export {
-  copyToTensorParallel,
-  type ExchangeCounts,
-  exchangeRows,
-  type GatherOptions,
-  gatherFromSequenceParallel,
-  gatherFromTensorParallel,
-  maxAcross,
-  reduceFromTensorParallel,
-  reduceScatterToSequenceParallel,
-  scatterToTensorParallel,
-} from "./tensor-parallel/collective-ops.js";
-export { loadWholeState, wholeState } from "./tensor-parallel/cuts.js";
-export { PartDropout } from "./tensor-parallel/dropout.js";
-export {
-  ColumnParallelLinear,
-  type ColumnParallelOptions,
-  RowParallelLinear,
-  type RowParallelOptions,
-  type SequenceOptions,
-} from "./tensor-parallel/linear.js";
-export { SPLITS, type SplitName, type TensorParallelPlan, tensorParallel } from "./tensor-parallel/plan.js";
-export {
-  type VocabParallelCrossEntropyOptions,
-  VocabParallelEmbedding,
-  vocabParallelCrossEntropy,
-} from "./tensor-parallel/vocabulary.js";
-export * from "./shard/index.js";
 export {
   type ClientOptions,
   type ClusterStats,
@@ -142,6 +92,56 @@ export {
   type Values,
   type WorkerContext,
 } from "./parameter-server/index.js";
+export type { LayeredModel, LayeredModule, NamedLayer } from "./pipeline/layers.js";
+export { balancedStages, measuredCosts } from "./pipeline/partition.js";
+export { type SchedulePicture, schedulePicture } from "./pipeline/picture.js";
+export { causalLayers, Pipeline, type PipelineOptions, pipeline } from "./pipeline/pipeline.js";
+// models cut across members
+export { pipelineSchedule, SCHEDULES, scheduleRule } from "./pipeline/schedules/index.js";
+export {
+  type Action as PipelineAction,
+  nameOf as actionName,
+  type Schedule as PipelineSchedule,
+  type ScheduleRule,
+  type ScheduleShape,
+} from "./pipeline/schedules/schedule.js";
+export {
+  type ScheduleCosts,
+  type ScheduleTiming,
+  type TimedAction,
+  timeSchedule,
+} from "./pipeline/timing.js";
+export * from "./shard/index.js";
+export * as simulator from "./simulator/index.js";
+export { ParallelAttention } from "./tensor-parallel/attention.js";
+export { ParallelCausalLM, SequenceParallelNorm } from "./tensor-parallel/causal-lm.js";
+export {
+  copyToTensorParallel,
+  type ExchangeCounts,
+  exchangeRows,
+  type GatherOptions,
+  gatherFromSequenceParallel,
+  gatherFromTensorParallel,
+  maxAcross,
+  reduceFromTensorParallel,
+  reduceScatterToSequenceParallel,
+  scatterToTensorParallel,
+} from "./tensor-parallel/collective-ops.js";
+export { loadWholeState, wholeState } from "./tensor-parallel/cuts.js";
+export { PartDropout } from "./tensor-parallel/dropout.js";
+export {
+  ColumnParallelLinear,
+  type ColumnParallelOptions,
+  RowParallelLinear,
+  type RowParallelOptions,
+  type SequenceOptions,
+} from "./tensor-parallel/linear.js";
+export { SPLITS, type SplitName, type TensorParallelPlan, tensorParallel } from "./tensor-parallel/plan.js";
+export {
+  type VocabParallelCrossEntropyOptions,
+  VocabParallelEmbedding,
+  vocabParallelCrossEntropy,
+} from "./tensor-parallel/vocabulary.js";
 export { GroupTimeoutError, PeerLostError, TransportError } from "./transport/errors.js";
 export { inProcess, samePlace } from "./transport/in-process.js";
 export { type CombineOp, REDUCE_OPS, type ReduceOp } from "./transport/reduce-op.js";
