@@ -103,7 +103,7 @@ async function steps(group, { layers, batch, turns }) {
  * message at a time and two at once between two ranks, whose tensors are as large together.
  */
 function machineOf(works, touched) {
-  const latency = simulator.calibrate(samples(works, "broadcast")).fixed;
+  const latency = simulator.fitLine(samples(works, "broadcast")).fixed;
   /** Seconds a byte of `kind`, whose ranks touch `tensors` tensors together. */
   const perByte = (kind, tensors) => {
     const near = samples(works, kind).reduce((best, one) =>

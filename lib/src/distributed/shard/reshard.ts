@@ -164,7 +164,10 @@ function search(
   );
 }
 
-/** `allGather(data) of axis 0`. */
+/**
+ * A step for readers.
+ * @example distributed.formatStep({ kind: "allGather", axes: ["data"], dim: 0 }) // "allGather(data) of axis 0"
+ */
 export function formatStep(step: ReshardStep): string {
   const axes = step.axes.join("·");
   switch (step.kind) {

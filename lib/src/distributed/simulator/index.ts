@@ -2,7 +2,7 @@
  * A simulated cluster: the library's own schedules and collectives on 8 to 16,384 devices that are not here, in virtual
  * time. (Book, chapter 9.)
  */
-export { calibrate, type Fit, type Sample } from "./cluster/calibration.js";
+export { type Fit, fitLine, type Sample } from "./cluster/calibration.js";
 export { type Cluster, dgxA100 } from "./cluster/cluster.js";
 export type { Link, LinkKind, Network } from "./cluster/network.js";
 export { DEVICES, type Device, LINKS } from "./cluster/presets.js";

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { runCollective } from "../../collectives/registry.js";
 import { simulatePrograms } from "../run/virtual-cluster.js";
-import { calibrate } from "./calibration.js";
+import { fitLine } from "./calibration.js";
 import { sharedMemory } from "./shared-memory.js";
 
 describe("calibration", () => {
@@ -15,7 +15,7 @@ describe("calibration", () => {
         (alpha, beta, noise) => {
           const amounts = [1e2, 1e3, 1e4, 1e5, 1e6, 1e7];
           const at = (off: number) =>
-            calibrate(
+            fitLine(
               amounts.map((amount, i) => ({
                 amount,
                 seconds: (alpha + beta * amount) * (1 + (i % 2 ? off : -off)),
@@ -37,20 +37,20 @@ describe("calibration", () => {
   });
 
   it("never gives a constant below 0, and says what it can't use", () => {
-    const steep = calibrate([
+    const steep = fitLine([
       { amount: 1, seconds: 1 },
       { amount: 2, seconds: 4 },
     ]);
     expect(steep.fixed).toBe(0);
     expect(steep.perUnit).toBeGreaterThan(0);
-    const falling = calibrate([
+    const falling = fitLine([
       { amount: 1, seconds: 4 },
       { amount: 2, seconds: 1 },
     ]);
     expect(falling.perUnit).toBe(0);
-    expect(() => calibrate([{ amount: 1, seconds: 1 }])).toThrow("at least two different amounts");
+    expect(() => fitLine([{ amount: 1, seconds: 1 }])).toThrow("at least two different amounts");
     expect(() =>
-      calibrate([
+      fitLine([
         { amount: 1, seconds: 0 },
         { amount: 2, seconds: 1 },
       ]),

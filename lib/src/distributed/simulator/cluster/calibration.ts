@@ -24,18 +24,16 @@ export interface Fit {
  * ones; neither constant below 0.
  * @throws ValueError for fewer than two different amounts, or what is no time
  * @example
- * const { fixed, perUnit } = calibrate([{ amount: 0, seconds: 1 }, { amount: 10, seconds: 21 }]);
+ * const { fixed, perUnit } = fitLine([{ amount: 0, seconds: 1 }, { amount: 10, seconds: 21 }]);
  * [fixed, perUnit] // [1, 2]
  */
-export function calibrate(samples: readonly Sample[]): Fit {
+export function fitLine(samples: readonly Sample[]): Fit {
   if (new Set(samples.map(({ amount }) => amount)).size < 2)
-    throw new ValueError(
-      `calibrate: at least two different amounts are needed, got ${samples.length} samples`,
-    );
+    throw new ValueError(`fitLine: at least two different amounts are needed, got ${samples.length} samples`);
   for (const { amount, seconds } of samples)
     if (!(seconds > 0 && Number.isFinite(seconds) && amount >= 0))
       throw new ValueError(
-        `calibrate: amounts are 0 or more and seconds above 0, got ${amount} and ${seconds}`,
+        `fitLine: amounts are 0 or more and seconds above 0, got ${amount} and ${seconds}`,
       );
   let [w, x, xx, y, xy] = [0, 0, 0, 0, 0];
   for (const { amount, seconds } of samples) {
