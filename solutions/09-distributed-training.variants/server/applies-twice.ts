@@ -1,5 +1,5 @@
-// expect: wrong 9/11
-// fails: each push counts once
+// expect: wrong 7/11
+// fails: each push counts once | two workers on threads
 // why: a push that is sent again counts again
 type Mode = { kind: "sync" } | { kind: "async" } | { kind: "stale"; bound: number } | { kind: "backup"; enough: number };
 

@@ -9,7 +9,7 @@ export { DEVICES, type Device, LINKS } from "./cluster/presets.js";
 export { type SharedMemory, sharedMemory } from "./cluster/shared-memory.js";
 export { crossbar, fatTree, type ServersOptions, servers, torus } from "./cluster/topologies.js";
 export type { Flow, Use } from "./engine/fluid.js";
-export type { Demand } from "./engine/max-min.js";
+export { type Demand, maxMinRates } from "./engine/max-min.js";
 export { simulateTasks, type Task, type TasksRun } from "./engine/tasks.js";
 export { simulateEveryDevice } from "./model/every-device.js";
 export {
