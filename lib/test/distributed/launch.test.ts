@@ -154,6 +154,22 @@ describe("a team", () => {
     await expect(ranks.run(() => 1)).rejects.toThrow("its thread ended with exit code 7");
   });
 
+  it("may leave as soon as they have what they want: what they were sent counts as sent", async () => {
+    const three = await team(3);
+    for (let run = 0; run < 40; run++)
+      await three.run(
+        async (group, x) => {
+          const [right, left] = [(group.rank + 1) % 3, (group.rank + 2) % 3];
+          for (let i = 0; i < 2; i++) {
+            const sending = group.send(x, right);
+            await group.receive(x, left);
+            await sending;
+          }
+        },
+        tensor(new Float32Array(300)),
+      );
+  });
+
   it("runs one function at a time, and none when it is closed", async () => {
     const ranks = await team(1);
     const first = ranks.run(() => 1);
