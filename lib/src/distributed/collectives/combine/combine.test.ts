@@ -9,7 +9,7 @@ import { combineInLoops, divideInLoops } from "./loops.js";
 const OPS: readonly CombineOp[] = ["sum", "product", "min", "max"];
 const memory = new WebAssembly.Memory({ initial: 8, maximum: 16, shared: true });
 const inMemory = combinerOver(memory, { at: 0, bytes: 1000 }); // several pieces, no multiple of 16
-const into = new Uint8Array(memory.buffer, 1024, 64 * 1024);
+const into = new Uint8Array(memory.buffer, 1024, 128 * 1024);
 
 /** The first element that differs, as what it should be and what it is; any NaN is as good as another. */
 function difference(expected: Uint8Array, actual: Uint8Array, dtype: DType): unknown {
@@ -39,7 +39,7 @@ function check(a: Uint8Array, b: Uint8Array, dtype: DType, op: CombineOp): void 
   inMemory(target, b, dtype, op);
   const apart = new Uint8Array(a.length);
   combine(apart, b, dtype, op, a);
-  const own = new Uint8Array(memory.buffer, 512 * 1024 - 64 * 1024, a.length);
+  const own = new Uint8Array(memory.buffer, 512 * 1024 - 128 * 1024, a.length);
   own.set(a);
   const combined = target.slice();
   const elsewhere = into.subarray(0, a.length).fill(0xee);
@@ -66,6 +66,17 @@ for (const dtype of DTYPES)
       { numRuns: 60 },
     );
   });
+
+test("pieces that leave a short one: a window and 16, 32, 48 bytes more", () => {
+  for (const windows of [1, 2, 5])
+    for (const rest of [0, 16, 32, 48, 60])
+      check(
+        randomBytes(windows * 16 * 1024 + rest, rest),
+        randomBytes(windows * 16 * 1024 + rest, windows),
+        "int32",
+        "sum",
+      );
+});
 
 test.each(["float16", "bfloat16"] as const)("%s: every number, beside some", (dtype) => {
   const codes = Uint16Array.from({ length: 1 << 15 }, (_, i) => i);

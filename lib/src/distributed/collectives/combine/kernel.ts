@@ -73,9 +73,10 @@ function forVectors(
     for (const pointer of pointers) f.set(pointer, op("i32.add", pointer, i32(VECTOR * vectors)));
   };
   const unrolled = 4;
-  const lastRound = f.let(op("i32.sub", end, i32(VECTOR * unrolled - 1)));
+  // from the start: behind the end minus a round there may be no address, where a short piece lies at 0
+  const rounds = f.let(op("i32.add", first, op("i32.and", bytes, i32(-VECTOR * unrolled))));
   // addresses are compared without a sign: a memory may reach past 2 GiB
-  f.while(op("i32.lt_u", first, lastRound), () => step(unrolled));
+  f.while(op("i32.lt_u", first, rounds), () => step(unrolled));
   f.while(op("i32.lt_u", first, end), () => step(1));
 }
 
