@@ -21,6 +21,7 @@ export * as ir from "./ir/front-end.js";
 export * as nn from "./nn/index.js";
 export * from "./ops/index.js";
 export * as optim from "./optim/index.js";
+export * as robotics from "./robotics/index.js";
 export { devices, getDevice, setDevice } from "./runtime/devices.js";
 export { heapStats, resetPeak } from "./runtime/heap.js";
 export { getNumThreads, setNumThreads } from "./runtime/pool/pool.js";

@@ -1,0 +1,2 @@
+/** Robots: ROS 2 nodes, simulation, perception, planning, control and safety (book chapter 14). */
+export * as ros from "./ros/index.js";
