@@ -7,6 +7,7 @@ import { CommandError, ExitCode } from "./errors.js";
 import { HINTS, INSTALLABLE } from "./install/hints.js";
 import { installTfjs, type TfjsOptions } from "./install/tfjs.js";
 import { installWebgpu } from "./install/webgpu.js";
+import { addLaunch } from "./launch-options.js";
 import { addParameterServer } from "./parameter-server.js";
 import { addProtect } from "./protect.js";
 import { addRun } from "./run-options.js";
@@ -96,5 +97,6 @@ function createProgram(signal: AbortSignal): Command {
   addRun(program);
   addDataCommands(program, signal);
   addParameterServer(program, signal);
+  addLaunch(program, signal);
   return program;
 }
