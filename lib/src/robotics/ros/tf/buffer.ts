@@ -8,15 +8,19 @@ import {
   InvalidTransformError,
   TransformException,
   TransformLookupError,
+  TransformTimeoutError,
 } from "./errors.js";
 import { type Entry, type FrameHistory, MovingHistory, StaticHistory } from "./frame-history.js";
+import { nanoseconds, type TimeMessage } from "../node/time.js";
+import { machineTime, type TimeBase } from "../node/time-base.js";
+import type { WaitOptions } from "../node/wait.js";
 import { normalize } from "./quaternion.js";
-import { nanosecondsOf, type Stamp, type TimeLike, toNanoseconds, toStamp } from "./time.js";
+import { type TimeLike, toNanoseconds, toStamp } from "./time.js";
 import { composeTransforms, IDENTITY_TRANSFORM, invertTransform, type RigidTransform } from "./transform.js";
 
 /** `geometry_msgs/msg/TransformStamped`: takes points of `child_frame_id` to `header.frame_id`. */
 export interface TransformStamped {
-  readonly header: { readonly stamp: Stamp; readonly frame_id: string };
+  readonly header: { readonly stamp: Readonly<TimeMessage>; readonly frame_id: string };
   readonly child_frame_id: string;
   readonly transform: RigidTransform;
 }
@@ -24,6 +28,8 @@ export interface TransformStamped {
 export interface TransformBufferOptions {
   /** Seconds for which transforms are kept. Default 10. */
   readonly cacheTime?: number;
+  /** By which timeouts of waits go. Default: the machine's; a node's is `node.time`. */
+  readonly time?: TimeBase;
 }
 
 /** Of one frame, for displays of the tree. */
@@ -58,9 +64,11 @@ export class TransformBuffer {
   private readonly known = new Set<string>();
   private readonly listeners = new Set<() => void>();
   private readonly cacheTime: bigint;
+  private readonly time: TimeBase;
 
   constructor(options: TransformBufferOptions = {}) {
-    this.cacheTime = nanosecondsOf(options.cacheTime ?? 10);
+    this.cacheTime = nanoseconds(options.cacheTime ?? 10);
+    this.time = options.time ?? machineTime;
   }
 
   /**
@@ -143,6 +151,54 @@ export class TransformBuffer {
     } catch (error) {
       if (error instanceof TransformException) return false;
       throw error;
+    }
+  }
+
+  /**
+   * As `lookup`, as soon as that tells it.
+   * @throws TransformTimeoutError after `timeout` seconds, with what was missing; InvalidTransformError; the signal's reason
+   */
+  async waitFor(
+    target: string,
+    source: string,
+    time: TimeLike = 0n,
+    { timeout = Infinity, signal }: WaitOptions = {},
+  ): Promise<TransformStamped> {
+    signal?.throwIfAborted();
+    let missing: Error | undefined;
+    const look = (): TransformStamped | null => {
+      try {
+        return this.lookup(target, source, time);
+      } catch (error) {
+        if (!(error instanceof TransformException) || error instanceof InvalidTransformError) throw error;
+        missing = error;
+        return null;
+      }
+    };
+    const found = look();
+    if (found) return found;
+    const ends: (() => void)[] = [];
+    try {
+      return await new Promise<TransformStamped>((resolve, reject) => {
+        ends.push(
+          this.onChange(() => {
+            const found = look();
+            if (found) resolve(found);
+          }),
+        );
+        const aborted = () => reject(signal!.reason);
+        signal?.addEventListener("abort", aborted);
+        ends.push(() => signal?.removeEventListener("abort", aborted));
+        const late = () =>
+          reject(
+            new TransformTimeoutError(
+              `no transform from "${source}" to "${target}" within ${timeout} s: ${missing?.message}`,
+            ),
+          );
+        if (timeout !== Infinity) ends.push(this.time.schedule(nanoseconds(timeout), late));
+      });
+    } finally {
+      for (const end of ends) end();
     }
   }
 
