@@ -27,4 +27,5 @@ export type { NamedMessageType } from "./interfaces/text-types.js";
 export type * from "./interfaces/types.js";
 export type * from "./launch/description.js";
 export { launch } from "./launch/description.js";
+export * from "./node/index.js";
 export { type HostKind, type HostSelection, rosHost } from "./select.js";
