@@ -1,2 +1,3 @@
 /** Robots: ROS 2 nodes, simulation, perception, planning, control and safety (book chapter 14). */
+export * as caseStudy from "./case-study/index.js";
 export * as ros from "./ros/index.js";

@@ -1,6 +1,7 @@
 /** ROS 2 from TypeScript: on a real ROS 2 graph, or on the in-process one. */
 
 export * from "./graph/index.js";
+export { type ImageEncoding, imageToMessage, messageToImage } from "./image.js";
 export type * from "./host.js";
 export {
   action_msgs,
