@@ -11,8 +11,8 @@ import type { WaitOptions } from "../node/wait.js";
 import {
   ActionError,
   CANCEL_CODES,
-  CancelGoal,
   type CancelCode,
+  CancelGoal,
   endpointNames,
   FEEDBACK_QOS,
   GoalRejectedError,
@@ -101,8 +101,14 @@ export class ActionClient<Goal, Result, Feedback> implements Disposable {
   /** The action's full name. */
   readonly name: string;
   private readonly goals = new Map<string, Pending<Result, Feedback>>();
-  private readonly sender: Client<{ goal_id: Uuid; goal: Goal }, { accepted: boolean; stamp: { sec: number; nanosec: number } }>;
-  private readonly canceler: Client<{ goal_info: GoalInfo }, { return_code: number; goals_canceling: GoalInfo[] }>;
+  private readonly sender: Client<
+    { goal_id: Uuid; goal: Goal },
+    { accepted: boolean; stamp: { sec: number; nanosec: number } }
+  >;
+  private readonly canceler: Client<
+    { goal_info: GoalInfo },
+    { return_code: number; goals_canceling: GoalInfo[] }
+  >;
   private readonly getter: Client<{ goal_id: Uuid }, { status: number; result: Result }>;
   private readonly feedback: MessageStream<{ goal_id: Uuid; feedback: Feedback }>;
   private readonly statuses: MessageStream<{ status_list: { goal_info: GoalInfo; status: number }[] }>;
@@ -155,18 +161,32 @@ export class ActionClient<Goal, Result, Feedback> implements Disposable {
    */
   async sendGoal(
     goal: MessageInit<Goal>,
-    { timeout = Infinity, signal, goalId = newGoalId(), onFeedback, feedbackDepth = 1000 }: SendGoalOptions<Feedback> = {},
+    {
+      timeout = Infinity,
+      signal,
+      goalId = newGoalId(),
+      onFeedback,
+      feedbackDepth = 1000,
+    }: SendGoalOptions<Feedback> = {},
   ): Promise<ClientGoal<Result, Feedback>> {
     const request = { goal_id: goalIdOf(goalId), goal: this.type.goal.create(goal) };
     if (this.goals.has(goalId)) throw new ActionError(`goal ${goalId} was sent to ${this.name} already`);
     const pending: Pending<Result, Feedback> = {
-      ...{ feedback: new FeedbackStream<Feedback>(feedbackDepth), onFeedback, goal: null, gone: new AbortController() },
+      ...{
+        feedback: new FeedbackStream<Feedback>(feedbackDepth),
+        onFeedback,
+        goal: null,
+        gone: new AbortController(),
+      },
     };
     this.goals.set(goalId, pending); // from now on its feedback is collected
     try {
       if (!(await this.waitForServer({ timeout, signal })))
         throw new RosTimeoutError(`the server of action ${this.name} is not there after ${timeout} s`);
-      const { accepted, stamp } = await this.sender.call(request as MessageInit<typeof request>, { timeout, signal });
+      const { accepted, stamp } = await this.sender.call(request as MessageInit<typeof request>, {
+        timeout,
+        signal,
+      });
       if (!accepted) throw new GoalRejectedError(`the server of action ${this.name} rejected goal ${goalId}`);
       pending.goal = new ClientGoal(
         goalId,
@@ -260,7 +280,10 @@ export class ActionClient<Goal, Result, Feedback> implements Disposable {
     setImmediate(() => {
       if (this.isDestroyed || this.getter.isServiceAvailable()) return;
       for (const [goalId, { gone, goal }] of this.goals)
-        if (goal) gone.abort(new ActionError(`the server of action ${this.name} went away before goal ${goalId} was over`));
+        if (goal)
+          gone.abort(
+            new ActionError(`the server of action ${this.name} went away before goal ${goalId} was over`),
+          );
     });
   }
 }

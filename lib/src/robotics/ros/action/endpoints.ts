@@ -45,8 +45,11 @@ export function goalIdText({ uuid }: Uuid): string {
 /** @throws ValueError of what is no UUID */
 export function goalIdOf(text: string): Uuid {
   const hex = text.replaceAll("-", "");
-  if (!/^[0-9a-f]{32}$/i.test(hex)) throw new ValueError(`"${text}" is no goal's id: 32 hexadecimal digits expected`);
-  return { uuid: Uint8Array.from({ length: 16 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16)) };
+  if (!/^[0-9a-f]{32}$/i.test(hex))
+    throw new ValueError(`"${text}" is no goal's id: 32 hexadecimal digits expected`);
+  return {
+    uuid: Uint8Array.from({ length: 16 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16)),
+  };
 }
 
 export const newGoalId = (): string => randomUUID();

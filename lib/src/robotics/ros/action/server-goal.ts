@@ -1,6 +1,6 @@
 /** A goal as its server holds it: what `execute` is given. */
 import type { ActionType, MessageInit } from "../interfaces/types.js";
-import { GoalState, type GoalEvent, type GoalStatus, type TerminalStatus } from "./goal-state.js";
+import { type GoalEvent, GoalState, type GoalStatus, type TerminalStatus } from "./goal-state.js";
 
 /** How a goal ended. */
 export interface GoalOutcome<Result> {

@@ -9,8 +9,8 @@ import type { QoSInput } from "../node/qos.js";
 import { nanoseconds, Time } from "../node/time.js";
 import {
   CANCEL_CODES,
-  CancelGoal,
   type CancelCode,
+  CancelGoal,
   endpointNames,
   FEEDBACK_QOS,
   GoalStatusArray,
@@ -32,13 +32,13 @@ export interface ActionServerOptions<Goal, Result, Feedback> {
   readonly execute: (
     goal: ServerGoal<Goal, Result, Feedback>,
     // biome-ignore lint/suspicious/noConfusingVoidType: work that says nothing at its end is aborted
-  ) => MessageInit<Result> | void | PromiseLike<MessageInit<Result> | void>;
-  /** Default: all are accepted. */
-  readonly onGoal?: (goal: Goal, goalId: string) => GoalDecision | PromiseLike<GoalDecision>;
+  ) => MessageInit<Result> | void | Promise<MessageInit<Result> | void>;
+  /** "accept", "reject" or "defer". Default: all are accepted. */
+  readonly onGoal?: (goal: Goal, goalId: string) => GoalDecision | Promise<string>; // of an async one TypeScript knows no more
   /** Called with each goal that was accepted, before it starts. */
   readonly onAccepted?: (goal: ServerGoal<Goal, Result, Feedback>) => void;
   /** Whether a goal may be canceled. Default, as rclpy's: none may. */
-  readonly onCancel?: (goal: ServerGoal<Goal, Result, Feedback>) => boolean | PromiseLike<boolean>;
+  readonly onCancel?: (goal: ServerGoal<Goal, Result, Feedback>) => boolean | Promise<boolean>;
   /** Seconds for which the results of goals that are over are kept for clients. Default 10. */
   readonly resultTimeout?: number;
   readonly feedbackQoS?: QoSInput;
@@ -82,7 +82,9 @@ export class ActionServer<Goal, Result, Feedback> implements Disposable {
       throw new TypeError(`action server ${name}: a function "execute" is expected`);
     const { resultTimeout = 10, feedbackQoS = FEEDBACK_QOS } = options;
     if (!(resultTimeout >= 0))
-      throw new ValueError(`action server ${name}: resultTimeout is ${resultTimeout}; seconds from 0 expected`);
+      throw new ValueError(
+        `action server ${name}: resultTimeout is ${resultTimeout}; seconds from 0 expected`,
+      );
     this.resultTimeout = resultTimeout === Infinity ? null : nanoseconds(resultTimeout);
     this.name = node.resolveServiceName(name);
     const names = endpointNames(this.name);
@@ -91,13 +93,20 @@ export class ActionServer<Goal, Result, Feedback> implements Disposable {
     this.statusPublisher = node.createPublisher(GoalStatusArray, names.status, STATUS_QOS);
     this.feedbackPublisher = node.createPublisher(type.feedbackMessage, names.feedback, feedbackQoS);
     const services = [
-      node.createService(CancelGoal, names.cancelGoal, ({ goal_info }) => this.answerCancel(goal_info), { group }),
-      node.createService(type.getResult, names.getResult, ({ goal_id }) => this.answerResult(goal_id), { group }),
+      node.createService(CancelGoal, names.cancelGoal, ({ goal_info }) => this.answerCancel(goal_info), {
+        group,
+      }),
+      node.createService(type.getResult, names.getResult, ({ goal_id }) => this.answerResult(goal_id), {
+        group,
+      }),
       // the last: clients take an action for there when its goals can be sent
       node.createService(type.sendGoal, names.sendGoal, (request) => this.answerGoal(request), { group }),
     ];
     const entities = [...services, this.statusPublisher, this.feedbackPublisher];
-    this.ends.push(node.onDestroy(() => this.destroy()), ...entities.map((entity) => () => entity.destroy()));
+    this.ends.push(
+      node.onDestroy(() => this.destroy()),
+      ...entities.map((entity) => () => entity.destroy()),
+    );
   }
 
   /** Goals that are not over, and those whose results are still kept; in order of acceptance. */
@@ -109,7 +118,8 @@ export class ActionServer<Goal, Result, Feedback> implements Disposable {
   destroy(): void {
     if (this.isDestroyed) return;
     this.isDestroyed = true;
-    for (const goal of this.tracked.values()) if (goal.isActive) goal.stop(new Error(`${this.name} was destroyed`));
+    for (const goal of this.tracked.values())
+      if (goal.isActive) goal.stop(new Error(`${this.name} was destroyed`));
     for (const cancel of this.expiries.values()) cancel();
     for (const end of this.ends) end();
     this.waiting.clear();
@@ -144,7 +154,7 @@ export class ActionServer<Goal, Result, Feedback> implements Disposable {
 
   private async decide(goal: Goal, goalId: string): Promise<GoalDecision> {
     try {
-      const decision = (await this.options.onGoal?.(goal, goalId)) ?? "accept";
+      const decision: string = (await this.options.onGoal?.(goal, goalId)) ?? "accept";
       if (decision === "accept" || decision === "reject" || decision === "defer") return decision;
       throw new TypeError(`onGoal returned ${String(decision)}; "accept", "reject" or "defer" expected`);
     } catch (error) {
@@ -169,7 +179,9 @@ export class ActionServer<Goal, Result, Feedback> implements Disposable {
     try {
       result = (await this.options.execute(goal)) ?? undefined;
       if (!goal.isActive || this.isDestroyed) return;
-      this.node.logger.warn(`goal ${goal.goalId} of ${this.name}: execute ended without succeed, abort or canceled: aborted`);
+      this.node.logger.warn(
+        `goal ${goal.goalId} of ${this.name}: execute ended without succeed, abort or canceled: aborted`,
+      );
       goal.abort(result);
     } catch (error) {
       if (this.isDestroyed) return; // what its signal did to it
@@ -179,7 +191,11 @@ export class ActionServer<Goal, Result, Feedback> implements Disposable {
   }
 
   private async answerCancel({ goal_id, stamp }: GoalInfo) {
-    const { candidates, code } = this.candidates(goalIdText(goal_id), Time.fromMessage(stamp).nanoseconds, goal_id);
+    const { candidates, code } = this.candidates(
+      goalIdText(goal_id),
+      Time.fromMessage(stamp).nanoseconds,
+      goal_id,
+    );
     const goals_canceling: GoalInfo[] = [];
     for (const goal of candidates) if (await this.cancel(goal)) goals_canceling.push(infoOf(goal));
     const all: CancelCode = candidates.length > 0 && goals_canceling.length === 0 ? "rejected" : code;

@@ -1,8 +1,16 @@
 /** Brings managed nodes of any process up and down: one, or a list of them in order. */
-import type { Node } from "../node/node.js";
+
 import { join } from "../node/names.js";
+import type { Node } from "../node/node.js";
 import type { WaitOptions } from "../node/wait.js";
-import { ChangeState, GetAvailableTransitions, GetState, lifecycleNames, stateOf, TransitionEvent } from "./messages.js";
+import {
+  ChangeState,
+  GetAvailableTransitions,
+  GetState,
+  lifecycleNames,
+  stateOf,
+  TransitionEvent,
+} from "./messages.js";
 import { LifecycleError, type LifecycleState, type TransitionName } from "./state-machine.js";
 
 /** Asks one managed node for its state, and for transitions. */
@@ -68,7 +76,9 @@ export class LifecycleClient implements Disposable {
 }
 
 /** What leads from one resting state towards another. */
-const NEXT: Readonly<Record<"inactive" | "active" | "unconfigured", Readonly<Record<string, TransitionName>>>> = {
+const NEXT: Readonly<
+  Record<"inactive" | "active" | "unconfigured", Readonly<Record<string, TransitionName>>>
+> = {
   active: { unconfigured: "configure", inactive: "activate" },
   inactive: { unconfigured: "configure", active: "deactivate" },
   unconfigured: { inactive: "cleanup", active: "deactivate" },
@@ -90,9 +100,12 @@ export async function bringTo(
     const state = await client.getState(options);
     if (state === goal) return;
     const transition = NEXT[goal][state];
-    if (transition === undefined) throw new LifecycleError(`${client.name}: no way from state ${state} to ${goal}`);
+    if (transition === undefined)
+      throw new LifecycleError(`${client.name}: no way from state ${state} to ${goal}`);
     if (!(await client.changeState(transition, options)))
-      throw new LifecycleError(`${client.name}: ${transition} failed; it is ${await client.getState(options)}`);
+      throw new LifecycleError(
+        `${client.name}: ${transition} failed; it is ${await client.getState(options)}`,
+      );
   }
 }
 
@@ -141,7 +154,8 @@ export class LifecycleManager implements Disposable {
 
   /** To inactive, the last first. @throws LifecycleError */
   async pause(): Promise<void> {
-    for (const client of [...this.clients].reverse()) await bringTo(client, "inactive", { timeout: this.timeout });
+    for (const client of [...this.clients].reverse())
+      await bringTo(client, "inactive", { timeout: this.timeout });
   }
 
   /** To active, in order. @throws LifecycleError */
@@ -173,7 +187,8 @@ export class LifecycleManager implements Disposable {
   /** States by full name. @throws RosTimeoutError */
   async states(): Promise<Map<string, LifecycleState>> {
     const states = new Map<string, LifecycleState>();
-    for (const client of this.clients) states.set(client.name, await client.getState({ timeout: this.timeout }));
+    for (const client of this.clients)
+      states.set(client.name, await client.getState({ timeout: this.timeout }));
     return states;
   }
 

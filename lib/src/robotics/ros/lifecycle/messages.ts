@@ -23,7 +23,8 @@ export const stateMessage = (state: LifecycleState): State => ({ id: LIFECYCLE_S
 
 /** "unknown" for numbers that are none. */
 export const stateOf = ({ id }: State): LifecycleState =>
-  (Object.keys(LIFECYCLE_STATES) as LifecycleState[]).find((state) => LIFECYCLE_STATES[state] === id) ?? "unknown";
+  (Object.keys(LIFECYCLE_STATES) as LifecycleState[]).find((state) => LIFECYCLE_STATES[state] === id) ??
+  "unknown";
 
 export const transitionMessage = ({ id, label }: Transition): TransitionMessage => ({ id, label });
 

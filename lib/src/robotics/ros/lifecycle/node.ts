@@ -32,7 +32,7 @@ import {
 export type TransitionCallback = (
   previous: LifecycleState,
   // biome-ignore lint/suspicious/noConfusingVoidType: a callback that returns nothing has succeeded
-) => TransitionOutcome | void | PromiseLike<TransitionOutcome | void>;
+) => TransitionOutcome | void | Promise<string | void>; // TypeScript widens what an async function returns
 
 export interface LifecycleCallbacks {
   /** Load what is needed: parameters, models, devices. */
@@ -121,8 +121,12 @@ export class LifecycleNode implements AsyncDisposable {
     const names = lifecycleNames("~");
     const group = new CallbackGroup("reentrant"); // the state can be asked for while a transition is under way
     this.events = node.createPublisher(TransitionEvent, names.transitionEvent);
-    node.createService(ChangeState, names.changeState, ({ transition }) => this.answerChange(transition), { group });
-    node.createService(GetState, names.getState, () => ({ current_state: stateMessage(this.state) }), { group });
+    node.createService(ChangeState, names.changeState, ({ transition }) => this.answerChange(transition), {
+      group,
+    });
+    node.createService(GetState, names.getState, () => ({ current_state: stateMessage(this.state) }), {
+      group,
+    });
     const available_states = (Object.keys(LIFECYCLE_STATES) as LifecycleState[]).map(stateMessage);
     node.createService(GetAvailableStates, names.getAvailableStates, () => ({ available_states }), { group });
     const serveTransitions = (name: string, transitions: () => readonly Transition[]) =>
@@ -203,9 +207,11 @@ export class LifecycleNode implements AsyncDisposable {
   private async callback(previous: LifecycleState): Promise<TransitionOutcome> {
     const name = CALLBACKS[this.machine.state]!;
     try {
-      const outcome = (await this.callbacks[name]?.(previous)) ?? "success";
+      const outcome: string = (await this.callbacks[name]?.(previous)) ?? "success";
       if (outcome === "success" || outcome === "failure" || outcome === "error") return outcome;
-      throw new TypeError(`${name} returned ${String(outcome)}; "success", "failure", "error" or nothing expected`);
+      throw new TypeError(
+        `${name} returned ${String(outcome)}; "success", "failure", "error" or nothing expected`,
+      );
     } catch (error) {
       this.node.reportError(error, name);
       return "error";

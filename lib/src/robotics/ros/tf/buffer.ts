@@ -2,6 +2,10 @@
  * Transforms between the frames of a robot as they come in, and the transform between any two frames of the tree, at any
  * time that is kept. Its rules and errors are tf2's: https://docs.ros.org/en/rolling/Concepts/Intermediate/About-Tf2.html
  */
+
+import { nanoseconds, type TimeMessage } from "../node/time.js";
+import { machineTime, type TimeBase } from "../node/time-base.js";
+import type { WaitOptions } from "../node/wait.js";
 import {
   ConnectivityError,
   ExtrapolationError,
@@ -11,9 +15,6 @@ import {
   TransformTimeoutError,
 } from "./errors.js";
 import { type Entry, type FrameHistory, MovingHistory, StaticHistory } from "./frame-history.js";
-import { nanoseconds, type TimeMessage } from "../node/time.js";
-import { machineTime, type TimeBase } from "../node/time-base.js";
-import type { WaitOptions } from "../node/wait.js";
 import { normalize } from "./quaternion.js";
 import { type TimeLike, toNanoseconds, toStamp } from "./time.js";
 import { composeTransforms, IDENTITY_TRANSFORM, invertTransform, type RigidTransform } from "./transform.js";
