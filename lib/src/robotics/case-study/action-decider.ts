@@ -28,7 +28,9 @@ const SPECIES = Object.keys(IRIS_ACTIONS);
 export async function irisActionDeciderService(options?: NodeOptions): Promise<Node> {
   const node = await createNode("iris_action_decider_service", options);
   try {
-    const path = String(node.declareParameter("model_path", join(cacheFolder("robotics"), "iris-model.json")));
+    const path = String(
+      node.declareParameter("model_path", join(cacheFolder("robotics"), "iris-model.json")),
+    );
     for (const species of SPECIES) node.declareParameter(`actions.${species}`, IRIS_ACTIONS[species]);
     const tree = await irisClassifier(path, node);
     node.createService(srv("my_interfaces/srv/IrisData"), "iris_action_decider", (request) => {

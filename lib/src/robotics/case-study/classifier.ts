@@ -9,10 +9,19 @@ import { resize } from "../../data/vision/resize.js";
 import { type FloatImage, hwc2chw, normalize } from "../../data/vision/values.js";
 import { loadOnnx } from "../../deploy/onnx/read.js";
 import { Sequential } from "../../nn/containers.js";
-import { AdaptiveAvgPool2d, Conv2d, Dense, Dropout, Flatten, MaxPool2d, Module, ReLU } from "../../nn/index.js";
+import {
+  AdaptiveAvgPool2d,
+  Conv2d,
+  Dense,
+  Dropout,
+  Flatten,
+  MaxPool2d,
+  Module,
+  ReLU,
+} from "../../nn/index.js";
+import { tidy } from "../../ops/tidy.js";
 import { denseFrom } from "../../runtime/dense.js";
 import { getDevice } from "../../runtime/devices.js";
-import { tidy } from "../../ops/tidy.js";
 import { loadSafetensors } from "../../train/safetensors.js";
 
 /** Names what is in a picture by a class of ImageNet. */
@@ -31,9 +40,7 @@ const STD = [0.229, 0.224, 0.225].map((value) => value * 255);
 export function imageNetInput(image: Image): FloatImage {
   const [height, width] = image.shape;
   const size: [number, number] =
-    height <= width
-      ? [256, Math.trunc((256 * width) / height)]
-      : [Math.trunc((256 * height) / width), 256];
+    height <= width ? [256, Math.trunc((256 * width) / height)] : [Math.trunc((256 * height) / width), 256];
   return hwc2chw(normalize(centerCrop(resize(image, size), [224, 224]), MEAN, STD));
 }
 
@@ -45,7 +52,10 @@ export class AlexNet extends Module {
   readonly features: Sequential;
   readonly classifier: Sequential;
 
-  constructor({ classes = 1000 }: { readonly classes?: number } = {}) {
+  constructor({
+    classes = 1000,
+    hidden = 4096,
+  }: { readonly classes?: number; readonly hidden?: number } = {}) {
     super();
     this.features = new Sequential(
       new Conv2d(3, 64, 11, { stride: 4, padding: 2 }),
@@ -66,12 +76,12 @@ export class AlexNet extends Module {
     );
     this.classifier = new Sequential(
       new Dropout(0.5),
-      new Dense(256 * 6 * 6, 4096),
+      new Dense(256 * 6 * 6, hidden),
       new ReLU(),
       new Dropout(0.5),
-      new Dense(4096, 4096),
+      new Dense(hidden, hidden),
       new ReLU(),
-      new Dense(4096, classes),
+      new Dense(hidden, classes),
     );
   }
 
@@ -111,7 +121,8 @@ const FRUIT_MODEL = fileURLToPath(new URL("../../../assets/fruit.onnx", import.m
 export async function loadClassifier(file: string = FRUIT_MODEL): Promise<ImageClassifier> {
   await stat(file);
   if (file.endsWith(".safetensors")) return alexNet(file);
-  if (!file.endsWith(".onnx")) throw new ValueError(`loadClassifier: ${file} is neither .onnx nor .safetensors`);
+  if (!file.endsWith(".onnx"))
+    throw new ValueError(`loadClassifier: ${file} is neither .onnx nor .safetensors`);
   const model = await loadOnnx(file);
   const text = model.description.metadata.classes;
   const classes = text === undefined ? undefined : classesOf(text, file);
@@ -120,7 +131,10 @@ export async function loadClassifier(file: string = FRUIT_MODEL): Promise<ImageC
 
 async function alexNet(file: string): Promise<ImageClassifier> {
   const weights = await loadSafetensors(file);
-  const network = new AlexNet();
+  const last = weights.get("classifier.6.weight");
+  if (last?.ndim !== 2)
+    throw new ValueError(`${file}: there is no matrix "classifier.6.weight", as AlexNet has`);
+  const network = new AlexNet({ classes: last.shape[0], hidden: last.shape[1] });
   network.loadStateDict(new Map([...weights].map(([name, value]) => fromTorch(name, value))));
   network.eval();
   return { classify: (image) => best(image, (x) => network.forward(x), file) };
@@ -133,12 +147,19 @@ function fromTorch(name: string, value: Tensor): [string, Tensor] {
   return [ours, ours.startsWith("classifier") && ours.endsWith("weight") ? value.transpose() : value];
 }
 
-function best(image: Image, network: (x: Tensor) => Tensor, file: string, classes?: readonly number[]): number {
+function best(
+  image: Image,
+  network: (x: Tensor) => Tensor,
+  file: string,
+  classes?: readonly number[],
+): number {
   return tidy(() => {
     const { data } = imageNetInput(image);
     const scores = network(denseFrom(data, [1, 3, 224, 224], "float32", getDevice()));
     if (scores.ndim !== 2 || scores.shape[0] !== 1)
-      throw new ValueError(`${file}: its output has the shape (${scores.shape.join(", ")}), (1, classes) expected`);
+      throw new ValueError(
+        `${file}: its output has the shape (${scores.shape.join(", ")}), (1, classes) expected`,
+      );
     const place = scores.argmax(-1).toArray() as number[];
     return classes ? classes[place[0]] : place[0];
   });

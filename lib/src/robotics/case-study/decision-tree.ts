@@ -42,8 +42,8 @@ export class DecisionTree {
   ) {}
 
   /**
-   * Grows a tree: each node takes the question that leaves the smallest weighted Gini impurity; of equal ones the first
-   * feature's, its threshold halfway between two neighbouring values.
+   * Grows a tree: each node takes the question that leaves the smallest weighted Gini impurity, its threshold halfway
+   * between two neighbouring values. Of features that are equally good the last is taken; scikit-learn draws one.
    * @param x rows of equally many finite numbers
    * @param y class of each row, from 0
    * @throws ValueError
@@ -58,13 +58,19 @@ export class DecisionTree {
     const features = x[0].length;
     for (const [i, row] of x.entries())
       if (row.length !== features || !row.every(Number.isFinite))
-        throw new ValueError(`DecisionTree.fit: row ${i} is [${row.join(", ")}]; ${features} finite numbers expected`);
+        throw new ValueError(
+          `DecisionTree.fit: row ${i} is [${row.join(", ")}]; ${features} finite numbers expected`,
+        );
     const bad = y.findIndex((label) => !Number.isInteger(label) || label < 0);
-    if (bad >= 0) throw new ValueError(`DecisionTree.fit: the class of row ${bad} is ${y[bad]}; integers from 0 expected`);
+    if (bad >= 0)
+      throw new ValueError(
+        `DecisionTree.fit: the class of row ${bad} is ${y[bad]}; integers from 0 expected`,
+      );
     const classes = Math.max(...y) + 1;
     const grow = (rows: readonly number[], depth: number): TreeNode => {
       const counts = countsOf(rows, y, classes);
-      if (depth >= maxDepth || rows.length < minSamplesSplit || counts.some((n) => n === rows.length)) return { counts };
+      if (depth >= maxDepth || rows.length < minSamplesSplit || counts.some((n) => n === rows.length))
+        return { counts };
       const split = bestSplit(x, y, rows, classes);
       if (!split) return { counts };
       const { feature, threshold } = split;
@@ -121,7 +127,8 @@ export class DecisionTree {
     const saved = value as Partial<Saved> | null;
     if (saved?.kind !== "decision-tree") throw new ValueError("DecisionTree.fromJSON: no decision tree");
     const { features, classes, root } = saved;
-    if (!isCount(features) || !isCount(classes)) throw new ValueError("DecisionTree.fromJSON: sizes are missing");
+    if (!isCount(features) || !isCount(classes))
+      throw new ValueError("DecisionTree.fromJSON: sizes are missing");
     checkNode(root, features, classes, "root", 0);
     return new DecisionTree(features, classes, root as TreeNode);
   }
@@ -138,7 +145,11 @@ function checkNode(value: unknown, features: number, classes: number, where: str
   };
   if (depth > DEEPEST) fail(`deeper than ${DEEPEST}`);
   const { counts, feature, threshold, left, right } = node;
-  if (!Array.isArray(counts) || counts.length !== classes || !counts.every((n) => Number.isInteger(n) && n >= 0))
+  if (
+    !Array.isArray(counts) ||
+    counts.length !== classes ||
+    !counts.every((n) => Number.isInteger(n) && n >= 0)
+  )
     fail(`"counts" are ${classes} whole numbers`);
   if (left === undefined && right === undefined) return;
   if (!Number.isInteger(feature) || (feature as number) < 0 || (feature as number) >= features)
@@ -176,7 +187,7 @@ function bestSplit(
       const [low, high] = [x[sorted[i]][feature], x[sorted[i + 1]][feature]];
       if (low === high) continue;
       const purity = squaresLeft / (i + 1) + squaresRight / (sorted.length - i - 1);
-      if (purity <= most + 1e-12) continue;
+      if (purity < most - 1e-12 || (purity <= most + 1e-12 && best?.feature === feature)) continue;
       most = purity;
       // halfway, unless that rounds up to the larger one
       const middle = low / 2 + high / 2;

@@ -16,7 +16,14 @@ export const FRUIT_CLASSES = Object.freeze({
 /** An `apple` is red or green; ImageNet knows green ones only, and takes red ones for them. */
 export type FruitKind = "apple" | "strawberry" | "orange" | "lemon" | "pineapple" | "banana";
 
-export const FRUIT_KINDS: readonly FruitKind[] = ["apple", "strawberry", "orange", "lemon", "pineapple", "banana"];
+export const FRUIT_KINDS: readonly FruitKind[] = [
+  "apple",
+  "strawberry",
+  "orange",
+  "lemon",
+  "pineapple",
+  "banana",
+];
 
 /** The class in ImageNet of a kind of fruit. */
 export function fruitClass(kind: FruitKind): number {
@@ -37,7 +44,8 @@ export function fruitPhoto(
   seed: number,
   { height = 256, width = 320 }: { readonly height?: number; readonly width?: number } = {},
 ): Image {
-  if (!Object.hasOwn(PAINTERS, kind)) throw new ValueError(`fruitPhoto: ${kind} is none of ${FRUIT_KINDS.join(", ")}`);
+  if (!Object.hasOwn(PAINTERS, kind))
+    throw new ValueError(`fruitPhoto: ${kind} is none of ${FRUIT_KINDS.join(", ")}`);
   if (![height, width].every((n) => Number.isInteger(n) && n >= 8))
     throw new ValueError(`fruitPhoto: a size is two whole numbers from 8, got ${height} × ${width}`);
   const random = new WordStream([seed, 0x667275]);
@@ -62,7 +70,8 @@ export function fruitPhoto(
       const light = painted ? 0.55 + 0.45 * Math.max(0, z - lightX * dx * 0.5 + lightY * dy * -0.5) : 1;
       const colour = painted ?? behind(column / width, row / height);
       const speck = (grain.uniform() + grain.uniform() - 1) * noise;
-      for (let c = 0; c < 3; c++) data[at + c] = Math.max(0, Math.min(255, colour[c] * light * brightness + speck));
+      for (let c = 0; c < 3; c++)
+        data[at + c] = Math.max(0, Math.min(255, colour[c] * light * brightness + speck));
     }
   return { dtype: "uint8", shape: [height, width, 3], data };
 }
@@ -111,7 +120,10 @@ const PAINTERS: Readonly<Record<FruitKind, (random: WordStream) => Paint>> = {
     return (x, y) => {
       if (Math.abs(x - 0.12 * y) < 0.05 && y < -0.72 && y > -1.2) return stem;
       const dent = 0.16 * Math.exp(-((x / 0.25) ** 2));
-      if ((x / 1.02) ** 2 + ((y - (y < 0 ? dent : 0)) / 0.92) ** 2 > 1 || (y < 0 && y < -0.92 + 2 * dent && Math.abs(x) < 0.2))
+      if (
+        (x / 1.02) ** 2 + ((y - (y < 0 ? dent : 0)) / 0.92) ** 2 > 1 ||
+        (y < 0 && y < -0.92 + 2 * dent && Math.abs(x) < 0.2)
+      )
         return null;
       return mixed(skin, blush, Math.max(0, 0.35 * Math.sin(7 * x + 1.5 * y) - 0.1));
     };
@@ -132,7 +144,8 @@ const PAINTERS: Readonly<Record<FruitKind, (random: WordStream) => Paint>> = {
     const shade = varied(random, [214, 186, 40]);
     return (x, y) => {
       const tip = Math.abs(x) > 0.95 ? 0.12 - 0.25 * (Math.abs(x) - 0.95) : 0;
-      const inside = (x / 1.05) ** 2 + (y / 0.72) ** 2 <= 1 || (tip > 0 && Math.abs(y) < tip && Math.abs(x) < 1.3);
+      const inside =
+        (x / 1.05) ** 2 + (y / 0.72) ** 2 <= 1 || (tip > 0 && Math.abs(y) < tip && Math.abs(x) < 1.3);
       return inside ? mixed(skin, shade, Math.max(0, Math.sin(31 * x) * Math.sin(29 * y))) : null;
     };
   },
@@ -159,7 +172,8 @@ const PAINTERS: Readonly<Record<FruitKind, (random: WordStream) => Paint>> = {
     return (x, y) => {
       const crown = 0.28 + 0.16 * Math.cos(6 * Math.atan2(x, y + 0.85));
       if (y < -0.45 && ((x / 0.95) ** 2 + ((y + 0.85) / 0.6) ** 2) * 0.35 < crown ** 2) return leaf;
-      const width = y < -0.2 ? Math.sqrt(Math.max(0, 1 - ((y + 0.2) / 0.75) ** 2)) : Math.cos(((y + 0.2) / 1.35) * 1.55);
+      const width =
+        y < -0.2 ? Math.sqrt(Math.max(0, 1 - ((y + 0.2) / 0.75) ** 2)) : Math.cos(((y + 0.2) / 1.35) * 1.55);
       if (y < -0.95 || y > 1.15 || Math.abs(x) > 0.88 * width) return null;
       const row = Math.round(y / 0.2);
       const [sx, sy] = [x / 0.26 + (row % 2) * 0.5, y - row * 0.2];

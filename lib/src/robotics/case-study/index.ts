@@ -8,3 +8,4 @@ export { helloWorldNode, messageSubscriber, parametrisedHelloWorldNode } from ".
 export { type MySumServerOptions, type MySumTrace, mySumActionClient, mySumActionServer } from "./my-sum.js";
 export { imagePublisherNode, type ObjectDetectorOptions, objectDetectorNode } from "./object-detector.js";
 export { PACKAGES, type Program } from "./packages.js";
+export { fruitAccuracy, type TrainFruitOptions, trainFruitNetwork } from "./train-fruit.js";

@@ -1,6 +1,7 @@
 /** The book's action: a sum, number by number, with the sum so far as feedback. (Book, 14.2.) */
-import { action } from "../ros/interfaces/registry.js";
+
 import { GoalRejectedError } from "../ros/action/endpoints.js";
+import { action } from "../ros/interfaces/registry.js";
 import { createNode, type NodeOptions } from "../ros/node/create.js";
 import type { Node } from "../ros/node/node.js";
 

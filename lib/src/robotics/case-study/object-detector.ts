@@ -20,7 +20,10 @@ export interface ObjectDetectorOptions extends NodeOptions {
  * @throws as `loadClassifier`
  * @example const node = await robotics.caseStudy.objectDetectorNode({ remap: { camera_topic: "image_raw" } });
  */
-export async function objectDetectorNode({ classifier, ...options }: ObjectDetectorOptions = {}): Promise<Node> {
+export async function objectDetectorNode({
+  classifier,
+  ...options
+}: ObjectDetectorOptions = {}): Promise<Node> {
   const node = await createNode("object_detector_node", options);
   try {
     node.declareParameter("detection_class_id", FRUIT_CLASSES.pineapple, { type: "integer" });
@@ -57,7 +60,9 @@ export async function imagePublisherNode(picture: Image | string, options?: Node
   const message = imageToMessage(image);
   const node = await createNode("image_publisher_node", options);
   try {
-    const rate = Number(node.declareParameter("publish_rate", 10.0, { range: { from: 1e-3, to: 1e3 }, readOnly: true }));
+    const rate = Number(
+      node.declareParameter("publish_rate", 10.0, { range: { from: 1e-3, to: 1e3 }, readOnly: true }),
+    );
     const publisher = node.createPublisher(msg("sensor_msgs/msg/Image"), "image_raw", 10);
     const header = () => ({ stamp: node.now().toMessage(), frame_id: "camera" });
     node.createTimer(1 / rate, () => publisher.publish({ ...message, header: header() }));

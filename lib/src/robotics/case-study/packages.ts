@@ -1,7 +1,7 @@
 /** The case study's programs by package and name, as `ros2 run PACKAGE PROGRAM` finds them. */
 import { ValueError } from "../../core/errors.js";
-import { spin } from "../ros/node/spin.js";
 import type { Node } from "../ros/node/node.js";
+import { spin } from "../ros/node/spin.js";
 import { irisActionDeciderService } from "./action-decider.js";
 import { concatTwoStrClientAsync, concatTwoStrService } from "./concat-two-str.js";
 import { helloWorldNode, messageSubscriber, parametrisedHelloWorldNode } from "./hello-world.js";
@@ -25,7 +25,8 @@ export const PACKAGES: Readonly<Record<string, Readonly<Record<string, Program>>
     parametrised_hello_world_node: forever(() => parametrisedHelloWorldNode()),
     concat_two_str_service: forever(() => concatTwoStrService()),
     async concat_two_str_client_async(args, signal) {
-      if (args.length !== 2) throw new ValueError(`concat_two_str_client_async: two strings expected, got ${args.length}`);
+      if (args.length !== 2)
+        throw new ValueError(`concat_two_str_client_async: two strings expected, got ${args.length}`);
       await concatTwoStrClientAsync(args[0], args[1], { signal });
     },
     my_sum_action_server: forever(() => mySumActionServer()),

@@ -30,11 +30,22 @@ export function imageToMessage(
   const [height, width, channels] = checkImage(image, "imageToMessage");
   const chosen = encoding ?? BY_CHANNELS[channels];
   const order = ENCODINGS[chosen];
-  if (!order) throw new ValueError(`imageToMessage: encoding ${chosen} is none of ${Object.keys(ENCODINGS).join(", ")}`);
+  if (!order)
+    throw new ValueError(
+      `imageToMessage: encoding ${chosen} is none of ${Object.keys(ENCODINGS).join(", ")}`,
+    );
   if (order.length !== channels)
     throw new ValueError(`imageToMessage: ${chosen} has ${order.length} channels, the image ${channels}`);
   const data = reordered(image.data, channels, order, channels * width, height, width);
-  return { ...(header && { header }), height, width, encoding: chosen, is_bigendian: 0, step: channels * width, data };
+  return {
+    ...(header && { header }),
+    height,
+    width,
+    encoding: chosen,
+    is_bigendian: 0,
+    step: channels * width,
+    data,
+  };
 }
 
 /**
@@ -48,7 +59,12 @@ export function messageToImage({ height, width, encoding, step, data }: ImageMes
       `messageToImage: encoding ${JSON.stringify(encoding)}; one of ${Object.keys(ENCODINGS).join(", ")} expected`,
     );
   const channels = order.length;
-  if (height < 1 || width < 1 || step < channels * width || data.length < step * (height - 1) + channels * width)
+  if (
+    height < 1 ||
+    width < 1 ||
+    step < channels * width ||
+    data.length < step * (height - 1) + channels * width
+  )
     throw new ValueError(
       `messageToImage: ${data.length} bytes in rows of ${step} are no ${encoding} image of ${height} × ${width}`,
     );
