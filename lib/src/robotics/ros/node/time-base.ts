@@ -13,10 +13,24 @@ export interface TimeBase {
 /** Node's timers hold at most 2^31 - 1 ms; longer waits go in steps. */
 const LONGEST = 2_000_000_000;
 
+/** Milliseconds that the two sources of system time may differ by: `Date` has whole ones. */
+const AGREE = 2;
+let origin = performance.timeOrigin;
+
+/** Microseconds are `performance`'s; what was set or corrected since the start is `Date`'s. */
+function systemTime(): bigint {
+  const wall = Date.now();
+  let fine = origin + performance.now();
+  if (Math.abs(fine - wall) > AGREE) {
+    origin += wall - fine;
+    fine = wall;
+  }
+  return BigInt(Math.round(fine * 1e3)) * 1000n;
+}
+
 /** The machine's clocks; what is scheduled keeps the process alive, as `setTimeout` does. */
 export const machineTime: TimeBase = {
-  // milliseconds since 1970 go to 2^53 µs at least, so no precision is lost on the way
-  system: () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e3)) * 1000n,
+  system: systemTime,
   steady: () => process.hrtime.bigint(),
   schedule(delay, callback) {
     const end = process.hrtime.bigint() + delay;
