@@ -105,14 +105,14 @@ describe("mlsys launch", () => {
   });
 
   it("says what a file's arguments are, and which is wrong", async () => {
-    const file = join(scripts, "all.launch.ts");
+    const file = join(scripts, "arguments.launch.ts");
     const { out, code } = await mlsys(["launch", file, "--show-args"]);
     expect(out).toBe(
       "Arguments:\n  robot:=  whose namespace; default: /r1\n  mode:=  how; one of fast, slow; needed\n",
     );
     expect(code).toBe(0);
     const { err } = await mlsys(["launch", file, "mode:=up"]);
-    expect(err).toContain('all.launch.ts: argument "mode" is "up"; one of fast, slow expected');
+    expect(err).toContain('arguments.launch.ts: argument "mode" is "up"; one of fast, slow expected');
   });
 
   it("says which file is none", async () => {
