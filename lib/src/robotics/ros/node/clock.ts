@@ -176,7 +176,7 @@ export class Clock {
 
 /** Nanoseconds of a period in seconds. @throws RangeError unless it is a number of at least 0 */
 export function periodNanoseconds(period: number): bigint {
-  if (!(period >= 0) || period === Infinity)
+  if (typeof period !== "number" || !(period >= 0) || period === Infinity)
     throw new RangeError(`a timer's period is a number of seconds of at least 0, not ${period}`);
   return nanoseconds(period);
 }

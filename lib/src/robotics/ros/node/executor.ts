@@ -118,7 +118,7 @@ export class Executor implements AsyncDisposable {
     return this.#exclusively(() => this.#once(timeout));
   }
 
-  /** Runs what is ready now, but not what becomes so meanwhile. @returns how many callbacks */
+  /** Runs one callback of each entity that is ready now, as rclcpp's spin_some. @returns how many */
   async spinSome(): Promise<number> {
     return this.#exclusively(async () => {
       let count = 0;

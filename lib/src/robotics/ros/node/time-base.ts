@@ -1,5 +1,5 @@
 /** Where time comes from below the clocks: the machine, or a time that a test moves by hand. */
-import { nanoseconds } from "./time.js";
+import { nanoseconds, seconds } from "./time.js";
 
 export interface TimeBase {
   /** Nanoseconds since 1970; may be set back by the machine's owner. */
@@ -103,12 +103,17 @@ export class VirtualTime implements TimeBase {
   /**
    * Moves time forward by `duration` seconds, stopping at each moment something is scheduled for. At each stop the
    * event loop turns until callbacks and messages within this process have run.
+   * @throws RangeError if time stands still, as with a timer whose period is 0
    */
   async advance(duration: number): Promise<void> {
     const end = this.#now + nanoseconds(duration);
+    let stops = 0;
     await turns();
     for (let next = this.#queue[0]; next !== undefined && next.at <= end; next = this.#queue[0]) {
       this.#queue.shift();
+      stops = next.at === this.#now ? stops + 1 : 0;
+      if (stops > STOPS)
+        throw new RangeError(`time stands still at ${seconds(this.#now)} s: a timer whose period is 0?`);
       this.#now = next.at;
       next.callback();
       await turns();
@@ -117,6 +122,9 @@ export class VirtualTime implements TimeBase {
     await turns();
   }
 }
+
+/** Stops at one moment that are believed to be meant. */
+const STOPS = 1000;
 
 /** Enough turns for a timer's callback to publish, the message to arrive and its callback to answer. */
 const TURNS = 8;
