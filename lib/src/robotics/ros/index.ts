@@ -1,5 +1,6 @@
 /** ROS 2 from TypeScript: on a real ROS 2 graph, or on the in-process one. */
 export type * from "./host.js";
+export { CdrError, deserialize, serialize } from "./interfaces/cdr.js";
 export {
   action_msgs,
   builtin_interfaces,
