@@ -1,5 +1,8 @@
 /** ROS 2 from TypeScript: on a real ROS 2 graph, or on the in-process one. */
+
+export * from "./graph/index.js";
 export type * from "./host.js";
+export { CdrError, deserialize, serialize } from "./interfaces/cdr.js";
 export {
   action_msgs,
   builtin_interfaces,
@@ -23,3 +26,4 @@ export { InterfaceError } from "./interfaces/parse.js";
 export * from "./interfaces/registry.js";
 export type { NamedMessageType } from "./interfaces/text-types.js";
 export type * from "./interfaces/types.js";
+export { type HostKind, type HostSelection, rosHost } from "./select.js";
