@@ -9,6 +9,7 @@ import { installTfjs, type TfjsOptions } from "./install/tfjs.js";
 import { installWebgpu } from "./install/webgpu.js";
 import { addParameterServer } from "./parameter-server.js";
 import { addProtect } from "./protect.js";
+import { addRos } from "./ros/commands.js";
 import { addRun } from "./run-options.js";
 import { addServe } from "./serve-options.js";
 
@@ -93,6 +94,7 @@ function createProgram(signal: AbortSignal): Command {
       );
     });
   addProtect(program);
+  addRos(program, signal);
   addRun(program);
   addDataCommands(program, signal);
   addParameterServer(program, signal);

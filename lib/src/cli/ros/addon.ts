@@ -126,7 +126,7 @@ export async function buildAddon(build: AddonBuild): Promise<void> {
     ...cppFiles(folder, "third_party/ref-napi/src"),
     "mlsys_host.cpp",
   ];
-  const objects = await compileAll(sources, join(home, "objects"), {
+  const objects = await compileAll("compiling rclnodejs's addon", sources, join(home, "objects"), {
     ...{ compiler, include, flags, cwd: folder, signal },
     ...(build.jobs !== undefined && { jobs: build.jobs }),
   });

@@ -1,9 +1,9 @@
 /** Compiling and linking: sources to objects, a few at a time; what is newer than its sources is kept. */
-import { existsSync, mkdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { InstallError } from "../install/errors.js";
-import { command } from "../install/steps.js";
+import { command, execute, step } from "../install/steps.js";
 
 export interface CompileOptions {
   readonly compiler: string;
@@ -23,35 +23,42 @@ const CXX = ["-x", "c++", "-std=c++17"];
 
 /** @returns the objects, in `folder`, in the order of the sources */
 export async function compileAll(
+  label: string,
   sources: readonly string[],
   folder: string,
   options: CompileOptions,
 ): Promise<string[]> {
   mkdirSync(folder, { recursive: true });
-  const { cwd = ".", include, flags, compiler, signal } = options;
+  const { cwd = ".", compiler, signal } = options;
   const work = sources.map((source) => ({ source, object: objectOf(source, folder) }));
   const queue = work.filter(({ source, object }) => isOlder(object, join(cwd, source), source));
-  const worker = async () => {
-    for (let next = queue.shift(); next; next = queue.shift()) {
-      const { source, object } = next;
-      await command(
-        `compiling ${basename(source)}`,
-        compiler,
-        [
-          ...(source.endsWith(".c") ? C : CXX),
-          ...["-O2", "-fPIC", "-w", ...flags],
-          ...include.map((path) => `-I${path}`),
-          ...["-c", source, "-o", object],
-        ],
-        { cwd, signal, explain: explainCompiler(compiler) },
-      );
-    }
-  };
-  const workers = await Promise.allSettled(Array.from({ length: options.jobs ?? JOBS }, worker));
-  const failed = workers.find(({ status }) => status === "rejected") as PromiseRejectedResult | undefined;
-  if (failed) throw failed.reason;
+  if (queue.length === 0) return work.map(({ object }) => object);
+  const total = queue.length;
+  const explain = explainCompiler(compiler);
+  await step(`${label} (${total} file${total === 1 ? "" : "s"})`, async (say) => {
+    const worker = async () => {
+      for (let next = queue.shift(); next; next = queue.shift()) {
+        const { source, object } = next;
+        say(`${basename(source)}, ${queue.length} to come`);
+        const part = `${object}.part`; // stopped half-way, no object is there
+        const args = compilerArguments(source, part, options);
+        await execute(`compiling ${basename(source)}`, compiler, args, { cwd, signal, explain }, () => {});
+        renameSync(part, object);
+      }
+    };
+    const workers = await Promise.allSettled(Array.from({ length: options.jobs ?? JOBS }, worker));
+    const failed = workers.find(({ status }) => status === "rejected") as PromiseRejectedResult | undefined;
+    if (failed) throw failed.reason;
+  });
   return work.map(({ object }) => object);
 }
+
+const compilerArguments = (source: string, object: string, { include, flags }: CompileOptions): string[] => [
+  ...(source.endsWith(".c") ? C : CXX),
+  ...["-O2", "-fPIC", "-w", ...flags],
+  ...include.map((path) => `-I${path}`),
+  ...["-c", source, "-o", object],
+];
 
 /** Two sources of one name in different folders get different objects. */
 const objectOf = (source: string, folder: string): string =>

@@ -42,7 +42,12 @@ export const C_GENERATORS: readonly Generator[] = [
     name: "rosidl_typesupport_fastrtps_c",
     suffix: "rosidl_typesupport_fastrtps_c",
     sources: /\/detail\/\w+__type_support_c\.cpp$/,
-    needs: ["rosidl_typesupport_fastrtps_c", "rosidl_typesupport_fastrtps_cpp", "fastcdr", "rosidl_runtime_c"],
+    needs: [
+      "rosidl_typesupport_fastrtps_c",
+      "rosidl_typesupport_fastrtps_cpp",
+      "fastcdr",
+      "rosidl_runtime_c",
+    ],
     own: ["rosidl_generator_c"],
   },
   {

@@ -1,6 +1,6 @@
 /** `mlsys ros install`: a ROS 2 that rclnodejs and rclpy share, or what a sourced one lacks for it. */
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, join } from "node:path";
 import { COMMON_TEXTS } from "../../robotics/ros/interfaces/common/index.js";
 import {
   interfacePackages,

@@ -93,9 +93,7 @@ async function buildPackage(
 }
 
 /** The environment that a process of ROS 2 needs to find the prefixes: as `setup.bash` would leave it. */
-export function rosEnvironment({
-  prefixes,
-}: Pick<RosInstallation, "prefixes">): NodeJS.ProcessEnv {
+export function rosEnvironment({ prefixes }: Pick<RosInstallation, "prefixes">): NodeJS.ProcessEnv {
   const lead = (first: readonly string[], rest: string | undefined) =>
     [...first, ...(rest ? rest.split(delimiter) : [])].join(delimiter);
   const sites = prefixes.flatMap((prefix) =>
@@ -158,7 +156,8 @@ class Library {
     extra: readonly string[] = [],
   ): Promise<void> {
     const { generation, build } = this;
-    const objects = await compileAll(sources, join(generation.folder, "objects", suffix), {
+    const label = `${generation.interfaces.name}: compiling ${suffix}`;
+    const objects = await compileAll(label, sources, join(generation.folder, "objects", suffix), {
       ...{ compiler: build.compiler, include, flags: [], signal: build.signal },
     });
     await link(`${generation.interfaces.name}: linking ${suffix}`, objects, this.file(suffix), {
@@ -178,7 +177,8 @@ class Library {
     const output = outputFolder(generation, PYTHON_GENERATOR.name);
     writeFileSync(join(output, "__init__.py"), "");
     const entry = join(output, `_${name}_s.ep.rosidl_typesupport_c.c`);
-    const objects = await compileAll([entry], join(generation.folder, "objects", "extension"), {
+    const label = `${name}: compiling Python's extension`;
+    const objects = await compileAll(label, [entry], join(generation.folder, "objects", "extension"), {
       ...{ compiler: build.compiler, include: folders, flags: [], signal: build.signal },
     });
     // From lib/python3.x/site-packages/<package> back to lib.
@@ -186,7 +186,9 @@ class Library {
     await link(`${name}: linking Python's extension`, objects, extension, {
       ...{ compiler: build.compiler, signal: build.signal },
       libraries: [
-        ...[PYTHON_GENERATOR.suffix, "rosidl_typesupport_c", "rosidl_generator_c"].map((one) => this.file(one)),
+        ...[PYTHON_GENERATOR.suffix, "rosidl_typesupport_c", "rosidl_generator_c"].map((one) =>
+          this.file(one),
+        ),
         ...["rosidl_runtime_c"],
       ],
       folders: generation.prefixes.map((prefix) => join(prefix, "lib")),
@@ -204,7 +206,8 @@ function install(generation: Generation, idls: readonly string[], python: Python
     mkdirSync(dirname(to), { recursive: true });
     copyFileSync(from, to);
   };
-  for (const file of files(join(folder, "lib"))) copy(file, join(target, "lib", file.slice(file.lastIndexOf("/") + 1)));
+  for (const file of files(join(folder, "lib")))
+    copy(file, join(target, "lib", file.slice(file.lastIndexOf("/") + 1)));
   for (const { name: generator } of C_GENERATORS) {
     const output = outputFolder(generation, generator);
     for (const file of files(output).filter((one) => one.endsWith(".h")))
@@ -227,7 +230,10 @@ function install(generation: Generation, idls: readonly string[], python: Python
   const index = join(target, "share", "ament_index", "resource_index");
   for (const kind of ["packages", "rosidl_interfaces"]) mkdirSync(join(index, kind), { recursive: true });
   writeFileSync(join(index, "packages", name), "");
-  writeFileSync(join(index, "rosidl_interfaces", name), `${[...idls, ...interfaces.files].sort().join("\n")}\n`);
+  writeFileSync(
+    join(index, "rosidl_interfaces", name),
+    `${[...idls, ...interfaces.files].sort().join("\n")}\n`,
+  );
 }
 
 const packageXml = ({ name, dependencies }: InterfacePackage): string => `<?xml version="1.0"?>

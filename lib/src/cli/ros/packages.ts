@@ -74,7 +74,9 @@ export function inOrder(
   const visit = (one: InterfacePackage, path: readonly string[]) => {
     if (ordered.includes(one)) return;
     if (path.includes(one.name))
-      throw new InstallError(`Packages that need each other cannot be built: ${[...path, one.name].join(" → ")}.`);
+      throw new InstallError(
+        `Packages that need each other cannot be built: ${[...path, one.name].join(" → ")}.`,
+      );
     for (const name of one.dependencies) {
       const other = byName.get(name);
       if (other) visit(other, [...path, one.name]);

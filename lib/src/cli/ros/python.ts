@@ -15,6 +15,7 @@ export const WHEELS = [
   // messages
   ...["ros-std-msgs==5.5.1", "ros-std-srvs==5.5.1", "ros-geometry-msgs==5.5.1", "ros-sensor-msgs==5.5.1"],
   ...["ros-nav-msgs==5.5.1", "ros-visualization-msgs==5.5.1", "ros-diagnostic-msgs==5.5.1"],
+  ...["ros-shape-msgs==5.5.1", "ros-stereo-msgs==5.5.1"],
   ...["ros-trajectory-msgs==5.5.1", "ros-rosgraph-msgs==2.3.0", "ros-lifecycle-msgs==2.3.0"],
   ...["ros-rcl-interfaces==2.3.0", "ros-action-msgs==2.3.0"],
   // generators for other interface packages
@@ -90,7 +91,7 @@ export async function installWheels(env: string, python: PythonInfo, signal: Abo
   await command(
     `ROS 2 from PyPI (${WHEELS.length} wheels and their needs, about 60 MB)`,
     executable,
-    ["-m", "pip", "install", "--disable-pip-version-check", "--only-binary=:all:", ...WHEELS],
+    ["-m", "pip", "install", "--disable-pip-version-check", "--prefer-binary", ...WHEELS],
     {
       signal,
       explain: (output) =>

@@ -72,7 +72,9 @@ export function interfacePackages(prefixes: readonly string[]): Map<string, stri
 export function libraryFolders(prefix: string): string[] {
   const folders = [join(prefix, "lib")];
   const lib = join(prefix, "lib");
-  for (const python of existsSync(lib) ? readdirSync(lib).filter((name) => /^python3\.\d+$/.test(name)) : []) {
+  for (const python of existsSync(lib)
+    ? readdirSync(lib).filter((name) => /^python3\.\d+$/.test(name))
+    : []) {
     const site = join(lib, python, "site-packages");
     if (!existsSync(site)) continue;
     folders.push(

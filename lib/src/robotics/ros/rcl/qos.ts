@@ -26,7 +26,8 @@ export function toNative(qos: QoSProfile): NativeQos {
 }
 
 function toNanoseconds(name: string, seconds: number): bigint {
-  if (!(seconds >= 0)) throw new RangeError(`QoS ${name} is ${seconds}; seconds from 0, or Infinity for none.`);
+  if (!(seconds >= 0))
+    throw new RangeError(`QoS ${name} is ${seconds}; seconds from 0, or Infinity for none.`);
   // 0 s would be "none" in rmw: the shortest there is comes nearest.
   return seconds >= LONGEST ? 0n : BigInt(Math.max(1, Math.round(seconds * NANOSECONDS)));
 }

@@ -100,7 +100,8 @@ export class TypeSupports {
   }
 }
 
-const BUILD = "Build it with: npx mlsys ros build-interfaces FOLDER (the package's: msg/*.msg, srv/*.srv, action/*.action).";
+const BUILD =
+  "Build it with: npx mlsys ros build-interfaces FOLDER (the package's: msg/*.msg, srv/*.srv, action/*.action).";
 
 const native = (name: string): string => name.replaceAll("/", "__");
 
