@@ -164,24 +164,23 @@ struct Structure {
 
 // ---------------------------------------------------------------- listeners
 
-// Called on the middleware's threads; the call into JavaScript is asked for once and then serves all that has come
-// until it runs.
+// Called on the middleware's threads; the call into JavaScript is asked for once, and is told how many came until it runs.
 struct Listener {
   napi_threadsafe_function call = nullptr;
-  std::atomic<bool> asked{false};
+  std::atomic<size_t> count{0};
 
-  static void Came(const void* data, size_t) {
+  static void Came(const void* data, size_t count) {
     auto self = static_cast<Listener*>(const_cast<void*>(data));
-    if (!self->asked.exchange(true)) napi_call_threadsafe_function(self->call, nullptr, napi_tsfn_nonblocking);
+    if (self->count.fetch_add(count) == 0) napi_call_threadsafe_function(self->call, nullptr, napi_tsfn_nonblocking);
   }
 
   static void Run(napi_env env, napi_value callback, void* context, void*) {
-    static_cast<Listener*>(context)->asked.store(false);
+    size_t count = static_cast<Listener*>(context)->count.exchange(0);
     if (!env) return;  // the process ends
-    napi_value undefined;
+    napi_value undefined, argument, error;
     napi_get_undefined(env, &undefined);
-    if (napi_call_function(env, undefined, callback, 0, nullptr, nullptr) != napi_pending_exception) return;
-    napi_value error;
+    napi_create_double(env, static_cast<double>(count), &argument);
+    if (napi_call_function(env, undefined, callback, 1, &argument, nullptr) != napi_pending_exception) return;
     napi_get_and_clear_last_exception(env, &error);
     napi_fatal_exception(env, error);  // as any other exception of a callback
   }

@@ -1,5 +1,6 @@
 /** `mlsys ros install`: a ROS 2 that rclnodejs and rclpy share, or what a sourced one lacks for it. */
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { COMMON_TEXTS } from "../../robotics/ros/interfaces/common/index.js";
 import {
@@ -16,6 +17,7 @@ import {
   addonFile,
   buildAddon,
   fetchRclnodejs,
+  hostSource,
   nodeHeaders,
   RCLNODEJS,
   rclnodejsFolder,
@@ -53,6 +55,7 @@ export async function installRos(
   const compiler = await findCompiler();
   const request = JSON.stringify({
     ...{ edition: EDITION, rclnodejs: RCLNODEJS, node: process.versions.node.split(".")[0] },
+    host: createHash("sha256").update(readFileSync(hostSource)).digest("hex"),
     ros: sourced ?? WHEELS,
   });
   if (force) rmSync(home, { recursive: true, force: true });

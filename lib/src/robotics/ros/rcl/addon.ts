@@ -45,7 +45,8 @@ export interface NativeDuration {
   readonly nanoseconds: number;
 }
 
-type Listener = () => void;
+/** Told how many came since it was called last. */
+type Listener = (count: number) => void;
 
 /** What is used of the addon: rclnodejs's own functions, and ours under `mlsys`. */
 export interface RclAddon {

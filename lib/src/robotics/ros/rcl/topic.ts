@@ -31,7 +31,7 @@ export class RclPublisher<M> implements HostPublisher<M> {
   ) {
     const { addon, node } = ground;
     this.handle = addon.mlsys.createPublisher(node, library, name, topic, toNative(qos));
-    this.stopEvents = listenToEvents(addon, "offered", this.handle, onEvent);
+    this.stopEvents = listenToEvents(addon, "offered", this.handle, () => this.subscriptionCount, onEvent);
   }
 
   get subscriptionCount(): number {
@@ -98,7 +98,7 @@ export class RclSubscription<M> implements HostSubscription {
       return true;
     });
     this.handle = createSubscription(node, library, name, topic, toNative(qos), listener);
-    this.stopEvents = listenToEvents(addon, "requested", this.handle, onEvent);
+    this.stopEvents = listenToEvents(addon, "requested", this.handle, () => this.publisherCount, onEvent);
   }
 
   get publisherCount(): number {

@@ -12,6 +12,7 @@ if (missing)
   });
 else {
   conformance("rclnodejs, two hosts", {
+    refusesSecondType: true,
     open: async () => {
       const domain = await freeDomain();
       const [near, far] = [await rclHost({ domain }), await rclHost({ domain })];
@@ -23,6 +24,7 @@ else {
     },
   });
   conformance("rclnodejs, one host", {
+    refusesSecondType: true,
     open: async () => {
       const host = await rclHost({ domain: await freeDomain() });
       return { near: host, far: host, end: () => host.shutdown() };
