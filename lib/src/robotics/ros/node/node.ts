@@ -1,7 +1,9 @@
 /** Nodes: what a program is on the ROS graph. */
+import { ActionClient, type ActionClientOptions } from "../action/client.js";
+import { ActionServer, type ActionServerOptions } from "../action/server.js";
 import type { EntityOptions, HostNode, QoSEvent, QoSProfile } from "../host.js";
 import { msg } from "../interfaces/registry.js";
-import type { MessageType, ServiceType } from "../interfaces/types.js";
+import type { ActionType, MessageType, ServiceType } from "../interfaces/types.js";
 import { CallbackGroup, type Entity } from "./callback-group.js";
 import { Client } from "./client.js";
 import { Clock } from "./clock.js";
@@ -207,6 +209,27 @@ export class Node extends NodeParameters implements ExecutorNode, AsyncDisposabl
     return this.#enlist(new Timer(this.#owner, clock, period, callback, group, autostart));
   }
 
+  /**
+   * Serves an action: work that takes long, reports on its way and can be stopped.
+   * @throws InvalidNameError; TypeError without `execute`; ValueError of a `resultTimeout` that is none
+   */
+  createActionServer<Goal, Result, Feedback>(
+    type: ActionType<Goal, Result, Feedback>,
+    name: string,
+    options: ActionServerOptions<Goal, Result, Feedback>,
+  ): ActionServer<Goal, Result, Feedback> {
+    return new ActionServer(this, type, name, options);
+  }
+
+  /** A client of an action. @throws InvalidNameError; TypeError for a QoS that is none */
+  createActionClient<Goal, Result, Feedback>(
+    type: ActionType<Goal, Result, Feedback>,
+    name: string,
+    options?: ActionClientOptions,
+  ): ActionClient<Goal, Result, Feedback> {
+    return new ActionClient(this, type, name, options);
+  }
+
   createCallbackGroup(type: "exclusive" | "reentrant" = "exclusive"): CallbackGroup {
     return new CallbackGroup(type);
   }
@@ -271,6 +294,11 @@ export class Node extends NodeParameters implements ExecutorNode, AsyncDisposabl
     } catch (second) {
       process.emitWarning(second instanceof Error ? second : String(second));
     }
+  }
+
+  /** @internal Of a callback that no executor runs. */
+  reportError(error: unknown, source: string): void {
+    this.#report(error, source);
   }
 
   #own<T extends Endpoint>(endpoint: T, events?: EventQueue): T {
