@@ -5,7 +5,7 @@ export interface LaunchArguments {
   readonly showArgs: boolean;
 }
 
-export function addLaunch(program: Command, signal: AbortSignal): void {
+export function addLaunch(program: Command): void {
   program
     .command("launch")
     .description("start the ROS nodes that a launch file describes, see to them, and end them together")
@@ -14,6 +14,6 @@ export function addLaunch(program: Command, signal: AbortSignal): void {
     .option("-s, --show-args", "list the arguments that the file takes, and end", false)
     .action(async (file: string, args: string[], options: LaunchArguments) => {
       const { launchFile } = await import("./launch.js"); // only this needs the library
-      await launchFile(file, args, { ...options, signal });
+      await launchFile(file, args, options);
     });
 }

@@ -4,16 +4,13 @@ import { dirname, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { ValueError } from "../core/errors.js";
 import type { LaunchDescription } from "../robotics/ros/launch/description.js";
+import { joinLaunch } from "../robotics/ros/launch/join.js";
 import { type LaunchEvent, LaunchService } from "../robotics/ros/launch/service.js";
 import { CommandError, ExitCode } from "./errors.js";
+import type { LaunchArguments } from "./launch-options.js";
 import { LIFELINE, takeTypeScript } from "./run/member.js";
 import { labelWith, writeLine } from "./run/prefix.js";
 import { say } from "./run/processes.js";
-
-export interface LaunchFileOptions {
-  readonly showArgs: boolean;
-  readonly signal: AbortSignal;
-}
 
 const MAIN = fileURLToPath(new URL("./ros/node-main.js", import.meta.url));
 /** Streams after stdin, stdout and stderr: the pipe by whose end the launcher's is noticed, and the graph's link. */
@@ -23,7 +20,7 @@ const EXTRA = ["pipe", "ipc"] as const;
 export async function launchFile(
   file: string,
   words: readonly string[],
-  options: LaunchFileOptions,
+  options: LaunchArguments,
 ): Promise<void> {
   const args = launchArguments(words);
   const description = await load(file);
@@ -42,6 +39,7 @@ export async function launchFile(
       extra: EXTRA,
     },
     onEvent: writer(),
+    ...(await joinLaunch()),
   });
   stopped.service = service;
   try {

@@ -10,6 +10,8 @@ import { installWebgpu } from "./install/webgpu.js";
 import { addLaunch } from "./launch-options.js";
 import { addParameterServer } from "./parameter-server.js";
 import { addProtect } from "./protect.js";
+import { addRos } from "./ros/commands.js";
+import { addRosRun } from "./ros/run.js";
 import { addRun } from "./run-options.js";
 import { addServe } from "./serve-options.js";
 
@@ -94,9 +96,11 @@ function createProgram(signal: AbortSignal): Command {
       );
     });
   addProtect(program);
+  addRos(program, signal);
   addRun(program);
   addDataCommands(program, signal);
   addParameterServer(program, signal);
-  addLaunch(program, signal);
+  addLaunch(program);
+  addRosRun(program);
   return program;
 }

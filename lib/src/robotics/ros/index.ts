@@ -4,6 +4,7 @@ export * from "./action/index.js";
 export * from "./graph/index.js";
 export { type ImageEncoding, imageToMessage, messageToImage } from "./image.js";
 export type * from "./host.js";
+export { CdrError, deserialize, serialize } from "./interfaces/cdr.js";
 export {
   action_msgs,
   builtin_interfaces,

@@ -69,7 +69,10 @@ export class Client<Request, Response> implements Entity, Disposable {
             ? `service ${this.name} did not answer within ${options.timeout} s`
             : `service ${this.name} is not there: no answer within ${options.timeout} s`,
         ),
-    );
+    ).catch((error) => {
+      // the host has words of its own for it
+      throw this.#destroyed && !(error instanceof NodeDestroyedError) ? this.#gone() : error;
+    });
     this.#replies = 1;
     this.wake();
     return response;

@@ -34,8 +34,10 @@ interface Pending {
 /**
  * Tells time, and wakes who waits for it.
  * @example
- * await node.clock.sleep(0.5);          // half a second of the node's time, simulated or not
- * node.clock.onJump((jump) => filter.reset(), { backward: 0.1 });
+ * const node = await ros.createNode("sleeper");
+ * node.clock.onJump((jump) => node.logger.warn(`time went back ${-jump.delta} s`), { forward: Infinity });
+ * await node.clock.sleep(0.01); // of the node's time, simulated or not
+ * await node.destroy();
  */
 export class Clock {
   #override: bigint | undefined;
@@ -176,7 +178,7 @@ export class Clock {
 
 /** Nanoseconds of a period in seconds. @throws RangeError unless it is a number of at least 0 */
 export function periodNanoseconds(period: number): bigint {
-  if (!(period >= 0) || period === Infinity)
+  if (typeof period !== "number" || !(period >= 0) || period === Infinity)
     throw new RangeError(`a timer's period is a number of seconds of at least 0, not ${period}`);
   return nanoseconds(period);
 }

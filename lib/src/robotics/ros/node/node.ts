@@ -7,6 +7,7 @@ import type { ActionType, MessageType, ServiceType } from "../interfaces/types.j
 import { CallbackGroup, type Entity } from "./callback-group.js";
 import { Client } from "./client.js";
 import { Clock } from "./clock.js";
+import { EventQueue } from "./event-queue.js";
 import type { Executor, ExecutorNode } from "./executor.js";
 import { formatLog, LOG_LEVELS, Logger, type LogLevel, type LogRecord, type LogSink } from "./logger.js";
 import { expandName } from "./names.js";
@@ -90,7 +91,8 @@ export class Node extends NodeParameters implements ExecutorNode, AsyncDisposabl
   executor: Executor | null = null;
   /** @internal */
   readonly entities = new Set<Entity>();
-  readonly #endpoints = new Set<Endpoint>();
+  /** What it has, and what takes the events of each. */
+  readonly #endpoints = new Map<Endpoint, EventQueue | undefined>();
   readonly #setup: NodeSetup;
   #onError: (failure: CallbackFailure) => void;
 
@@ -122,9 +124,10 @@ export class Node extends NodeParameters implements ExecutorNode, AsyncDisposabl
   /** A publisher of a topic. @throws InvalidNameError; TypeError for a QoS that is none */
   createPublisher<M>(type: MessageType<M>, topic: string, options?: QoSInput | CreateOptions): Publisher<M> {
     const name = this.resolveTopicName(topic);
-    const { profile, entity } = entityOptions(options);
+    const given = split(options);
+    const [entity, events] = this.#events(given, `publisher on ${name}`);
     const host = this.alive().createPublisher(type, name, entity);
-    return this.#own(new Publisher(type, profile, host, this.waits, (gone) => this.#endpoints.delete(gone)));
+    return this.#own(new Publisher(type, given.qos, host, this.waits, this.#owner), events);
   }
 
   /** Calls `callback` for each message of a topic. @throws InvalidNameError; TypeError for a QoS that is none */
@@ -136,19 +139,14 @@ export class Node extends NodeParameters implements ExecutorNode, AsyncDisposabl
   ): Subscription<M> {
     called(callback);
     const name = this.resolveTopicName(topic);
-    const { profile, entity, group } = entityOptions(options);
+    const given = split(options);
+    const { group = this.defaultCallbackGroup } = given;
+    const [entity, events] = this.#events(given, `subscription of ${name}`);
     const host = this.alive();
+    const attach = (take: MessageCallback<M>) => host.createSubscription(type, name, entity, take);
     return this.#enlist(
-      new Subscription(
-        type,
-        name,
-        profile,
-        callback,
-        group ?? this.defaultCallbackGroup,
-        this.#owner,
-        this.waits,
-        (take) => host.createSubscription(type, name, entity, take),
-      ),
+      new Subscription(type, name, given.qos, callback, group, this.#owner, this.waits, attach),
+      events,
     );
   }
 
@@ -160,18 +158,11 @@ export class Node extends NodeParameters implements ExecutorNode, AsyncDisposabl
    */
   subscribe<M>(type: MessageType<M>, topic: string, options?: QoSInput | SubscribeOptions): MessageStream<M> {
     const name = this.resolveTopicName(topic);
-    const { profile, entity, signal } = entityOptions(options);
+    const given = split(options);
+    const [entity, events] = this.#events(given, `subscription of ${name}`);
     const host = this.alive();
-    return this.#own(
-      new MessageStream<M>(
-        type,
-        name,
-        profile,
-        (gone) => this.#endpoints.delete(gone),
-        (take) => host.createSubscription(type, name, entity, take),
-        signal,
-      ),
-    );
+    const attach = (take: MessageCallback<M>) => host.createSubscription(type, name, entity, take);
+    return this.#own(new MessageStream(type, name, given.qos, this.#owner, attach, given.signal), events);
   }
 
   /**
@@ -186,13 +177,13 @@ export class Node extends NodeParameters implements ExecutorNode, AsyncDisposabl
   ): Service<Request, Response> {
     called(callback);
     const full = this.resolveServiceName(name);
-    const { entity, group } = entityOptions(options, qos.services);
+    const given = split(options, qos.services);
+    const { group = this.defaultCallbackGroup } = given;
+    const [entity, events] = this.#events(given, `service ${full}`);
     const host = this.alive();
-    return this.#enlist(
-      new Service(type, full, callback, group ?? this.defaultCallbackGroup, this.#owner, (take) =>
-        host.createService(type, full, entity, take),
-      ),
-    );
+    const attach = (take: (request: Request) => Promise<Response>) =>
+      host.createService(type, full, entity, take);
+    return this.#enlist(new Service(type, full, callback, group, this.#owner, attach), events);
   }
 
   /** A client of a service. @throws InvalidNameError; TypeError for a QoS that is none */
@@ -202,10 +193,9 @@ export class Node extends NodeParameters implements ExecutorNode, AsyncDisposabl
     options?: QoSInput | Omit<CreateOptions, "group">,
   ): Client<Request, Response> {
     const full = this.resolveServiceName(name);
-    const { entity } = entityOptions(options, qos.services);
-    return this.#enlist(
-      new Client(type, this.alive().createClient(type, full, entity), this.#owner, this.waits),
-    );
+    const [entity, events] = this.#events(split(options, qos.services), `client of ${full}`);
+    const host = this.alive().createClient(type, full, entity);
+    return this.#enlist(new Client(type, host, this.#owner, this.waits), events);
   }
 
   /**
@@ -279,7 +269,7 @@ export class Node extends NodeParameters implements ExecutorNode, AsyncDisposabl
     this.executor?.remove(this);
     this.end();
     this.clock.close();
-    for (const endpoint of [...this.#endpoints]) endpoint.destroy();
+    for (const endpoint of [...this.#endpoints.keys()]) endpoint.destroy();
     this.hostNode.dispose();
   }
 
@@ -290,9 +280,10 @@ export class Node extends NodeParameters implements ExecutorNode, AsyncDisposabl
   readonly #owner = {
     wake: (entity: Entity) => this.executor?.wake(entity),
     report: (error: unknown, source: string) => this.#report(error, source),
-    forget: (entity: Entity) => {
-      this.entities.delete(entity);
-      this.#endpoints.delete(entity as unknown as Endpoint);
+    forget: (gone: object) => {
+      this.entities.delete(gone as Entity);
+      this.#endpoints.get(gone as Endpoint)?.destroy();
+      this.#endpoints.delete(gone as Endpoint);
     },
   };
 
@@ -310,15 +301,35 @@ export class Node extends NodeParameters implements ExecutorNode, AsyncDisposabl
     this.#report(error, source);
   }
 
-  #own<T extends Endpoint>(endpoint: T): T {
-    this.#endpoints.add(endpoint);
+  #own<T extends Endpoint>(endpoint: T, events?: EventQueue): T {
+    this.#endpoints.set(endpoint, events);
     return endpoint;
   }
 
-  #enlist<T extends Entity & Endpoint>(entity: T): T {
+  #enlist<T extends Entity & Endpoint>(entity: T, events?: EventQueue): T {
     this.entities.add(entity);
     if (entity.isReady()) entity.wake();
-    return this.#own(entity);
+    return this.#own(entity, events);
+  }
+
+  /** For the host; events of quality of service go to their callback, or what keeps messages away is logged. */
+  #events(
+    { qos, onEvent, group }: CreateOptions & { qos: QoSProfile },
+    source: string,
+  ): [EntityOptions, EventQueue?] {
+    if (!onEvent) {
+      const warn = (event: QoSEvent) => {
+        if (event.type === "incompatible_qos" && !this.isDestroyed)
+          this.logger.warn(
+            `${source}: another end has incompatible QoS, no message will pass: ${event.policy}`,
+          );
+      };
+      return [{ qos, onEvent: warn }];
+    }
+    called(onEvent);
+    const queue = new EventQueue(source, onEvent, group ?? this.defaultCallbackGroup, this.#owner);
+    this.entities.add(queue);
+    return [{ qos, onEvent: queue.push }, queue];
   }
 
   #logSink(): LogSink {
@@ -349,14 +360,11 @@ function called(callback: unknown): void {
 
 const OPTIONS = new Set(["qos", "group", "onEvent", "signal"]);
 
-function entityOptions(
-  options: QoSInput | CreateOptions | SubscribeOptions = {},
-  base: QoSProfile = qos.default,
-): { profile: QoSProfile; entity: EntityOptions; group?: CallbackGroup; signal?: AbortSignal } {
-  const given = options as CreateOptions & SubscribeOptions;
+type AnyOptions = QoSInput | CreateOptions | SubscribeOptions;
+
+/** Options apart from the profile alone, which may stand for them. */
+function split(options: AnyOptions = {}, base: QoSProfile = qos.default) {
   const isProfile = typeof options === "number" || Object.keys(options).every((key) => !OPTIONS.has(key));
-  const profile = resolveQoS(isProfile ? (options as QoSInput) : given.qos, base);
-  if (isProfile) return { profile, entity: { qos: profile } };
-  const { onEvent, group, signal } = given;
-  return { profile, entity: { qos: profile, ...(onEvent && { onEvent }) }, group, signal };
+  const given = (isProfile ? {} : options) as CreateOptions & SubscribeOptions;
+  return { ...given, qos: resolveQoS(isProfile ? (options as QoSInput) : given.qos, base) };
 }

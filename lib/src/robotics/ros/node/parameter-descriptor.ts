@@ -112,7 +112,7 @@ function outsideIntegers(value: bigint, range: ParameterRange, name: string): st
 /** rclpy's tolerance. */
 const TOLERANCE = 1e-6;
 const close = (a: number, b: number): boolean =>
-  a === b || Math.abs(a - b) <= TOLERANCE * Math.max(Math.abs(a), Math.abs(b));
+  a === b || (Number.isFinite(a - b) && Math.abs(a - b) <= TOLERANCE * Math.max(Math.abs(a), Math.abs(b)));
 
 function outsideDoubles(value: number, range: ParameterRange, name: string): string | undefined {
   const [a, b, step] = [range.from, range.to, range.step ?? 0].map(Number);

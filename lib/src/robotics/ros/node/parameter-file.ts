@@ -14,7 +14,7 @@ export interface ParameterRule {
 }
 
 /**
- * `name:=value`, or `node:name:=value` for one node.
+ * `name:=value`, or `node:name:=value` for one node, which as in files is one without a namespace.
  * @throws RosArgumentError
  */
 export function parseParameterRule(text: string): ParameterRule {
@@ -22,7 +22,7 @@ export function parseParameterRule(text: string): ParameterRule {
   if (separator <= 0) throw new RosArgumentError(`parameter "${text}": expected name:=value`);
   const left = text.slice(0, separator);
   const colon = left.indexOf(":");
-  const node = colon < 0 ? "/**" : `/**/${left.slice(0, colon)}`;
+  const node = colon < 0 ? "/**" : join("", left.slice(0, colon));
   const name = left.slice(colon + 1);
   if (name === "" || colon === 0) throw new RosArgumentError(`parameter "${text}": a name is missing`);
   const value = parseYaml(text.slice(separator + 2), `parameter "${text}"`);
@@ -105,19 +105,16 @@ function typedOf(node: YamlNode | null, where: string): TypedValue {
   if (isSeq(node)) return arrayOf(node.items as YamlNode[], where);
   if (isAlias(node)) throw new RosArgumentError(`${where}: aliases are not known to ROS`);
   if (!isScalar(node)) throw new RosArgumentError(`${where}: expected a value or a list of values`);
-  return scalarOf(node);
+  return scalarOf(node, where);
 }
 
 function arrayOf(items: readonly YamlNode[], where: string): TypedValue {
   if (items.length === 0) throw new RosArgumentError(`${where}: an empty list has no type`);
   const values = items.map((item) => {
     if (!isScalar(item)) throw new RosArgumentError(`${where}: a list holds values only`);
-    return scalarOf(item);
+    return scalarOf(item, where);
   });
   const types = new Set(values.map((value) => value.type));
-  // as rcl: one number with a point makes all doubles
-  if (types.size === 2 && types.has("integer") && types.has("double"))
-    return { type: "double_array", value: values.map((value) => Number(value.value)) };
   const [type, other] = types;
   if (other)
     throw new RosArgumentError(`${where}: a list holds values of one type, not ${type} and ${other}`);
@@ -126,13 +123,15 @@ function arrayOf(items: readonly YamlNode[], where: string): TypedValue {
 
 const TRUE = /^(Y|y|yes|Yes|YES|true|True|TRUE|on|On|ON)$/;
 const FALSE = /^(N|n|no|No|NO|false|False|FALSE|off|Off|OFF)$/;
-const INTEGER = /^[+-]?(0[xX][0-9a-fA-F]+|[0-9]+)$/;
+/** As C reads it: 0x is hexadecimal, a leading 0 octal; 08 is neither, so a double. */
+const INTEGER = /^[+-]?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)$/;
 const DOUBLE = /^[+-]?([0-9]+\.?[0-9]*([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]?[0-9]+)?)$/;
 const LARGEST = 2n ** 63n;
 
-function scalarOf(scalar: Scalar): TypedValue {
+function scalarOf(scalar: Scalar, where: string): TypedValue {
   const text = String(scalar.value ?? "");
   const isQuoted = scalar.type !== undefined && scalar.type !== "PLAIN";
+  if (!isQuoted && text === "") throw new RosArgumentError(`${where}: has no value`);
   if (isQuoted || scalar.tag === "tag:yaml.org,2002:str") return { type: "string", value: text };
   if (TRUE.test(text)) return { type: "bool", value: true };
   if (FALSE.test(text)) return { type: "bool", value: false };
@@ -142,9 +141,9 @@ function scalarOf(scalar: Scalar): TypedValue {
       BigInt(/^0[0-7]+$/.test(digits) ? `0o${digits}` : digits) * (text.startsWith("-") ? -1n : 1n);
     if (value < LARGEST && value >= -LARGEST) return { type: "integer", value };
   }
-  if (DOUBLE.test(text)) return { type: "double", value: Number(text) };
-  if (/^[+-]?\.(inf|Inf|INF)$/.test(text))
+  if (DOUBLE.test(text) && Number.isFinite(Number(text))) return { type: "double", value: Number(text) };
+  if (/^[+-]?\.?(inf|Inf|INF)$/.test(text))
     return { type: "double", value: text.startsWith("-") ? -Infinity : Infinity };
-  if (/^[+-]?\.(nan|NaN|NAN)$/.test(text)) return { type: "double", value: Number.NaN };
+  if (/^[+-]?\.?(nan|NaN|NAN)$/.test(text)) return { type: "double", value: Number.NaN };
   return { type: "string", value: text };
 }

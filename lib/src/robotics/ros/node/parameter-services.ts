@@ -22,7 +22,8 @@ type ParameterMessage = RosMessages["rcl_interfaces/msg/Parameter"];
 /** Offers the services of a node; each is `<node>/name`. */
 export function serveParameters(node: Node): void {
   const { parameters } = node;
-  const options = { qos: qos.parameters };
+  // a group of their own: a long callback of the node's keeps nobody from asking
+  const options = { qos: qos.parameters, group: node.createCallbackGroup() };
   const name = (service: string) => `~/${service}`;
   /** As rclpy: one name that is not there, and the answer is empty. */
   const all = <T>(names: readonly string[], get: (name: string) => T): T[] => {

@@ -2,6 +2,7 @@
 import type { HostPublisher, QoSProfile } from "../host.js";
 import type { MessageInit, MessageType } from "../interfaces/types.js";
 import { NodeDestroyedError } from "./errors.js";
+import type { Owner } from "./timer.js";
 import { type WaitContext, type WaitOptions, waitUntil } from "./wait.js";
 
 /** Publishes messages of one type on one topic. Made by `node.createPublisher`. */
@@ -14,7 +15,7 @@ export class Publisher<M> implements Disposable {
     readonly qos: QoSProfile,
     private readonly host: HostPublisher<M>,
     private readonly context: WaitContext,
-    private readonly onDestroyed: (publisher: Publisher<M>) => void,
+    private readonly owner: Owner,
   ) {}
 
   /** The topic's full name. */
@@ -37,12 +38,12 @@ export class Publisher<M> implements Disposable {
 
   /** Says that this publisher is alive, where QoS liveliness is `manual_by_topic`. */
   assertLiveliness(): void {
-    this.host.assertLiveliness();
+    this.#alive().assertLiveliness();
   }
 
   /** True when each reliable subscription has all messages published so far; false after `timeout` seconds. */
-  waitForAllAcked(timeout = Infinity): Promise<boolean> {
-    return this.host.waitForAllAcked(timeout);
+  waitForAllAcked({ timeout = Infinity }: { timeout?: number } = {}): Promise<boolean> {
+    return this.#alive().waitForAllAcked(timeout);
   }
 
   /**
@@ -62,7 +63,7 @@ export class Publisher<M> implements Disposable {
     if (this.#destroyed) return;
     this.#destroyed = true;
     this.host.dispose();
-    this.onDestroyed(this);
+    this.owner.forget(this);
   }
 
   [Symbol.dispose](): void {

@@ -24,6 +24,7 @@ const SCHEMES = { "rostopic://": "topic", "rosservice://": "service" } as const;
  * A rule as it is written after `--remap`: `from:=to`, `node:from:=to`, `__node:=name`, `__ns:=/namespace`,
  * `rostopic://from:=to`, `rosservice://from:=to`.
  * @throws RosArgumentError, InvalidNameError
+ * @example ros.parseRemapRule("camera_topic:=image_raw").to // "image_raw"
  */
 export function parseRemapRule(text: string): RemapRule {
   const separator = text.indexOf(":=");
@@ -52,12 +53,20 @@ export function remapRule(from: string, to: string): RemapRule {
       throw new RosArgumentError(`remap rule "__ns:=${to}": a namespace begins with '/'`);
     return { applies: "namespace", to: fullNamespace(to) };
   }
-  for (const [scheme, applies] of Object.entries(SCHEMES))
-    if (from.startsWith(scheme)) return { applies, from: from.slice(scheme.length), to: bare(to, scheme) };
-  return { applies: "topic or service", from, to };
+  const scheme = Object.keys(SCHEMES).find((prefix) => from.startsWith(prefix)) as
+    | keyof typeof SCHEMES
+    | undefined;
+  const name = scheme ? from.slice(scheme.length) : from;
+  for (const side of [name, to])
+    if (!NAME.test(side))
+      throw new RosArgumentError(
+        `remap rule "${from}:=${to}": "${side}" is no name of a topic or service (and rules substitute nothing)`,
+      );
+  return { applies: scheme ? SCHEMES[scheme] : "topic or service", from: name, to };
 }
 
-const bare = (to: string, scheme: string): string => (to.startsWith(scheme) ? to.slice(scheme.length) : to);
+/** What rcl's parser of rules takes: relative, absolute or private. */
+const NAME = /^(\/|~\/)?[A-Za-z_][A-Za-z0-9_]*(\/[A-Za-z_][A-Za-z0-9_]*)*$/;
 
 const meant = (rule: RemapRule, owner: string): boolean => rule.node === undefined || rule.node === owner;
 

@@ -139,7 +139,7 @@ export class MessageStream<M> implements AsyncIterableIterator<M, undefined>, As
     /** The topic's full name. */
     readonly topic: string,
     readonly qos: QoSProfile,
-    private readonly onEnd: (stream: MessageStream<M>) => void,
+    private readonly owner: Owner,
     attach: (onMessage: (message: M) => void) => HostSubscription,
     private readonly signal?: AbortSignal,
   ) {
@@ -179,7 +179,7 @@ export class MessageStream<M> implements AsyncIterableIterator<M, undefined>, As
     this.signal?.removeEventListener("abort", this.destroy);
     this.#host.dispose();
     for (const waiting of this.#waiting.splice(0)) waiting({ done: true, value: undefined });
-    this.onEnd(this);
+    this.owner.forget(this);
   };
 
   [Symbol.asyncIterator](): this {

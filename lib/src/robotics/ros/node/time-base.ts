@@ -1,5 +1,5 @@
 /** Where time comes from below the clocks: the machine, or a time that a test moves by hand. */
-import { nanoseconds } from "./time.js";
+import { nanoseconds, seconds } from "./time.js";
 
 export interface TimeBase {
   /** Nanoseconds since 1970; may be set back by the machine's owner. */
@@ -13,10 +13,24 @@ export interface TimeBase {
 /** Node's timers hold at most 2^31 - 1 ms; longer waits go in steps. */
 const LONGEST = 2_000_000_000;
 
+/** Milliseconds that the two sources of system time may differ by: `Date` has whole ones. */
+const AGREE = 2;
+let origin = performance.timeOrigin;
+
+/** Microseconds are `performance`'s; what was set or corrected since the start is `Date`'s. */
+function systemTime(): bigint {
+  const wall = Date.now();
+  let fine = origin + performance.now();
+  if (Math.abs(fine - wall) > AGREE) {
+    origin += wall - fine;
+    fine = wall;
+  }
+  return BigInt(Math.round(fine * 1e3)) * 1000n;
+}
+
 /** The machine's clocks; what is scheduled keeps the process alive, as `setTimeout` does. */
 export const machineTime: TimeBase = {
-  // milliseconds since 1970 go to 2^53 µs at least, so no precision is lost on the way
-  system: () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e3)) * 1000n,
+  system: systemTime,
   steady: () => process.hrtime.bigint(),
   schedule(delay, callback) {
     const end = process.hrtime.bigint() + delay;
@@ -43,8 +57,11 @@ interface Scheduled {
  * @example
  * const time = new ros.VirtualTime();
  * const node = await ros.createNode("talker", { time });
- * node.createTimer(1.0, tick);
- * await time.advance(3); // tick was called three times
+ * let ticks = 0;
+ * node.createTimer(1.0, () => ticks++);
+ * await time.advance(3);
+ * await node.destroy();
+ * ticks // 3
  */
 export class VirtualTime implements TimeBase {
   #now: bigint;
@@ -89,12 +106,17 @@ export class VirtualTime implements TimeBase {
   /**
    * Moves time forward by `duration` seconds, stopping at each moment something is scheduled for. At each stop the
    * event loop turns until callbacks and messages within this process have run.
+   * @throws RangeError if time stands still, as with a timer whose period is 0
    */
   async advance(duration: number): Promise<void> {
     const end = this.#now + nanoseconds(duration);
+    let stops = 0;
     await turns();
     for (let next = this.#queue[0]; next !== undefined && next.at <= end; next = this.#queue[0]) {
       this.#queue.shift();
+      stops = next.at === this.#now ? stops + 1 : 0;
+      if (stops > STOPS)
+        throw new RangeError(`time stands still at ${seconds(this.#now)} s: a timer whose period is 0?`);
       this.#now = next.at;
       next.callback();
       await turns();
@@ -103,6 +125,9 @@ export class VirtualTime implements TimeBase {
     await turns();
   }
 }
+
+/** Stops at one moment that are believed to be meant. */
+const STOPS = 1000;
 
 /** Enough turns for a timer's callback to publish, the message to arrive and its callback to answer. */
 const TURNS = 8;

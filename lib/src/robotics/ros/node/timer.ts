@@ -9,7 +9,8 @@ export interface Owner {
   wake(entity: Entity): void;
   /** An exception of a callback of what `source` names, as "timer of 1 s". */
   report(error: unknown, source: string): void;
-  forget(entity: Entity): void;
+  /** It is gone. */
+  forget(endpoint: object): void;
 }
 
 /** Beside each call of a timer's callback; nanoseconds of its clock. */

@@ -1,7 +1,9 @@
 /** What actions do on every host. */
 import { expect, it } from "vitest";
+import { getActionNamesAndTypes } from "../../../../src/robotics/ros/action/graph.js";
 import type { ServerGoal } from "../../../../src/robotics/ros/action/server-goal.js";
 import { action, msg, srv } from "../../../../src/robotics/ros/interfaces/registry.js";
+import { Executor } from "../../../../src/robotics/ros/node/executor.js";
 import type { Node } from "../../../../src/robotics/ros/node/node.js";
 import { Time } from "../../../../src/robotics/ros/node/time.js";
 import { VirtualTime } from "../../../../src/robotics/ros/node/time-base.js";
@@ -374,6 +376,74 @@ export function actionCases(subject: Subject): void {
       },
       { near: { namespace: "robot" }, far: { remap: { sum: "/robot/my_sum" } } },
     ));
+
+  it("is known by name and type to nodes that ask what there is", () =>
+    withNodes(subject, async ({ near, far }) => {
+      near.createActionServer(MySum, "my_sum", { execute: addUp });
+      const known = () => getActionNamesAndTypes(far);
+      await far.waitUntil(() => known().length === 1);
+      expect(known()).toEqual([{ name: "/my_sum", types: ["my_interfaces/action/MySum"] }]);
+    }));
+
+  it("works where somebody else spins, as rclpy's scripts do", () =>
+    withNodes(subject, async ({ create, near }) => {
+      near.createActionServer(MySum, "my_sum", { execute: addUp });
+      const executor = new Executor();
+      const node = await create("spun", { executor });
+      const client = node.createActionClient(MySum, "my_sum");
+      const goal = await executor.spinUntilComplete(client.sendGoal({ list: [4, 5] }));
+      const { result } = await executor.spinUntilComplete(goal.result);
+      expect(result.sum).toBe(9);
+    }));
+
+  it("keeps its word through many goals, cancels and ends at once", () =>
+    withNodes(subject, async ({ near, far, failures }) => {
+      let seed = 1;
+      const chance = () => {
+        seed = (seed * 48_271) % 2_147_483_647; // MINSTD
+        return seed / 2_147_483_647;
+      };
+      near.createActionServer(MySum, "my_sum", {
+        onGoal: ({ list }) => (list.length % 5 === 4 ? "reject" : "accept"),
+        onCancel: async () => chance() < 0.7,
+        async execute(goal) {
+          let sum = 0;
+          for (const value of goal.request.list) {
+            await new Promise((resolve) => setImmediate(resolve));
+            if (goal.isCancelRequested && chance() < 0.8) return goal.canceled({ sum });
+            sum += value;
+            goal.publishFeedback({ sum_so_far: sum });
+          }
+          return chance() < 0.2 ? goal.abort({ sum }) : goal.succeed({ sum });
+        },
+      });
+      const client = far.createActionClient(MySum, "my_sum");
+      const one = async (length: number) => {
+        const list = Array.from({ length }, () => Math.floor(chance() * 100));
+        const goal = await client.sendGoal({ list });
+        const feedback: number[] = [];
+        const reading = (async () => {
+          for await (const { sum_so_far } of goal.feedback) feedback.push(sum_so_far);
+        })();
+        const asked = chance() < 0.5 ? await goal.cancel() : null;
+        const { status, result } = await goal.result;
+        await reading;
+        const sums = list.map((_, i) => list.slice(0, i + 1).reduce((a, b) => a + b, 0));
+        // all feedback up to where it ended, and nothing else
+        expect(feedback).toEqual(sums.slice(0, feedback.length));
+        expect(result.sum).toBe(feedback.at(-1) ?? 0);
+        if (status !== "canceled") expect(feedback).toEqual(sums);
+        else expect(asked?.code).toBe("none");
+        return status;
+      };
+      const outcomes = await Promise.all(
+        Array.from({ length: 60 }, (_, i) => one(i % 12).catch((error: Error) => error.name)),
+      );
+      const possible = ["succeeded", "aborted", "canceled", "GoalRejectedError"];
+      expect(outcomes.filter((outcome) => !possible.includes(outcome))).toEqual([]);
+      expect(outcomes.filter((outcome) => outcome === "GoalRejectedError")).toHaveLength(10);
+      expect(failures).toEqual([]);
+    }));
 }
 
 const bytesOf = (goalId: string): Uint8Array =>

@@ -27,6 +27,9 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
+/** Nodes meet in process, whatever the environment of the tests says. */
+const ros = { MLSYS_ROS: undefined, ROS_DOMAIN_ID: undefined };
+
 /** A launch whose three processes stay, and their numbers. */
 async function staying() {
   const launcher = start(["launch", join(scripts, "stay.launch.ts"), `folder:=${folder}`]);
@@ -34,6 +37,30 @@ async function staying() {
   await until(() => files.every((file) => existsSync(file) && /\d/.test(readFileSync(file, "utf8"))));
   return { ...launcher, pids: files.map((file) => Number(readFileSync(file, "utf8"))) };
 }
+
+describe("mlsys ros run", () => {
+  it("runs a script with nodes, with names and parameters from its arguments, and ends with it", async () => {
+    const file = join(folder, "talk.ts");
+    writeFileSync(
+      file,
+      `import { robotics } from "mlsys";
+      const node = await robotics.ros.createNode("talker", { startParameterServices: false });
+      const rate: number = node.declareParameter("rate", 1);
+      console.log(node.fullyQualifiedName, rate, process.argv.slice(2, 3));
+      setImmediate(() => { process.exitCode = 7; });`,
+    );
+    const { code, out } = await mlsys(
+      ["ros", "run", file, "first", "--ros-args", "-r", "__ns:=/robot", "-p", "rate:=2.5"],
+      ros,
+    );
+    expect(out).toBe("/robot/talker 2.5 [ 'first' ]\n");
+    expect(code).toBe(7);
+  });
+
+  it("says which script is none", async () => {
+    expect((await mlsys(["ros", "run", join(folder, "none.ts")])).err).toContain("none.ts is not there");
+  });
+});
 
 describe("mlsys launch", () => {
   it("starts what a launch file in TypeScript says, with names, remaps and parameters", async () => {
@@ -64,15 +91,28 @@ describe("mlsys launch", () => {
     expect(code).toBe(3); // the first that failed
   });
 
+  it("joins the nodes of its processes in one graph, and brings managed ones up", async () => {
+    const { code, out, err } = await mlsys(["launch", join(scripts, "nodes.launch.ts")], ros);
+    const of = (name: string) => out.split("\n").filter((line) => line.startsWith(`[${name}]`));
+    expect(of("asks")).toEqual(
+      ["feedback 1", "feedback 3", "feedback 6", "succeeded 6"].map((l) => `[asks] ${l}`),
+    );
+    expect(of("adder")).toEqual(["[adder] good day from /arm/adder"]);
+    expect(of("eye_camera")).toEqual(["[eye_camera] configured", "[eye_camera] activated"]);
+    expect(of("viewer")).toEqual(["[viewer] saw image of eye_camera"]);
+    expect(err).toContain("mlsys: ending all: all was seen\n");
+    expect(code).toBe(0);
+  });
+
   it("says what a file's arguments are, and which is wrong", async () => {
-    const file = join(scripts, "all.launch.ts");
+    const file = join(scripts, "arguments.launch.ts");
     const { out, code } = await mlsys(["launch", file, "--show-args"]);
     expect(out).toBe(
       "Arguments:\n  robot:=  whose namespace; default: /r1\n  mode:=  how; one of fast, slow; needed\n",
     );
     expect(code).toBe(0);
     const { err } = await mlsys(["launch", file, "mode:=up"]);
-    expect(err).toContain('all.launch.ts: argument "mode" is "up"; one of fast, slow expected');
+    expect(err).toContain('arguments.launch.ts: argument "mode" is "up"; one of fast, slow expected');
   });
 
   it("says which file is none", async () => {

@@ -4,8 +4,8 @@ const { launch } = robotics.ros;
 
 export default launch(
   {
-    robot: { description: "whose namespace", default: "/r1" },
-    mode: { choices: ["fast", "slow"], description: "how" },
+    robot: { default: "/r1" },
+    mode: {},
   },
   ({ args }) => [
     launch.group({ namespace: args.robot, env: { GREETING: "hello" }, remap: { scan: "laser" } }, [

@@ -1,7 +1,5 @@
 /** What stays until it is ended: a script that computes, a program, and a program's child. */
-import { robotics } from "mlsys";
-
-const { launch } = robotics.ros;
+import { launch } from "../../../../../dist/robotics/ros/launch/description.js"; // without the rest of the library
 
 export default launch(({ args }) => [
   launch.node({ script: "busy.mjs", args: [`${args.folder}/busy.pid`] }),
