@@ -197,7 +197,7 @@ export class LinkedPeer implements Peer {
       };
       const watch = new Watch(this.options.clock, lease, () => this.suspect(id), true);
       this.known.set(id, { participant, lease: watch });
-      watch.touch(now);
+      watch.touch();
       this.domain.join(participant);
       for (const endpoint of endpoints) this.addEndpoint(participant, endpoint);
     },
@@ -355,7 +355,7 @@ export class LinkedPeer implements Peer {
   }
 
   private sampleOf({ sequence, sourceTime, expires, message, related, bytes }: SampleFrame): Sample {
-    const now = Math.max(sourceTime, this.options.clock.now());
+    const now = Math.max(sourceTime, this.options.clock.time());
     return new Sample(
       sequence,
       sourceTime,
@@ -395,9 +395,9 @@ export class LinkedPeer implements Peer {
 
 function heard({ participant, lease }: Known, now: number): void {
   participant.heard = now;
-  lease.touch(now);
+  lease.touch();
   for (const endpoint of participant.endpoints.values())
-    if (endpoint instanceof RemoteWriter) endpoint.heard(now);
+    if (endpoint instanceof RemoteWriter) endpoint.heard();
 }
 
 function endpointFrame(endpoint: Writer | Reader): EndpointFrame {
