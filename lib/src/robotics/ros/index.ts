@@ -1,5 +1,6 @@
 /** ROS 2 from TypeScript: on a real ROS 2 graph, or on the in-process one. */
 
+export * as bag from "./bag/index.js";
 export * from "./graph/index.js";
 export type * from "./host.js";
 export { CdrError, deserialize, serialize } from "./interfaces/cdr.js";
