@@ -27,4 +27,5 @@ export { InterfaceError } from "./interfaces/parse.js";
 export * from "./interfaces/registry.js";
 export type { NamedMessageType } from "./interfaces/text-types.js";
 export type * from "./interfaces/types.js";
+export * from "./rosbridge/index.js";
 export { type HostKind, type HostSelection, rosHost } from "./select.js";

@@ -10,9 +10,10 @@ import { VirtualClock } from "../graph/clock.js";
 import { type GraphHost, graphHost } from "../graph/host.js";
 import type { HostNode, QoSProfile } from "../host.js";
 import { defineMessage, msg } from "../interfaces/registry.js";
+import { DEFAULT_QOS } from "../offered-qos.js";
 import { unpacking } from "./compression.js";
 import * as bag from "./index.js";
-import { DEFAULT_QOS, parseQos, qosText } from "./schema.js";
+import { parseQos, qosText } from "./schema.js";
 
 const Text = msg("std_msgs/msg/String");
 const Scan = msg("sensor_msgs/msg/LaserScan");

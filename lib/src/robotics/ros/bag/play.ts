@@ -2,10 +2,10 @@
 import { type GraphClock, systemClock } from "../graph/clock.js";
 import type { HostNode, HostPublisher, RosHost } from "../host.js";
 import { msg } from "../interfaces/registry.js";
+import { commonQos, DEFAULT_QOS } from "../offered-qos.js";
 import { type HostSelection, rosHost } from "../select.js";
 import { BagError } from "./errors.js";
 import { BagFile, type BagMessage, type BagReadOptions } from "./read.js";
-import { commonQos, DEFAULT_QOS } from "./schema.js";
 
 export interface PlayOptions extends HostSelection, BagReadOptions {
   /** How much faster than recorded; `Infinity` as fast as it goes. Default 1. */

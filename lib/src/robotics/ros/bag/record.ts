@@ -3,9 +3,10 @@ import type { HostSubscription, RosHost } from "../host.js";
 import { encode } from "../interfaces/cdr.js";
 import { findInterface } from "../interfaces/registry.js";
 import type { MessageType } from "../interfaces/types.js";
+import { commonQos } from "../offered-qos.js";
 import { type HostSelection, rosHost } from "../select.js";
 import { BagError } from "./errors.js";
-import { commonQos, qosText } from "./schema.js";
+import { qosText } from "./schema.js";
 import { BagWriter, type BagWriterOptions, channelSource } from "./write.js";
 
 export interface RecordOptions extends HostSelection, BagWriterOptions {

@@ -5,6 +5,7 @@ import { makeMessageType } from "../interfaces/message-type.js";
 import { parseMessage } from "../interfaces/parse.js";
 import { findInterface } from "../interfaces/registry.js";
 import type { MessageType } from "../interfaces/types.js";
+import { DEFAULT_QOS } from "../offered-qos.js";
 import { BagError } from "./errors.js";
 
 const RULE = `\n${"=".repeat(80)}\nMSG: `;
@@ -56,18 +57,6 @@ function sameFields(a: MessageType, b: MessageType): boolean {
     );
   return shape(a) === shape(b);
 }
-
-/** What a subscription or publisher takes where nothing is known. */
-export const DEFAULT_QOS: QoSProfile = Object.freeze({
-  history: "keep_last",
-  depth: 10,
-  reliability: "reliable",
-  durability: "volatile",
-  deadline: Number.POSITIVE_INFINITY,
-  lifespan: Number.POSITIVE_INFINITY,
-  liveliness: "automatic",
-  livelinessLease: Number.POSITIVE_INFINITY,
-});
 
 /** rmw's `RMW_DURATION_INFINITE`: what rosbag2 writes for none. */
 const INFINITE = { sec: 9_223_372_036, nsec: 854_775_807 };
@@ -142,19 +131,4 @@ export function parseQos(text: string): QoSProfile[] {
       livelinessLease: duration("liveliness_lease_duration"),
     };
   });
-}
-
-/**
- * One profile for several publishers: a subscription that hears all of them, or a publisher in their place. Reliable
- * and transient_local only where all of them are, as rosbag2's `adapt_request_to_offers` does.
- */
-export function commonQos(offered: readonly QoSProfile[]): QoSProfile {
-  if (offered.length === 0) return DEFAULT_QOS;
-  return {
-    ...DEFAULT_QOS,
-    history: offered.some((o) => o.history === "keep_all") ? "keep_all" : "keep_last",
-    depth: Math.max(DEFAULT_QOS.depth, ...offered.map((o) => o.depth)),
-    reliability: offered.every((o) => o.reliability === "reliable") ? "reliable" : "best_effort",
-    durability: offered.every((o) => o.durability === "transient_local") ? "transient_local" : "volatile",
-  };
 }
