@@ -9,6 +9,8 @@ import { installTfjs, type TfjsOptions } from "./install/tfjs.js";
 import { installWebgpu } from "./install/webgpu.js";
 import { addParameterServer } from "./parameter-server.js";
 import { addProtect } from "./protect.js";
+import { addRosBag } from "./ros/bag.js";
+import { addRosGenerate } from "./ros/generate.js";
 import { addRun } from "./run-options.js";
 import { addServe } from "./serve-options.js";
 
@@ -93,6 +95,8 @@ function createProgram(signal: AbortSignal): Command {
       );
     });
   addProtect(program);
+  addRosBag(program, signal);
+  addRosGenerate(program);
   addRun(program);
   addDataCommands(program, signal);
   addParameterServer(program, signal);

@@ -26,6 +26,18 @@ export interface PlayOptions extends HostSelection, BagReadOptions {
   readonly timer?: GraphClock;
 }
 
+/** The system's time; unlike a host's timers, these keep the process alive: a bag is played to its end. */
+const pacing: GraphClock = {
+  now: systemClock.now,
+  after(ms, run) {
+    const timer = setTimeout(run, Math.min(Math.ceil(ms), LONGEST_MS));
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Longest delay that `setTimeout` takes; what wakes too early sleeps again. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 /** Times of `/clock` a second where `clock` is true: as `ros2 bag play --clock`. */
 const CLOCK_HZ = 40;
 
@@ -57,7 +69,7 @@ export class Player {
     host: RosHost,
     private readonly options: PlayOptions,
   ) {
-    const { rate = 1, paused = false, timer = systemClock, clock = false, remap = {}, topics } = options;
+    const { rate = 1, paused = false, timer = pacing, clock = false, remap = {}, topics } = options;
     this.speed = checkRate(rate);
     this.isPaused = paused;
     this.timer = timer;
