@@ -5,14 +5,14 @@ import type { MessageType } from "../interfaces/types.js";
 import type { GraphClock } from "./clock.js";
 import { type Codec, codecOf } from "./copy.js";
 import type { Domain, Participant } from "./domain.js";
-import { type EndpointData, type Reader, TakingReader, Writer } from "./endpoint.js";
+import { type EndpointData, type Reader, type TakingReader, Writer } from "./endpoint.js";
 import type { Peer } from "./peer.js";
 import { History, type Related, Sample } from "./sample.js";
 import { soon } from "./turn.js";
 import { Watch } from "./watch.js";
 
 export class LocalWriter extends Writer {
-  readonly codec: Codec;
+  override readonly codec: Codec;
   private readonly history: History | null;
   private readonly deadline: Watch;
   private readonly lease: Watch;
@@ -61,14 +61,7 @@ export class LocalWriter extends Writer {
       sample.hold(this.codec);
       this.history.push(sample);
     }
-    if (to !== null) {
-      const reader = this.domain.endpoints.get(to);
-      if (reader instanceof TakingReader) reader.accept(sample, this);
-      else reader?.via?.sample(this, sample, to);
-      return;
-    }
-    for (const reader of readers) reader.accept(sample, this);
-    for (const peer of peers) peer.sample(this, sample, null);
+    this.distribute(sample, to);
   }
 
   assertLiveliness(): void {
