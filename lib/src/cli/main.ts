@@ -7,8 +7,13 @@ import { CommandError, ExitCode } from "./errors.js";
 import { HINTS, INSTALLABLE } from "./install/hints.js";
 import { installTfjs, type TfjsOptions } from "./install/tfjs.js";
 import { installWebgpu } from "./install/webgpu.js";
+import { addLaunch } from "./launch-options.js";
 import { addParameterServer } from "./parameter-server.js";
 import { addProtect } from "./protect.js";
+import { addRosBag } from "./ros/bag.js";
+import { addRos } from "./ros/commands.js";
+import { addRosGenerate } from "./ros/generate.js";
+import { addRosRun } from "./ros/run.js";
 import { addRun } from "./run-options.js";
 import { addServe } from "./serve-options.js";
 
@@ -93,8 +98,13 @@ function createProgram(signal: AbortSignal): Command {
       );
     });
   addProtect(program);
+  addRosBag(program, signal);
+  addRosGenerate(program);
+  addRos(program, signal);
   addRun(program);
   addDataCommands(program, signal);
   addParameterServer(program, signal);
+  addLaunch(program);
+  addRosRun(program);
   return program;
 }
