@@ -46,9 +46,10 @@ export class LocalWriter extends Writer {
   /**
    * Readers get it soon, never before this returns.
    * @param to the one reader that it is for
+   * @param isOwned whether the message is nobody else's, so that it need not be copied
    * @throws DisposedError
    */
-  publish(message: unknown, related: Related | null = null, to: string | null = null): void {
+  publish(message: unknown, related: Related | null = null, to: string | null = null, isOwned = false): void {
     if (this.isDisposed) throw new DisposedError(`${this.data.topic.slice(2)}: published after dispose()`);
     this.deadline.touch();
     if (this.isManual) this.assert();
@@ -56,7 +57,7 @@ export class LocalWriter extends Writer {
     const sequence = ++this.sequence;
     if (readers.length === 0 && peers.length === 0 && !this.history) return;
     const now = this.clock.time();
-    const sample = new Sample(sequence, now, now, now + this.lifespan, message, related, true);
+    const sample = new Sample(sequence, now, now, now + this.lifespan, message, related, !isOwned);
     if (this.history) {
       sample.hold(this.codec);
       this.history.push(sample);
