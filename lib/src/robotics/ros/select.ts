@@ -1,6 +1,7 @@
 /** Which host carries a node's messages. */
 import { ValueError } from "../../core/errors.js";
-import { graphHost } from "./graph/host.js";
+import { GraphHost, graphHost } from "./graph/host.js";
+import { linkByEnvironment } from "./graph/link/environment.js";
 import type { RosHost } from "./host.js";
 
 export type HostKind = RosHost["kind"];
@@ -52,6 +53,7 @@ export async function rosHost({ host, domain }: HostSelection = {}): Promise<Ros
 /** A shared host that was shut down makes room for a new one. */
 async function open(kind: HostKind, domain: number, forget: () => void): Promise<RosHost> {
   const host = await hosts[kind](domain);
+  if (host instanceof GraphHost) await linkByEnvironment(host);
   const shutdown = host.shutdown.bind(host);
   host.shutdown = () => {
     forget();

@@ -1,7 +1,9 @@
 /** The clock of a host's timers of quality of service; tests give one that stands still until it is moved. */
 
 export interface GraphClock {
-  /** Milliseconds since 1970, with fractions. */
+  /** The time of day: milliseconds since 1970, with fractions. */
+  time(): number;
+  /** Milliseconds that pass evenly, whatever is done to the time of day. */
   now(): number;
   /** Calls `run` once after `ms`, and keeps no process alive for it; returns what cancels it. */
   after(ms: number, run: () => void): () => void;
@@ -10,8 +12,20 @@ export interface GraphClock {
 /** Longest delay that `setTimeout` takes. */
 const LONGEST_MS = 2 ** 31 - 1;
 
+/** How far the time of day may be from what is told, in milliseconds: `Date` itself counts whole ones. */
+const DRIFT_MS = 2;
+
+let origin = performance.timeOrigin;
+
 export const systemClock: GraphClock = {
-  now: () => performance.timeOrigin + performance.now(),
+  time() {
+    const steady = performance.now();
+    const day = Date.now();
+    // it was set, or the machine slept
+    if (Math.abs(origin + steady - day) > DRIFT_MS) origin = day - steady;
+    return origin + steady;
+  },
+  now: () => performance.now(),
   after(ms, run) {
     const timer = setTimeout(run, Math.min(Math.ceil(ms), LONGEST_MS)).unref();
     return () => clearTimeout(timer);
@@ -29,29 +43,33 @@ export class VirtualClock implements GraphClock {
   private readonly timers = new Set<{ readonly at: number; readonly run: () => void }>();
 
   /** @param time milliseconds since 1970 */
-  constructor(private time = 0) {}
+  constructor(private current = 0) {}
+
+  time(): number {
+    return this.current;
+  }
 
   now(): number {
-    return this.time;
+    return this.current;
   }
 
   after(ms: number, run: () => void): () => void {
-    const timer = { at: this.time + Math.max(0, ms), run };
+    const timer = { at: this.current + Math.max(0, ms), run };
     this.timers.add(timer);
     return () => this.timers.delete(timer);
   }
 
   /** Moves on by `seconds`; what falls due on the way runs at its time. */
   advance(seconds: number): void {
-    const end = this.time + seconds * 1000;
+    const end = this.current + seconds * 1000;
     for (;;) {
       let next: { readonly at: number; readonly run: () => void } | undefined;
       for (const timer of this.timers) if (timer.at <= end && !(next && next.at <= timer.at)) next = timer;
       if (!next) break;
       this.timers.delete(next);
-      this.time = Math.max(this.time, next.at);
+      this.current = Math.max(this.current, next.at);
       next.run();
     }
-    this.time = end;
+    this.current = end;
   }
 }

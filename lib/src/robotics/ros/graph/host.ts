@@ -123,7 +123,7 @@ export class GraphHost implements RosHost {
 
   /**
    * Takes links from other processes.
-   * @param address `tcp://127.0.0.1:PORT`, port `*` for a free one; beyond this machine only with a secret
+   * @param address `tcp://127.0.0.1:PORT`, port `*` for a free one, or `ipc://FILE`; beyond this machine only with a secret
    * @returns the address to `connect` to
    * @throws ValueError, MlsysError if it can't be bound
    */

@@ -21,7 +21,7 @@ export class Sample {
     readonly expires: number,
     private content: unknown,
     readonly related: Related | null,
-    /** Whether `message` is the publisher's own object, that it may still change. */
+    /** Whether the message, or the buffers in it, are others' as well: the publisher may still change them. */
     private isBorrowed: boolean,
     private bytes = -1,
   ) {}
@@ -33,6 +33,11 @@ export class Sample {
   /** Holds it: from now on the publisher's changes don't reach it. */
   hold(codec: Codec | null): void {
     this.users++;
+    this.own(codec);
+  }
+
+  /** Makes the message one that nobody else has. */
+  own(codec: Codec | null): void {
     if (!this.isBorrowed || !codec) return;
     this.content = codec.copy(this.content);
     this.isBorrowed = false;

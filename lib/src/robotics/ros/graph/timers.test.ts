@@ -63,6 +63,7 @@ it("misses a deadline once a period, from the first message on, as long as someb
 it("counts the periods of a time in which the process stood still", () => {
   const jumps = { time: 0, timers: [] as { at: number; run: () => void }[] };
   const still = {
+    time: () => jumps.time,
     now: () => jumps.time,
     after(ms: number, run: () => void) {
       jumps.timers.push({ at: jumps.time + ms, run });

@@ -19,10 +19,11 @@ export class Watch {
     this.period = seconds * 1000;
   }
 
-  /** It happened, at `now` of the clock. */
-  touch(now: number): void {
-    this.last = now;
-    if (this.cancel === null && this.period < Number.POSITIVE_INFINITY) this.arm(this.period);
+  /** It happened. */
+  touch(): void {
+    if (this.period === Number.POSITIVE_INFINITY) return;
+    this.last = this.clock.now();
+    if (this.cancel === null) this.arm(this.period);
   }
 
   stop(): void {

@@ -46,17 +46,18 @@ export class LocalWriter extends Writer {
   /**
    * Readers get it soon, never before this returns.
    * @param to the one reader that it is for
+   * @param isOwned whether the message is nobody else's, so that it need not be copied
    * @throws DisposedError
    */
-  publish(message: unknown, related: Related | null = null, to: string | null = null): void {
+  publish(message: unknown, related: Related | null = null, to: string | null = null, isOwned = false): void {
     if (this.isDisposed) throw new DisposedError(`${this.data.topic.slice(2)}: published after dispose()`);
-    const now = this.clock.now();
-    this.deadline.touch(now);
-    if (this.isManual) this.assert(now);
+    this.deadline.touch();
+    if (this.isManual) this.assert();
     const { readers, peers } = this.routes;
     const sequence = ++this.sequence;
     if (readers.length === 0 && peers.length === 0 && !this.history) return;
-    const sample = new Sample(sequence, now, now, now + this.lifespan, message, related, true);
+    const now = this.clock.time();
+    const sample = new Sample(sequence, now, now, now + this.lifespan, message, related, !isOwned);
     if (this.history) {
       sample.hold(this.codec);
       this.history.push(sample);
@@ -66,12 +67,12 @@ export class LocalWriter extends Writer {
 
   assertLiveliness(): void {
     if (this.isDisposed) throw new DisposedError(`${this.data.topic.slice(2)}: asserted after dispose()`);
-    if (this.isManual) this.assert(this.clock.now());
+    if (this.isManual) this.assert();
   }
 
   override replay(reader: TakingReader | string, peer: Peer | null): void {
     if (!this.history) return;
-    const now = this.clock.now();
+    const now = this.clock.time();
     const samples = [...this.history].filter((sample) => sample.expires >= now);
     if (typeof reader !== "string") reader.acceptHistory(samples, this);
     else peer?.history(this, reader, samples);
@@ -118,8 +119,8 @@ export class LocalWriter extends Writer {
     this.tell({ type: "incompatible_qos", policy, total: ++this.totals.incompatible });
   }
 
-  private assert(now: number): void {
-    this.lease.touch(now);
+  private assert(): void {
+    this.lease.touch();
     this.setAlive(true);
   }
 

@@ -102,7 +102,10 @@ export class Clock {
     return () => this.#drop(pending);
   }
 
-  /** Calls on jumps: of simulated time by more than it passes between two messages, or to and from it. Returns what ends it. */
+  /**
+   * Calls after jumps: each step of simulated time is one, and each change to and from it; `forward` and `backward` tell
+   * which matter. Returns what ends it.
+   */
   onJump(
     listener: (jump: TimeJump) => void,
     { forward = 0, backward = 0, onClockChange = true }: JumpOptions = {},

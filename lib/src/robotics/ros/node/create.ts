@@ -39,6 +39,8 @@ export interface NodeOptions {
   readonly startParameterServices?: boolean;
   /** Whether logs go to `/rosout`. @default true */
   readonly enableRosout?: boolean;
+  /** Whether others may get and set the levels of its loggers. @default false */
+  readonly enableLoggerService?: boolean;
   /** Takes exceptions of callbacks; default: they are logged. */
   readonly onError?: (failure: CallbackFailure) => void;
   /** Takes logs instead of the console's error stream. */
@@ -83,6 +85,7 @@ export async function createNode(name: string, options: NodeOptions = {}): Promi
       parameterServices: options.startParameterServices ?? true,
       rosout: options.enableRosout ?? true,
       logLevels: new Map([...global.logLevels, ...local.logLevels]),
+      loggerService: options.enableLoggerService ?? false,
       onError: options.onError,
       onLog: options.onLog,
     });

@@ -10,6 +10,7 @@ import { Clock } from "./clock.js";
 import { EventQueue } from "./event-queue.js";
 import type { Executor, ExecutorNode } from "./executor.js";
 import { formatLog, LOG_LEVELS, Logger, type LogLevel, type LogRecord, type LogSink } from "./logger.js";
+import { serveLogLevels } from "./logger-services.js";
 import { expandName } from "./names.js";
 import { NodeParameters } from "./node-parameters.js";
 import { ParameterClient } from "./parameter-client.js";
@@ -18,6 +19,7 @@ import type { ParameterInput } from "./parameter-value.js";
 import { Parameters, type Typed } from "./parameters.js";
 import { Publisher } from "./publisher.js";
 import { type QoSInput, qos, resolveQoS } from "./qos.js";
+import { Rate } from "./rate.js";
 import { type RemapRule, remapName } from "./remap.js";
 import { Service, type ServiceCallback } from "./service.js";
 import { type MessageCallback, MessageStream, Subscription } from "./subscription.js";
@@ -66,7 +68,8 @@ export interface NodeSetup {
   readonly declareOverrides: boolean;
   readonly parameterServices: boolean;
   readonly rosout: boolean;
-  readonly logLevels: ReadonlyMap<string, LogLevel>;
+  readonly logLevels: Map<string, LogLevel>;
+  readonly loggerService: boolean;
   readonly onError: ((failure: CallbackFailure) => void) | undefined;
   readonly onLog: ((record: LogRecord) => void) | undefined;
 }
@@ -114,6 +117,7 @@ export class Node extends NodeParameters implements ExecutorNode, AsyncDisposabl
     if (setup.declareOverrides) this.parameters.declareOverrides();
     followSimTime(this);
     if (setup.parameterServices) serveParameters(this);
+    if (setup.loggerService) serveLogLevels(this, setup.logLevels);
   }
 
   /** The clock's time. */
@@ -230,6 +234,12 @@ export class Node extends NodeParameters implements ExecutorNode, AsyncDisposabl
     return new ActionClient(this, type, name, options);
   }
 
+  /** For loops of so many rounds a second of this node's time. @throws RangeError unless `frequency` is above 0 */
+  createRate(frequency: number): Rate {
+    this.alive();
+    return new Rate(this.clock, frequency);
+  }
+
   createCallbackGroup(type: "exclusive" | "reentrant" = "exclusive"): CallbackGroup {
     return new CallbackGroup(type);
   }
@@ -339,7 +349,7 @@ export class Node extends NodeParameters implements ExecutorNode, AsyncDisposabl
     return {
       nanoseconds: () => this.clock.nanoseconds(),
       places: new Map(),
-      levels: new Map(logLevels),
+      levels: logLevels,
       write: (record) => {
         if (onLog) onLog(record);
         else process.stderr.write(`${formatLog(record)}\n`);

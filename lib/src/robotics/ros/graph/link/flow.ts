@@ -101,6 +101,7 @@ export class Flow {
   }
 
   private send(writer: Writer, sample: Sample, to: string | null): void {
+    if (!this.channel.sharesBuffers) sample.own(writer.codec);
     const frame = frameOf(writer, sample);
     this.underWay.messages++;
     this.underWay.bytes += frame.bytes;

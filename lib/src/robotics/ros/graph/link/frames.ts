@@ -40,8 +40,8 @@ export interface Frames {
     /** Arrives as it is only where typed arrays do. */
     readonly probe: Uint8Array;
   };
-  /** The channel stays, but no frames come any more. */
-  over: { readonly reason: string };
+  /** No frames come any more, though the channel may stay. `isRefusal`: it makes no sense to try again. */
+  over: { readonly reason: string; readonly isRefusal: boolean };
 
   /** A participant came: all that it has. */
   here: { readonly participant: ParticipantFrame };
@@ -71,11 +71,21 @@ export interface Frames {
 
 export type Frame = { [T in keyof Frames]: { readonly t: T } & Frames[T] }[keyof Frames];
 
+/** Whoever was at the other end is gone: for good, or for a while. */
+export type OnLost = (isOver: boolean, reason?: string) => void;
+
 /** A channel to another domain: frames arrive whole and in order, or the channel is lost. */
 export interface Channel {
-  /** The frame may be changed by its owner after `send` returns: it is serialized at once. */
+  /** Whether it finds whoever is at the other end again, after that one was gone. */
+  readonly redials: boolean;
+  /**
+   * Whether the typed arrays that it brings are pieces of larger buffers. One that brings whole buffers also takes them whole: of an
+   * array that is a piece of a large buffer all of it, and of shared memory only the address.
+   */
+  readonly sharesBuffers: boolean;
+  /** What the frame holds may be changed when `send` has returned. */
   send(frame: Frame): void;
-  /** Called once, before anything is sent. `onLost`: whoever was at the other end is gone, perhaps for a while. */
-  open(onFrame: (frame: Frame) => void, onLost: (isOver: boolean) => void): void;
+  /** Called once, before anything is sent. */
+  open(onFrame: (frame: Frame) => void, onLost: OnLost): void;
   close(): void;
 }

@@ -74,7 +74,7 @@ export class LinkedPeer implements Peer {
     domain.peers.add(this);
     channel.open(
       (frame) => this.receive(frame),
-      (isOver) => (isOver ? this.close() : this.lost()),
+      (isOver, reason = "the other end is gone") => (isOver ? this.close(reason) : this.lost()),
     );
     this.hello(null);
     this.beatLater();
@@ -82,10 +82,18 @@ export class LinkedPeer implements Peer {
 
   /** Says goodbye; what still waits for credit is dropped. */
   close(reason = "it was closed"): void {
+    this.end(reason, false);
+  }
+
+  private refuse(reason: string): void {
+    this.end(reason, true);
+  }
+
+  private end(reason: string, isRefusal: boolean): void {
     if (this.isClosed) return;
     this.isClosed = true;
     this.cancelBeat();
-    if (this.other) this.channel.send({ t: "over", reason });
+    if (this.other || isRefusal) this.channel.send({ t: "over", reason, isRefusal });
     this.lost();
     this.domain.peers.delete(this);
     this.channel.close();
@@ -169,12 +177,15 @@ export class LinkedPeer implements Peer {
 
   private readonly handlers: { readonly [T in keyof Frames]: (frame: Frames[T]) => void } = {
     hello: (frame) => this.greeted(frame),
-    over: ({ reason }) => this.close(`the other side ended it: ${reason}`),
+    over: ({ reason, isRefusal }) => {
+      if (this.channel.redials && !isRefusal) this.lost();
+      else this.end(`the other side ended it: ${reason}`, isRefusal);
+    },
 
     here: ({ participant: { id, lease, nodes, endpoints } }) => {
       const before = this.domain.participants.get(id);
       if (before?.via === this) return;
-      if (before) return this.close("the domains are linked already, by another way: links make a tree");
+      if (before) return this.refuse("the domains are linked already, by another way: links make a tree");
       const now = this.options.clock.now();
       const participant: Participant = {
         id,
@@ -186,7 +197,7 @@ export class LinkedPeer implements Peer {
       };
       const watch = new Watch(this.options.clock, lease, () => this.suspect(id), true);
       this.known.set(id, { participant, lease: watch });
-      watch.touch(now);
+      watch.touch();
       this.domain.join(participant);
       for (const endpoint of endpoints) this.addEndpoint(participant, endpoint);
     },
@@ -250,26 +261,26 @@ export class LinkedPeer implements Peer {
   private receive(frame: Frame): void {
     if (this.isClosed) return;
     try {
-      if (frame.t !== "hello" && !this.other) return;
+      if (frame.t !== "hello" && frame.t !== "over" && !this.other) return;
       if (!Object.hasOwn(this.handlers, frame.t)) throw new TypeError(`an unknown frame ${String(frame.t)}`);
       (this.handlers[frame.t] as (frame: Frame) => void)(frame);
     } catch (error) {
       // no frame of ours: whoever sends it is no partner
       process.emitWarning(`ROS graph: a link brought what makes no sense, and is closed: ${error}`);
-      this.close("it brought what makes no sense");
+      this.refuse("it brought what makes no sense");
     }
   }
 
   private greeted({ peer, session, to, ...rest }: Frames["hello"]): void {
     const problem = this.mismatch(peer, rest);
     if (problem !== null) {
-      this.close(problem);
+      this.refuse(problem);
       return;
     }
     if (this.other?.session === session) return;
     this.lost(); // it was another one before
     for (const older of this.domain.peers)
-      if (older instanceof LinkedPeer && older.other?.peer === peer) older.close("a newer link replaced it");
+      if (older instanceof LinkedPeer && older.other?.peer === peer) older.refuse("a newer link replaced it");
     if (to !== this.session) this.hello(session);
     this.other = { session, peer };
     for (const participant of this.domain.participants.values())
@@ -344,8 +355,17 @@ export class LinkedPeer implements Peer {
   }
 
   private sampleOf({ sequence, sourceTime, expires, message, related, bytes }: SampleFrame): Sample {
-    const now = Math.max(sourceTime, this.options.clock.now());
-    return new Sample(sequence, sourceTime, now, expires, message, related, false, bytes);
+    const now = Math.max(sourceTime, this.options.clock.time());
+    return new Sample(
+      sequence,
+      sourceTime,
+      now,
+      expires,
+      message,
+      related,
+      this.channel.sharesBuffers,
+      bytes,
+    );
   }
 
   /** The next announcement: early enough for the shortest lease of a publisher. */
@@ -375,9 +395,9 @@ export class LinkedPeer implements Peer {
 
 function heard({ participant, lease }: Known, now: number): void {
   participant.heard = now;
-  lease.touch(now);
+  lease.touch();
   for (const endpoint of participant.endpoints.values())
-    if (endpoint instanceof RemoteWriter) endpoint.heard(now);
+    if (endpoint instanceof RemoteWriter) endpoint.heard();
 }
 
 function endpointFrame(endpoint: Writer | Reader): EndpointFrame {

@@ -27,6 +27,8 @@ function channel(
   let hear: (message: unknown) => void = () => {};
   let ended = (): void => {};
   return {
+    redials: false,
+    sharesBuffers: false,
     send: (frame) => port.postMessage(enclose(domain, frame)),
     open(onFrame, onLost) {
       hear = (message) => {

@@ -28,6 +28,8 @@ function channel(other: ChildProcess | NodeJS.Process, domain: number): Channel 
   let hear: (message: unknown) => void = () => {};
   let ended = (): void => {};
   return {
+    redials: false,
+    sharesBuffers: true,
     send(frame) {
       // one that has just gone is noticed by its "disconnect"
       if (other.connected) other.send?.(enclose(domain, frame), undefined, undefined, () => {});

@@ -24,7 +24,7 @@ export class RemoteWriter extends Writer {
     this.alive = said;
     // it says nothing any more, not even that it is silent
     this.lease = new Watch(clock, data.qos.livelinessLease, () => this.said && this.setAlive(false), false);
-    this.lease.touch(clock.now());
+    this.lease.touch();
   }
 
   receive(sample: Sample, to: string | null): void {
@@ -47,9 +47,9 @@ export class RemoteWriter extends Writer {
     this.setAlive(alive);
   }
 
-  /** Its process is heard of, at `now`. */
-  heard(now: number): void {
-    this.lease.touch(now);
+  /** Its process is heard of. */
+  heard(): void {
+    this.lease.touch();
     this.setAlive(this.said);
   }
 
