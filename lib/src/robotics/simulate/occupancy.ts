@@ -139,14 +139,23 @@ export function occupancyOf(
     throw new ValueError(`occupancy: ${width} × ${height} cells are too many: take a coarser resolution`);
   const data = new Int8Array(width * height);
   const solids = world.bodies.filter((body) => body.solid && !body.motion);
-  const reach = resolution / 2 + inflate;
+  // a thin wall between two cells is in both of them; a solid whose side is between them is in its own
+  const thin = (resolution / 2) * (1 + 1e-6) + inflate;
+  const thick = (resolution / 2) * (1 - 1e-6) + inflate;
+  const { surfaces, bodies } = world;
+  const touched = (x: number, y: number): boolean => {
+    const count = surfaces.near(x - thin, y - thin, x + thin, y + thin);
+    for (let i = 0; i < count; i++) {
+      const k = surfaces.found[i];
+      if (world.distanceTo(k, x, y) < (bodies[surfaces.bodyOf[k]].solid ? thick : thin)) return true;
+    }
+    return false;
+  };
   for (let row = 0; row < height; row++)
     for (let column = 0; column < width; column++) {
       const x = origin.x + (column + 0.5) * resolution;
       const y = origin.y + (row + 0.5) * resolution;
-      const occupied =
-        world.clearance({ x, y }, reach + 1e-9) < reach ||
-        solids.some((body) => contains(body, body.at, x, y));
+      const occupied = touched(x, y) || solids.some((body) => contains(body, body.at, x, y));
       if (occupied) data[row * width + column] = 100;
     }
   return { width, height, resolution, origin, data };

@@ -310,6 +310,17 @@ describe("occupancy", () => {
     }
   });
 
+  it("has thin walls that lie between cells, and what is inflated", () => {
+    const grid = occupancyOf(square, { resolution: 0.1 });
+    const at = (column: number, row: number): number => grid.data[row * grid.width + column];
+    expect([grid.width, grid.height, at(0, 20), at(1, 20), at(2, 20), at(20, 20)]).toEqual([
+      42, 42, 100, 100, 0, 0,
+    ]);
+    const wide = occupancyOf(square, { resolution: 0.1, inflate: 0.25 });
+    expect(wide.data[20 * wide.width + 3]).toBe(100);
+    expect(wide.data[20 * wide.width + 5]).toBe(0);
+  });
+
   it("makes solids with holes, and few segments of straight walls", () => {
     const world = fromText("#####\n#   #\n#####", { cell: 1 });
     expect(world.bodies[0].edges).toHaveLength(8);

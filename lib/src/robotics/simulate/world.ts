@@ -164,7 +164,8 @@ export class World {
     return least;
   }
 
-  private distanceTo(k: number, x: number, y: number): number {
+  /** @internal distance from a point to one surface of the grid */
+  distanceTo(k: number, x: number, y: number): number {
     const { segments, circles, segmentCount } = this.surfaces;
     if (k < segmentCount) {
       const at = 4 * k;
