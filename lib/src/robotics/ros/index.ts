@@ -1,3 +1,29 @@
 /** ROS 2 from TypeScript: on a real ROS 2 graph, or on the in-process one. */
+
+export * from "./graph/index.js";
 export type * from "./host.js";
+export {
+  action_msgs,
+  builtin_interfaces,
+  diagnostic_msgs,
+  geometry_msgs,
+  lifecycle_msgs,
+  my_interfaces,
+  nav_msgs,
+  rcl_interfaces,
+  rosgraph_msgs,
+  sensor_msgs,
+  shape_msgs,
+  std_msgs,
+  std_srvs,
+  tf2_msgs,
+  trajectory_msgs,
+  unique_identifier_msgs,
+  visualization_msgs,
+} from "./interfaces/common/index.js";
+export { InterfaceError } from "./interfaces/parse.js";
+export * from "./interfaces/registry.js";
+export type { NamedMessageType } from "./interfaces/text-types.js";
 export type * from "./interfaces/types.js";
+export * from "./node/index.js";
+export { type HostKind, type HostSelection, rosHost } from "./select.js";

@@ -50,6 +50,20 @@ export interface MessageDefinition {
   readonly text: string;
 }
 
+/**
+ * What a message may be made from: any field may be missing, an array may be a plain one where the message holds a
+ * typed array, a 64-bit integer may be a `number` that is a safe integer.
+ */
+export type MessageInit<M> = M extends bigint
+  ? bigint | number
+  : M extends ArrayBufferView
+    ? M | readonly (M extends BigInt64Array | BigUint64Array ? bigint | number : number)[]
+    : M extends readonly (infer E)[]
+      ? readonly MessageInit<E>[]
+      : M extends object
+        ? { readonly [Field in keyof M]?: MessageInit<M[Field]> }
+        : M;
+
 /** A message's type as a value: what `createPublisher` is given. `M` is the message's TypeScript type. */
 export interface MessageType<M = unknown> {
   readonly kind: "msg";
@@ -57,11 +71,14 @@ export interface MessageType<M = unknown> {
   readonly definition: MessageDefinition;
   /** The definitions of every message nested in this one, by full name, itself included. */
   readonly dependencies: ReadonlyMap<string, MessageDefinition>;
+  /** The `.msg` file's constants by name. */
+  readonly constants: Readonly<Record<string, boolean | number | bigint | string>>;
   /**
-   * A whole message: given fields checked, missing ones at their default or zero, numeric arrays typed arrays.
+   * A whole message that shares no memory with `fields`: given fields checked, missing ones at their default or
+   * zero, numeric arrays typed arrays, float32 values rounded to one.
    * @throws TypeError that names the message, the field's path and what was given
    */
-  create(fields?: Partial<M>): M;
+  create(fields?: MessageInit<M>): M;
   /** @internal carries the type only */
   readonly __message?: M;
 }

@@ -1,0 +1,52 @@
+/** Which callbacks may run while another one waits at an `await`. */
+
+/** Something with callbacks to run: a timer, subscription, service or client. */
+export interface Entity {
+  readonly group: CallbackGroup | undefined;
+  /** Told when its turn may have come; the executor that holds its node. */
+  wake(): void;
+  isReady(): boolean;
+  /** Takes the oldest of what is ready and returns what to run for it; undefined if nothing is. */
+  take(): (() => unknown) | undefined;
+  /** An exception of its callback. */
+  fail(error: unknown): void;
+}
+
+/**
+ * Callbacks that belong together.
+ * - `exclusive` (rclpy's MutuallyExclusiveCallbackGroup): an asynchronous callback ends before the next begins.
+ * - `reentrant`: each begins as soon as it is ready, the same one too.
+ *
+ * A node's callbacks share one exclusive group unless told otherwise.
+ * @example
+ * const group = new ros.CallbackGroup("reentrant");
+ * node.createService(Plan, "plan", async (request) => …, { group }); // many requests at a time
+ */
+export class CallbackGroup {
+  #running = false;
+  readonly #waiting = new Set<Entity>();
+
+  constructor(readonly type: "exclusive" | "reentrant" = "exclusive") {
+    if (type !== "exclusive" && type !== "reentrant")
+      throw new TypeError(`a callback group is exclusive or reentrant, not ${String(type)}`);
+  }
+
+  /** @internal Whether a callback of `entity` may begin; if not, the entity is woken when one may. */
+  begin(entity: Entity): boolean {
+    if (this.type === "reentrant") return true;
+    if (this.#running) {
+      this.#waiting.add(entity);
+      return false;
+    }
+    this.#running = true;
+    return true;
+  }
+
+  /** @internal A callback has ended. */
+  end(): void {
+    this.#running = false;
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const entity of waiting) entity.wake();
+  }
+}

@@ -1,0 +1,143 @@
+/** What a node sees of the others: names, topics, services, and waits for them. */
+import type { EndpointInfo, HostNode, NamesAndTypes } from "../host.js";
+import { NodeDestroyedError } from "./errors.js";
+import { fullNamespace, join, validateNodeName } from "./names.js";
+import type { TimeBase } from "./time-base.js";
+import { type WaitContext, type WaitOptions, waitUntil } from "./wait.js";
+
+/** Part of every node. */
+export abstract class NodeGraph {
+  /** @internal For waits. */
+  readonly waits: WaitContext;
+  readonly #endings = new Set<(error: Error) => void>();
+  #ended: NodeDestroyedError | undefined;
+
+  protected constructor(
+    /** @internal What carries this node's messages. */
+    readonly hostNode: HostNode,
+    /** @internal */
+    readonly time: TimeBase,
+  ) {
+    this.waits = {
+      time,
+      onGraphChange: (listener) => this.onGraphChange(listener),
+      onDestroy: (listener) => {
+        if (this.#ended) {
+          listener(this.#ended);
+          return () => {};
+        }
+        this.#endings.add(listener);
+        return () => this.#endings.delete(listener);
+      },
+    };
+  }
+
+  abstract resolveTopicName(name: string): string;
+
+  get name(): string {
+    return this.hostNode.name;
+  }
+
+  /** `/` or `/a/b`. */
+  get namespace(): string {
+    return this.hostNode.namespace;
+  }
+
+  get fullyQualifiedName(): string {
+    return join(this.namespace, this.name);
+  }
+
+  get isDestroyed(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  getNodeNames(): string[] {
+    return this.getNodeNamesAndNamespaces().map(({ name }) => name);
+  }
+
+  getNodeNamesAndNamespaces(): readonly { readonly name: string; readonly namespace: string }[] {
+    return this.alive().nodeNames();
+  }
+
+  getFullyQualifiedNodeNames(): string[] {
+    return this.getNodeNamesAndNamespaces().map(({ name, namespace }) => join(namespace, name));
+  }
+
+  getTopicNamesAndTypes(): readonly NamesAndTypes[] {
+    return this.alive().topicNamesAndTypes();
+  }
+
+  getServiceNamesAndTypes(): readonly NamesAndTypes[] {
+    return this.alive().serviceNamesAndTypes();
+  }
+
+  getPublishersInfoByTopic(topic: string): readonly EndpointInfo[] {
+    return this.alive().publishersInfo(this.resolveTopicName(topic));
+  }
+
+  getSubscriptionsInfoByTopic(topic: string): readonly EndpointInfo[] {
+    return this.alive().subscriptionsInfo(this.resolveTopicName(topic));
+  }
+
+  countPublishers(topic: string): number {
+    return this.getPublishersInfoByTopic(topic).length;
+  }
+
+  countSubscribers(topic: string): number {
+    return this.getSubscriptionsInfoByTopic(topic).length;
+  }
+
+  /** Calls after nodes, topics or services came or went; returns what ends it. */
+  onGraphChange(listener: () => void): () => void {
+    return this.alive().onGraphChange(listener);
+  }
+
+  /**
+   * True as soon as a node of that name is there, false on timeout. A relative name is one of this node's namespace.
+   * @throws NodeDestroyedError, InvalidNameError, or the signal's reason
+   */
+  waitForNode(name: string, options?: WaitOptions): Promise<boolean> {
+    const full = name.startsWith("/") ? name : join(this.namespace, name);
+    const slash = full.lastIndexOf("/");
+    validateNodeName(full.slice(slash + 1));
+    fullNamespace(full.slice(0, slash));
+    return this.waitUntil(() => this.getFullyQualifiedNodeNames().includes(full), options);
+  }
+
+  /** True as soon as somebody publishes on the topic, false on timeout. @throws as {@link waitForNode} */
+  waitForPublishers(topic: string, count = 1, options?: WaitOptions): Promise<boolean> {
+    return this.waitUntil(() => this.countPublishers(topic) >= count, options);
+  }
+
+  /** True as soon as somebody subscribes to the topic, false on timeout. @throws as {@link waitForNode} */
+  waitForSubscriptions(topic: string, count = 1, options?: WaitOptions): Promise<boolean> {
+    return this.waitUntil(() => this.countSubscribers(topic) >= count, options);
+  }
+
+  /**
+   * True as soon as `condition` holds, looked at when the ROS graph changes and every 0.1 s; false on timeout.
+   * @throws NodeDestroyedError, what `condition` throws, or the signal's reason
+   */
+  async waitUntil(condition: () => boolean, options?: WaitOptions): Promise<boolean> {
+    this.alive();
+    return waitUntil(this.waits, condition, options);
+  }
+
+  /** Calls when this node is destroyed; returns what ends that. */
+  onDestroy(listener: () => void): () => void {
+    return this.waits.onDestroy(() => listener());
+  }
+
+  /** @internal @throws NodeDestroyedError */
+  protected alive(): HostNode {
+    if (this.#ended) throw new NodeDestroyedError(this.#ended.message);
+    return this.hostNode;
+  }
+
+  /** @internal Waits reject from here on. */
+  protected end(): void {
+    this.#ended = new NodeDestroyedError(`node ${this.fullyQualifiedName} was destroyed`);
+    for (const ending of [...this.#endings]) ending(this.#ended);
+    this.#endings.clear();
+  }
+}
