@@ -1,6 +1,13 @@
 /** A world on a plane, robots with two wheels, and what their sensors tell. */
 export type { Body, BodySpec, Motion, Shape } from "./body.js";
 export { boxesOf, type LabeledBox } from "./boxes.js";
+export { occupancyOfMessage, scanOf, yawOf } from "./bridge/messages.js";
+export {
+  type RunOptions,
+  type SensorRates,
+  SimulatorNode,
+  type SimulatorNodeOptions,
+} from "./bridge/simulator-node.js";
 export {
   accelerate,
   arc,
