@@ -34,6 +34,8 @@ export interface ValidateOptions {
 interface Run {
   name: string;
   answers: Map<string, string>;
+  /** The tasks that are judged; all, unless given. */
+  tasks?: readonly Task[];
   judge: (reports: TaskReport[]) => Proof;
 }
 
@@ -44,18 +46,25 @@ export async function validate(assignment: Assignment, options: ValidateOptions 
   const proofs = [releaseProof(assignment), ...enoughVariants(assignment, variants), ...hiddenProof(judge)];
   const runs = plan(assignment, variants);
   const times = new TaskTimes(assignment);
+  const first = new Map<string, TaskReport[]>();
   for (const [index, run] of runs.entries()) {
     options.signal?.throwIfAborted();
     options.onStart?.(run.name, index, runs.length);
     const { limits } = options;
     const onTest = run.name === SOLUTION ? times.onTest : undefined;
     const submission = { answers: run.answers, notes: [] };
-    proofs.push(
-      run.judge(await gradeSubmission(judge, submission, { ...kernels(judge, options), limits, onTest })),
-    );
+    const tasks = run.tasks?.map(({ name }) => name);
+    const reports = await gradeSubmission(judge, submission, {
+      ...kernels(judge, options),
+      limits,
+      onTest,
+      tasks,
+    });
+    proofs.push(run.judge(reports));
+    if (REPEATED.includes(run.name)) first.set(run.name, reports);
   }
   if (isSeeded(assignment)) proofs.push(...(await seeded(judge, runs, options)));
-  proofs.push(await deterministic(judge, runs, options));
+  proofs.push(await deterministic(judge, runs, first, options));
   return [...proofs, times.proof()];
 }
 
@@ -70,6 +79,8 @@ function kernels(judge: Judge, { place = { open: kernelFactory }, limits }: Vali
 }
 
 const SOLUTION = "solution";
+const UNTOUCHED = "untouched";
+const REPEATED = [SOLUTION, UNTOUCHED];
 /** Random inputs that differ from run to run are found out soon. */
 const REPEATS = 3;
 
@@ -92,17 +103,21 @@ async function seeded(judge: Judge, runs: readonly Run[], options: ValidateOptio
 }
 
 /** What passes once must pass again, and what fails must fail again, with the same words. */
-async function deterministic(judge: Judge, runs: readonly Run[], options: ValidateOptions): Promise<Proof> {
+async function deterministic(
+  judge: Judge,
+  runs: readonly Run[],
+  earlier: ReadonlyMap<string, TaskReport[]>,
+  options: ValidateOptions,
+): Promise<Proof> {
   const details: string[] = [];
-  for (const name of [SOLUTION, "untouched"]) {
+  for (const name of REPEATED) {
     const run = runs.find((candidate) => candidate.name === name) as Run;
-    let first: Map<string, string> | undefined;
-    for (let i = 0; i < REPEATS; i++) {
+    const first = verdicts(earlier.get(name) as TaskReport[]);
+    for (let i = 1; i < REPEATS; i++) {
       options.signal?.throwIfAborted();
       options.onStart?.(`${name} again`, runs.length - 1, runs.length);
       const submission = { answers: run.answers, notes: [] };
       const found = verdicts(await gradeSubmission(judge, submission, kernels(judge, options)));
-      first ??= found;
       for (const [test, verdict] of found)
         if (first.get(test) !== verdict)
           details.push(`${name}, ${test}: ${first.get(test)}, then ${verdict}`);
@@ -159,13 +174,15 @@ function plan(assignment: Assignment, variants: Variant[]): Run[] {
       answers: answersFor(tasks, last),
       judge: (reports) => full(SOLUTION, reports, tasks),
     },
-    { name: "untouched", answers: answersFor(tasks, 0), judge: (reports) => nothing("untouched", reports) },
+    { name: UNTOUCHED, answers: answersFor(tasks, 0), judge: (reports) => nothing(UNTOUCHED, reports) },
     ...tasks.slice(0, -1).map((task): Run => {
       const name = `${task.name}: tasks 1 to ${task.number} solved`;
+      const solved = tasks.slice(0, task.number);
       return {
         name,
         answers: answersFor(tasks, task.number),
-        judge: (reports) => full(name, reports, tasks.slice(0, task.number)),
+        tasks: solved,
+        judge: (reports) => full(name, reports, solved),
       };
     }),
     ...variants.map((variant): Run => {
@@ -175,6 +192,7 @@ function plan(assignment: Assignment, variants: Variant[]): Run[] {
       return {
         name: `${variant.task}/${variant.name}`,
         answers,
+        tasks: [task],
         judge: (reports) => variantProof(variant, reports),
       };
     }),

@@ -7,8 +7,10 @@ import { CommandError, ExitCode } from "./errors.js";
 import { HINTS, INSTALLABLE } from "./install/hints.js";
 import { installTfjs, type TfjsOptions } from "./install/tfjs.js";
 import { installWebgpu } from "./install/webgpu.js";
+import { addLaunch } from "./launch-options.js";
 import { addParameterServer } from "./parameter-server.js";
 import { addProtect } from "./protect.js";
+import { addRosRun } from "./ros/run.js";
 import { addRun } from "./run-options.js";
 import { addServe } from "./serve-options.js";
 
@@ -96,5 +98,9 @@ function createProgram(signal: AbortSignal): Command {
   addRun(program);
   addDataCommands(program, signal);
   addParameterServer(program, signal);
+  addLaunch(program);
+  addRosRun(
+    program.command("ros").description("nodes of ROS 2, real or in process").enablePositionalOptions(),
+  );
   return program;
 }

@@ -11,11 +11,16 @@ export const LIFELINE = "MLSYS_RUN_LIFELINE";
 export async function runScript(script: string, args: readonly string[]): Promise<void> {
   const path = resolve(script);
   process.argv = [process.argv[0], path, ...args];
+  takeTypeScript();
+  await import(pathToFileURL(path).href);
+}
+
+/** From here on, imports in this process may be TypeScript's. */
+export function takeTypeScript(): void {
   process.setSourceMapsEnabled(true);
   register(new URL("./typescript-hooks.js", import.meta.url), {
     data: { library: new URL("../../index.js", import.meta.url).href },
   });
-  await import(pathToFileURL(path).href);
 }
 
 /** Ends this process when the launcher is gone, on a thread of its own: the main one may compute for long. */

@@ -7,9 +7,16 @@ import colors from "picocolors";
 const PAINTS = [colors.cyan, colors.magenta, colors.yellow, colors.green, colors.blue, colors.red];
 
 /** "[3] ", as wide as the largest of `size` members' and in a color of its own where there are colors. */
-export function labelOf(rank: number, size: number): string {
-  const width = String(size - 1).length;
-  return `${PAINTS[rank % PAINTS.length](`[${String(rank).padStart(width)}]`)} `;
+export const labelOf = (rank: number, size: number): string =>
+  labelWith(String(rank).padStart(String(size - 1).length), rank);
+
+/** "[text] ", in the color of this number. */
+export const labelWith = (text: string, number: number): string =>
+  `${PAINTS[number % PAINTS.length](`[${text}]`)} `;
+
+/** Resolves when there is room for more: a slow reader slows the writer down, rather than fill the memory. */
+export function writeLine(to: Writable, line: string): void | Promise<void> {
+  if (!to.write(line)) return new Promise((resolve) => to.once("drain", resolve));
 }
 
 /** Longest line that is waited for; of longer ones a piece is written. */

@@ -55,7 +55,7 @@ async function beMember(script: string, args: readonly string[]): Promise<void> 
 }
 
 /** Nothing is left running, also of what listeners to `beforeExit` have started. */
-function untilIdle(): Promise<void> {
+export function untilIdle(): Promise<void> {
   return new Promise((resolve) => {
     process.once("beforeExit", () => {
       process.once("beforeExit", () => resolve());

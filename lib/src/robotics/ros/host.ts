@@ -43,8 +43,11 @@ export interface MessageInfo {
 export interface HostPublisher<M> {
   readonly topic: string;
   readonly subscriptionCount: number;
-  /** @throws if the entity is disposed */
-  publish(message: M): void;
+  /**
+   * @param isOwned nobody else holds the message or will change it, so the host need not copy it
+   * @throws if the entity is disposed
+   */
+  publish(message: M, isOwned?: boolean): void;
   /** For `manual_by_topic`. */
   assertLiveliness(): void;
   /** Resolves when every reliable subscription known now has the messages published so far; false on timeout (seconds). */

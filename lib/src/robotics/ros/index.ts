@@ -1,5 +1,6 @@
 /** ROS 2 from TypeScript: on a real ROS 2 graph, or on the in-process one. */
 
+export * from "./action/index.js";
 export * from "./graph/index.js";
 export type * from "./host.js";
 export {
@@ -25,5 +26,9 @@ export { InterfaceError } from "./interfaces/parse.js";
 export * from "./interfaces/registry.js";
 export type { NamedMessageType } from "./interfaces/text-types.js";
 export type * from "./interfaces/types.js";
+export type * from "./launch/description.js";
+export { launch } from "./launch/description.js";
+export * from "./lifecycle/index.js";
 export * from "./node/index.js";
 export { type HostKind, type HostSelection, rosHost } from "./select.js";
+export * as tf from "./tf/index.js";

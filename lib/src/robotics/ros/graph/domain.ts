@@ -23,6 +23,8 @@ export interface Participant {
   readonly via: Peer | null;
   readonly nodes: Map<string, NodeData>;
   readonly endpoints: Map<string, Writer | Reader>;
+  /** When it was last heard of, if it is elsewhere; milliseconds of its link's clock. */
+  heard: number;
 }
 
 /** A name that no other process makes. */
@@ -118,7 +120,7 @@ export class Domain {
   }
 
   aliveChanged(writer: Writer): void {
-    for (const peer of writer.peers) peer.aliveChanged(writer);
+    for (const peer of this.peers) if (peer !== writer.via) peer.aliveChanged(writer);
   }
 
   /** Calls `listener` soon after nodes or endpoints came or went; returns what ends it. */

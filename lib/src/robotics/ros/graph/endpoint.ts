@@ -54,6 +54,9 @@ export abstract class Writer extends End {
     this.table = null;
   }
 
+  /** How its messages are copied; null: they came from another process, and are nobody else's. */
+  abstract readonly codec: Codec | null;
+
   /** Sends what it keeps to a reader that came late: one here, or one that asked through `peer`. */
   abstract replay(reader: TakingReader | string, peer: Peer | null): void;
 
@@ -73,6 +76,19 @@ export abstract class Writer extends End {
 
   get peers(): readonly Peer[] {
     return this.routes.peers;
+  }
+
+  /** @param to the one reader that it is for; null: all that match */
+  protected distribute(sample: Sample, to: string | null): void {
+    if (to !== null) {
+      const reader = this.domain.endpoints.get(to);
+      if (reader instanceof TakingReader) reader.accept(sample, this);
+      else if (reader && reader.via !== this.via) reader.via?.sample(this, sample, to);
+      return;
+    }
+    const { readers, peers } = this.routes;
+    for (const reader of readers) reader.accept(sample, this);
+    for (const peer of peers) peer.sample(this, sample, null);
   }
 
   protected setAlive(alive: boolean | null): void {
@@ -105,6 +121,3 @@ export abstract class TakingReader extends Reader {
   /** The answer to a late joiner's question. */
   abstract acceptHistory(samples: readonly Sample[], writer: Writer): void;
 }
-
-/** A reader elsewhere. */
-export class RemoteReader extends Reader {}

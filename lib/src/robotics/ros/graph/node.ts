@@ -49,7 +49,7 @@ export class GraphNode implements HostNode {
       get subscriptionCount() {
         return writer.matches.size;
       },
-      publish: (message: M) => writer.publish(message),
+      publish: (message: M, isOwned = false) => writer.publish(message, null, null, isOwned),
       assertLiveliness: () => writer.assertLiveliness(),
       waitForAllAcked: (timeout: number) => writer.acked(timeout),
       dispose: () => {

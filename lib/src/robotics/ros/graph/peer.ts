@@ -18,4 +18,6 @@ export interface Peer {
   askHistory(writer: Writer, reader: string): void;
   /** Resolves when all that `writer` sent so far has reached every reader behind this peer. */
   acked(writer: Writer): Promise<void>;
+  /** Resolves when nothing waits to be sent any more, or after `seconds`. */
+  drain(seconds: number): Promise<void>;
 }

@@ -18,7 +18,7 @@ interface Received {
 }
 
 export class LocalReader extends TakingReader {
-  readonly codec: Codec;
+  override readonly codec: Codec;
   private readonly queue: History;
   private readonly received = new Map<Writer, Received>();
   private readonly deadline: Watch;
@@ -56,9 +56,8 @@ export class LocalReader extends TakingReader {
   override matched(writer: Writer): void {
     super.matched(writer);
     if (writer.via !== null) {
-      const isLate = this.data.qos.durability === "transient_local";
-      this.received.set(writer, { last: 0, waiting: isLate ? [] : null });
-      if (isLate) writer.via.askHistory(writer, this.id);
+      const { durability } = this.data.qos;
+      this.received.set(writer, { last: 0, waiting: durability === "transient_local" ? [] : null });
     }
     this.tell({ type: "matched", current: this.matches.size });
     this.livelinessChanged();

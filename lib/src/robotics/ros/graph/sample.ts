@@ -23,6 +23,7 @@ export class Sample {
     readonly related: Related | null,
     /** Whether `message` is the publisher's own object, that it may still change. */
     private isBorrowed: boolean,
+    private bytes = -1,
   ) {}
 
   get message(): unknown {
@@ -30,11 +31,17 @@ export class Sample {
   }
 
   /** Holds it: from now on the publisher's changes don't reach it. */
-  hold(codec: Codec): void {
+  hold(codec: Codec | null): void {
     this.users++;
-    if (!this.isBorrowed) return;
+    if (!this.isBorrowed || !codec) return;
     this.content = codec.copy(this.content);
     this.isBorrowed = false;
+  }
+
+  /** About how many bytes the message has. */
+  size(codec: Codec | null): number {
+    if (this.bytes < 0) this.bytes = codec ? codec.size(this.content) : 0;
+    return this.bytes;
   }
 
   release(): void {

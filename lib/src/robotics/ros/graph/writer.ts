@@ -5,14 +5,14 @@ import type { MessageType } from "../interfaces/types.js";
 import type { GraphClock } from "./clock.js";
 import { type Codec, codecOf } from "./copy.js";
 import type { Domain, Participant } from "./domain.js";
-import { type EndpointData, type Reader, TakingReader, Writer } from "./endpoint.js";
+import { type EndpointData, type Reader, type TakingReader, Writer } from "./endpoint.js";
 import type { Peer } from "./peer.js";
 import { History, type Related, Sample } from "./sample.js";
 import { soon } from "./turn.js";
 import { Watch } from "./watch.js";
 
 export class LocalWriter extends Writer {
-  readonly codec: Codec;
+  override readonly codec: Codec;
   private readonly history: History | null;
   private readonly deadline: Watch;
   private readonly lease: Watch;
@@ -46,9 +46,10 @@ export class LocalWriter extends Writer {
   /**
    * Readers get it soon, never before this returns.
    * @param to the one reader that it is for
+   * @param isOwned whether the message is nobody else's, so that it need not be copied
    * @throws DisposedError
    */
-  publish(message: unknown, related: Related | null = null, to: string | null = null): void {
+  publish(message: unknown, related: Related | null = null, to: string | null = null, isOwned = false): void {
     if (this.isDisposed) throw new DisposedError(`${this.data.topic.slice(2)}: published after dispose()`);
     const now = this.clock.now();
     this.deadline.touch(now);
@@ -56,19 +57,12 @@ export class LocalWriter extends Writer {
     const { readers, peers } = this.routes;
     const sequence = ++this.sequence;
     if (readers.length === 0 && peers.length === 0 && !this.history) return;
-    const sample = new Sample(sequence, now, now, now + this.lifespan, message, related, true);
+    const sample = new Sample(sequence, now, now, now + this.lifespan, message, related, !isOwned);
     if (this.history) {
       sample.hold(this.codec);
       this.history.push(sample);
     }
-    if (to !== null) {
-      const reader = this.domain.endpoints.get(to);
-      if (reader instanceof TakingReader) reader.accept(sample, this);
-      else reader?.via?.sample(this, sample, to);
-      return;
-    }
-    for (const reader of readers) reader.accept(sample, this);
-    for (const peer of peers) peer.sample(this, sample, null);
+    this.distribute(sample, to);
   }
 
   assertLiveliness(): void {

@@ -34,8 +34,10 @@ interface Pending {
 /**
  * Tells time, and wakes who waits for it.
  * @example
- * await node.clock.sleep(0.5);          // half a second of the node's time, simulated or not
- * node.clock.onJump((jump) => filter.reset(), { backward: 0.1 });
+ * const node = await ros.createNode("sleeper");
+ * node.clock.onJump((jump) => node.logger.warn(`time went back ${-jump.delta} s`), { forward: Infinity });
+ * await node.clock.sleep(0.01); // of the node's time, simulated or not
+ * await node.destroy();
  */
 export class Clock {
   #override: bigint | undefined;
@@ -100,7 +102,10 @@ export class Clock {
     return () => this.#drop(pending);
   }
 
-  /** Calls on jumps: of simulated time by more than it passes between two messages, or to and from it. Returns what ends it. */
+  /**
+   * Calls after jumps: each step of simulated time is one, and each change to and from it; `forward` and `backward` tell
+   * which matter. Returns what ends it.
+   */
   onJump(
     listener: (jump: TimeJump) => void,
     { forward = 0, backward = 0, onClockChange = true }: JumpOptions = {},

@@ -39,6 +39,8 @@ export interface NodeOptions {
   readonly startParameterServices?: boolean;
   /** Whether logs go to `/rosout`. @default true */
   readonly enableRosout?: boolean;
+  /** Whether others may get and set the levels of its loggers. @default false */
+  readonly enableLoggerService?: boolean;
   /** Takes exceptions of callbacks; default: they are logged. */
   readonly onError?: (failure: CallbackFailure) => void;
   /** Takes logs instead of the console's error stream. */
@@ -56,6 +58,7 @@ export interface NodeOptions {
  * const publisher = node.createPublisher(ros.msg("std_msgs/msg/String"), "hello_world_topic", 10);
  * let i = 0;
  * node.createTimer(1.0, () => publisher.publish({ data: `Hello World: ${i++}` }));
+ * await node.destroy(); // later
  */
 export async function createNode(name: string, options: NodeOptions = {}): Promise<Node> {
   validateNodeName(name);
@@ -82,6 +85,7 @@ export async function createNode(name: string, options: NodeOptions = {}): Promi
       parameterServices: options.startParameterServices ?? true,
       rosout: options.enableRosout ?? true,
       logLevels: new Map([...global.logLevels, ...local.logLevels]),
+      loggerService: options.enableLoggerService ?? false,
       onError: options.onError,
       onLog: options.onLog,
     });

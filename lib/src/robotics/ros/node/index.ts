@@ -31,6 +31,7 @@ export type {
 } from "./parameters.js";
 export type { Publisher } from "./publisher.js";
 export { type QoSInput, qos, resolveQoS } from "./qos.js";
+export type { Rate } from "./rate.js";
 export { parseRemapRule, type RemapRule } from "./remap.js";
 export type { Service, ServiceCallback } from "./service.js";
 export { type FirstMessageOptions, firstMessage, spin } from "./spin.js";

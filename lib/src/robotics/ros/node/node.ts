@@ -1,13 +1,16 @@
 /** Nodes: what a program is on the ROS graph. */
+import { ActionClient, type ActionClientOptions } from "../action/client.js";
+import { ActionServer, type ActionServerOptions } from "../action/server.js";
 import type { EntityOptions, HostNode, QoSEvent, QoSProfile } from "../host.js";
 import { msg } from "../interfaces/registry.js";
-import type { MessageType, ServiceType } from "../interfaces/types.js";
+import type { ActionType, MessageType, ServiceType } from "../interfaces/types.js";
 import { CallbackGroup, type Entity } from "./callback-group.js";
 import { Client } from "./client.js";
 import { Clock } from "./clock.js";
 import { EventQueue } from "./event-queue.js";
 import type { Executor, ExecutorNode } from "./executor.js";
 import { formatLog, LOG_LEVELS, Logger, type LogLevel, type LogRecord, type LogSink } from "./logger.js";
+import { serveLogLevels } from "./logger-services.js";
 import { expandName } from "./names.js";
 import { NodeParameters } from "./node-parameters.js";
 import { ParameterClient } from "./parameter-client.js";
@@ -16,6 +19,7 @@ import type { ParameterInput } from "./parameter-value.js";
 import { Parameters, type Typed } from "./parameters.js";
 import { Publisher } from "./publisher.js";
 import { type QoSInput, qos, resolveQoS } from "./qos.js";
+import { Rate } from "./rate.js";
 import { type RemapRule, remapName } from "./remap.js";
 import { Service, type ServiceCallback } from "./service.js";
 import { type MessageCallback, MessageStream, Subscription } from "./subscription.js";
@@ -64,7 +68,8 @@ export interface NodeSetup {
   readonly declareOverrides: boolean;
   readonly parameterServices: boolean;
   readonly rosout: boolean;
-  readonly logLevels: ReadonlyMap<string, LogLevel>;
+  readonly logLevels: Map<string, LogLevel>;
+  readonly loggerService: boolean;
   readonly onError: ((failure: CallbackFailure) => void) | undefined;
   readonly onLog: ((record: LogRecord) => void) | undefined;
 }
@@ -112,6 +117,7 @@ export class Node extends NodeParameters implements ExecutorNode, AsyncDisposabl
     if (setup.declareOverrides) this.parameters.declareOverrides();
     followSimTime(this);
     if (setup.parameterServices) serveParameters(this);
+    if (setup.loggerService) serveLogLevels(this, setup.logLevels);
   }
 
   /** The clock's time. */
@@ -207,6 +213,33 @@ export class Node extends NodeParameters implements ExecutorNode, AsyncDisposabl
     return this.#enlist(new Timer(this.#owner, clock, period, callback, group, autostart));
   }
 
+  /**
+   * Serves an action: work that takes long, reports on its way and can be stopped.
+   * @throws InvalidNameError; TypeError without `execute`; ValueError of a `resultTimeout` that is none
+   */
+  createActionServer<Goal, Result, Feedback>(
+    type: ActionType<Goal, Result, Feedback>,
+    name: string,
+    options: ActionServerOptions<Goal, Result, Feedback>,
+  ): ActionServer<Goal, Result, Feedback> {
+    return new ActionServer(this, type, name, options);
+  }
+
+  /** A client of an action. @throws InvalidNameError; TypeError for a QoS that is none */
+  createActionClient<Goal, Result, Feedback>(
+    type: ActionType<Goal, Result, Feedback>,
+    name: string,
+    options?: ActionClientOptions,
+  ): ActionClient<Goal, Result, Feedback> {
+    return new ActionClient(this, type, name, options);
+  }
+
+  /** For loops of so many rounds a second of this node's time. @throws RangeError unless `frequency` is above 0 */
+  createRate(frequency: number): Rate {
+    this.alive();
+    return new Rate(this.clock, frequency);
+  }
+
   createCallbackGroup(type: "exclusive" | "reentrant" = "exclusive"): CallbackGroup {
     return new CallbackGroup(type);
   }
@@ -273,6 +306,11 @@ export class Node extends NodeParameters implements ExecutorNode, AsyncDisposabl
     }
   }
 
+  /** @internal Of a callback that no executor runs. */
+  reportError(error: unknown, source: string): void {
+    this.#report(error, source);
+  }
+
   #own<T extends Endpoint>(endpoint: T, events?: EventQueue): T {
     this.#endpoints.set(endpoint, events);
     return endpoint;
@@ -311,7 +349,7 @@ export class Node extends NodeParameters implements ExecutorNode, AsyncDisposabl
     return {
       nanoseconds: () => this.clock.nanoseconds(),
       places: new Map(),
-      levels: new Map(logLevels),
+      levels: logLevels,
       write: (record) => {
         if (onLog) onLog(record);
         else process.stderr.write(`${formatLog(record)}\n`);

@@ -33,7 +33,7 @@ export class Publisher<M> implements Disposable {
    */
   publish(message: MessageInit<M>): void {
     if (this.#destroyed) throw new NodeDestroyedError(`the publisher on ${this.topic} was destroyed`);
-    this.host.publish(this.type.create(message));
+    this.host.publish(this.type.create(message), true);
   }
 
   /** Says that this publisher is alive, where QoS liveliness is `manual_by_topic`. */

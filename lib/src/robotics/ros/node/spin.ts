@@ -5,16 +5,23 @@ import type { Node } from "./node.js";
 import type { QoSInput } from "./qos.js";
 import { limited, type WaitOptions } from "./wait.js";
 
+/** What asks a process to end, from a terminal (Ctrl-C) or a launcher. */
+const ENDS = ["SIGINT", "SIGTERM"] as const;
+
 /**
- * Keeps the process alive until the node is destroyed or `signal` is aborted. Callbacks run without it too, as its
- * executor spins by itself; a script that only subscribes would end, as any that waits for nothing.
+ * Keeps the process alive until the node is destroyed or `signal` is aborted. SIGINT and SIGTERM destroy the node, so
+ * that the others learn of it and the process ends when nothing else is left. Callbacks run without it too, as its
+ * executor spins by itself; but a script that only subscribes would end, as any that waits for nothing.
  * @example
  * const node = await ros.createNode("my_hello_world_subscriber");
  * node.createSubscription(ros.msg("std_msgs/msg/String"), "hello_world_topic", ({ data }) => node.logger.info(data), 10);
+ * setTimeout(() => node.destroy(), 10); // for this example
  * await ros.spin(node);
  */
 export async function spin(node: Node, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
   const alive = setInterval(() => {}, 2 ** 30);
+  const end = () => void node.destroy();
+  for (const name of ENDS) process.once(name, end);
   try {
     await new Promise<void>((resolve) => {
       node.onDestroy(resolve);
@@ -23,6 +30,7 @@ export async function spin(node: Node, { signal }: { signal?: AbortSignal } = {}
     });
   } finally {
     clearInterval(alive);
+    for (const name of ENDS) process.off(name, end);
   }
 }
 
@@ -35,7 +43,13 @@ export interface FirstMessageOptions extends WaitOptions {
  * @throws RosTimeoutError after `timeout` seconds, which tells whether anybody publishes; NodeDestroyedError; the signal's
  * reason
  * @example
- * const { data } = await ros.firstMessage(node, ros.msg("std_msgs/msg/String"), "chatter", { timeout: 5 });
+ * const node = await ros.createNode("listener");
+ * const publisher = node.createPublisher(ros.msg("std_msgs/msg/String"), "chatter", { durability: "transient_local" });
+ * publisher.publish({ data: "Hello" });
+ * const options = { timeout: 5, qos: { durability: "transient_local" } } as const;
+ * const message = await ros.firstMessage(node, ros.msg("std_msgs/msg/String"), "chatter", options);
+ * await node.destroy();
+ * message.data // "Hello"
  */
 export async function firstMessage<M>(
   node: Node,

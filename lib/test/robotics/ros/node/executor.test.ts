@@ -1,5 +1,6 @@
 /** Executors and callback groups: who runs when. */
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
@@ -253,6 +254,28 @@ describe("the executor that spins by itself", () => {
       console.log(await node.waitForNode("nobody", { timeout: 0.01 }));
     `);
     expect(stdout.split("\n").filter(Boolean).sort()).toEqual(["false", "tick"]);
+  });
+
+  it.each(["SIGINT", "SIGTERM"] as const)("ends in order on %s while it spins", async (name) => {
+    const child = spawn(process.execPath, [
+      "--input-type=module",
+      "-e",
+      `
+      import * as ros from ${JSON.stringify(dist)};
+      const node = await ros.createNode("n");
+      node.createTimer(1000, () => {});
+      setImmediate(() => console.log("ready"));
+      await ros.spin(node);
+      console.log(node.isDestroyed);
+    `,
+    ]);
+    let output = "";
+    child.stdout.on("data", (text) => {
+      output += text;
+      if (String(text).includes("ready")) child.kill(name);
+    });
+    const [code] = await once(child, "close");
+    expect([code, output]).toEqual([0, "ready\ntrue\n"]);
   });
 
   it("is kept alive by spin until the node is destroyed", async () => {

@@ -13,6 +13,7 @@ import {
   qos,
   type RosHost,
   RosTimeoutError,
+  srv,
   VirtualTime,
 } from "../../../../src/robotics/ros/index.js";
 
@@ -395,6 +396,26 @@ export function nodeSuite(name: string, makeHost: () => Promise<RosHost>): void 
       expect(log.file).toContain("suite.ts");
       expect(log.line).toBeGreaterThan(0);
       expect(logs.map(({ level, message }) => `${level} ${message}`)).toContain("warn careful");
+    });
+
+    it("let others set the levels of their loggers", async () => {
+      const [a, b] = [await make("a", { enableLoggerService: true }), await make("b")];
+      const get = b.createClient(srv("rcl_interfaces/srv/GetLoggerLevels"), "a/get_logger_levels");
+      const set = b.createClient(srv("rcl_interfaces/srv/SetLoggerLevels"), "a/set_logger_levels");
+      await get.waitForService();
+      await set.waitForService();
+      a.logger.debug("not yet");
+      const { results } = await set.call({
+        levels: [
+          { name: "a", level: 10 },
+          { name: "a", level: 11 },
+        ],
+      });
+      expect(results.map(({ successful }) => successful)).toEqual([true, false]);
+      a.logger.debug("now");
+      const { levels } = await get.call({ names: ["a", "other"] });
+      expect(levels.map(({ level }) => level)).toEqual([10, 0]);
+      expect(logs.filter(({ name }) => name === "a").map(({ message }) => message)).toEqual(["now"]);
     });
 
     it("wait for a first message", async () => {

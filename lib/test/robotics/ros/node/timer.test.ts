@@ -177,6 +177,32 @@ describe("timers", () => {
   });
 });
 
+describe("rates", () => {
+  it("keep a loop's frequency, and begin anew after a missed round", async () => {
+    const time = new VirtualTime();
+    const node = await make({ time });
+    const rate = node.createRate(2);
+    const rounds: [number, boolean][] = [];
+    const loop = (async () => {
+      for (const busy of [0.1, 0.25, 0.7, 2, 0]) {
+        await node.clock.sleep(busy);
+        const isInTime = await rate.sleep();
+        rounds.push([node.now().seconds, isInTime]);
+      }
+    })();
+    await time.advance(10);
+    await loop;
+    expect(rounds).toEqual([
+      [0.5, true],
+      [1, true],
+      [1.7, false],
+      [3.7, false],
+      [4.2, true],
+    ]);
+    expect(() => node.createRate(0)).toThrow("a rate's frequency is a number of hertz above 0, not 0");
+  });
+});
+
 describe("clocks", () => {
   it("wake sleepers in the order of their times", async () => {
     const time = new VirtualTime(10);
