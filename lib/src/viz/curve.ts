@@ -54,14 +54,15 @@ export function curvesSvg(curves: readonly Curve[], xLabel: string, yLabel: stri
     name === undefined
       ? []
       : [
-          `<text x="${LEFT + 8}" y="${TOP + 14 + 14 * i}" font-size="11" font-family="sans-serif" fill="${PALETTE[i % PALETTE.length]}">${escapeHtml(name)}</text>`,
+          `<text x="${LEFT + ((WIDTH - LEFT) / curves.length) * i}" y="${HEIGHT + 10}" font-size="11" font-family="sans-serif" fill="${PALETTE[i % PALETTE.length]}">${escapeHtml(name)}</text>`,
         ],
   );
   const labels = [
     text((LEFT + WIDTH) / 2, HEIGHT - 6, "middle", xLabel),
     `<g transform="rotate(-90)">${text(-(HEIGHT - BOTTOM) / 2, 12, "middle", yLabel)}</g>`,
   ];
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" style="max-width: 100%; height: auto">${[...marks, ...drawn, ...labels, ...legend].join("")}</svg>`;
+  const height = legend.length > 0 ? HEIGHT + 16 : HEIGHT;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" style="max-width: 100%; height: auto">${[...marks, ...drawn, ...labels, ...legend].join("")}</svg>`;
 }
 
 const short = (value: number): string => String(Number(value.toPrecision(3)));

@@ -1,14 +1,14 @@
-/** How often something comes, by the machine's clock. */
+/** How often something comes: by its stamps where it has any, so that simulated time may run as fast as it likes. */
 export class ArrivalRate {
   /** How often it came. */
   total = 0;
   private readonly recent: number[] = [];
 
-  constructor(private readonly now: () => number = () => performance.now()) {}
-
-  count(): void {
+  /** @param at seconds; default the machine's clock */
+  count(at = performance.now() / 1000): void {
     this.total++;
-    this.recent.push(this.now());
+    if (at < this.recent[this.recent.length - 1]) this.recent.length = 0; // time was set back
+    this.recent.push(at);
     if (this.recent.length > 50) this.recent.shift();
   }
 
@@ -16,6 +16,6 @@ export class ArrivalRate {
   get hertz(): number {
     const { recent } = this;
     const span = recent[recent.length - 1] - recent[0];
-    return recent.length < 2 ? Number.NaN : (1000 * (recent.length - 1)) / span;
+    return recent.length < 2 ? Number.NaN : (recent.length - 1) / span;
   }
 }

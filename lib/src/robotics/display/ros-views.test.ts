@@ -198,7 +198,7 @@ describe("the tree of frames", () => {
     const type = msg("tf2_msgs/msg/TFMessage");
     const still = talker.createPublisher(type, "/tf_static", { durability: "transient_local", depth: 1 });
     const frame = (parent: string, child: string, x: number) => ({
-      header: { frame_id: parent },
+      header: { frame_id: parent, stamp: { sec: Math.floor(x) } },
       child_frame_id: child,
       transform: { translation: { x } },
     });
@@ -224,14 +224,14 @@ describe("the tree of frames", () => {
   });
 
   it("measures rates by the time between arrivals", () => {
-    let time = 0;
-    const rate = new ArrivalRate(() => time);
+    const rate = new ArrivalRate();
     expect(rate.hertz).toBeNaN();
-    for (let i = 0; i < 100; i++) {
-      time += 50;
-      rate.count();
-    }
+    for (let i = 0; i < 100; i++) rate.count(7 + i * 0.05);
     expect(rate.hertz).toBeCloseTo(20, 9);
     expect(rate.total).toBe(100);
+    rate.count(1); // a simulation that starts again
+    expect(rate.hertz).toBeNaN();
+    rate.count(1.5);
+    expect(rate.hertz).toBe(2);
   });
 });

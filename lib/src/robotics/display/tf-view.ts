@@ -11,7 +11,7 @@ export interface TfFrame {
   readonly name: string;
   readonly parent: string;
   readonly isStatic: boolean;
-  /** Transforms a second of the machine's time; NaN before the second one, and for static frames. */
+  /** Transforms a second, by their stamps; NaN before the second one, and for static frames. */
   readonly rate: number;
   /** Metres, in the parent. */
   readonly translation: readonly [number, number, number];
@@ -48,7 +48,8 @@ export class TfTreeView extends LiveView {
     for (const { header, child_frame_id: name, transform } of transforms) {
       const { x, y, z } = transform.translation;
       const arrivals = this.heard.get(name)?.arrivals ?? new ArrivalRate();
-      arrivals.count();
+      const { sec, nanosec } = header.stamp;
+      arrivals.count(sec + nanosec / 1e9);
       this.heard.set(name, { name, parent: header.frame_id, isStatic, translation: [x, y, z], arrivals });
     }
     this.update();
@@ -94,7 +95,7 @@ export class TfTreeView extends LiveView {
         return `  ${quoted(parent)} -> ${quoted(name)} [label=${quoted(`${how}\n(${at}) m`)}${look}];`;
       }),
     ];
-    const dot = `digraph { ${nodeStyle} ${edgeStyle}\n${lines.join("\n")}\n}`;
+    const dot = `digraph { rankdir=LR; ${nodeStyle} ${edgeStyle} ranksep=1.1;\n${lines.join("\n")}\n}`;
     return { "image/svg+xml": await new Drawing(dot, String(this)).svg(), "text/plain": String(this) };
   }
 

@@ -51,7 +51,7 @@ abstract class TopicView<M> extends LiveView {
       type,
       topic,
       (message) => {
-        this.arrivals.count();
+        this.arrivals.count(stampOf(message) ?? undefined);
         this.take(message);
         this.update();
       },

@@ -221,6 +221,25 @@ describe("the simulator's node", () => {
     expect(topics).not.toContain("/map");
   });
 
+  it("reads sensors as often as asked, where that is no whole number of steps", async () => {
+    const sim = await simulator({ rates: { odometry: 8, imu: 0 } }); // 20 steps a second
+    const node = await listener();
+    const times: number[] = [];
+    node.createSubscription(
+      Odometry,
+      "odom",
+      ({ header: { stamp } }) => times.push(Time.fromMessage(stamp).seconds),
+      100,
+    );
+    let imus = 0;
+    node.createSubscription(msg("sensor_msgs/msg/Imu"), "imu", () => imus++);
+    await until(() => sim.node.countSubscribers("odom") === 1 && sim.node.countSubscribers("imu") === 1);
+    sim.step(20);
+    await until(() => times.length === 8);
+    expect(times.map((s) => Math.round(s * 20))).toEqual([3, 5, 8, 10, 13, 15, 18, 20]);
+    expect(imus).toBe(0);
+  });
+
   it("refuses rates faster than the simulation", async () => {
     await expect(simulator({ rates: { imu: 100 } })).rejects.toThrow(
       "the rate of imu is 0 … 20 Hz, one reading a step; got 100",

@@ -76,7 +76,7 @@ const TYPES = {
 type MessageOf<Key extends keyof typeof TYPES> =
   (typeof TYPES)[Key] extends import("../../ros/index.js").MessageType<infer M> ? M : never;
 
-/** What one robot publishes, and the steps between its readings. */
+/** What one robot publishes. */
 interface Outlets {
   readonly robot: Robot;
   /** `""`, or the robot's name and a slash where there are several. */
@@ -114,7 +114,8 @@ export class SimulatorNode {
   private readonly outlets: Outlets[];
   private readonly tf: Publisher<MessageOf<"tf">>;
   private readonly clock: Publisher<MessageOf<"clock">>;
-  private readonly periods: Readonly<Record<keyof SensorRates, number>>;
+  /** Readings a step. */
+  private readonly parts: Readonly<Record<keyof SensorRates, number>>;
   private readonly start: Snapshot;
   /** Nanoseconds of a step. */
   private readonly tick: bigint;
@@ -126,19 +127,19 @@ export class SimulatorNode {
       throw new ValueError(
         `SimulatorNode: commandTimeout is a positive number of seconds, got ${commandTimeout}`,
       );
-    const periods = periodsOf(options.rates ?? {}, simulation.dt);
+    const parts = partsOf(options.rates ?? {}, simulation.dt);
     const node = await createNode(options.name ?? "simulator", options);
-    return new SimulatorNode(node, simulation, periods, commandTimeout, options.map);
+    return new SimulatorNode(node, simulation, parts, commandTimeout, options.map);
   }
 
   private constructor(
     readonly node: Node,
     readonly simulation: Simulation,
-    periods: Readonly<Record<keyof SensorRates, number>>,
+    parts: Readonly<Record<keyof SensorRates, number>>,
     private readonly commandTimeout: number,
     map: number | null = 0.05,
   ) {
-    this.periods = periods;
+    this.parts = parts;
     this.start = simulation.snapshot();
     this.tick = BigInt(Math.round(simulation.dt * 1e9));
     this.tf = node.createPublisher(TYPES.tf, "/tf", 100);
@@ -232,7 +233,10 @@ export class SimulatorNode {
   private publish(): void {
     const stamp = this.stamp();
     this.clock.publish({ clock: stamp });
-    const due = (sensor: keyof SensorRates): boolean => this.simulation.steps % this.periods[sensor] === 0;
+    const { steps } = this.simulation;
+    // whenever another reading begins: 20 a second of 50 steps come after 3, 5, 8, 10 …
+    const due = (sensor: keyof SensorRates): boolean =>
+      Math.floor(steps * this.parts[sensor] + 1e-9) > Math.floor((steps - 1) * this.parts[sensor] + 1e-9);
     for (const outlets of this.outlets) {
       const { robot, prefix } = outlets;
       const head = (frame: string) => header(stamp, prefix + frame);
@@ -246,7 +250,7 @@ export class SimulatorNode {
       }
       if (due("imu")) outlets.imu.publish(imuMessage(head("imu_link"), robot.readImu()));
       if (due("scan") && outlets.scan.subscriptionCount > 0) {
-        const scanTime = this.periods.scan * this.simulation.dt;
+        const scanTime = this.simulation.dt / this.parts.scan;
         outlets.scan.publish(scanMessage(head("base_scan"), robot.scan(), scanTime));
       }
       if (due("camera")) photograph(outlets, head("camera_optical_frame"));
@@ -288,20 +292,23 @@ export class SimulatorNode {
   }
 }
 
-/** Steps between readings. @throws ValueError for a rate that is none, or is faster than the simulation */
-function periodsOf(rates: SensorRates, dt: number): Readonly<Record<keyof SensorRates, number>> {
+/** Readings a step. @throws ValueError for a rate that is none, or is faster than the simulation */
+function partsOf(rates: SensorRates, dt: number): Readonly<Record<keyof SensorRates, number>> {
   const most = 1 / dt;
-  const usual = { scan: 10, odometry: 20, imu: 50, camera: 5 };
-  const within = Object.entries(usual).map(([sensor, rate]) => [sensor, Math.min(rate, most)]);
-  const all: Record<string, number> = { ...Object.fromEntries(within), ...rates };
-  const periods = Object.entries(all).map(([sensor, rate]) => {
+  const part = (sensor: keyof SensorRates, usual: number): number => {
+    const rate = rates[sensor] ?? Math.min(usual, most);
     if (!(rate >= 0 && rate * dt <= 1 + 1e-9))
       throw new ValueError(
         `SimulatorNode: the rate of ${sensor} is 0 … ${most} Hz, one reading a step; got ${rate}`,
       );
-    return [sensor, rate === 0 ? Number.POSITIVE_INFINITY : Math.max(1, Math.round(1 / (rate * dt)))];
-  });
-  return Object.fromEntries(periods);
+    return rate * dt;
+  };
+  return {
+    scan: part("scan", 10),
+    odometry: part("odometry", 20),
+    imu: part("imu", 50),
+    camera: part("camera", 5),
+  };
 }
 
 /** Pictures for those who look. */
