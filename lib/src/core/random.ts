@@ -7,12 +7,15 @@ const M1 = 0xcd9e8d57;
 const W0 = 0x9e3779b9;
 const W1 = 0xbb67ae85;
 
-/** High 32 bits of the 64-bit product. */
+/** High 32 bits of the 64-bit product, by halves whose products and sums stay below 2³²: integers all along. */
 function mulHigh(a: number, b: number): number {
-  const [al, ah, bl, bh] = [a & 0xffff, a >>> 16, b & 0xffff, b >>> 16];
-  const mid = ah * bl + ((al * bl) >>> 16);
-  const low = (mid & 0xffff) + al * bh;
-  return (ah * bh + Math.floor(mid / 65536) + Math.floor(low / 65536)) >>> 0;
+  const al = a & 0xffff;
+  const ah = a >>> 16;
+  const bl = b & 0xffff;
+  const bh = b >>> 16;
+  const mid = (Math.imul(ah, bl) + (Math.imul(al, bl) >>> 16)) | 0;
+  const low = ((mid & 0xffff) + Math.imul(al, bh)) | 0;
+  return (Math.imul(ah, bh) + (mid >>> 16) + (low >>> 16)) | 0;
 }
 
 /** Fills `out` (4 words) with the random bits of block `counter` under `key`. */
@@ -24,8 +27,8 @@ export function philox4x32(
   let [c0, c1, c2, c3] = counter;
   let [k0, k1] = key;
   for (let round = 0; round < 10; round++) {
-    const h0 = mulHigh(M0, c0 >>> 0);
-    const h1 = mulHigh(M1, c2 >>> 0);
+    const h0 = mulHigh(M0, c0);
+    const h1 = mulHigh(M1, c2);
     const l0 = Math.imul(M0, c0);
     const l1 = Math.imul(M1, c2);
     c0 = h1 ^ c1 ^ k0;

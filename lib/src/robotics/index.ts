@@ -1,3 +1,6 @@
 /** Robots: ROS 2 nodes, simulation, perception, planning, control and safety (book chapter 14). */
 export * as caseStudy from "./case-study/index.js";
+
+export * as display from "./display/index.js";
 export * as ros from "./ros/index.js";
+export * as simulate from "./simulate/index.js";

@@ -12,11 +12,25 @@ const BOTTOM = 40;
 const TOP = 12;
 const TICKS = 4;
 
+/** A line of a drawing; points that are not finite are left out. */
+export interface Curve {
+  /** For the legend, where there are several. */
+  readonly name?: string;
+  readonly x: readonly number[];
+  readonly y: readonly number[];
+}
+
 /** The points joined by a line, with axes from the least to the largest value. Points that are not finite are left out. */
 export function curveSvg(x: readonly number[], y: readonly number[], xLabel: string, yLabel: string): string {
-  const points = y.flatMap((value, i) =>
-    Number.isFinite(value) && Number.isFinite(x[i]) ? [[x[i], value]] : [],
+  return curvesSvg([{ x, y }], xLabel, yLabel);
+}
+
+/** Several lines over the same axes. */
+export function curvesSvg(curves: readonly Curve[], xLabel: string, yLabel: string): string {
+  const lines = curves.map(({ x, y }) =>
+    y.flatMap((value, i) => (Number.isFinite(value) && Number.isFinite(x[i]) ? [[x[i], value]] : [])),
   );
+  const points = lines.flat();
   const [x0, x1] = range(points.map(([a]) => a));
   const [y0, y1] = range(points.map(([, b]) => b));
   const px = (a: number): number => LEFT + ((a - x0) / (x1 - x0)) * (WIDTH - LEFT - 12);
@@ -32,12 +46,23 @@ export function curveSvg(x: readonly number[], y: readonly number[], xLabel: str
       text(px(a), HEIGHT - BOTTOM + 16, "middle", short(a)),
     ].join("");
   });
-  const line = `<polyline fill="none" stroke="${PALETTE[0]}" stroke-width="1.5" points="${points.map(([a, b]) => at(a, b)).join(" ")}"/>`;
+  const drawn = lines.map(
+    (line, i) =>
+      `<polyline fill="none" stroke="${PALETTE[i % PALETTE.length]}" stroke-width="1.5" points="${line.map(([a, b]) => at(a, b)).join(" ")}"/>`,
+  );
+  const legend = curves.flatMap(({ name }, i) =>
+    name === undefined
+      ? []
+      : [
+          `<text x="${LEFT + ((WIDTH - LEFT) / curves.length) * i}" y="${HEIGHT + 10}" font-size="11" font-family="sans-serif" fill="${PALETTE[i % PALETTE.length]}">${escapeHtml(name)}</text>`,
+        ],
+  );
   const labels = [
     text((LEFT + WIDTH) / 2, HEIGHT - 6, "middle", xLabel),
     `<g transform="rotate(-90)">${text(-(HEIGHT - BOTTOM) / 2, 12, "middle", yLabel)}</g>`,
   ];
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" style="max-width: 100%; height: auto">${[...marks, line, ...labels].join("")}</svg>`;
+  const height = legend.length > 0 ? HEIGHT + 16 : HEIGHT;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" style="max-width: 100%; height: auto">${[...marks, ...drawn, ...labels, ...legend].join("")}</svg>`;
 }
 
 const short = (value: number): string => String(Number(value.toPrecision(3)));

@@ -1,0 +1,160 @@
+/** Differential drive: what two wheels can do, the arc that they make, and what odometry makes of it (Thrun). */
+import { ValueError } from "../../core/errors.js";
+import { type Pose, wrapAngle } from "./geometry.js";
+
+/** Velocity of a robot on a plane: m/s forward and rad/s counter-clockwise. */
+export interface Twist {
+  readonly linear: number;
+  readonly angular: number;
+}
+
+/** Of the left and the right wheel. */
+export interface Wheels {
+  readonly left: number;
+  readonly right: number;
+}
+
+export interface DriveSpec {
+  /** Distance between the wheels, metres. Default 0.3. */
+  readonly track?: number;
+  /** Radius of the wheels, metres. Default 0.05. */
+  readonly wheelRadius?: number;
+  /** Fastest turn of a wheel, rad/s. Default 20: 1 m/s. */
+  readonly maxWheelSpeed?: number;
+  /** Fastest change of a wheel's turn, rad/s². Default without limit. */
+  readonly maxWheelAcceleration?: number;
+  /**
+   * Slip: standard deviation of the way that a wheel makes over a metre that it turns, in metres. Grows with the root
+   * of the way, whatever the step. Default 0.
+   */
+  readonly slip?: number;
+}
+
+export type Drive = Required<DriveSpec>;
+
+/** @throws ValueError for lengths and limits that are not positive */
+export function makeDrive(spec: DriveSpec = {}): Drive {
+  const drive = {
+    track: 0.3,
+    wheelRadius: 0.05,
+    maxWheelSpeed: 20,
+    maxWheelAcceleration: Number.POSITIVE_INFINITY,
+    slip: 0,
+    ...spec,
+  };
+  for (const key of ["track", "wheelRadius", "maxWheelSpeed", "maxWheelAcceleration"] as const)
+    if (!(drive[key] > 0)) throw new ValueError(`drive: ${key} is a positive number, got ${drive[key]}`);
+  if (!(drive.slip >= 0)) throw new ValueError(`drive: slip is a number from 0, got ${drive.slip}`);
+  return drive;
+}
+
+/**
+ * Turns of the wheels (rad/s) that move a robot so.
+ * @example robotics.simulate.wheelsOf({ linear: 0.5, angular: 0 }, robotics.simulate.makeDrive()) // { left: 10, right: 10 }
+ */
+export function wheelsOf({ linear, angular }: Twist, { track, wheelRadius }: Drive): Wheels {
+  const turn = (angular * track) / 2;
+  return { left: (linear - turn) / wheelRadius, right: (linear + turn) / wheelRadius };
+}
+
+/** How a robot moves whose wheels turn so (rad/s). */
+export function twistOf({ left, right }: Wheels, { track, wheelRadius }: Drive): Twist {
+  return { linear: (wheelRadius * (left + right)) / 2, angular: (wheelRadius * (right - left)) / track };
+}
+
+/** Wheel speeds within the limit: both are slowed alike, so that the curve stays the same. */
+export function limitWheels({ left, right }: Wheels, { maxWheelSpeed }: Drive): Wheels {
+  const most = Math.max(Math.abs(left), Math.abs(right));
+  if (most <= maxWheelSpeed) return { left, right };
+  const scale = maxWheelSpeed / most;
+  return { left: left * scale, right: right * scale };
+}
+
+/** Wheel speeds after `dt` seconds on the way from `now` to `target`, both wheels done at the same time. */
+export function accelerate(now: Wheels, target: Wheels, { maxWheelAcceleration }: Drive, dt: number): Wheels {
+  const change = Math.max(Math.abs(target.left - now.left), Math.abs(target.right - now.right));
+  const part = change === 0 ? 1 : Math.min(1, (maxWheelAcceleration * dt) / change);
+  if (part === 1) return target;
+  return {
+    left: now.left + part * (target.left - now.left),
+    right: now.right + part * (target.right - now.right),
+  };
+}
+
+/**
+ * Where a robot stands after an arc: exact for constant speed and turn, with the straight line as its limit.
+ * @param distance metres along the arc, negative backwards
+ * @param turn radians
+ * @example robotics.simulate.arc({ x: 0, y: 0, theta: 0 }, Math.PI, Math.PI) // a half circle of radius 1: (0, 2, π)
+ */
+export function arc(pose: Pose, distance: number, turn: number): Pose {
+  const half = turn / 2;
+  // the chord of the arc: distance · sin(half) / half
+  const chord =
+    Math.abs(half) < 1e-4 ? distance * (1 - (half * half) / 6) : (distance * Math.sin(half)) / half;
+  const heading = pose.theta + half;
+  return {
+    x: pose.x + chord * Math.cos(heading),
+    y: pose.y + chord * Math.sin(heading),
+    theta: wrapAngle(pose.theta + turn),
+  };
+}
+
+/** A motion as odometry tells it: a turn, a straight way, a turn (radians, metres, radians). */
+export interface OdometryMotion {
+  readonly turn1: number;
+  readonly way: number;
+  readonly turn2: number;
+}
+
+/**
+ * Noise of odometry: α1 … α4 of Thrun, Burgard & Fox, "Probabilistic Robotics" (2005), table 5.6: how turning and
+ * driving disturb the turn, and driving and turning the way.
+ */
+export type OdometryNoise = readonly [a1: number, a2: number, a3: number, a4: number];
+
+/** The motion of an arc: its chord, and half of its turn before and after. */
+export function motionOfArc(distance: number, turn: number): OdometryMotion {
+  const half = turn / 2;
+  const way = Math.abs(half) < 1e-4 ? distance * (1 - (half * half) / 6) : (distance * Math.sin(half)) / half;
+  return { turn1: half, way, turn2: half };
+}
+
+/** A pose after a motion. */
+export function moved(pose: Pose, { turn1, way, turn2 }: OdometryMotion): Pose {
+  const heading = pose.theta + turn1;
+  return {
+    x: pose.x + way * Math.cos(heading),
+    y: pose.y + way * Math.sin(heading),
+    theta: wrapAngle(heading + turn2),
+  };
+}
+
+/** Standard deviations of a motion's three parts, in its units. */
+export function odometryDeviation(
+  { turn1, way, turn2 }: OdometryMotion,
+  [a1, a2, a3, a4]: OdometryNoise,
+): OdometryMotion {
+  return {
+    turn1: Math.sqrt(a1 * turn1 * turn1 + a2 * way * way),
+    way: Math.sqrt(a3 * way * way + a4 * (turn1 * turn1 + turn2 * turn2)),
+    turn2: Math.sqrt(a1 * turn2 * turn2 + a2 * way * way),
+  };
+}
+
+/**
+ * A motion with odometry's noise: one sample of the motion model, as particle filters draw them.
+ * @param normals three numbers of the standard normal distribution
+ */
+export function sampleOdometry(
+  motion: OdometryMotion,
+  noise: OdometryNoise,
+  normals: ArrayLike<number>,
+): OdometryMotion {
+  const deviation = odometryDeviation(motion, noise);
+  return {
+    turn1: motion.turn1 + deviation.turn1 * normals[0],
+    way: motion.way + deviation.way * normals[1],
+    turn2: motion.turn2 + deviation.turn2 * normals[2],
+  };
+}
