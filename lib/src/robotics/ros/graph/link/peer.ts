@@ -4,7 +4,7 @@
  * periodically, and when they end; one that isn't heard of for its lease is gone.
  */
 import { MlsysError } from "../../../../core/errors.js";
-import type { GraphClock } from "../clock.js";
+import { type GraphClock, steady } from "../clock.js";
 import { type Domain, type NodeData, type Participant, uniqueId } from "../domain.js";
 import { type Reader, Writer } from "../endpoint.js";
 import type { Peer } from "../peer.js";
@@ -186,7 +186,7 @@ export class LinkedPeer implements Peer {
       const before = this.domain.participants.get(id);
       if (before?.via === this) return;
       if (before) return this.refuse("the domains are linked already, by another way: links make a tree");
-      const now = this.options.clock.now();
+      const now = steady(this.options.clock);
       const participant: Participant = {
         id,
         lease,
@@ -203,7 +203,7 @@ export class LinkedPeer implements Peer {
     },
     bye: ({ participant }) => this.forget(participant),
     beat: ({ participants }) => {
-      const now = this.options.clock.now();
+      const now = steady(this.options.clock);
       for (const id of participants) {
         const known = this.known.get(id);
         if (known) heard(known, now);
@@ -336,7 +336,7 @@ export class LinkedPeer implements Peer {
     const { clock, announceInterval } = this.options;
     clock.after(announceInterval * 1000, () => {
       const known = this.known.get(id);
-      if (known && clock.now() - known.participant.heard >= known.participant.lease * 1000) this.forget(id);
+      if (known && steady(clock) - known.participant.heard >= known.participant.lease * 1000) this.forget(id);
     });
   }
 
@@ -355,7 +355,7 @@ export class LinkedPeer implements Peer {
   }
 
   private sampleOf({ sequence, sourceTime, expires, message, related, bytes }: SampleFrame): Sample {
-    const now = Math.max(sourceTime, this.options.clock.time());
+    const now = Math.max(sourceTime, this.options.clock.now());
     return new Sample(
       sequence,
       sourceTime,
@@ -388,7 +388,7 @@ export class LinkedPeer implements Peer {
     // of those elsewhere only what was heard: they might be silent
     for (const { id, via, heard } of this.domain.participants.values())
       if (via === null || (via !== this && heard >= this.lastBeat)) participants.push(id);
-    this.lastBeat = this.options.clock.now();
+    this.lastBeat = steady(this.options.clock);
     this.send({ t: "beat", participants });
   }
 }
