@@ -143,7 +143,10 @@ it("takes the time of day for stamps, and another clock for what must not be lat
   virtual.advance(9);
   await settled();
   expect(told(events, "deadline_missed")).toEqual([]);
-  expect(infos.map(({ sourceTimestamp }) => sourceTimestamp)).toEqual([5n * 10n ** 17n, 5000036n * 10n ** 11n]);
+  expect(infos.map(({ sourceTimestamp }) => sourceTimestamp)).toEqual([
+    5n * 10n ** 17n,
+    5000036n * 10n ** 11n,
+  ]);
   await own.shutdown();
 });
 
