@@ -63,7 +63,6 @@ it("misses a deadline once a period, from the first message on, as long as someb
 it("counts the periods of a time in which the process stood still", () => {
   const jumps = { time: 0, timers: [] as { at: number; run: () => void }[] };
   const still = {
-    time: () => jumps.time,
     now: () => jumps.time,
     after(ms: number, run: () => void) {
       jumps.timers.push({ at: jumps.time + ms, run });
@@ -126,6 +125,29 @@ it("counts a manual publisher as alive from its first assertion to the end of it
   await settled();
   expect(changes().at(-1)).toEqual([0, 0]);
   dispose();
+});
+
+it("takes the time of day for stamps, and another clock for what must not be late when that is set", async () => {
+  const day = { time: 5e11 };
+  const virtual = new VirtualClock();
+  const own = graphHost({
+    network: fresh("set"),
+    clock: { now: () => day.time, steady: () => virtual.now(), after: (ms, run) => virtual.after(ms, run) },
+  });
+  const { publisher, events } = talk(own, String_, "/set", { deadline: 10 });
+  const { infos } = listen(own, String_, "/set");
+  publisher.publish(text("first"));
+  day.time += 3_600_000; // somebody set it
+  virtual.advance(9);
+  publisher.publish(text("second"));
+  virtual.advance(9);
+  await settled();
+  expect(told(events, "deadline_missed")).toEqual([]);
+  expect(infos.map(({ sourceTimestamp }) => sourceTimestamp)).toEqual([
+    5n * 10n ** 17n,
+    5000036n * 10n ** 11n,
+  ]);
+  await own.shutdown();
 });
 
 it("gives up waiting for acknowledgement by the clock", async () => {
