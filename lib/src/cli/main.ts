@@ -10,7 +10,9 @@ import { installWebgpu } from "./install/webgpu.js";
 import { addLaunch } from "./launch-options.js";
 import { addParameterServer } from "./parameter-server.js";
 import { addProtect } from "./protect.js";
+import { addRosBag } from "./ros/bag.js";
 import { addRos } from "./ros/commands.js";
+import { addRosGenerate } from "./ros/generate.js";
 import { addRosRun } from "./ros/run.js";
 import { addRun } from "./run-options.js";
 import { addServe } from "./serve-options.js";
@@ -96,6 +98,8 @@ function createProgram(signal: AbortSignal): Command {
       );
     });
   addProtect(program);
+  addRosBag(program, signal);
+  addRosGenerate(program);
   addRos(program, signal);
   addRun(program);
   addDataCommands(program, signal);

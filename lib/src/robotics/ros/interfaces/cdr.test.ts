@@ -22,8 +22,8 @@ test("the bytes of rclpy, for every message of the common packages, and back", (
     const made = type.create(message);
     const ours = Buffer.from(serialize(type, message)).toString("hex");
     expect(bytes.slice(0, ours.length), name).toBe(ours);
-    // Fast DDS may fill up to a multiple of four, with whatever lay there.
-    expect(bytes.length - ours.length, name).toBeLessThanOrEqual(-ours.length & 7);
+    // Fast DDS sends its estimate of the length, which may be a little more.
+    expect(bytes.slice(ours.length), name).toMatch(/^(00){0,11}$/);
     expect(deserialize(type, Buffer.from(bytes, "hex")), name).toEqual(made);
     // Every other case is a message as rclpy's constructor leaves it.
     if (i % 2 === 0) expect(type.create(), name).toEqual(made);
