@@ -1,8 +1,8 @@
-/** The hosts' suite on ROS 2: two contexts of one process, that meet through the middleware. */
+/** The hosts' suite on ROS 2: two contexts of one process, that meet through the middleware; and one alone. */
 import { describe, it } from "vitest";
 import { rclHost } from "../../../../src/robotics/ros/rcl/host.js";
 import { conformance } from "../conformance.js";
-import { ensureRos, freeDomain } from "./installed.js";
+import { ensureRos, freeDomain, rclSubject } from "./installed.js";
 
 const { missing } = await ensureRos();
 
@@ -11,20 +11,9 @@ if (missing)
     it.skip(`cannot be installed here: ${missing}`, () => {});
   });
 else {
-  conformance("rclnodejs, two hosts", {
-    refusesSecondType: true,
-    open: async () => {
-      const domain = await freeDomain();
-      const [near, far] = [await rclHost({ domain }), await rclHost({ domain })];
-      const end = async () => {
-        await near.shutdown();
-        await far.shutdown();
-      };
-      return { near, far, end };
-    },
-  });
+  conformance("rclnodejs, two hosts", rclSubject);
   conformance("rclnodejs, one host", {
-    refusesSecondType: true,
+    ...rclSubject,
     open: async () => {
       const host = await rclHost({ domain: await freeDomain() });
       return { near: host, far: host, end: () => host.shutdown() };

@@ -1,11 +1,14 @@
 /** The tests' own ROS 2: installed once per clone, by whoever comes first; and domains that nobody else is in. */
 import { execFile } from "node:child_process";
 import { createSocket } from "node:dgram";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { rclHost } from "../../../../src/robotics/ros/rcl/host.js";
 import { type RosInstallation, rosInstallationAt } from "../../../../src/robotics/ros/rcl/place.js";
+import type { Subject } from "../harness.js";
 
 const root = fileURLToPath(new URL("../../../../..", import.meta.url));
 const HOME = process.env.MLSYS_ROS_HOME ?? join(root, "node_modules", ".cache", "ros");
@@ -97,4 +100,30 @@ function isFree(port: number): Promise<boolean> {
     socket.once("error", () => resolve(false));
     socket.bind(port, "0.0.0.0", () => socket.close(() => resolve(true)));
   });
+}
+
+/** Two hosts on a domain of their own; for suites over any host. */
+export const rclSubject: Subject = {
+  refusesSecondType: true,
+  async open() {
+    const domain = await freeDomain();
+    const [near, far] = [await rclHost({ domain }), await rclHost({ domain })];
+    return { near, far, end: () => Promise.all([near.shutdown(), far.shutdown()]).then(() => {}) };
+  },
+};
+
+/** Builds a package for ROS 2, of texts by file: `{ "msg/Count.msg": "int64 n" }`. */
+export async function buildInterfaces(name: string, files: Readonly<Record<string, string>>): Promise<void> {
+  const folder = join(mkdtempSync(join(tmpdir(), "mlsys-interfaces-")), name);
+  try {
+    for (const [file, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(folder, file)), { recursive: true });
+      writeFileSync(join(folder, file), `${text}\n`);
+    }
+    await alone(() =>
+      run(process.execPath, [CLI, "ros", "build-interfaces", folder], { maxBuffer: 1 << 24 }),
+    );
+  } finally {
+    rmSync(dirname(folder), { recursive: true, force: true });
+  }
 }
