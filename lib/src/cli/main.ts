@@ -99,8 +99,6 @@ function createProgram(signal: AbortSignal): Command {
   addDataCommands(program, signal);
   addParameterServer(program, signal);
   addLaunch(program);
-  addRosRun(
-    program.command("ros").description("nodes of ROS 2, real or in process").enablePositionalOptions(),
-  );
+  addRosRun(program);
   return program;
 }

@@ -4,9 +4,11 @@ import { inspect } from "node:util";
 import type { Command } from "commander";
 import { CommandError, ExitCode } from "../errors.js";
 
-/** Adds `run` to `mlsys ros`. */
-export function addRosRun(ros: Command): void {
+/** Adds `mlsys ros run`, to the commands of `mlsys ros` where there are others. */
+export function addRosRun(program: Command): void {
+  const ros = program.commands.find((command) => command.name() === "ros") ?? program.command("ros");
   ros
+    .enablePositionalOptions()
     .command("run")
     .description("run a script with ROS nodes, JavaScript or TypeScript")
     .argument("<script>", "the script")
