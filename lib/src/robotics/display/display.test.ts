@@ -5,9 +5,10 @@ import { room } from "../simulate/generate.js";
 import { fromText, occupancyOf } from "../simulate/occupancy.js";
 import { Simulation } from "../simulate/simulation.js";
 import { CameraView } from "./camera-view.js";
+import { ellipseOf } from "./layers.js";
 import { LiveView } from "./live-view.js";
 import { png } from "./png.js";
-import { ellipseOf, WorldView } from "./world-view.js";
+import { WorldView } from "./world-view.js";
 
 const PUBLISH = Symbol.for("Jupyter.publish");
 const hooks = globalThis as Record<symbol, unknown>;

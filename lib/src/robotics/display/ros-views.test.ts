@@ -1,8 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { MimeBundle } from "../../core/display.js";
 import { createNode, graphHost, msg, type Node, qos, type RosHost } from "../ros/index.js";
+import { SimulatorNode } from "../simulate/bridge/simulator-node.js";
+import { room } from "../simulate/generate.js";
+import { Simulation } from "../simulate/simulation.js";
 import { ArrivalRate } from "./arrival-rate.js";
 import { RosGraphView } from "./graph-view.js";
+import { MapView } from "./map-view.js";
 import { TfTreeView } from "./tf-view.js";
 import { messageText, TopicEcho, TopicPlot } from "./topic-views.js";
 
@@ -192,6 +196,51 @@ describe("the plot of a topic", () => {
   });
 });
 
+describe("the map", () => {
+  it("shows map, robot and scan where transforms put them, and path, particles and pose", async () => {
+    const drift = { odometryNoise: [0.1, 0.1, 0.1, 0.1] as const };
+    const simulation = new Simulation(room({ width: 8, height: 6 }), {
+      robots: [{ pose: { x: 4, y: 3, theta: 0 }, ...drift }],
+      dt: 0.05,
+    });
+    const simulator = await SimulatorNode.create(simulation, {
+      host,
+      localize: true,
+      useGlobalArguments: false,
+    });
+    nodes.push(simulator.node);
+    const [node, planner] = [await make("watcher"), await make("planner")];
+    const view = new MapView(node, { width: 320 });
+    expect(view.svg()).toContain("no transform from base_link to map");
+    await until(
+      () => simulator.node.countSubscribers("scan") === 1 && simulator.node.countSubscribers("/tf") === 1,
+    );
+    simulation.robot.command({ linear: 0.5, angular: 0.3 });
+    simulator.step(40);
+    const { x, y } = simulation.robot.pose;
+    expect(
+      Math.hypot(simulation.robot.state.odometry.x - x, simulation.robot.state.odometry.y - y),
+    ).toBeGreaterThan(0.01);
+    const wanted = `Map(162 × 122 cells of 0.05 m; robot at (${x.toFixed(2)}, ${y.toFixed(2)}))`;
+    await until(() => String(view) === wanted && view.svg().includes('fill-opacity=".16"'));
+    expect(view.svg()).not.toContain("no transform");
+    const path = planner.createPublisher(msg("nav_msgs/msg/Path"), "plan", 1);
+    const cloud = planner.createPublisher(msg("geometry_msgs/msg/PoseArray"), "particle_cloud", 1);
+    const pose = planner.createPublisher(msg("geometry_msgs/msg/PoseWithCovarianceStamped"), "pose", 1);
+    for (const publisher of [path, cloud, pose]) await publisher.waitForSubscriptions();
+    const at = (px: number) => ({ position: { x: px, y: 2 } });
+    path.publish({ poses: [{ pose: at(1) }, { pose: at(2) }] });
+    cloud.publish({ poses: [at(1), at(2)] });
+    const covariance = new Float64Array(36);
+    covariance[0] = covariance[7] = 0.04;
+    pose.publish({ pose: { pose: at(3), covariance } });
+    const parts = ["stroke-dasharray", 'opacity=".55"', "<ellipse"];
+    await until(() => parts.every((part) => view.svg().includes(part)));
+    view.stop();
+    expect(planner.countSubscribers("plan")).toBe(0);
+  });
+});
+
 describe("the tree of frames", () => {
   it("hangs frames below their parents, static ones dashed", async () => {
     const [node, talker] = [await make("watcher"), await make("talker")];
@@ -208,17 +257,14 @@ describe("the tree of frames", () => {
     await moving.waitForSubscriptions();
     moving.publish({ transforms: [frame("odom", "base_link", 1), frame("map", "odom", 0)] });
     moving.publish({ transforms: [frame("odom", "base_link", 2)] });
-    await until(() => view.frames().length === 3 && view.frames().some(({ rate }) => rate > 0));
+    await until(
+      () => view.buffer.frames().some(({ count }) => count === 2) && view.buffer.can("map", "laser"),
+    );
     expect(view.roots()).toEqual(["map"]);
     expect(String(view)).toBe("map\n  odom\n    base_link\n      laser");
-    expect(view.frames().find(({ name }) => name === "laser")).toMatchObject({
-      isStatic: true,
-      parent: "base_link",
-    });
-    expect(view.frames().find(({ name }) => name === "base_link")?.translation).toEqual([2, 0, 0]);
     const svg = String((await view.bundle())["image/svg+xml"]);
-    expect(svg).toContain("stroke-dasharray");
-    expect(svg).toContain("Hz");
+    expect(svg).toContain("stroke-dasharray"); // the laser's
+    for (const label of ["1.0 Hz", "once", "static", "(2.00, 0.00, 0.00) m"]) expect(svg).toContain(label);
     view.stop();
     expect(node.countSubscribers("/tf")).toBe(0);
   });

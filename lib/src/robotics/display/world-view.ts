@@ -3,37 +3,13 @@ import type { MimeBundle } from "../../core/display.js";
 import { ValueError } from "../../core/errors.js";
 import { PALETTE } from "../../viz/plot.js";
 import type { Body } from "../simulate/body.js";
-import { compose, type Point, type Pose } from "../simulate/geometry.js";
-import type { Scan } from "../simulate/lidar.js";
-import type { Occupancy } from "../simulate/occupancy.js";
+import { compose, type Point } from "../simulate/geometry.js";
 import type { Robot } from "../simulate/robot.js";
 import { Simulation } from "../simulate/simulation.js";
 import type { World } from "../simulate/world.js";
+import { drawEstimates, drawLayers, drawMap, drawScan, type Layers } from "./layers.js";
 import { type LiveOptions, LiveView } from "./live-view.js";
-import { png } from "./png.js";
 import { Canvas, rgb, text } from "./svg.js";
-
-/** Where something is thought to be. */
-export interface Estimate extends Point {
-  readonly theta?: number;
-  /** Of x and y, m²: xx, xy, yy. Drawn as the ellipse that holds it with 95 %. */
-  readonly covariance?: readonly [xx: number, xy: number, yy: number];
-  readonly label?: string;
-}
-
-/** What is drawn beside the world itself; each may be left out. */
-export interface Layers {
-  /** Under everything; in place of the world's ground. */
-  readonly map?: Occupancy;
-  readonly path?: readonly Point[];
-  /** Edges of a search tree or roadmap. */
-  readonly edges?: readonly (readonly [Point, Point])[];
-  readonly goal?: Point;
-  readonly particles?: readonly Point[];
-  readonly estimates?: readonly Estimate[];
-  /** Any points: landmarks found, obstacles measured. */
-  readonly points?: readonly Point[];
-}
 
 export interface WorldViewOptions extends LiveOptions, Layers {
   /** Pixels. Default 640. */
@@ -51,8 +27,6 @@ export interface WorldViewOptions extends LiveOptions, Layers {
 
 /** Points of a trail that are kept: beyond, every other one goes. */
 const MOST_TRAIL = 800;
-/** √ of the 95 % quantile of χ² with two degrees of freedom. */
-const ELLIPSE = Math.sqrt(5.991464547107979);
 
 /**
  * A world, or a simulation with its robots, from above.
@@ -106,9 +80,8 @@ export class WorldView extends LiveView {
   /** The picture. */
   svg(): string {
     const { canvas, world, simulation, options } = this;
-    const { map, path, edges = [], goal, particles = [], estimates = [], points = [] } = this.layers;
     const parts: string[] = [];
-    if (map) parts.push(drawMap(canvas, map));
+    if (this.layers.map) parts.push(drawMap(canvas, this.layers.map));
     parts.push(this.still);
     if (options.bodies !== false)
       for (const { body, x, y } of world.movingAt(simulation?.time ?? 0))
@@ -117,23 +90,7 @@ export class WorldView extends LiveView {
       parts.push(
         `<path d="${canvas.dots(world.landmarks)}" stroke="${PALETTE[3]}" stroke-width="5" stroke-linecap="round"/>`,
       );
-    if (edges.length > 0) {
-      const d = edges.map((edge) => canvas.path(edge)).join("");
-      parts.push(`<path d="${d}" fill="none" stroke="${PALETTE[5]}" stroke-width=".8" opacity=".7"/>`);
-    }
-    if (particles.length > 0)
-      parts.push(
-        `<path d="${canvas.dots(particles)}" stroke="${PALETTE[4]}" stroke-width="2.5" stroke-linecap="round" opacity=".55"/>`,
-      );
-    if (points.length > 0)
-      parts.push(
-        `<path d="${canvas.dots(points)}" stroke="${PALETTE[2]}" stroke-width="3" stroke-linecap="round"/>`,
-      );
-    if (path && path.length > 0)
-      parts.push(
-        `<path d="${canvas.path(path)}" fill="none" stroke="${PALETTE[2]}" stroke-width="2" stroke-dasharray="6 3"/>`,
-      );
-    if (goal) parts.push(drawGoal(canvas, goal));
+    parts.push(...drawLayers(canvas, this.layers));
     simulation?.robots.forEach((robot, i) => {
       const colour = PALETTE[i % PALETTE.length];
       if (options.lidar !== false)
@@ -144,7 +101,7 @@ export class WorldView extends LiveView {
         );
       parts.push(drawRobot(canvas, robot, colour));
     });
-    for (const estimate of estimates) parts.push(drawEstimate(canvas, estimate));
+    parts.push(...drawEstimates(canvas, this.layers.estimates));
     const caption = [options.title, simulation && `${simulation.time.toFixed(1)} s`]
       .filter(Boolean)
       .join(" · ");
@@ -235,75 +192,4 @@ function drawRobot(canvas: Canvas, robot: Robot, colour: string): string {
   const nose = { x: x + robot.radius * Math.cos(theta), y: y + robot.radius * Math.sin(theta) };
   const rim = robot.collided ? PALETTE[4] : "#222";
   return `<circle cx="${canvas.x(x)}" cy="${canvas.y(y)}" r="${canvas.size(robot.radius)}" fill="${colour}" fill-opacity=".85" stroke="${rim}" stroke-width="${robot.collided ? 3 : 1}"/><path d="${canvas.path([{ x, y }, nose])}" stroke="#fff" stroke-width="2" stroke-linecap="round"/>`;
-}
-
-function drawScan(canvas: Canvas, eye: Pose, { ranges, angleMin, angleIncrement, rangeMax }: Scan): string {
-  const hits: Point[] = [];
-  const border: Point[] = [];
-  ranges.forEach((range, i) => {
-    const angle = eye.theta + angleMin + i * angleIncrement;
-    const away = Number.isFinite(range) ? range : range > 0 ? rangeMax : 0;
-    const at = { x: eye.x + away * Math.cos(angle), y: eye.y + away * Math.sin(angle) };
-    if (!Number.isNaN(range) && range >= 0) border.push(at);
-    if (Number.isFinite(range)) hits.push(at);
-  });
-  const whole = ranges.length * angleIncrement > 2 * Math.PI - 1e-6;
-  const fan = canvas.path(whole ? border : [eye, ...border], true);
-  return `<path d="${fan}" fill="${PALETTE[5]}" fill-opacity=".16" stroke="none"/><path d="${canvas.dots(hits)}" stroke="#d55e00" stroke-width="2" stroke-linecap="round" opacity=".8"/>`;
-}
-
-function drawGoal(canvas: Canvas, { x, y }: Point): string {
-  const [cx, cy] = [canvas.x(x), canvas.y(y)];
-  return `<circle cx="${cx}" cy="${cy}" r="7" fill="none" stroke="${PALETTE[4]}" stroke-width="2"/><circle cx="${cx}" cy="${cy}" r="2" fill="${PALETTE[4]}"/>`;
-}
-
-function drawEstimate(canvas: Canvas, { x, y, theta, covariance, label }: Estimate): string {
-  const [cx, cy] = [canvas.x(x), canvas.y(y)];
-  const parts = [`<circle cx="${cx}" cy="${cy}" r="3" fill="${PALETTE[3]}"/>`];
-  if (covariance) {
-    const { major, minor, angle } = ellipseOf(covariance);
-    const degrees = ((-angle * 180) / Math.PI).toFixed(1); // the picture's y axis points down
-    parts.push(
-      `<ellipse cx="${cx}" cy="${cy}" rx="${canvas.size(major)}" ry="${canvas.size(minor)}" transform="rotate(${degrees} ${cx} ${cy})" fill="${PALETTE[3]}" fill-opacity=".15" stroke="${PALETTE[3]}"/>`,
-    );
-  }
-  if (theta !== undefined) {
-    const tip = {
-      x: x + (14 / canvas.scale) * Math.cos(theta),
-      y: y + (14 / canvas.scale) * Math.sin(theta),
-    };
-    parts.push(`<path d="${canvas.path([{ x, y }, tip])}" stroke="${PALETTE[3]}" stroke-width="2"/>`);
-  }
-  if (label) parts.push(text(Number(cx) + 6, Number(cy) - 6, label));
-  return parts.join("");
-}
-
-/** Half axes (metres) and direction (radians) of the ellipse that holds a normal distribution with 95 %. */
-export function ellipseOf([xx, xy, yy]: readonly [number, number, number]): {
-  major: number;
-  minor: number;
-  angle: number;
-} {
-  const mean = (xx + yy) / 2;
-  const apart = Math.sqrt(((xx - yy) / 2) ** 2 + xy * xy);
-  return {
-    major: ELLIPSE * Math.sqrt(Math.max(0, mean + apart)),
-    minor: ELLIPSE * Math.sqrt(Math.max(0, mean - apart)),
-    angle: 0.5 * Math.atan2(2 * xy, xx - yy),
-  };
-}
-
-/** Occupied cells dark, free ones light, unknown ones between. */
-function drawMap(canvas: Canvas, { width, height, resolution, origin, data }: Occupancy): string {
-  if (data.length !== width * height)
-    throw new ValueError(`a map of ${width} × ${height} cells has ${data.length} values`);
-  const pixels = new Uint8Array(width * height);
-  for (let row = 0; row < height; row++)
-    for (let column = 0; column < width; column++) {
-      const value = data[row * width + column];
-      pixels[(height - 1 - row) * width + column] = value < 0 ? 205 : 254 - value * 2.3;
-    }
-  const href = `data:image/png;base64,${png(pixels, width, height, 1).toString("base64")}`;
-  const top = origin.y + height * resolution;
-  return `<image x="${canvas.x(origin.x)}" y="${canvas.y(top)}" width="${canvas.size(width * resolution)}" height="${canvas.size(height * resolution)}" preserveAspectRatio="none" style="image-rendering: pixelated" href="${href}"/>`;
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { compose, pointSegment, rayCircle, raySegment, wrapAngle } from "./geometry.js";
+import { compose, inverse, pointSegment, rayCircle, raySegment, wrapAngle } from "./geometry.js";
 import { World } from "./world.js";
 
 /** On a grid of tenths of a millimetre: lengths of 1e-300 m ask floating point, not geometry. */
@@ -50,6 +50,10 @@ describe("angles and frames", () => {
     expect(at.x).toBeCloseTo(0, 12);
     expect(at.y).toBeCloseTo(5, 12);
     expect(at.theta).toBeCloseTo(Math.PI / 2 + 0.5, 12);
+    const undone = compose(at, inverse(at));
+    expect(Math.hypot(undone.x, undone.y, undone.theta)).toBeCloseTo(0, 12);
+    const back = compose(inverse(frame), at);
+    expect([back.x, back.y, back.theta].map((n) => Number(n.toFixed(9)))).toEqual([3, 1, 0.5]);
   });
 });
 

@@ -38,6 +38,12 @@ export function compose(frame: Pose, local: Pose): Pose {
   };
 }
 
+/** The pose that undoes another: `compose(pose, inverse(pose))` is the origin. */
+export function inverse({ x, y, theta }: Pose): Pose {
+  const [c, s] = [Math.cos(theta), Math.sin(theta)];
+  return { x: -c * x - s * y, y: s * x - c * y, theta: wrapAngle(-theta) };
+}
+
 /**
  * Distance along a ray to a segment, `Infinity` where they do not meet. A ray that runs along a segment misses it.
  * @param dx, dy the ray's direction; distances are in its lengths

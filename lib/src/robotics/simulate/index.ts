@@ -44,7 +44,16 @@ export {
   room,
   type Thing,
 } from "./generate.js";
-export { type Bounds, compose, type Point, type Pose, rayCircle, raySegment, wrapAngle } from "./geometry.js";
+export {
+  type Bounds,
+  compose,
+  inverse,
+  type Point,
+  type Pose,
+  rayCircle,
+  raySegment,
+  wrapAngle,
+} from "./geometry.js";
 export { GRAVITY, type ImuReading, type ImuSpec } from "./inertial.js";
 export type { LandmarkReading, LandmarkSensorSpec, PixelReading } from "./landmarks.js";
 export type { LidarSpec, Scan } from "./lidar.js";

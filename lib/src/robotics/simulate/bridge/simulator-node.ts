@@ -12,6 +12,7 @@ import {
   Time,
   type TimeMessage,
 } from "../../ros/index.js";
+import { compose, inverse } from "../geometry.js";
 import { occupancyOf } from "../occupancy.js";
 import type { Robot } from "../robot.js";
 import type { Simulation, Snapshot } from "../simulation.js";
@@ -48,6 +49,8 @@ export interface SimulatorNodeOptions extends NodeOptions {
   readonly rates?: SensorRates;
   /** Seconds of simulated time after which a robot without a new command stops. Default never. */
   readonly commandTimeout?: number;
+  /** Publish the transform `map` → `odom` too, from the truth, in place of a node that localises. Default false. */
+  readonly localize?: boolean;
   /** Metres of the cells of `/map`, which is published once, for late joiners too. Default 0.05; null for no map. */
   readonly map?: number | null;
 }
@@ -129,16 +132,16 @@ export class SimulatorNode {
       );
     const parts = partsOf(options.rates ?? {}, simulation.dt);
     const node = await createNode(options.name ?? "simulator", options);
-    return new SimulatorNode(node, simulation, parts, commandTimeout, options.map);
+    return new SimulatorNode(node, simulation, parts, { ...options, commandTimeout });
   }
 
   private constructor(
     readonly node: Node,
     readonly simulation: Simulation,
     parts: Readonly<Record<keyof SensorRates, number>>,
-    private readonly commandTimeout: number,
-    map: number | null = 0.05,
+    private readonly options: SimulatorNodeOptions & { readonly commandTimeout: number },
   ) {
+    const { map = 0.05 } = options;
     this.parts = parts;
     this.start = simulation.snapshot();
     this.tick = BigInt(Math.round(simulation.dt * 1e9));
@@ -217,7 +220,7 @@ export class SimulatorNode {
   step(count = 1): void {
     for (let i = 0; i < count; i++) {
       for (const { robot, commanded } of this.outlets)
-        if ((this.simulation.steps - commanded) * this.simulation.dt >= this.commandTimeout)
+        if ((this.simulation.steps - commanded) * this.simulation.dt >= this.options.commandTimeout)
           robot.command({ linear: 0, angular: 0 });
       this.simulation.step();
       this.publish();
@@ -246,7 +249,12 @@ export class SimulatorNode {
         outlets.odometry.publish(odometryMessage(head("odom"), base, pose, twist));
         outlets.truth.publish(odometryMessage(header(stamp, "map"), base, robot.pose, robot.twist));
         outlets.bumper.publish({ data: robot.collided });
-        this.tf.publish({ transforms: [transform(stamp, odom, base, pose, quaternion(pose.theta))] });
+        const transforms = [transform(stamp, odom, base, pose, quaternion(pose.theta))];
+        if (this.options.localize) {
+          const drift = compose(robot.pose, inverse(pose));
+          transforms.push(transform(stamp, "map", odom, drift, quaternion(drift.theta)));
+        }
+        this.tf.publish({ transforms });
       }
       if (due("imu")) outlets.imu.publish(imuMessage(head("imu_link"), robot.readImu()));
       if (due("scan") && outlets.scan.subscriptionCount > 0) {
