@@ -3,4 +3,5 @@ export * as caseStudy from "./case-study/index.js";
 
 export * as display from "./display/index.js";
 export * as ros from "./ros/index.js";
+export * as safety from "./safety/index.js";
 export * as simulate from "./simulate/index.js";

@@ -1,5 +1,5 @@
 /** Fault injection: the same drive with each fault, with and without the monitor; what happened, as a table. */
-import { displaySymbol, type MimeBundle } from "../../core/display.js";
+import { displaySymbol, escapeHtml, type MimeBundle } from "../../core/display.js";
 import { ValueError } from "../../core/errors.js";
 import type { Twist } from "../simulate/drive.js";
 import type { Pose } from "../simulate/geometry.js";
@@ -70,11 +70,16 @@ export function faultCampaign(options: CampaignOptions): CampaignReport {
   return new CampaignReport(outcomes);
 }
 
-function drive(options: CampaignOptions, maker: ((fullSpeed: Twist) => Fault) | null, monitored: boolean): RunOutcome {
+function drive(
+  options: CampaignOptions,
+  maker: ((fullSpeed: Twist) => Fault) | null,
+  monitored: boolean,
+): RunOutcome {
   const { seconds = 20, onset = 1, seed = 0 } = options;
   const { dt, scanPeriod, monitorPeriod, powerTimeout } = { ...PERIODS, ...defined(options) };
   for (const [name, value] of Object.entries({ seconds, dt, scanPeriod, monitorPeriod, powerTimeout }))
-    if (!(value > 0)) throw new ValueError(`faultCampaign: ${name} is a positive number of seconds, got ${value}`);
+    if (!(value > 0))
+      throw new ValueError(`faultCampaign: ${name} is a positive number of seconds, got ${value}`);
   const simulation = new Simulation(options.world, { robots: [options.robot], dt, seed });
   const { robot } = simulation;
   const fault = maker?.(robot.limits) ?? null;
@@ -87,6 +92,8 @@ function drive(options: CampaignOptions, maker: ((fullSpeed: Twist) => Fault) | 
   let seen: { value: ReturnType<typeof robot.scan>; time: number } | null = null;
   let heard: { pose: Pose; speed: number; time: number } | null = null;
   let heartbeat: number | null = null;
+  /** What the stack goes on with where nothing new comes. */
+  let stale: ReturnType<typeof robot.scan> | null = null;
   let collidedAt: number | null = null;
   let impact = 0;
   let driven = 0;
@@ -104,7 +111,8 @@ function drive(options: CampaignOptions, maker: ((fullSpeed: Twist) => Fault) | 
       const own = robot.scan();
       const scan = active?.scan ? active.scan(own, time) : own;
       if (scan) seen = { value: scan, time };
-      const input = { time, scan: scan ?? own, odometry: odometry ?? reading };
+      stale = scan ?? stale ?? own;
+      const input = { time, scan: stale, odometry: odometry ?? reading };
       const wanted = stack(active?.perception ? active.perception(input) : input);
       const given = active?.command ? active.command(wanted, time) : wanted;
       if (given) {
@@ -172,15 +180,23 @@ export class CampaignReport {
   toString(): string {
     const rows = [HEAD, ...this.rows()];
     const widths = HEAD.map((_, i) => Math.max(...rows.map((row) => row[i].length)));
-    return rows.map((row) => row.map((cell, i) => cell.padEnd(widths[i])).join("  ").trimEnd()).join("\n");
+    return rows
+      .map((row) =>
+        row
+          .map((cell, i) => cell.padEnd(widths[i]))
+          .join("  ")
+          .trimEnd(),
+      )
+      .join("\n");
   }
 
   [displaySymbol](): MimeBundle {
-    const escape = (text: string): string => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
     const row = (cells: readonly string[], tag: string): string =>
-      `<tr>${cells.map((cell) => `<${tag} style="text-align:left">${escape(cell)}</${tag}>`).join("")}</tr>`;
+      `<tr>${cells.map((cell) => `<${tag} style="text-align:left">${escapeHtml(cell)}</${tag}>`).join("")}</tr>`;
     return {
-      "text/html": `<table>${row(HEAD, "th")}${this.rows().map((cells) => row(cells, "td")).join("")}</table>`,
+      "text/html": `<table>${row(HEAD, "th")}${this.rows()
+        .map((cells) => row(cells, "td"))
+        .join("")}</table>`,
       "text/plain": this.toString(),
     };
   }

@@ -40,6 +40,25 @@ const emptied = (scan: Scan): Scan => ({
   ranges: new Float32Array(scan.ranges.length).fill(Number.POSITIVE_INFINITY),
 });
 
+/** Several faults at once: what one lets through goes on to the next. */
+export function combined(name: string, faults: readonly Fault[]): Fault {
+  const all = <K extends keyof Fault>(key: K) =>
+    faults.flatMap((fault) => fault[key] ?? []) as NonNullable<Fault[K]>[];
+  const chain =
+    <T>(hooks: readonly ((value: T, time: number) => T | null)[]) =>
+    (value: T, time: number): T | null =>
+      hooks.reduce<T | null>((now, hook) => (now === null ? null : hook(now, time)), value);
+  return {
+    name,
+    description: faults.map(({ description }) => description).join("; "),
+    command: (command, time) => all("command").reduce((now, hook) => hook(now, time), command),
+    scan: chain(all("scan")),
+    odometry: chain(all("odometry")),
+    perception: (input) => all("perception").reduce((now, hook) => hook(now), input),
+    ...(all("monitor").length > 0 && { monitor: "dead" }),
+  };
+}
+
 /** Faults by name; those that remember something are made anew for each run. */
 export const FAULTS: Readonly<Record<string, (fullSpeed: Twist) => Fault>> = {
   blindDetector: () => ({
@@ -50,7 +69,7 @@ export const FAULTS: Readonly<Record<string, (fullSpeed: Twist) => Fault>> = {
   runaway: (full) => ({
     name: "runaway planner",
     description: "full speed ahead, whatever comes in",
-    command: () => full,
+    command: () => ({ linear: full.linear, angular: 0 }),
   }),
   spin: (full) => ({
     name: "spinning planner",

@@ -27,16 +27,16 @@ export interface FieldOptions {
   readonly approachSpeed?: number;
 }
 
+/** A sector about the robot's middle where that may come, and how much is added around it. */
 export interface ProtectiveField {
   /** Way that the robot's middle may still make, metres. */
   readonly reach: number;
-  /** Half the angle that its heading may be off by then, radians. */
+  /** Which way it goes: 1 forward, −1 backward. */
+  readonly direction: 1 | -1;
+  /** Half the sector's angle, radians: how far off its heading may be by then. π where it may go any way. */
   readonly spread: number;
-  /** Of the robot and all that is added, metres: an obstacle nearer than this to the way is in the field. */
+  /** Of the robot and all that is added, metres: an obstacle nearer than this to the sector is in the field. */
   readonly radius: number;
-  /** Whether it may go forward, backward. */
-  readonly forward: boolean;
-  readonly backward: boolean;
 }
 
 /**
@@ -63,21 +63,22 @@ function worstSpeed(speed: number, { maxSpeed, maxAcceleration }: RobotLimits, r
  */
 export function protectiveField(speed: number, limits: RobotLimits, options: FieldOptions): ProtectiveField {
   for (const key of ["radius", "maxSpeed", "maxTurn", "maxAcceleration", "braking"] as const)
-    if (!(limits[key] > 0)) throw new ValueError(`protectiveField: ${key} is a positive number, got ${limits[key]}`);
+    if (!(limits[key] > 0))
+      throw new ValueError(`protectiveField: ${key} is a positive number, got ${limits[key]}`);
   const { reactionTime, margin = 0.05, approachSpeed = 0 } = options;
   if (!(reactionTime >= 0 && margin >= 0 && approachSpeed >= 0))
     throw new ValueError(
       `protectiveField: reactionTime, margin and approachSpeed are numbers from 0, got ${reactionTime}, ${margin}, ${approachSpeed}`,
     );
   const time = stoppingTime(limits, reactionTime);
-  // A robot that is slower than it can become within the reaction time may go either way.
-  const turnable = limits.maxAcceleration * reactionTime;
+  const spread = limits.maxTurn * time;
+  // a robot that can turn back, or around, within that time may come anywhere
+  const isSteady = spread <= Math.PI / 2 && Math.abs(speed) >= limits.maxAcceleration * reactionTime;
   return {
     reach: stoppingDistance(speed, limits, reactionTime),
-    spread: Math.min(Math.PI, limits.maxTurn * time),
+    direction: speed < 0 ? -1 : 1,
+    spread: isSteady ? spread : Math.PI,
     radius: limits.radius + margin + approachSpeed * time,
-    forward: speed > -turnable,
-    backward: speed < turnable,
   };
 }
 
@@ -85,17 +86,9 @@ export function protectiveField(speed: number, limits: RobotLimits, options: Fie
  * Metres from a point in the robot's frame (x ahead, y left) to the nearest place where its middle may come; the point is
  * in the field if that is below the field's radius.
  */
-export function distanceToReach(x: number, y: number, field: ProtectiveField): number {
-  let least = Math.hypot(x, y);
-  if (field.forward) least = Math.min(least, toSector(x, y, field));
-  if (field.backward) least = Math.min(least, toSector(-x, y, field));
-  return least;
-}
-
-/** To the sector of radius `reach` about the origin, `spread` to each side of the x axis. */
-function toSector(x: number, y: number, { reach, spread }: ProtectiveField): number {
+export function distanceToReach(x: number, y: number, { reach, direction, spread }: ProtectiveField): number {
   const r = Math.hypot(x, y);
-  const off = Math.abs(Math.atan2(y, x));
+  const off = Math.abs(Math.atan2(y, direction * x));
   if (off <= spread) return Math.max(0, r - reach);
   // nearest on the straight edge
   const beyond = off - spread;
@@ -148,7 +141,12 @@ export function intrusion(
  * The fastest speed (m/s) at which something `distance` metres ahead of the robot's edge is not in its field yet; 0 where
  * even standing is too near.
  */
-export function safeSpeed(distance: number, limits: RobotLimits, { reactionTime, margin = 0.05 }: FieldOptions): number {
+export function safeSpeed(
+  distance: number,
+  limits: RobotLimits,
+  { reactionTime, margin = 0.05 }: FieldOptions,
+): number {
   const worst = (distance - margin) / (reactionTime + limits.maxSpeed / (2 * limits.braking));
-  return Math.max(0, Math.min(limits.maxSpeed, worst - limits.maxAcceleration * reactionTime));
+  if (worst >= limits.maxSpeed) return limits.maxSpeed;
+  return Math.max(0, worst - limits.maxAcceleration * reactionTime);
 }

@@ -43,7 +43,7 @@ export function lidarStop({
   speedFrom = "odometry",
   ...field
 }: LidarStopOptions): SafetyRule {
-  const worst = { ...protectiveField(limits.maxSpeed, limits, field), backward: true };
+  const worst = { ...protectiveField(limits.maxSpeed, limits, field), spread: Math.PI };
   return {
     name: "lidar stop",
     check({ scan, odometry }) {
@@ -65,7 +65,8 @@ export function watchdog(
   source: "scan" | "odometry" | "heartbeat",
   { timeout }: { readonly timeout: number },
 ): SafetyRule {
-  if (!(timeout > 0)) throw new ValueError(`watchdog: the timeout is a positive number of seconds, got ${timeout}`);
+  if (!(timeout > 0))
+    throw new ValueError(`watchdog: the timeout is a positive number of seconds, got ${timeout}`);
   return {
     name: `watchdog of ${source}`,
     check(situation) {
@@ -80,7 +81,8 @@ export function watchdog(
 
 /** Stops when a scanner says the same again and again: real ones have noise. */
 export function frozenScan({ scans = 5 }: { readonly scans?: number } = {}): SafetyRule {
-  if (!Number.isInteger(scans) || scans < 2) throw new ValueError(`frozenScan: a whole number of scans from 2, got ${scans}`);
+  if (!Number.isInteger(scans) || scans < 2)
+    throw new ValueError(`frozenScan: a whole number of scans from 2, got ${scans}`);
   let last: { readonly ranges: Float32Array; readonly time: number } | null = null;
   let same = 1;
   return {

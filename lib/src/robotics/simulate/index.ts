@@ -77,4 +77,5 @@ export type { Frame } from "./render.js";
 export { type Robot, type RobotSpec, type RobotState, TURTLEBOT } from "./robot.js";
 export { Simulation, type SimulationOptions, type Snapshot } from "./simulation.js";
 export type { MaterialSpec, Rgb, TextureName } from "./texture.js";
+export { WheelPower } from "./wheel-power.js";
 export { type Landmark, type RayHit, World, type WorldSpec } from "./world.js";

@@ -10,7 +10,8 @@ export class WheelPower {
 
   /** @param timeout seconds that one word holds it. @throws ValueError unless that is positive */
   constructor(readonly timeout: number) {
-    if (!(timeout > 0)) throw new ValueError(`WheelPower: the timeout is a positive number of seconds, got ${timeout}`);
+    if (!(timeout > 0))
+      throw new ValueError(`WheelPower: the timeout is a positive number of seconds, got ${timeout}`);
   }
 
   /** Somebody says at `time` (seconds) that the wheels may have power, or not. */

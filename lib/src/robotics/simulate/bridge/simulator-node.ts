@@ -16,6 +16,7 @@ import { compose, inverse } from "../geometry.js";
 import { occupancyOf } from "../occupancy.js";
 import type { Robot } from "../robot.js";
 import type { Simulation, Snapshot } from "../simulation.js";
+import { WheelPower } from "../wheel-power.js";
 import {
   cameraInfoMessage,
   depthMessage,
@@ -51,6 +52,11 @@ export interface SimulatorNodeOptions extends NodeOptions {
   readonly commandTimeout?: number;
   /** Publish the transform `map` → `odom` too, from the truth, in place of a node that localises. Default false. */
   readonly localize?: boolean;
+  /**
+   * Seconds that one word on `wheel_power` (std_msgs/Bool) gives the wheels power for: without it they brake, and the command that
+   * was given is forgotten. By default they always have power.
+   */
+  readonly powerTimeout?: number;
   /** Metres of the cells of `/map`, which is published once, for late joiners too. Default 0.05; null for no map. */
   readonly map?: number | null;
 }
@@ -69,7 +75,7 @@ const TYPES = {
   imu: msg("sensor_msgs/msg/Imu"),
   image: msg("sensor_msgs/msg/Image"),
   info: msg("sensor_msgs/msg/CameraInfo"),
-  bumper: msg("std_msgs/msg/Bool"),
+  bool: msg("std_msgs/msg/Bool"),
   tf: msg("tf2_msgs/msg/TFMessage"),
   clock: msg("rosgraph_msgs/msg/Clock"),
   map: msg("nav_msgs/msg/OccupancyGrid"),
@@ -88,18 +94,20 @@ interface Outlets {
   readonly odometry: Publisher<MessageOf<"odometry">>;
   readonly truth: Publisher<MessageOf<"odometry">>;
   readonly imu: Publisher<MessageOf<"imu">>;
-  readonly bumper: Publisher<MessageOf<"bumper">>;
+  readonly bumper: Publisher<MessageOf<"bool">>;
   readonly image: Publisher<MessageOf<"image">>;
   readonly depth: Publisher<MessageOf<"image">>;
   readonly labels: Publisher<MessageOf<"image">>;
   readonly info: Publisher<MessageOf<"info">>;
   /** Step of the last command. */
   commanded: number;
+  /** Null: the wheels always have it. */
+  readonly power: WheelPower | null;
 }
 
 /**
  * A node that runs a simulation. Of one robot the topics are `scan`, `odom`, `imu`, `bumper`, `ground_truth`,
- * `camera/image_raw`, `camera/camera_info`, `camera/depth/image_raw`, `camera/labels` and `cmd_vel`; of several, each
+ * `camera/image_raw`, `camera/camera_info`, `camera/depth/image_raw`, `camera/labels` and `cmd_vel` (and `wheel_power`, if asked for); of several, each
  * robot's stand below its name. `/tf` has `odom` → `base_link`, `/tf_static` where the sensors sit, `/map` the world,
  * `/clock` the time for nodes with `useSimTime`. Services: `~/reset`, `~/pause`. Scans and pictures are only made for
  * subscribers.
@@ -125,7 +133,8 @@ export class SimulatorNode {
 
   /** The node on the graph, and the simulation. */
   static async create(simulation: Simulation, options: SimulatorNodeOptions = {}): Promise<SimulatorNode> {
-    const { commandTimeout = Number.POSITIVE_INFINITY } = options;
+    const { commandTimeout = Number.POSITIVE_INFINITY, powerTimeout } = options;
+    if (powerTimeout !== undefined) new WheelPower(powerTimeout); // its error before there is a node
     if (!(commandTimeout > 0))
       throw new ValueError(
         `SimulatorNode: commandTimeout is a positive number of seconds, got ${commandTimeout}`,
@@ -168,6 +177,8 @@ export class SimulatorNode {
 
   private connect(robot: Robot, several: boolean): Outlets {
     const { node } = this;
+    const { powerTimeout } = this.options;
+    const power = powerTimeout === undefined ? null : new WheelPower(powerTimeout);
     const prefix = several ? `${robot.name}/` : "";
     const sensor = { ...qos.sensorData, reliability: "reliable" } as const; // serves subscribers of either kind
     const outlets: Outlets = {
@@ -177,13 +188,21 @@ export class SimulatorNode {
       odometry: node.createPublisher(TYPES.odometry, `${prefix}odom`, 10),
       truth: node.createPublisher(TYPES.odometry, `${prefix}ground_truth`, 10),
       imu: node.createPublisher(TYPES.imu, `${prefix}imu`, sensor),
-      bumper: node.createPublisher(TYPES.bumper, `${prefix}bumper`, 10),
+      bumper: node.createPublisher(TYPES.bool, `${prefix}bumper`, 10),
       image: node.createPublisher(TYPES.image, `${prefix}camera/image_raw`, sensor),
       depth: node.createPublisher(TYPES.image, `${prefix}camera/depth/image_raw`, sensor),
       labels: node.createPublisher(TYPES.image, `${prefix}camera/labels`, sensor),
       info: node.createPublisher(TYPES.info, `${prefix}camera/camera_info`, sensor),
       commanded: 0,
+      power,
     };
+    if (power)
+      node.createSubscription(
+        TYPES.bool,
+        `${prefix}wheel_power`,
+        ({ data }) => power.say(data, this.simulation.time),
+        1,
+      );
     node.createSubscription(
       TYPES.twist,
       `${prefix}cmd_vel`,
@@ -219,9 +238,10 @@ export class SimulatorNode {
   /** Goes on by `count` steps and publishes what is due after each. */
   step(count = 1): void {
     for (let i = 0; i < count; i++) {
-      for (const { robot, commanded } of this.outlets)
-        if ((this.simulation.steps - commanded) * this.simulation.dt >= this.options.commandTimeout)
-          robot.command({ linear: 0, angular: 0 });
+      for (const { robot, commanded, power } of this.outlets) {
+        const isOld = (this.simulation.steps - commanded) * this.simulation.dt >= this.options.commandTimeout;
+        if (isOld || power?.isOn(this.simulation.time) === false) robot.command({ linear: 0, angular: 0 });
+      }
       this.simulation.step();
       this.publish();
     }
