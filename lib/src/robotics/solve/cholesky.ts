@@ -30,7 +30,7 @@ export class BlockCholesky {
   readonly size: number;
   /** Values of the panels, one after the other, each row-major. */
   readonly values: Float64Array;
-  /** Numbers in L's panels. */
+  /** Blocks, first to be eliminated first. */
   readonly order: Int32Array;
   private readonly place: Int32Array; // of a block in the order
   private readonly start: Int32Array; // first scalar row of block k of the order
@@ -110,7 +110,7 @@ export class BlockCholesky {
     const waiting: number[][] = panels.map(() => []); // panels whose next rows lie in this one
     const next = new Int32Array(panels.length);
     const panelOfRow = new Int32Array(this.size);
-    panels.forEach((panel, p) => panelOfRow.fill(p, panel.first, panel.first + panel.width));
+    for (const [p, { first, width }] of panels.entries()) panelOfRow.fill(p, first, first + width);
     for (let p = 0; p < panels.length; p++) {
       const panel = panels[p];
       const { first, width, height, rows, offset } = panel;

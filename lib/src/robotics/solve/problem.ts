@@ -100,7 +100,7 @@ export class Problem {
   /**
    * Residuals of one kind, one for each entry of the slots' index lists.
    * @param data numbers for each residual, row after row
-   * @example problem.addResiduals(robotics.solve.between2, [[poses, [0, 1]], [poses, [1, 2]]], measurements)
+   * @example problem.addResiduals(robotics.perceive.between2, [[poses, [0, 1]], [poses, [1, 2]]], measurements)
    * @throws ShapeError or ValueError if slots, indices or data do not fit the kind.
    */
   addResiduals(

@@ -281,7 +281,8 @@ const blockMatrix = fc
       neighbours[i].add(j);
       neighbours[j].add(i);
     }
-    const start = dims.reduce<number[]>((sums, d) => [...sums, (sums.at(-1) as number) + d], [0]);
+    const start = [0];
+    for (const d of dims) start.push((start.at(-1) as number) + d);
     const size = start[n];
     const dense = new Float64Array(size * size);
     let next = 0;

@@ -160,7 +160,7 @@ function* minimize(problem: Problem, options: SolveOptions): Generator<void, Sol
       gainRatio = promised > 0 ? (cost - newCost) / promised : 0;
     }
     const accepted = damped ? newCost < cost && gainRatio > 0 : Number.isFinite(newCost);
-    if (!accepted) problem.groups.forEach((group, g) => group.values.set(saved[g]));
+    if (!accepted) for (const [g, group] of problem.groups.entries()) group.values.set(saved[g]);
     const decrease = cost - newCost;
     if (accepted) cost = newCost;
     if (damped && accepted) {
