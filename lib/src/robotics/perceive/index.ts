@@ -89,3 +89,21 @@ export {
   type World,
   type WorldOptions,
 } from "./pose-graph/worlds.js";
+export { type BirdsEye, type BirdsEyeOptions, birdsEyeView } from "./scene/birds-eye.js";
+export { type Box, boxIoU, type Detection, type Labelled, nonMaximumSuppression } from "./scene/boxes.js";
+export {
+  CenterDetector,
+  detectionLoss,
+  detectionTarget,
+  type SceneTrainingOptions,
+  trainDetector,
+} from "./scene/detector.js";
+export {
+  averagePrecision,
+  type DetectionMetrics,
+  detectionMetrics,
+  type SegmentationMetrics,
+  segmentationMetrics,
+} from "./scene/metrics.js";
+export { type Scene, type SceneOptions, SHAPES, sceneImages, shapeScenes } from "./scene/scenes.js";
+export { trainSegmenter, UNet } from "./scene/segmenter.js";

@@ -40,7 +40,7 @@ export interface LandmarkOdometryOptions {
 interface Keyframe {
   readonly frame: number;
   pose: Float64Array;
-  readonly pixels: ReadonlyMap<number, TrackedPixel>;
+  readonly pixels: Map<number, TrackedPixel>;
 }
 
 export interface OdometryResult {
@@ -93,7 +93,7 @@ export class LandmarkOdometry {
     return { state, pose: this.pose.slice(), inliers, keyframe };
   }
 
-  private initialize(seen: ReadonlyMap<number, TrackedPixel>): OdometryResult {
+  private initialize(seen: Map<number, TrackedPixel>): OdometryResult {
     const { camera, keyframes } = this;
     const { threshold, minParallax, minAngle, baseline, seed } = this.o;
     const first = keyframes[0];
@@ -140,7 +140,7 @@ export class LandmarkOdometry {
     return this.result("tracking", wide.length, true);
   }
 
-  private track(seen: ReadonlyMap<number, TrackedPixel>): OdometryResult {
+  private track(seen: Map<number, TrackedPixel>): OdometryResult {
     const { camera, points } = this;
     const { threshold, keyframeRatio, seed } = this.o;
     const known = [...seen.values()].filter(({ id }) => points.has(id));
@@ -267,12 +267,23 @@ export class LandmarkOdometry {
     });
     this.keepScale(scaleBefore);
     this.pose = keyframes[keyframes.length - 1].pose;
-    for (const { view, point, u, v } of rows)
-      if (
-        reprojectionError(camera, views[view].pose, points.get(order[point]) ?? [], [u, v], 0) >
-        (3 * threshold) ** 2
-      )
-        points.delete(order[point]);
+    this.dropOutliers(
+      views,
+      rows.map(({ view, point }) => ({ view, id: order[point] })),
+    );
+  }
+
+  /** What does not fit is no longer an observation of its point; a point that two views no longer see is none. */
+  private dropOutliers(views: readonly Keyframe[], rows: readonly { view: number; id: number }[]): void {
+    const support = new Map<number, number>();
+    for (const { view, id } of rows) {
+      const { pose, pixels } = views[view];
+      const { u, v } = pixels.get(id) as TrackedPixel;
+      const error = reprojectionError(this.camera, pose, this.points.get(id) as Float64Array, [u, v], 0);
+      if (error > (2 * this.o.threshold) ** 2) pixels.delete(id);
+      else support.set(id, (support.get(id) ?? 0) + 1);
+    }
+    for (const { id } of rows) if ((support.get(id) ?? 0) < 2) this.points.delete(id);
   }
 
   /** Distance between the first two key frames. */
