@@ -233,7 +233,7 @@ function* drives(
 
 const START: Pose2 = { x: 2.5, y: 0, theta: Math.PI / 2 };
 
-describe("consistency over 60 runs", () => {
+describe("consistency over 30 runs", () => {
   /** The mean of `count` χ² variables of k degrees lies between these, but once in 10⁴. */
   const bounds = (count: number, k: number): [number, number] => [
     chiSquaredQuantile(0.00005, count * k) / count,
@@ -247,7 +247,7 @@ describe("consistency over 60 runs", () => {
   test.each(["known", "nearest"] as const)("EKF localization, association %s", (association) => {
     let [nees, count] = [0, 0];
     const nis: number[] = [];
-    for (let seed = 0; seed < 60; seed++) {
+    for (let seed = 0; seed < 30; seed++) {
       const robot = new EkfLocalization(MAP, START, { ...OPTIONS, association, gate: 0.9999 });
       let last: Pose2 = START;
       for (const { truth, twist, seen } of drives(seed, 40)) {
@@ -267,7 +267,7 @@ describe("consistency over 60 runs", () => {
 
   test("EKF-SLAM: the map is found, the pose's error fits its covariance", () => {
     let [nees, count] = [0, 0];
-    for (let seed = 0; seed < 60; seed++) {
+    for (let seed = 0; seed < 30; seed++) {
       const robot = new EkfSlam(START, OPTIONS);
       let last: Pose2 = START;
       for (const { truth, twist, seen } of drives(seed, 40)) {

@@ -144,7 +144,10 @@ export class ExtendedKalmanFilter {
     return { ...prepared, accepted: true };
   }
 
-  /** P ← (I − K·H)·P·(I − K·H)ᵀ + K·R·Kᵀ, in O(n²·m): H·P is known, and A·P·Hᵀ has m columns. */
+  /**
+   * P ← (I − K·H)·P·(I − K·H)ᵀ + K·R·Kᵀ, in O(n²·m). The second factor is applied to what rounding made of the first: written
+   * out as one sum, the products cancel, and P loses its positive eigenvalues where measurements are far more exact than P.
+   */
   private joseph(
     { jacobian, columns, noise }: LinearMeasurement,
     gain: Float64Array,
@@ -153,27 +156,15 @@ export class ExtendedKalmanFilter {
     const n = this.size;
     const m = gain.length / n;
     const p = this.covariance;
-    for (let i = 0; i < n; i++)
-      for (let j = 0; j < n; j++) {
-        let sum = 0;
-        for (let a = 0; a < m; a++) sum += gain[i * m + a] * cross[j * m + a];
-        p[i * n + j] -= sum;
-      }
+    subtractProduct(p, gain, cross, n, m);
     const rest = this.timesTransposed(jacobian, columns, m); // (I − K·H)·P·Hᵀ
     for (let i = 0; i < n; i++)
-      for (let a = 0; a < m; a++) {
-        let sum = 0;
-        for (let b = 0; b < m; b++) sum += gain[i * m + b] * noise[b * m + a];
-        rest[i * m + a] -= sum; // P − rest·Kᵀ then holds K·R·Kᵀ too
-      }
+      for (let a = 0; a < m; a++)
+        for (let b = 0; b < m; b++) rest[i * m + a] -= gain[i * m + b] * noise[b * m + a];
+    subtractProduct(p, rest, gain, n, m);
     for (let i = 0; i < n; i++)
-      for (let j = 0; j <= i; j++) {
-        let [ij, ji] = [p[i * n + j], p[j * n + i]];
-        for (let a = 0; a < m; a++) {
-          ij -= rest[i * m + a] * gain[j * m + a];
-          ji -= rest[j * m + a] * gain[i * m + a];
-        }
-        const mean = (ij + ji) / 2;
+      for (let j = 0; j < i; j++) {
+        const mean = (p[i * n + j] + p[j * n + i]) / 2;
         p[i * n + j] = mean;
         p[j * n + i] = mean;
       }
@@ -239,6 +230,15 @@ export class ExtendedKalmanFilter {
   private wrap(): void {
     for (const i of this.angles) this.state[i] = wrapAngle(this.state[i]);
   }
+}
+
+/** p −= a·bᵀ, for n × m matrices. */
+function subtractProduct(p: Float64Array, a: Float64Array, b: Float64Array, n: number, m: number): void {
+  for (let i = 0; i < n; i++)
+    for (let k = 0; k < m; k++) {
+      const x = a[i * m + k];
+      for (let to = i * n, from = k; from < n * m; to++, from += m) p[to] -= x * b[from];
+    }
 }
 
 /**
