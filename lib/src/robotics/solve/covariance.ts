@@ -16,6 +16,12 @@ export interface CovarianceOptions {
  * freedom together. Constant blocks have none.
  * @throws RankDeficiencyError if the residuals leave a direction undetermined, as a pose graph does of which no pose is
  * held; ValueError for a block that is constant.
+ * @example
+ * const problem = new robotics.solve.Problem();
+ * const x = problem.addParameters("x", [1]);
+ * const kind = robotics.solve.autodiffResidual({ name: "twice", size: 1, parameters: [1] }, (x) => x.mul(2));
+ * problem.addResiduals(kind, [[x, [0]]]);
+ * robotics.solve.covariance(problem, [[x, 0]]) // [0.25]
  */
 export function covariance(
   problem: Problem,

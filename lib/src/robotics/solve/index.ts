@@ -20,4 +20,10 @@ export {
   type ResidualOutput,
   type ResidualShape,
 } from "./residual.js";
-export { type IterationReport, type SolveOptions, type SolveSummary, solve, solveSync } from "./solver.js";
+export {
+  type IterationReport,
+  minimize,
+  minimizeSync,
+  type SolveOptions,
+  type SolveSummary,
+} from "./solver.js";

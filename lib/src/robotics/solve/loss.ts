@@ -17,7 +17,10 @@ function scaleOf(name: string, scale: number): number {
   return scale * scale;
 }
 
-/** Quadratic up to |r| = scale, linear from there: an outlier's pull stays constant. */
+/**
+ * Quadratic up to |r| = scale, linear from there: an outlier's pull stays constant.
+ * @example robotics.solve.huber(1).weight(4) // 0.5
+ */
 export function huber(scale = 1): RobustLoss {
   const square = scaleOf("huber", scale);
   return {
@@ -27,7 +30,10 @@ export function huber(scale = 1): RobustLoss {
   };
 }
 
-/** scale²·log(1 + s/scale²): an outlier's pull falls as 1/r. */
+/**
+ * scale²·log(1 + s/scale²): an outlier's pull falls as 1/r.
+ * @example robotics.solve.cauchy(2).weight(4) // 0.5
+ */
 export function cauchy(scale = 1): RobustLoss {
   const square = scaleOf("cauchy", scale);
   return {
@@ -37,7 +43,10 @@ export function cauchy(scale = 1): RobustLoss {
   };
 }
 
-/** Tukey's biweight: what is farther than `scale` has no pull at all, so a good start is needed. */
+/**
+ * Tukey's biweight: what is farther than `scale` has no pull at all, so a good start is needed.
+ * @example robotics.solve.tukey(1).weight(4) // 0
+ */
 export function tukey(scale = 1): RobustLoss {
   const square = scaleOf("tukey", scale);
   return {

@@ -24,7 +24,10 @@ export interface Manifold {
 
 const known = new Map<number, Manifold>();
 
-/** Plain vectors of `size` numbers. */
+/**
+ * Plain vectors of `size` numbers.
+ * @example robotics.solve.euclidean(3).tangent // 3
+ */
 export function euclidean(size: number): Manifold {
   if (!Number.isInteger(size) || size < 1)
     throw new ValueError(`euclidean: a whole number of dimensions from 1 wanted, got ${size}`);
@@ -47,7 +50,10 @@ export function euclidean(size: number): Manifold {
   return found;
 }
 
-/** An angle in radians brought into [−π, π). */
+/**
+ * An angle in radians brought into [−π, π).
+ * @example robotics.solve.wrapAngle(4) // -2.2832
+ */
 export function wrapAngle(angle: number): number {
   const turned = (angle + Math.PI) % (2 * Math.PI);
   return (turned < 0 ? turned + 2 * Math.PI : turned) - Math.PI;

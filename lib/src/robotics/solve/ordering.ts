@@ -7,6 +7,7 @@
 /**
  * @param neighbours for each variable the others that it shares an entry with; both directions
  * @returns the variables, first to be eliminated first
+ * @example robotics.solve.minimumDegree([new Set([1]), new Set([0, 2]), new Set([1])])[0] // 0
  */
 export function minimumDegree(neighbours: readonly ReadonlySet<number>[]): Int32Array {
   const n = neighbours.length;

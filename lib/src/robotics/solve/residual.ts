@@ -56,6 +56,11 @@ export interface ResidualShape {
  * A residual from a function of one residual's numbers to its vector. Derivatives are written by hand, into
  * `jacobians[k]` (size × tangent of parameter k, row-major, zeros beforehand), by a step in the tangent space.
  * @param f called once per residual with the same arrays, whose content changes; `jacobians` is `null` if none are wanted
+ * @example
+ * robotics.solve.analyticResidual({ name: "square", size: 1, parameters: [1] }, [1], ([x], _, residual, jacobians) => {
+ *   residual[0] = x[0] ** 2;
+ *   if (jacobians) jacobians[0][0] = 2 * x[0];
+ * }).size // 1
  */
 export function analyticResidual(
   { name, size, parameters, data = 0 }: ResidualShape,

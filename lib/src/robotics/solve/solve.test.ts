@@ -65,7 +65,7 @@ test("curve fits under several losses, and their covariance, are SciPy's", async
   const losses = { linear: null, huber: s.huber(0.1), cauchy: s.cauchy(0.1) };
   for (const [name, loss] of Object.entries(losses)) {
     const { problem, p } = decayProblem(loss);
-    const summary = await s.solve(problem, TIGHT);
+    const summary = await s.minimize(problem, TIGHT);
     const wanted = expected.decay.fits[name];
     expect(summary.converged, name).toBe(true);
     expect(worst([summary.cost], [wanted.cost]), name).toBeLessThan(1e-10);
@@ -76,7 +76,7 @@ test("curve fits under several losses, and their covariance, are SciPy's", async
 
 test("Tukey's biweight leaves outliers out altogether", async () => {
   const { problem, p } = decayProblem(s.cauchy(0.1));
-  await s.solve(problem, TIGHT);
+  await s.minimize(problem, TIGHT);
   const robust = new s.Problem();
   const q = robust.addParameters("p", p.values, { size: 3 });
   const { t, y } = expected.decay;
@@ -85,13 +85,13 @@ test("Tukey's biweight leaves outliers out altogether", async () => {
   robust.addResiduals(decayKind, [[q, new Int32Array(t.length)]], rows(t.map((_, i) => i)), {
     loss: s.tukey(0.6),
   });
-  await s.solve(robust, TIGHT);
+  await s.minimize(robust, TIGHT);
   const without = new s.Problem();
   const r = without.addParameters("p", p.values, { size: 3 });
   without.addResiduals(decayKind, [[r, new Int32Array(inliers.length)]], rows(inliers), {
     loss: s.tukey(0.6),
   });
-  await s.solve(without, TIGHT);
+  await s.minimize(without, TIGHT);
   expect(worst(q.values, r.values)).toBeLessThan(1e-6);
 });
 
@@ -155,7 +155,7 @@ test.each([
 ] as const)("bundle adjustment (%s) ends where SciPy does", async (_, kind, schur) => {
   const { problem, cameras, points } = bundleProblem(kind);
   expect(worst([problem.cost()], [expected.bundle.initialCost])).toBeLessThan(1e-10);
-  const summary = await s.solve(problem, { ...TIGHT, eliminate: schur ? [points] : [] });
+  const summary = await s.minimize(problem, { ...TIGHT, eliminate: schur ? [points] : [] });
   expect(worst([summary.cost], [expected.bundle.cost])).toBeLessThan(1e-9);
   const x = [...cameras.values.subarray(18), ...points.values];
   expect(worst(x, expected.bundle.x)).toBeLessThan(1e-5);
@@ -188,7 +188,7 @@ test.each(["gauss-newton", "levenberg-marquardt"] as const)(
   "a pose graph by %s ends where SciPy does",
   async (method) => {
     const { problem, poses } = poseProblem([0]);
-    const summary = await s.solve(problem, { ...TIGHT, method });
+    const summary = await s.minimize(problem, { ...TIGHT, method });
     expect(worst([summary.cost], [expected.poses.cost])).toBeLessThan(1e-10);
     expect(worst(poses.values.subarray(3), expected.poses.x)).toBeLessThan(1e-6);
     // SciPy's covariance is of x, y, heading in the world; ours of a step in the pose's frame
@@ -208,18 +208,18 @@ test.each(["gauss-newton", "levenberg-marquardt"] as const)(
 
 test("a pose graph of which no pose is held is refused, with the block's name", async () => {
   const { problem } = poseProblem([]);
-  await expect(s.solve(problem, { method: "gauss-newton" })).rejects.toThrow(
+  await expect(s.minimize(problem, { method: "gauss-newton" })).rejects.toThrow(
     /^degree of freedom \d of poses\[\d+\] is not determined by the residuals/,
   );
   expect(() => s.covariance(problem, [])).toThrow(s.RankDeficiencyError);
   // damping chooses the nearest of the solutions
-  expect((await s.solve(problem, TIGHT)).cost).toBeCloseTo(expected.poses.cost, 8);
+  expect((await s.minimize(problem, TIGHT)).cost).toBeCloseTo(expected.poses.cost, 8);
 });
 
 test("blocks in no residual, and wrong arguments, are named", () => {
   const { problem } = poseProblem([0]);
   problem.addParameters("landmarks", [1, 2], { size: 2 });
-  expect(() => s.solveSync(problem)).toThrow("landmarks[0] is in no residual");
+  expect(() => s.minimizeSync(problem)).toThrow("landmarks[0] is in no residual");
   expect(() => problem.addParameters("poses", [])).toThrow('there are parameters "poses" already');
   expect(() => problem.addParameters("q", [1, 2], { manifold: s.SE2 })).toThrow(
     "blocks of SE2 hold 3 numbers",
@@ -244,14 +244,14 @@ test("blocks in no residual, and wrong arguments, are named", () => {
 
 test("joined blocks can't both be eliminated", () => {
   const { problem, poses } = poseProblem([0]);
-  expect(() => s.solveSync(problem, { eliminate: [poses] })).toThrow("can't both be eliminated");
+  expect(() => s.minimizeSync(problem, { eliminate: [poses] })).toThrow("can't both be eliminated");
 });
 
 test("reports go out after each iteration; an abort keeps the best values", async () => {
   const { problem, points } = bundleProblem(snavelyReprojection);
   const controller = new AbortController();
   const costs: number[] = [];
-  const summary = await s.solve(problem, {
+  const summary = await s.minimize(problem, {
     eliminate: [points],
     signal: controller.signal,
     onIteration: ({ cost, iteration }) => {

@@ -66,13 +66,13 @@ export interface SolveSummary {
  * const x = problem.addParameters("x", [3]);
  * const kind = robotics.solve.autodiffResidual({ name: "root", size: 1, parameters: [1] }, (x) => x.square().sub(2));
  * problem.addResiduals(kind, [[x, [0]]]);
- * await robotics.solve.solve(problem);
+ * await robotics.solve.minimize(problem);
  * x.values // [1.4142]
  * @throws RankDeficiencyError if Gauss–Newton meets a direction that the residuals leave undetermined; ValueError if the
  * residuals are not finite at the start.
  */
-export async function solve(problem: Problem, options: SolveOptions = {}): Promise<SolveSummary> {
-  const run = minimize(problem, options);
+export async function minimize(problem: Problem, options: SolveOptions = {}): Promise<SolveSummary> {
+  const run = iterate(problem, options);
   for (;;) {
     const next = run.next();
     if (next.done) return next.value;
@@ -80,9 +80,17 @@ export async function solve(problem: Problem, options: SolveOptions = {}): Promi
   }
 }
 
-/** `solve` in one go, for small problems inside a loop. */
-export function solveSync(problem: Problem, options: SolveOptions = {}): SolveSummary {
-  const run = minimize(problem, options);
+/**
+ * `minimize` in one go, for small problems inside a loop.
+ * @example
+ * const problem = new robotics.solve.Problem();
+ * const x = problem.addParameters("x", [3]);
+ * const kind = robotics.solve.autodiffResidual({ name: "root", size: 1, parameters: [1] }, (x) => x.square().sub(2));
+ * problem.addResiduals(kind, [[x, [0]]]);
+ * robotics.solve.minimizeSync(problem).converged // true
+ */
+export function minimizeSync(problem: Problem, options: SolveOptions = {}): SolveSummary {
+  const run = iterate(problem, options);
   for (;;) {
     const next = run.next();
     if (next.done) return next.value;
@@ -94,7 +102,7 @@ const [LEAST_SCALE, MOST_SCALE] = [1e-6, 1e32];
 /** Damping beyond this means that no step helps. */
 const MOST_DAMPING = 1e32;
 
-function* minimize(problem: Problem, options: SolveOptions): Generator<void, SolveSummary> {
+function* iterate(problem: Problem, options: SolveOptions): Generator<void, SolveSummary> {
   const {
     method = "levenberg-marquardt",
     scaling = "marquardt",
@@ -114,7 +122,7 @@ function* minimize(problem: Problem, options: SolveOptions): Generator<void, Sol
   const damped = method === "levenberg-marquardt";
   const iterations: IterationReport[] = [];
   let cost = equations.linearize();
-  if (!Number.isFinite(cost)) throw new ValueError(`solve: the cost at the start is ${cost}`);
+  if (!Number.isFinite(cost)) throw new ValueError(`minimize: the cost at the start is ${cost}`);
   const initialCost = cost;
   const done = (termination: SolveSummary["termination"]): SolveSummary => ({
     initialCost,
@@ -201,12 +209,13 @@ function* minimize(problem: Problem, options: SolveOptions): Generator<void, Sol
 
 function checkOptions({ maxIterations = 1, initialDamping = 1, ...rest }: SolveOptions): void {
   if (!Number.isInteger(maxIterations) || maxIterations < 0)
-    throw new ValueError(`solve: maxIterations is a whole number from 0, got ${maxIterations}`);
-  if (!(initialDamping > 0)) throw new ValueError(`solve: initialDamping is above 0, got ${initialDamping}`);
+    throw new ValueError(`minimize: maxIterations is a whole number from 0, got ${maxIterations}`);
+  if (!(initialDamping > 0))
+    throw new ValueError(`minimize: initialDamping is above 0, got ${initialDamping}`);
   for (const name of ["costTolerance", "stepTolerance", "gradientTolerance"] as const) {
     const value = rest[name];
     if (value !== undefined && !(value >= 0))
-      throw new ValueError(`solve: ${name} is 0 or more, got ${value}`);
+      throw new ValueError(`minimize: ${name} is 0 or more, got ${value}`);
   }
 }
 

@@ -21,6 +21,7 @@ export interface BundleProblem {
  * Reads a BAL file: counts of cameras, points and observations; one line `camera point u v` for each observation; then the
  * numbers of the cameras and the points.
  * @throws MlsysError that names the token, if the text is cut, holds something else, or counts do not fit.
+ * @example robotics.perceive.parseBal("1 1 1 0 0 5 6 0 0 0 0 0 -1 500 0 0 1 2 3").pixels // [5, 6]
  */
 export function parseBal(text: string): BundleProblem {
   const pattern = /\S+/g;
@@ -67,7 +68,12 @@ export function parseBal(text: string): BundleProblem {
   return { cameras: cameraValues, points: pointValues, cameraIndex, pointIndex, pixels };
 }
 
-/** The same as text; numbers come back exactly. */
+/**
+ * The same as text; numbers come back exactly.
+ * @example
+ * const { problem } = robotics.perceive.syntheticBundle({ cameras: 2, points: 1 });
+ * robotics.perceive.formatBal(problem).split("\n")[0] // "2 1 2"
+ */
 export function formatBal({ cameras, points, cameraIndex, pointIndex, pixels }: BundleProblem): string {
   const lines = [`${cameras.length / 9} ${points.length / 3} ${cameraIndex.length}`];
   cameraIndex.forEach((camera, i) => {
@@ -93,6 +99,7 @@ export interface SyntheticBundleOptions {
 /**
  * Cameras on a circle of radius 6 that look at a cloud of points in the unit cube's double; neighbours see the same points.
  * @returns the problem with a disturbed start, and the truth it was made from
+ * @example robotics.perceive.syntheticBundle({ cameras: 3, points: 5 }).problem.points.length // 15
  */
 export function syntheticBundle(options: SyntheticBundleOptions): {
   readonly problem: BundleProblem;

@@ -43,7 +43,10 @@ const r = new Float64Array(9);
 const right = new Float64Array(9);
 const turned = new Float64Array(9);
 
-/** Where a camera (9 numbers) sees a point, in pixels from the middle of the image. */
+/**
+ * Where a camera (9 numbers) sees a point, in pixels from the middle of the image.
+ * @example robotics.perceive.projectSnavely(Float64Array.of(0, 0, 0, 0, 0, -4, 500, 0, 0), Float64Array.of(1, 0, 0)) // [125, 0]
+ */
 export function projectSnavely(camera: Float64Array, point: Float64Array): [u: number, v: number] {
   rotationOf(camera, r, null);
   const [x, y, z] = point;

@@ -26,6 +26,7 @@ export type Association = Int32Array;
 /**
  * Each observation to the landmark with the smallest distance inside the gate; of two observations of one landmark, the
  * nearer one has it.
+ * @example robotics.perceive.nearestNeighbour([[], []], 0.99) // [-1, -1]
  */
 export function nearestNeighbour(candidates: readonly (readonly Candidate[])[], gate: number): Association {
   const limit = chiSquaredQuantile(gate, 2);
@@ -49,6 +50,7 @@ const MOST_NODES = 20_000;
 /**
  * The largest set of pairs that is jointly compatible; of equally large ones that with the smallest joint distance.
  * @param covariance of the state, n × n
+ * @example robotics.perceive.jointCompatibility([[], []], Float64Array.of(1), 0.99) // [-1, -1]
  */
 export function jointCompatibility(
   candidates: readonly (readonly Candidate[])[],

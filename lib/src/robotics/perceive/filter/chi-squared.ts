@@ -44,7 +44,10 @@ function gammaP(a: number, x: number): number {
   return 1 - front * h;
 }
 
-/** Probability that a χ² variable of `degrees` degrees of freedom is at most x. */
+/**
+ * Probability that a χ² variable of `degrees` degrees of freedom is at most x.
+ * @example robotics.perceive.chiSquaredCdf(2, 2) // 0.6321
+ */
 export function chiSquaredCdf(x: number, degrees: number): number {
   checkDegrees(degrees);
   return gammaP(degrees / 2, x / 2);

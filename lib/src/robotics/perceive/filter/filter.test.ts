@@ -4,7 +4,14 @@ import { describe, expect, test } from "vitest";
 import { expectedFile } from "../../../../test/support/expected.js";
 import { WordStream } from "../../../core/random.js";
 import { stack, type Tensor } from "../../../index.js";
-import { analyticResidual, covariance, euclidean, Problem, solveSync, wrapAngle } from "../../solve/index.js";
+import {
+  analyticResidual,
+  covariance,
+  euclidean,
+  minimizeSync,
+  Problem,
+  wrapAngle,
+} from "../../solve/index.js";
 import { symmetricInverse } from "../dense.js";
 import { normals } from "../random.js";
 import { type Candidate, jointCompatibility, nearestNeighbour } from "./association.js";
@@ -89,7 +96,7 @@ test("on a linear system the filter ends where least squares over all states doe
     [states, steps.map((k) => k + 1)],
   ]);
   problem.addResiduals(reading, [[states, steps.map((k) => k + 1)]], readings);
-  solveSync(problem, { method: "gauss-newton" });
+  minimizeSync(problem, { method: "gauss-newton" });
   for (const filter of filters) {
     expect(worst(filter.state, states.block(12))).toBeLessThan(1e-9);
     expect(worst(filter.covariance, covariance(problem, [[states, 12]]))).toBeLessThan(1e-9);

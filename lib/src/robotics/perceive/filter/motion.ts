@@ -19,7 +19,10 @@ export interface Twist2 {
 /** Variances of the velocities that are really driven: α₁v² + α₂ω² of v, α₃v² + α₄ω² of ω. */
 export type MotionNoise = readonly [a1: number, a2: number, a3: number, a4: number];
 
-/** The pose at the end of the arc that a command makes in `dt` seconds. */
+/**
+ * The pose at the end of the arc that a command makes in `dt` seconds.
+ * @example robotics.perceive.drive({ x: 0, y: 0, theta: 0 }, { linear: 1, angular: 0 }, 2).x // 2
+ */
 export function drive({ x, y, theta }: Pose2, { linear: v, angular: w }: Twist2, dt: number): Pose2 {
   const turn = w * dt;
   // sin(t/2)/(t/2) of the chord, which is right for straight lines too
@@ -40,7 +43,10 @@ export interface LinearMotion {
   readonly noise: Float64Array;
 }
 
-/** `drive` with what an EKF wants of it. */
+/**
+ * `drive` with what an EKF wants of it.
+ * @example robotics.perceive.linearDrive({ x: 0, y: 0, theta: 0 }, { linear: 1, angular: 0 }, 2, [0.1, 0, 0, 0]).noise[0] // 0.4
+ */
 export function linearDrive(from: Pose2, twist: Twist2, dt: number, alphas: MotionNoise): LinearMotion {
   const pose = drive(from, twist, dt);
   const { linear: v, angular: w } = twist;
@@ -63,13 +69,19 @@ export function linearDrive(from: Pose2, twist: Twist2, dt: number, alphas: Moti
   return { pose, jacobian, noise };
 }
 
-/** a∘b: the pose that b is, seen from a. */
+/**
+ * a∘b: the pose that b is, seen from a.
+ * @example robotics.perceive.compose2({ x: 1, y: 0, theta: Math.PI / 2 }, { x: 2, y: 0, theta: 0 }).y // 2
+ */
 export function compose2(a: Pose2, b: Pose2): Pose2 {
   const [c, s] = [Math.cos(a.theta), Math.sin(a.theta)];
   return { x: a.x + c * b.x - s * b.y, y: a.y + s * b.x + c * b.y, theta: wrapAngle(a.theta + b.theta) };
 }
 
-/** a⁻¹∘b: b as a sees it. */
+/**
+ * a⁻¹∘b: b as a sees it.
+ * @example robotics.perceive.relative2({ x: 1, y: 0, theta: 0 }, { x: 3, y: 1, theta: 0.5 }) // {"x": 2, "y": 1, "theta": 0.5}
+ */
 export function relative2(a: Pose2, b: Pose2): Pose2 {
   const [c, s] = [Math.cos(a.theta), Math.sin(a.theta)];
   const [dx, dy] = [b.x - a.x, b.y - a.y];

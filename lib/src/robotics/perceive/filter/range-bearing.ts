@@ -19,7 +19,10 @@ export interface RangeBearingNoise {
   readonly bearing: number;
 }
 
-/** What is expected, with derivatives by (x, y, θ, landmark x, landmark y), 2 × 5. */
+/**
+ * What is expected, with derivatives by (x, y, θ, landmark x, landmark y), 2 × 5.
+ * @example robotics.perceive.predictRangeBearing(0, 0, 0, 3, 4).predicted // [5, 0.9273]
+ */
 export function predictRangeBearing(
   x: number,
   y: number,

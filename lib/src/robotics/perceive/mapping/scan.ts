@@ -12,7 +12,10 @@ export interface LaserScan {
   readonly ranges: ArrayLike<number>;
 }
 
-/** Places that rays hit, in the scanner's frame: x, y, x, y, … */
+/**
+ * Places that rays hit, in the scanner's frame: x, y, x, y, …
+ * @example robotics.perceive.scanPoints({ angleMin: 0, angleIncrement: 0.1, rangeMin: 0.1, rangeMax: 8, ranges: [2, Infinity] }) // [2, 0]
+ */
 export function scanPoints(scan: LaserScan): Float64Array {
   const points: number[] = [];
   for (let i = 0; i < scan.ranges.length; i++) {
@@ -24,7 +27,10 @@ export function scanPoints(scan: LaserScan): Float64Array {
   return Float64Array.from(points);
 }
 
-/** Points seen from a pose, in the frame that the pose is in. */
+/**
+ * Points seen from a pose, in the frame that the pose is in.
+ * @example robotics.perceive.transformPoints(Float64Array.of(1, 0), { x: 1, y: 2, theta: 0 }) // [2, 2]
+ */
 export function transformPoints(points: Float64Array, { x, y, theta }: Pose2): Float64Array {
   const [c, s] = [Math.cos(theta), Math.sin(theta)];
   const out = new Float64Array(points.length);

@@ -24,7 +24,10 @@ export function checkCamera({ fx, fy, cx, cy, distortion = [0, 0, 0, 0] }: Pinho
     );
 }
 
-/** Pixel of a point of the camera's frame. */
+/**
+ * Pixel of a point of the camera's frame.
+ * @example robotics.perceive.projectPinhole({ fx: 100, fy: 100, cx: 50, cy: 40 }, 1, 0, 2) // [100, 40]
+ */
 export function projectPinhole(
   camera: PinholeCamera,
   x: number,
@@ -43,7 +46,10 @@ function distorted({ distortion }: PinholeCamera, x: number, y: number): [number
   return [x * d + 2 * p1 * x * y + p2 * (r + 2 * x * x), y * d + p1 * (r + 2 * y * y) + 2 * p2 * x * y];
 }
 
-/** The ray of a pixel: (x, y) at z = 1, distortion taken out by fixed-point iteration. */
+/**
+ * The ray of a pixel: (x, y) at z = 1, distortion taken out by fixed-point iteration.
+ * @example robotics.perceive.unprojectPixel({ fx: 100, fy: 100, cx: 50, cy: 40 }, 100, 40) // [0.5, 0]
+ */
 export function unprojectPixel(camera: PinholeCamera, u: number, v: number): [x: number, y: number] {
   const [a, b] = [(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy];
   let [x, y] = [a, b];
@@ -63,6 +69,7 @@ const rotation = new Float64Array(9);
 /**
  * Projection minus what was seen, in pixels. Parameters: the camera's pose in the world (SE3), a point (R3). Data: (u, v).
  * Behind the camera the error is constant and has no slope.
+ * @example robotics.perceive.pinholeReprojection({ fx: 100, fy: 100, cx: 50, cy: 40 }).parameters // [7, 3]
  */
 export function pinholeReprojection(camera: PinholeCamera): ResidualKind {
   checkCamera(camera);

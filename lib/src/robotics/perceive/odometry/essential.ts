@@ -62,7 +62,14 @@ function product(a: Float64Array, b: Float64Array, places: Int32Array, out: Floa
     for (let j = 0; j < b.length; j++) out[places[i * b.length + j]] += sign * a[i] * b[j];
 }
 
-/** Up to ten essential matrices (row-major, 9 numbers) that five matches allow. */
+/**
+ * Up to ten essential matrices (row-major, 9 numbers) that five matches allow.
+ * @example
+ * const first = [0, 0, 0.1, 0.3, -0.2, 0.1, 0.4, -0.3, -0.1, -0.4];
+ * // the second view is 0.1 to the right of the first, the points are 1 to 5 m away
+ * const second = first.map((v, i) => (i % 2 ? v : v - 0.1 / (1 + i / 2)));
+ * robotics.perceive.fivePoint({ first, second }, [0, 1, 2, 3, 4]).length > 0 // true
+ */
 export function fivePoint(matches: Matches, indices: ArrayLike<number>): Float64Array[] {
   const rows = new Float64Array(9 * 5);
   const row = new Float64Array(9);
@@ -178,7 +185,13 @@ function eliminate(a: Float64Array): boolean {
   return true;
 }
 
-/** The essential matrix that fits eight or more matches best, linearly, with its singular values made (1, 1, 0)/√2. */
+/**
+ * The essential matrix that fits eight or more matches best, linearly, with its singular values made (1, 1, 0)/√2.
+ * @example
+ * const first = Array.from({ length: 20 }, (_, i) => Math.sin(i * i) / 2);
+ * const second = first.map((v, i) => (i % 2 ? v : v - 0.1 / (1 + ((i / 2) % 4))));
+ * robotics.perceive.eightPoint({ first, second }, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])[0] // 0
+ */
 export function eightPoint(matches: Matches, indices: ArrayLike<number>): Float64Array {
   const n = indices.length;
   if (n < 8) throw new ValueError(`eightPoint: at least 8 matches wanted, got ${n}`);
@@ -305,6 +318,11 @@ export function ransac<M>(
  * inliers by the eight-point method where that fits better.
  * @param options.threshold at z = 1: pixels over the focal length
  * @returns `null` if no motion explains five matches or more
+ * @example
+ * const first = Array.from({ length: 60 }, (_, i) => Math.sin(i * i) / 2);
+ * const second = first.map((v, i) => (i % 2 ? v : v - 0.1 / (1 + ((i / 2) % 4))));
+ * const found = robotics.perceive.estimateRelativePose({ first, second }, { threshold: 0.001 });
+ * Math.abs(found?.translation[0] ?? 0) // 1
  */
 export function estimateRelativePose(matches: Matches, options: RansacOptions): RelativePose | null {
   const count = matches.first.length / 2;

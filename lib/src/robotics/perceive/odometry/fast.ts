@@ -39,7 +39,13 @@ const CIRCLE: readonly (readonly [number, number])[] = [
 ];
 const ARC = 9;
 
-/** Corners, strongest first, without two beside each other. */
+/**
+ * Corners, strongest first, without two beside each other.
+ * @example
+ * const data = Array.from({ length: 400 }, (_, i) => (i % 20 >= 10 && i >= 200 ? 255 : 0));
+ * const [corner] = robotics.perceive.fastCorners(robotics.perceive.toGray(data, 20, 20));
+ * Math.hypot(corner.x - 10, corner.y - 10) < 3 // true
+ */
 export function fastCorners(image: GrayImage, options: FastOptions = {}): Corner[] {
   const { threshold = 15, count = 300, border = 8 } = options;
   if (!(threshold > 0 && count >= 0))

@@ -12,6 +12,7 @@ export interface GrayImage {
  * A grey image of bytes: one channel as it is, of three or four channels the luma of ITU-R BT.601.
  * @param data height × width × channels, row-major
  * @throws ShapeError if the number of bytes is not that of 1, 3 or 4 channels.
+ * @example robotics.perceive.toGray([255, 0, 0], 1, 1).data // [76.245]
  */
 export function toGray(data: ArrayLike<number>, width: number, height: number): GrayImage {
   const channels = data.length / (width * height);

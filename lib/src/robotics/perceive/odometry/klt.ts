@@ -21,6 +21,9 @@ export interface KltOptions {
  * @param points u, v of each, pixels
  * @param guess where they may be. Default where they were.
  * @returns places, and 1 for each point that was found
+ * @example
+ * const image = robotics.perceive.toGray(Array.from({ length: 4096 }, (_, i) => 128 + 100 * Math.sin(i / 5) * Math.cos(i / 300)), 64, 64);
+ * robotics.perceive.trackPoints(image, image, [30, 30]).points // [30, 30]
  */
 export function trackPoints(
   from: GrayImage | readonly GrayImage[],

@@ -6,7 +6,7 @@
 import { huber } from "../../solve/loss.js";
 import { quaternionMatrix, SE3 } from "../../solve/manifold.js";
 import { Problem } from "../../solve/problem.js";
-import { solveSync } from "../../solve/solver.js";
+import { minimizeSync } from "../../solve/solver.js";
 import { pose3, relativePose3 } from "../pose-graph/factors.js";
 import { compose3 } from "../pose-graph/worlds.js";
 import { checkCamera, type PinholeCamera, pinholeReprojection, unprojectPixel } from "./camera.js";
@@ -258,7 +258,7 @@ export class LandmarkOdometry {
       { loss: huber(threshold / 2) },
     );
     const scaleBefore = this.firstDistance();
-    solveSync(problem, { eliminate: [places], maxIterations: 15, costTolerance: 1e-6 });
+    minimizeSync(problem, { eliminate: [places], maxIterations: 15, costTolerance: 1e-6 });
     views.forEach((view, i) => {
       view.pose = poses.block(i).slice();
     });

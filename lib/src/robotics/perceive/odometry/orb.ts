@@ -31,7 +31,13 @@ const PAIRS = (() => {
   return Float32Array.from(Array.from({ length: 256 }, () => [...draw(), ...draw()]).flat());
 })();
 
-/** Corners of an image with their descriptions. */
+/**
+ * Corners of an image with their descriptions.
+ * @example
+ * const image = robotics.perceive.toGray(Array.from({ length: 4096 }, (_, i) => (Math.imul(i >> 2, 40503) >> 3) & 255), 64, 64);
+ * const { corners, descriptors } = robotics.perceive.orbFeatures(image);
+ * descriptors.length === 8 * corners.length // true
+ */
 export function orbFeatures(image: GrayImage, options: FastOptions = {}): Features {
   const corners = fastCorners(image, { ...options, border: Math.max(options.border ?? 0, RADIUS + 1) });
   const { width, data } = smooth(image);
@@ -74,6 +80,10 @@ function hamming(a: Uint32Array, i: number, b: Uint32Array, j: number): number {
 /**
  * Pairs that are each other's nearest, clearly nearer than the second nearest (Lowe's ratio).
  * @returns index in `a`, index in `b`, for each pair
+ * @example
+ * const image = robotics.perceive.toGray(Array.from({ length: 4096 }, (_, i) => (Math.imul(i >> 2, 40503) >> 3) & 255), 64, 64);
+ * const features = robotics.perceive.orbFeatures(image);
+ * robotics.perceive.matchFeatures(features, features).every(([i, j]) => i === j) // true
  */
 export function matchFeatures(
   a: Features,

@@ -5,7 +5,7 @@
 import { huber, type RobustLoss } from "../../solve/loss.js";
 import { SE3 } from "../../solve/manifold.js";
 import { Problem } from "../../solve/problem.js";
-import { solveSync } from "../../solve/solver.js";
+import { minimizeSync } from "../../solve/solver.js";
 import { pose3 } from "../pose-graph/factors.js";
 import { type PinholeCamera, pinholeReprojection, projectPinhole, unprojectPixel } from "./camera.js";
 import { type RansacOptions, ransac } from "./essential.js";
@@ -27,6 +27,9 @@ const unit = (a: Vector): Vector => {
 /**
  * Up to four poses of the camera in the world (SE3) from which three points are seen along three rays.
  * @param rays in the camera's frame, of any length
+ * @example
+ * const points = [[0, 0, 4], [1, 0, 4], [0, 1, 5]] as const;
+ * robotics.perceive.threePointPose(points, points).length > 0 // true
  */
 export function threePointPose(points: readonly Vector[], rays: readonly Vector[]): Float64Array[] {
   const f = rays.map(unit);
@@ -119,6 +122,11 @@ export interface PnpResult {
  * @param points x, y, z of each; `pixels` u, v of each
  * @param options.threshold pixels. `guess`: a pose nearby; RANSAC is left out if it explains half of the points.
  * @returns `null` if fewer than 4 points agree on a pose
+ * @example
+ * const points = [0, 0, 4, 1, 0, 4, 0, 1, 5, 1, 1, 4, -1, 0, 5, 0, -1, 6];
+ * const camera = { fx: 100, fy: 100, cx: 0, cy: 0 };
+ * const pixels = Array.from({ length: 6 }, (_, i) => robotics.perceive.projectPinhole(camera, points[3 * i], points[3 * i + 1], points[3 * i + 2])).flat();
+ * robotics.perceive.solvePnp(camera, points, pixels, { threshold: 1 })?.inliers.length // 6
  */
 export function solvePnp(
   camera: PinholeCamera,
@@ -183,6 +191,6 @@ export function refinePose(
     Array.from(used, (i) => [pixels[2 * i], pixels[2 * i + 1]]).flat(),
     { loss },
   );
-  solveSync(problem, { maxIterations: 15 });
+  minimizeSync(problem, { maxIterations: 15 });
   return poses.values;
 }

@@ -14,6 +14,7 @@ export interface Triangulated {
 /**
  * @param rotation,translation bring points of the first view's frame into the second's
  * @returns `null` if the rays are parallel
+ * @example robotics.perceive.triangulate({ first: [0, 0], second: [-0.5, 0] }, 0, [1, 0, 0, 0, 1, 0, 0, 0, 1], [-1, 0, 0])?.point // [0, 0, 2]
  */
 export function triangulate(
   { first, second }: Matches,

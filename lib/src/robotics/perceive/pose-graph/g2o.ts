@@ -26,6 +26,7 @@ const KINDS: Readonly<Record<string, LineKind>> = {
  * Read are VERTEX_SE2, VERTEX_XY, VERTEX_SE3:QUAT, the edges between them, and FIX.
  * @returns the graph, with the file's ids of its poses and landmarks
  * @throws MlsysError with the line, for what is none of these, for numbers that do not fit, or ids that are not defined.
+ * @example robotics.perceive.parseG2o("VERTEX_SE2 7 1 2 0.5").graph.poses // [1, 2, 0.5]
  */
 export function parseG2o(text: string): { graph: PoseGraph; poseIds: number[]; landmarkIds: number[] } {
   const lines = text.split(/\r?\n/);
@@ -97,7 +98,13 @@ export function parseG2o(text: string): { graph: PoseGraph; poseIds: number[]; l
   return { graph: found, poseIds: [...poses.keys()], landmarkIds: [...landmarks.keys()] };
 }
 
-/** The graph as text; poses have their indices as ids, landmarks follow. */
+/**
+ * The graph as text; poses have their indices as ids, landmarks follow.
+ * @example
+ * const graph = new robotics.perceive.PoseGraph(2);
+ * graph.addPose([0, 0, 0]);
+ * robotics.perceive.formatG2o(graph).trim() // "VERTEX_SE2 0 0 0 0"
+ */
 export function formatG2o(graph: PoseGraph): string {
   const lines: string[] = [];
   const { dimension, ambient, poseCount, landmarkCount, edges, landmarkEdges, fixed } = graph;

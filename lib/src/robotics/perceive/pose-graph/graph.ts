@@ -3,7 +3,7 @@ import { ShapeError, ValueError } from "../../../core/errors.js";
 import type { RobustLoss } from "../../solve/loss.js";
 import { euclidean, SE2, SE3 } from "../../solve/manifold.js";
 import { type ParameterGroup, Problem } from "../../solve/problem.js";
-import { type SolveOptions, type SolveSummary, solve, solveSync } from "../../solve/solver.js";
+import { minimize, minimizeSync, type SolveOptions, type SolveSummary } from "../../solve/solver.js";
 import { cholesky } from "../dense.js";
 import { between2, between3, landmark2 } from "./factors.js";
 
@@ -99,7 +99,12 @@ export interface PoseGraphOptions extends SolveOptions {
   readonly loss?: RobustLoss | null;
 }
 
-/** The least-squares problem of a graph; the groups hold copies of its values. */
+/**
+ * The least-squares problem of a graph; the groups hold copies of its values.
+ * @example
+ * const { graph } = robotics.perceive.manhattanWorld({ poses: 5 });
+ * robotics.perceive.poseGraphProblem(graph).poses.count // 5
+ */
 export function poseGraphProblem(
   graph: PoseGraph,
   loss: RobustLoss | null = null,
@@ -130,26 +135,34 @@ export function poseGraphProblem(
 
 /**
  * Moves poses and landmarks to where the measurements fit best; the graph holds the result.
- * @returns as `solve`; the cost is half of χ²
+ * @returns as `minimize`; the cost is half of χ²
  * @throws ValueError if an information matrix is not positive definite, or a pose has no edge.
+ * @example
+ * const { graph } = robotics.perceive.manhattanWorld({ poses: 60 });
+ * (await robotics.perceive.optimizePoseGraph(graph)).converged // true
  */
 export async function optimizePoseGraph(
   graph: PoseGraph,
   { loss = null, ...options }: PoseGraphOptions = {},
 ): Promise<SolveSummary> {
   const { problem, poses, landmarks } = poseGraphProblem(graph, loss);
-  const summary = await solve(problem, options);
+  const summary = await minimize(problem, options);
   store(graph, poses, landmarks);
   return summary;
 }
 
-/** The same in one go, for small graphs inside a loop. */
+/**
+ * The same in one go, for small graphs inside a loop.
+ * @example
+ * const { graph } = robotics.perceive.manhattanWorld({ poses: 60 });
+ * robotics.perceive.optimizePoseGraphSync(graph).converged // true
+ */
 export function optimizePoseGraphSync(
   graph: PoseGraph,
   { loss = null, ...options }: PoseGraphOptions = {},
 ): SolveSummary {
   const { problem, poses, landmarks } = poseGraphProblem(graph, loss);
-  const summary = solveSync(problem, options);
+  const summary = minimizeSync(problem, options);
   store(graph, poses, landmarks);
   return summary;
 }

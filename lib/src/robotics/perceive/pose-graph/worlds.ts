@@ -31,7 +31,10 @@ function diagonalInverse(sigmas: readonly number[]): Float64Array {
   return out;
 }
 
-/** A walk of 1 m steps on a square grid, 90° turns at random; poses that come back to a place are joined to who was there. */
+/**
+ * A walk of 1 m steps on a square grid, 90° turns at random; poses that come back to a place are joined to who was there.
+ * @example robotics.perceive.manhattanWorld({ poses: 30 }).graph.poseCount // 30
+ */
 export function manhattanWorld(options: WorldOptions & { readonly size?: number }): World {
   const { poses: n, translationNoise: st = 0.05, rotationNoise: sr = 0.02, seed = 0, size = 12 } = options;
   const stream = new WordStream([seed, 0x6d616e]);
@@ -68,7 +71,10 @@ export function manhattanWorld(options: WorldOptions & { readonly size?: number 
   return { graph, truth };
 }
 
-/** A helix from the south to the north of a sphere of 10 m radius; each pose is joined to the one a round below. */
+/**
+ * A helix from the south to the north of a sphere of 10 m radius; each pose is joined to the one a round below.
+ * @example robotics.perceive.sphereWorld({ poses: 50 }).graph.edges.length // 79
+ */
 export function sphereWorld(options: WorldOptions & { readonly perRound?: number }): World {
   const {
     poses: n,
@@ -130,6 +136,7 @@ export function compose3(a: Float64Array, b: Float64Array): Float64Array {
  * Root mean squared distance between estimated and true positions, after the rigid motion that fits them best (absolute
  * trajectory error; Umeyama 1991 without scale), for poses in the plane.
  * @param estimate,truth rows of (x, y, θ)
+ * @example robotics.perceive.trajectoryError2([0, 0, 0, 0, 1, 0], [0, 0, 0, 1, 0, 0]) // 0
  */
 export function trajectoryError2(estimate: ArrayLike<number>, truth: ArrayLike<number>): number {
   const n = truth.length / 3;

@@ -31,6 +31,9 @@ export interface BirdsEye {
  * @param labels class of each pixel of the image, row-major
  * @param size of the image
  * @throws ShapeError if the labels are not the image's; ValueError for a ground that is none.
+ * @example
+ * const camera = { fx: 10, fy: 10, cx: 4.5, cy: 4.5 };
+ * robotics.perceive.birdsEyeView(new Uint8Array(100).fill(1), [10, 10], { camera, height: 1, ahead: [2, 4], aside: 1, resolution: 1 }).labels // [1, 1, 1, 1]
  */
 export function birdsEyeView(
   labels: ArrayLike<number>,

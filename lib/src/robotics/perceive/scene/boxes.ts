@@ -19,7 +19,10 @@ export interface Detection extends Labelled {
   readonly score: number;
 }
 
-/** Area that two boxes share over the area that they cover together (交并比). 0 if both are empty. */
+/**
+ * Area that two boxes share over the area that they cover together (交并比). 0 if both are empty.
+ * @example robotics.perceive.boxIoU({ x0: 0, y0: 0, x1: 2, y1: 2 }, { x0: 1, y0: 0, x1: 3, y1: 2 }) // 0.3333
+ */
 export function boxIoU(a: Box, b: Box): number {
   const area = ({ x0, y0, x1, y1 }: Box): number => Math.max(0, x1 - x0) * Math.max(0, y1 - y0);
   const shared = area({
@@ -36,6 +39,9 @@ export function boxIoU(a: Box, b: Box): number {
  * Greedy non-maximum suppression (非极大值抑制): the best first, without those of its class that overlap it by more.
  * @param threshold IoU above which a weaker box is left out
  * @returns what is kept, by falling score
+ * @example
+ * const box = { x0: 0, y0: 0, x1: 2, y1: 2, label: 0 };
+ * robotics.perceive.nonMaximumSuppression([{ ...box, score: 0.5 }, { ...box, score: 0.9 }])[0].score // 0.9
  */
 export function nonMaximumSuppression(detections: readonly Detection[], threshold = 0.5): Detection[] {
   const kept: Detection[] = [];

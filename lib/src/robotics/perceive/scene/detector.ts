@@ -114,7 +114,10 @@ function decode(y: Float32Array, classes: number, h: number, w: number, threshol
   return found;
 }
 
-/** What the network should say: heat per class, box, and where a box counts: (classes + 5) × h × w. */
+/**
+ * What the network should say: heat per class, box, and where a box counts: (classes + 5) × h × w.
+ * @example robotics.perceive.detectionTarget([{ x0: 0, y0: 0, x1: 4, y1: 4, label: 0 }], 1, 2, 2)[0] // 1
+ */
 export function detectionTarget(
   boxes: readonly Labelled[],
   classes: number,
@@ -142,7 +145,12 @@ export function detectionTarget(
   return out;
 }
 
-/** Focal loss of the middles plus a tenth of the boxes' absolute error, both per object. */
+/**
+ * Focal loss of the middles plus a tenth of the boxes' absolute error, both per object.
+ * @example
+ * const target = tensor(robotics.perceive.detectionTarget([], 1, 2, 2), { shape: [1, 6, 2, 2] });
+ * robotics.perceive.detectionLoss(zeros([1, 5, 2, 2]), target).item() // 0.6931
+ */
 export function detectionLoss(prediction: Tensor, target: Tensor): Tensor {
   const classes = prediction.shape[1] - 4;
   const logits = prediction.slice(":", [0, classes]);
@@ -179,7 +187,13 @@ export function trainingBatches(x: Tensor, y: Tensor, size: number) {
   return batches({ x, y }, { size: Math.min(size, x.shape[0]), shuffle: true, dropRemainder: true });
 }
 
-/** Trains a detector on scenes with boxes. */
+/**
+ * Trains a detector on scenes with boxes.
+ * @example
+ * const scenes = robotics.perceive.shapeScenes(16, { size: 24 });
+ * const model = new robotics.perceive.CenterDetector(3, 4);
+ * (await robotics.perceive.trainDetector(model, scenes, { epochs: 1 })).loss.length // 1
+ */
 export async function trainDetector(
   model: CenterDetector,
   scenes: readonly Scene[],

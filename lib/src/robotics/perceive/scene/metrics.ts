@@ -21,6 +21,9 @@ const MOST_DETECTIONS = 100;
 /**
  * @param detections,truth per image
  * @throws ShapeError if the numbers of images differ.
+ * @example
+ * const box = { x0: 0, y0: 0, x1: 2, y1: 2, label: 0 };
+ * robotics.perceive.detectionMetrics([[{ ...box, score: 0.9 }]], [[box]]).mAP // 1
  */
 export function detectionMetrics(
   detections: readonly (readonly Detection[])[],
@@ -47,7 +50,12 @@ export function detectionMetrics(
   };
 }
 
-/** Area under the precision–recall curve of one class, read at 101 recalls; NaN if the class is nowhere. */
+/**
+ * Area under the precision–recall curve of one class, read at 101 recalls; NaN if the class is nowhere.
+ * @example
+ * const box = { x0: 0, y0: 0, x1: 2, y1: 2, label: 0 };
+ * robotics.perceive.averagePrecision([[]], [[box]], 0, 0.5) // 0
+ */
 export function averagePrecision(
   detections: readonly (readonly Detection[])[],
   truth: readonly (readonly Labelled[])[],
@@ -114,6 +122,7 @@ export interface SegmentationMetrics {
 /**
  * @param predicted,truth class of each pixel, of any number of images one after the other
  * @param classes how many there are
+ * @example robotics.perceive.segmentationMetrics([0, 1], [0, 0], 2).pixelAccuracy // 0.5
  */
 export function segmentationMetrics(
   predicted: ArrayLike<number>,

@@ -26,7 +26,10 @@ export interface SceneOptions {
   readonly seed?: number;
 }
 
-/** @throws ValueError for a size that is no multiple of 8 from 24 on. */
+/**
+ * @throws ValueError for a size that is no multiple of 8 from 24 on.
+ * @example robotics.perceive.shapeScenes(2, { size: 24 })[1].mask.length // 576
+ */
 export function shapeScenes(count: number, options: SceneOptions = {}): Scene[] {
   const { size = 40, objects = 2, seed = 0 } = options;
   if (!(size >= 24 && size % 8 === 0))
@@ -74,7 +77,10 @@ function covers({ x0, y0, x1, y1, label }: Labelled, x: number, y: number): bool
   return Math.abs(u - 0.5) < v / 2;
 }
 
-/** Images of scenes as one float32 tensor (N, 3, size, size). */
+/**
+ * Images of scenes as one float32 tensor (N, 3, size, size).
+ * @example robotics.perceive.sceneImages(robotics.perceive.shapeScenes(2, { size: 24 })) // float32(2, 3, 24, 24)
+ */
 export function sceneImages(scenes: readonly Scene[]): Tensor {
   const { size } = scenes[0];
   const out = new Float32Array(scenes.length * 3 * size * size);

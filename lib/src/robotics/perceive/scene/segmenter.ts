@@ -70,7 +70,13 @@ export class UNet extends Module {
   }
 }
 
-/** Trains a segmenter on scenes with masks. */
+/**
+ * Trains a segmenter on scenes with masks.
+ * @example
+ * const scenes = robotics.perceive.shapeScenes(10, { size: 24 });
+ * const model = new robotics.perceive.UNet(4, 2);
+ * (await robotics.perceive.trainSegmenter(model, scenes, { epochs: 1 })).loss.length // 1
+ */
 export async function trainSegmenter(
   model: UNet,
   scenes: readonly Scene[],
