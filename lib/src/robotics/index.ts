@@ -5,3 +5,7 @@ export * as display from "./display/index.js";
 export * as ros from "./ros/index.js";
 export * as safety from "./safety/index.js";
 export * as simulate from "./simulate/index.js";
+
+export * as perceive from "./perceive/index.js";
+export * as ros from "./ros/index.js";
+export * as solve from "./solve/index.js";

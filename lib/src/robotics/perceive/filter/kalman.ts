@@ -1,0 +1,270 @@
+/**
+ * Extended Kalman filter: a Gaussian over the state, moved by a linearized motion and narrowed by linearized measurements.
+ * (Thrun, Burgard & Fox, "Probabilistic robotics", 2005, ch. 3; the covariance by Joseph's form, which stays positive for
+ * any gain.)
+ */
+import { jacobian } from "../../../autodiff/jacobian.js";
+import { ShapeError, ValueError } from "../../../core/errors.js";
+import type { Tensor } from "../../../core/tensor.js";
+import { toStatic } from "../../../graph/static.js";
+import { tensor } from "../../../ops/convert.js";
+import { tidy } from "../../../ops/tidy.js";
+import { wrapAngle } from "../../solve/manifold.js";
+import { cholesky, choleskySolve, mahalanobis } from "../dense.js";
+import { chiSquaredQuantile } from "./chi-squared.js";
+
+/** A measurement and its model, linearized at the present state. */
+export interface LinearMeasurement {
+  /** What was measured, m numbers. */
+  readonly z: ArrayLike<number>;
+  /** What the state predicts. */
+  readonly predicted: ArrayLike<number>;
+  /** ∂predicted/∂state, m × columns, row-major. */
+  readonly jacobian: Float64Array;
+  /** The components of the state that `jacobian` has columns for. Default: all. The others have no influence. */
+  readonly columns?: ArrayLike<number>;
+  /** Covariance of its noise, m × m. */
+  readonly noise: Float64Array;
+  /** Components that are angles: differences are wrapped to [−π, π). */
+  readonly angles?: readonly number[];
+}
+
+/** How a measurement compares with what was expected. */
+export interface Innovation {
+  /** z − predicted. */
+  readonly innovation: Float64Array;
+  /** Its covariance S = H·P·Hᵀ + R, m × m. */
+  readonly covariance: Float64Array;
+  /** Squared Mahalanobis distance (normalized innovation squared, NIS): χ² of m degrees of freedom if all is well. */
+  readonly nis: number;
+}
+
+export interface UpdateResult extends Innovation {
+  /** False if the gate refused it; the state is then unchanged. */
+  readonly accepted: boolean;
+}
+
+interface Prepared extends Innovation {
+  readonly factor: Float64Array;
+  /** P·Hᵀ, n × m. */
+  readonly cross: Float64Array;
+}
+
+export class ExtendedKalmanFilter {
+  state: Float64Array;
+  /** n × n, row-major, symmetric. */
+  covariance: Float64Array;
+
+  /**
+   * @param state,covariance copied
+   * @param angles components of the state that are angles in radians
+   * @throws ShapeError unless the covariance is n × n.
+   */
+  constructor(
+    state: ArrayLike<number>,
+    covariance: ArrayLike<number>,
+    readonly angles: readonly number[] = [],
+  ) {
+    this.state = Float64Array.from(state);
+    this.covariance = Float64Array.from(covariance);
+    if (covariance.length !== state.length ** 2)
+      throw new ShapeError(
+        `ExtendedKalmanFilter: a state of ${state.length} numbers has a covariance of ${state.length ** 2}, got ${covariance.length}`,
+      );
+  }
+
+  get size(): number {
+    return this.state.length;
+  }
+
+  /**
+   * Motion: state ← f(state), P ← F·P·Fᵀ + Q.
+   * @param moved f(state)
+   * @param jacobian F, of the first `rows` components; the others stay as they are
+   * @param noise Q, of the same components
+   */
+  predict(moved: ArrayLike<number>, jacobian: Float64Array, noise: Float64Array): void {
+    const n = this.size;
+    const k = moved.length;
+    if (k > n || jacobian.length !== k * k || noise.length !== k * k)
+      throw new ShapeError(
+        `predict: ${k} components that move want F and Q of ${k * k} numbers and at most ${n} components, got ${jacobian.length} and ${noise.length}`,
+      );
+    for (let i = 0; i < k; i++) this.state[i] = moved[i];
+    this.wrap();
+    const p = this.covariance;
+    const top = new Float64Array(k * n);
+    for (let i = 0; i < k; i++)
+      for (let l = 0; l < k; l++) {
+        const f = jacobian[i * k + l];
+        if (f !== 0) for (let j = 0; j < n; j++) top[i * n + j] += f * p[l * n + j];
+      }
+    for (let i = 0; i < k; i++) {
+      for (let j = k; j < n; j++) {
+        p[i * n + j] = top[i * n + j];
+        p[j * n + i] = top[i * n + j];
+      }
+      for (let j = 0; j < k; j++) {
+        let sum = noise[i * k + j];
+        for (let l = 0; l < k; l++) sum += top[i * n + l] * jacobian[j * k + l];
+        p[i * n + j] = sum;
+      }
+    }
+  }
+
+  /** Compares without changing the state: for gates and data association. */
+  innovation(measurement: LinearMeasurement): Innovation {
+    return this.prepare(measurement);
+  }
+
+  /**
+   * Takes a measurement in, unless its distance exceeds the gate.
+   * @param gate probability with which a measurement of this model passes (0.99); none: all pass
+   * @throws ShapeError if parts do not fit; ValueError if S is not positive definite.
+   */
+  update(measurement: LinearMeasurement, { gate }: { readonly gate?: number } = {}): UpdateResult {
+    const prepared = this.prepare(measurement);
+    const m = prepared.innovation.length;
+    if (gate !== undefined && prepared.nis > chiSquaredQuantile(gate, m))
+      return { ...prepared, accepted: false };
+    const n = this.size;
+    const { factor, cross, innovation } = prepared;
+    const gain = cross.slice(); // K = P·Hᵀ·S⁻¹, row by row
+    const row = new Float64Array(m);
+    for (let i = 0; i < n; i++) {
+      for (let a = 0; a < m; a++) row[a] = cross[i * m + a];
+      choleskySolve(factor, m, row);
+      for (let a = 0; a < m; a++) {
+        gain[i * m + a] = row[a];
+        this.state[i] += row[a] * innovation[a];
+      }
+    }
+    this.wrap();
+    this.joseph(measurement, gain, cross);
+    return { ...prepared, accepted: true };
+  }
+
+  /**
+   * P ← (I − K·H)·P·(I − K·H)ᵀ + K·R·Kᵀ, in O(n²·m). The second factor is applied to what rounding made of the first: written
+   * out as one sum, the products cancel, and P loses its positive eigenvalues where measurements are far more exact than P.
+   */
+  private joseph(
+    { jacobian, columns, noise }: LinearMeasurement,
+    gain: Float64Array,
+    cross: Float64Array,
+  ): void {
+    const n = this.size;
+    const m = gain.length / n;
+    const p = this.covariance;
+    subtractProduct(p, gain, cross, n, m);
+    const rest = this.timesTransposed(jacobian, columns, m); // (I − K·H)·P·Hᵀ
+    for (let i = 0; i < n; i++)
+      for (let a = 0; a < m; a++)
+        for (let b = 0; b < m; b++) rest[i * m + a] -= gain[i * m + b] * noise[b * m + a];
+    subtractProduct(p, rest, gain, n, m);
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j < i; j++) {
+        const mean = (p[i * n + j] + p[j * n + i]) / 2;
+        p[i * n + j] = mean;
+        p[j * n + i] = mean;
+      }
+  }
+
+  private prepare({ z, predicted, jacobian, columns, noise, angles = [] }: LinearMeasurement): Prepared {
+    const n = this.size;
+    const m = z.length;
+    const width = columns?.length ?? n;
+    if (predicted.length !== m || jacobian.length !== m * width || noise.length !== m * m)
+      throw new ShapeError(
+        `update: a measurement of ${m} numbers wants as many predicted, H of ${m * width} and R of ${m * m} numbers; got ${predicted.length}, ${jacobian.length}, ${noise.length}`,
+      );
+    const innovation = Float64Array.from(z, (value, i) => {
+      const difference = value - predicted[i];
+      return angles.includes(i) ? wrapAngle(difference) : difference;
+    });
+    const cross = this.timesTransposed(jacobian, columns, m);
+    const covariance = new Float64Array(m * m);
+    for (let a = 0; a < m; a++)
+      for (let b = 0; b < m; b++) {
+        let sum = noise[a * m + b];
+        for (let c = 0; c < width; c++)
+          sum += jacobian[a * width + c] * cross[(columns ? columns[c] : c) * m + b];
+        covariance[a * m + b] = sum;
+      }
+    const factor = cholesky(covariance, m);
+    if (!factor)
+      throw new ValueError("update: the innovation's covariance H·P·Hᵀ + R is not positive definite");
+    return { innovation, covariance, factor, cross, nis: mahalanobis(factor, m, innovation) };
+  }
+
+  /** P·Hᵀ, n × m. */
+  private timesTransposed(h: Float64Array, columns: ArrayLike<number> | undefined, m: number): Float64Array {
+    const n = this.size;
+    const width = columns?.length ?? n;
+    const out = new Float64Array(n * m);
+    for (let i = 0; i < n; i++)
+      for (let a = 0; a < m; a++) {
+        let sum = 0;
+        for (let c = 0; c < width; c++)
+          sum += this.covariance[i * n + (columns ? columns[c] : c)] * h[a * width + c];
+        out[i * m + a] = sum;
+      }
+    return out;
+  }
+
+  /** Squared Mahalanobis distance of a true state (normalized estimation error squared, NEES): χ² of n degrees if all is well. */
+  nees(truth: ArrayLike<number>, components: number = this.size): number {
+    const n = this.size;
+    const part = new Float64Array(components ** 2);
+    for (let i = 0; i < components; i++)
+      for (let j = 0; j < components; j++) part[i * components + j] = this.covariance[i * n + j];
+    const factor = cholesky(part, components);
+    if (!factor) throw new ValueError("nees: the covariance is not positive definite");
+    const error = Float64Array.from({ length: components }, (_, i) => {
+      const difference = truth[i] - this.state[i];
+      return this.angles.includes(i) ? wrapAngle(difference) : difference;
+    });
+    return mahalanobis(factor, components, error);
+  }
+
+  private wrap(): void {
+    for (const i of this.angles) this.state[i] = wrapAngle(this.state[i]);
+  }
+}
+
+/** p −= a·bᵀ, for n × m matrices. */
+function subtractProduct(p: Float64Array, a: Float64Array, b: Float64Array, n: number, m: number): void {
+  for (let i = 0; i < n; i++)
+    for (let k = 0; k < m; k++) {
+      const x = a[i * m + k];
+      for (let to = i * n, from = k; from < n * m; to++, from += m) p[to] -= x * b[from];
+    }
+}
+
+/**
+ * A model written over tensors, compiled with its derivatives: what `predict` and `update` want.
+ * @param f from the state and inputs (float64 tensors of one axis) to a tensor of one axis
+ * @returns a function from numbers to f's value and ∂f/∂state, row-major
+ * @example
+ * const model = robotics.perceive.linearized((x, u) => x.add(u.mul(x.at(0).cos())));
+ * model([0, 1], [2, 3]).jacobian // [1, 0, 0, 1]
+ */
+export function linearized(
+  f: (state: Tensor, ...inputs: Tensor[]) => Tensor,
+): (
+  state: ArrayLike<number>,
+  ...inputs: ArrayLike<number>[]
+) => { value: Float64Array; jacobian: Float64Array } {
+  const compiled = toStatic((...args: [Tensor, ...Tensor[]]) => [f(...args), jacobian(f)(...args)], {
+    name: f.name || "model",
+  });
+  return (...args) =>
+    tidy(() => {
+      const tensors = args.map((x) => tensor(Float64Array.from(x), { dtype: "float64" }));
+      const [value, slope] = compiled(...(tensors as [Tensor, ...Tensor[]]));
+      return {
+        value: Float64Array.from(value.toTypedArray() as Float64Array),
+        jacobian: Float64Array.from(slope.toTypedArray() as Float64Array),
+      };
+    });
+}
