@@ -1,0 +1,45 @@
+/** Control: PID, path tracking, linear-quadratic and predictive control, Lyapunov functions, safety filters. */
+export {
+  dlqr,
+  finiteHorizonLqr,
+  type HorizonRegulator,
+  lqr,
+  type Regulator,
+  TrackingLqr,
+  type TrackingProblem,
+} from "./lqr.js";
+export { type Bounds, Mpc, type MpcOptions, type MpcPlan, type MpcReference } from "./mpc.js";
+export {
+  footOn,
+  type PathFoot,
+  type Point2,
+  type Pose2,
+  pointAlong,
+  purePursuit,
+  type StanleyOptions,
+  stanley,
+  wrapAngle,
+} from "./path-tracking.js";
+export { Pid, type PidOptions } from "./pid.js";
+export * from "./qp/index.js";
+export { care, continuousLyapunov, dare, discreteLyapunov, type RiccatiProblem } from "./riccati.js";
+export {
+  discretize,
+  type Linearization,
+  System,
+  type SystemDefinition,
+  simulate,
+  type Trajectory,
+} from "./system.js";
+export {
+  bicycle,
+  type CartPoleOptions,
+  cartPole,
+  doubleIntegrator,
+  type PendulumOptions,
+  pendulum,
+  type QuadrotorOptions,
+  quadrotor2d,
+  unicycle,
+} from "./systems.js";
+export { type CurveOptions, trajectoryDisplay } from "./trajectory-display.js";
