@@ -1,4 +1,13 @@
 /** Control: PID, path tracking, linear-quadratic and predictive control, Lyapunov functions, safety filters. */
+
+export {
+  type Barrier,
+  type FilteredInput,
+  higherBarrier,
+  SafetyFilter,
+  type SafetyFilterOptions,
+} from "./barrier.js";
+export { type IlqrOptions, type IlqrResult, ilqr } from "./ilqr.js";
 export {
   dlqr,
   finiteHorizonLqr,

@@ -153,7 +153,7 @@ export class AdmmSolver {
       const within = (tolerance: number): boolean =>
         primal <= tolerance * (1 + primalScale) && dual <= tolerance * (1 + dualScale);
       if (this.polishes && within(rough)) {
-        const found = polish(scaled, this.x, this.z, this.y);
+        const found = polish(scaled, this.z, this.y);
         if (found) {
           const [x, y] = this.unscaled(found.x, found.y);
           const exact = residuals(problem, x, y);

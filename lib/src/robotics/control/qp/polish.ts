@@ -9,10 +9,13 @@ const REFINEMENTS = 25;
 /** Rows that come or go when the first guess is wrong. */
 const GUESSES = 20;
 
-/** x and y that meet the optimality conditions, or `null` if no guess of the active rows does. */
+/**
+ * x and y that meet the optimality conditions, or `null` if no guess of the active rows does.
+ * @param z rough values of the rows, within their bounds
+ * @param y rough multipliers
+ */
 export function polish(
   qp: CheckedQp,
-  x: Float64Array,
   z: Float64Array,
   y: Float64Array,
 ): { x: Float64Array; y: Float64Array } | null {
