@@ -8,6 +8,7 @@ export {
   type SafetyFilterOptions,
 } from "./barrier.js";
 export { type IlqrOptions, type IlqrResult, ilqr } from "./ilqr.js";
+export { intervalBounds, type Rows } from "./interval.js";
 export {
   dlqr,
   finiteHorizonLqr,
@@ -17,7 +18,9 @@ export {
   TrackingLqr,
   type TrackingProblem,
 } from "./lqr.js";
+export { type LyapunovProblem, type LyapunovVerdict, quadraticLyapunov, verifyLyapunov } from "./lyapunov.js";
 export { type Bounds, Mpc, type MpcOptions, type MpcPlan, type MpcReference } from "./mpc.js";
+export { learnLyapunov, type NeuralLyapunov, type NeuralLyapunovOptions } from "./neural-lyapunov.js";
 export {
   footOn,
   type PathFoot,
