@@ -170,7 +170,16 @@ function propagate(graph: Graph, argument: Interval): Interval[] {
   const env = new Map<Value, Interval>();
   const point = (x: Tensor): Interval => ({ low: x, high: x });
   graph.params.forEach((param, i) => {
-    env.set(param, i === 0 ? argument : point(concrete((graph.origin.captured ?? [])[i - 1])));
+    if (i === 0) {
+      env.set(param, argument);
+      return;
+    }
+    const held = concrete((graph.origin.captured ?? [])[i - 1]);
+    if (!held)
+      throw new ValueError(
+        "intervalBounds: f reads a value of a transformation around it, which has no number",
+      );
+    env.set(param, point(held));
   });
   for (const { value, data } of graph.constants) env.set(value, point(data));
   for (const node of graph.nodes) {

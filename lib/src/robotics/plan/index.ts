@@ -16,6 +16,22 @@ export { GridMap, type GridOptions, type InflateOptions, type OccupancyMessage }
 export { KdTree, type Neighbour } from "./kd-tree.js";
 export { type MapDrawing, mapDisplay, TreePlan } from "./plan-display.js";
 export { Roadmap, type RoadmapOptions, type RoadmapPath } from "./prm.js";
+export { LocalPlanning, type LocalPlanningOptions } from "./rl/local-planning.js";
+export {
+  type CloningOptions,
+  cloneTeacher,
+  type GradientOptions,
+  PolicyPlanner,
+  reinforce,
+} from "./rl/policy.js";
+export {
+  type Episode,
+  type Policy,
+  type Pomdp,
+  type PomdpStep,
+  runEpisode,
+  successRate,
+} from "./rl/pomdp.js";
 export { type RrtOptions, rrt } from "./rrt.js";
 export { aStar, dijkstra, type SearchOptions, type SearchResult, thetaStar } from "./search.js";
 export { shortcut, type TimedPoint, type TimingLimits, timed } from "./smooth.js";
@@ -29,3 +45,11 @@ export {
   pathLength,
   type Space,
 } from "./space.js";
+export {
+  type Fact,
+  planTask,
+  type TaskAction,
+  type TaskOptions,
+  type TaskPlan,
+  type TaskProblem,
+} from "./tasks.js";

@@ -1,0 +1,11 @@
+import { robotics } from "mlsys";
+const { plan, control } = robotics;
+const space = new plan.ObstacleSpace([[-3, 3], [-3, 3]], { balls: [{ centre: [0, 0], radius: 1 }] });
+const found = plan.rrt(space, [-2, 0], [2, 0], { algorithm: "informed", iterations: 800, seed: 1 });
+const short = plan.shortcut(space, found.path ?? []);
+console.log(`${plan.pathLength(short).toFixed(2)} m; the shortest is ${(2 * Math.sqrt(3) + Math.PI / 3).toFixed(2)} m`);
+const cart = control.cartPole();
+const { a, b } = cart.linearize([0, 0, 0, 0], [0]);
+const mpc = new control.Mpc({ ...control.discretize(a, b, 0.05), q: [[1, 0, 0, 0], [0, 10, 0, 0], [0, 0, 0.1, 0], [0, 0, 0, 0.1]], r: [[0.01]], horizon: 20, inputBounds: { lower: -5, upper: 5 } });
+const { states } = control.simulate(cart, [0.5, 0.2, 0, 0], (x) => mpc.plan(x).input ?? [0], { dt: 0.05, steps: 100 });
+console.log(`the pole ends at ${states[100][1].toFixed(4)} rad`);
