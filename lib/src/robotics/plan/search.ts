@@ -33,8 +33,8 @@ export function checkNode(node: number, size: number, where: string): void {
  * @throws ValueError for a node that the graph has not, an edge below 0, or a weight below 1
  * @example
  * const map = plan.GridMap.parse("...\n.#.\n...");
- * const graph = new plan.GridGraph(map, 4);
- * plan.aStar(graph, 0, 8, { heuristic: graph.heuristic }).cost // 4
+ * const cells = new plan.GridGraph(map, 4);
+ * plan.aStar(cells, 0, 8, { heuristic: cells.heuristic }).cost // 4
  */
 export function aStar(
   graph: SearchGraph,

@@ -6,6 +6,7 @@
 import { ValueError } from "../../../core/errors.js";
 import { largest, toVector, type VectorLike } from "../dense.js";
 import { BandedCholesky } from "./banded.js";
+import { interiorPoint } from "./interior-point.js";
 import { polish } from "./polish.js";
 import {
   type CheckedQp,
@@ -153,7 +154,8 @@ export class AdmmSolver {
       const within = (tolerance: number): boolean =>
         primal <= tolerance * (1 + primalScale) && dual <= tolerance * (1 + dualScale);
       if (this.polishes && within(rough)) {
-        const found = polish(scaled, this.z, this.y);
+        // where constraints depend on each other guesses fail, and the interior-point method does not care
+        const found = polish(scaled, this.z, this.y) ?? (rough < 1e-3 ? interiorPoint(scaled) : null);
         if (found) {
           const [x, y] = this.unscaled(found.x, found.y);
           const exact = residuals(problem, x, y);

@@ -15,6 +15,7 @@ interface Program {
 }
 const { programs } = expectedFile<{ programs: Program[] }>("robotics_control.json");
 const METHODS = ["admm", "active-set"] as const;
+const ALL = ["admm", "active-set", "interior-point"] as const;
 
 describe.each(METHODS)("quadratic programs by %s", (method) => {
   it.each(programs.map((program) => [program.q.length, program] as const))(
@@ -134,8 +135,11 @@ describe("quadratic programs", () => {
           lower: middle.map((v, i) => (i % 5 === 4 ? v : v - Math.abs(draw()))),
           upper: middle.map((v, i) => (i % 5 === 4 && i < n ? v : v + Math.abs(draw()))),
         };
-        const [split, exact] = METHODS.map((method) => control.solveQp(problem, { method }));
-        expect([split.status, exact.status]).toEqual(["solved", "solved"]);
+        const [split, exact, inner] = ALL.map((method) => control.solveQp(problem, { method }));
+        expect([split.status, exact.status, inner.status]).toEqual(["solved", "solved", "solved"]);
+        expect(Math.abs(inner.objective - exact.objective)).toBeLessThan(
+          1e-6 * (1 + Math.abs(exact.objective)),
+        );
         expect(Math.abs(split.objective - exact.objective)).toBeLessThan(
           1e-6 * (1 + Math.abs(exact.objective)),
         );
@@ -181,6 +185,33 @@ describe("quadratic programs", () => {
     expect(found.x[0]).toBeCloseTo(3, 5);
     expect(found.x[1]).toBeCloseTo(1, 5);
     expect(() => control.activeSet({ p: [[0]], q: [1] })).toThrow(/positive definite/);
+  });
+
+  it("whose active constraints depend on each other come out exact", () => {
+    // three lines through the optimum (1, 1) of a plane
+    const problem = {
+      p: [
+        [1, 0],
+        [0, 1],
+      ],
+      q: [-2, -2],
+      a: [
+        [1, 0],
+        [0, 1],
+        [1, 1],
+      ],
+      upper: [1, 1, 2],
+    };
+    for (const method of ALL) {
+      const { status, x } = control.solveQp(problem, { method });
+      expect(status).toBe("solved");
+      expect(Math.hypot(x[0] - 1, x[1] - 1)).toBeLessThan(1e-7);
+    }
+    const none = control.solveQp(
+      { p: [[1]], q: [0], a: [[1], [1]], lower: [1, -9], upper: [9, 0] },
+      { method: "interior-point" },
+    );
+    expect(none.status).toBe("max-iterations");
   });
 
   it("start from the answer before: the second solve is shorter", () => {
