@@ -2,6 +2,9 @@
 export * as caseStudy from "./case-study/index.js";
 
 export * as display from "./display/index.js";
+
+export * as control from "./control/index.js";
+export * as plan from "./plan/index.js";
 export * as ros from "./ros/index.js";
 export * as safety from "./safety/index.js";
 export * as simulate from "./simulate/index.js";
