@@ -1,7 +1,7 @@
 /** A world on a plane, robots with two wheels, and what their sensors tell. */
 export type { Body, BodySpec, Motion, Shape } from "./body.js";
 export { boxesOf, type LabeledBox } from "./boxes.js";
-export { header, occupancyMessage, occupancyOfMessage, scanOf, yawOf } from "./bridge/messages.js";
+export { occupancyMessage, occupancyOfMessage, scanOf, yawOf } from "./bridge/messages.js";
 export {
   type RunOptions,
   type SensorRates,
@@ -9,11 +9,9 @@ export {
   type SimulatorNodeOptions,
 } from "./bridge/simulator-node.js";
 export {
-  accelerate,
   arc,
   type Drive,
   type DriveSpec,
-  limitWheels,
   makeDrive,
   motionOfArc,
   moved,

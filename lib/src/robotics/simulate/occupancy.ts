@@ -28,6 +28,9 @@ export interface FromOccupancyOptions extends Omit<WorldSpec, "bodies"> {
 /**
  * A world whose walls are the occupied cells.
  * @throws ValueError if the data do not fill the grid
+ * @example
+ * const grid = { width: 3, height: 1, resolution: 1, origin: { x: 0, y: 0 }, data: Int8Array.of(0, 0, 100) };
+ * robotics.simulate.fromOccupancy(grid).cast({ x: 0.5, y: 0.5 }, 0)?.distance // 1.5
  */
 export function fromOccupancy(grid: Occupancy, options: FromOccupancyOptions = {}): World {
   const { width, height, resolution, origin, data } = grid;
@@ -108,7 +111,7 @@ export interface FromImageOptions {
  * @throws ValueError if the array is no image, or thresholds are not 0 ≤ free < occupied ≤ 1
  * @example
  * const image = { dtype: "uint8" as const, shape: [1, 3, 1], data: Uint8Array.of(0, 205, 255) };
- * robotics.simulate.occupancyOfImage(image, { resolution: 0.05 }).data; // 100, −1, 0
+ * robotics.simulate.occupancyOfImage(image, { resolution: 0.05 }).data // [100, -1, 0]
  */
 export function occupancyOfImage(image: Image, options: FromImageOptions): Occupancy {
   const { resolution, origin = { x: 0, y: 0 }, negate = false } = options;
@@ -143,7 +146,7 @@ export function occupancyOfImage(image: Image, options: FromImageOptions): Occup
  * robotics.simulate.fromText(`
  * #####
  * #  a#
- * #####`).landmarks; // [{ id: 0, x: 1.75, y: 0.75, z: 0.5 }]
+ * #####`).landmarks[0].x // 1.75
  */
 export function fromText(
   text: string,
@@ -170,6 +173,7 @@ export function fromText(
 /**
  * What of a world is occupied: cells that the surface of a body that does not move passes, and those inside of solids.
  * @param options `resolution`: metres, default 0.05; `inflate`: cells nearer than so many metres to a body count too
+ * @example robotics.simulate.occupancyOf(robotics.simulate.room(), { resolution: 0.1 }).width // 82
  */
 export function occupancyOf(
   world: World,
