@@ -8,7 +8,7 @@ import { type LiveOptions, LiveView } from "./live-view.js";
 export interface RosGraphViewOptions extends LiveOptions {
   /** Names of nodes and topics that are left out. Default what every node has: `/rosout`, `/parameter_events`. */
   readonly hide?: RegExp;
-  /** Draw topics that nobody, or only publishers, use. Default true. */
+  /** Draw topics that have publishers or subscribers only. Default true. */
   readonly deadEnds?: boolean;
 }
 
@@ -68,7 +68,9 @@ export class RosGraphView extends LiveView {
         publishers: names(node.getPublishersInfoByTopic(name)),
         subscribers: names(node.getSubscriptionsInfoByTopic(name)),
       }))
-      .filter(({ publishers, subscribers }) => deadEnds || (publishers.length > 0 && subscribers.length > 0));
+      .filter(({ publishers: { length: from }, subscribers: { length: to } }) =>
+        deadEnds ? from + to > 0 : from > 0 && to > 0,
+      );
   }
 
   async bundle(): Promise<MimeBundle> {

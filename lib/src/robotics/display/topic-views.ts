@@ -10,7 +10,10 @@ import { type LiveOptions, LiveView } from "./live-view.js";
 /** Elements of an array that are written out. */
 const MOST_ELEMENTS = 8;
 
-/** A message as `ros2 topic echo` writes it; long arrays are cut short. */
+/**
+ * A message as `ros2 topic echo` writes it; long arrays are cut short.
+ * @example robotics.display.messageText({ data: "Hello", n: 2 }) // "data: 'Hello'\nn: 2"
+ */
 export function messageText(value: unknown, indent = ""): string {
   if (ArrayBuffer.isView(value) || Array.isArray(value)) {
     const all = value as ArrayLike<unknown>;
@@ -90,9 +93,10 @@ abstract class TopicView<M> extends LiveView {
  * @example
  * const node = await robotics.ros.createNode("watcher");
  * const echo = new robotics.display.TopicEcho(node, robotics.ros.msg("std_msgs/msg/String"), "hello_world_topic");
- * String(echo); // "/hello_world_topic (std_msgs/msg/String): 0 messages"
+ * const before = String(echo);
  * echo.stop();
  * await node.destroy();
+ * before // "/hello_world_topic (std_msgs/msg/String): 0 messages"
  */
 export class TopicEcho<M> extends TopicView<M> {
   /** The newest message. */

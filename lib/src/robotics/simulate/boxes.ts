@@ -17,6 +17,10 @@ export interface LabeledBox {
 /**
  * A box around the visible pixels of each body, in the order of their instances.
  * @param leastPixels bodies of which less is seen are left out. Default 1
+ * @example
+ * const world = robotics.simulate.room();
+ * const { robot } = new robotics.simulate.Simulation(world, { robots: [{ pose: { x: 4, y: 3, theta: 0 } }] });
+ * world.classes[robotics.simulate.boxesOf(robot.photograph())[0].label] // "wall"
  */
 export function boxesOf(frame: Frame, leastPixels = 1): LabeledBox[] {
   const found = new Map<number, { -readonly [K in keyof LabeledBox]: LabeledBox[K] }>();

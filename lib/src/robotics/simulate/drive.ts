@@ -32,7 +32,11 @@ export interface DriveSpec {
 
 export type Drive = Required<DriveSpec>;
 
-/** @throws ValueError for lengths and limits that are not positive */
+/**
+ * A drive with its defaults.
+ * @throws ValueError for lengths and limits that are not positive
+ * @example robotics.simulate.makeDrive({ track: 0.2 }).wheelRadius // 0.05
+ */
 export function makeDrive(spec: DriveSpec = {}): Drive {
   const drive = {
     track: 0.3,
@@ -50,14 +54,17 @@ export function makeDrive(spec: DriveSpec = {}): Drive {
 
 /**
  * Turns of the wheels (rad/s) that move a robot so.
- * @example robotics.simulate.wheelsOf({ linear: 0.5, angular: 0 }, robotics.simulate.makeDrive()) // { left: 10, right: 10 }
+ * @example robotics.simulate.wheelsOf({ linear: 0.5, angular: 0 }, robotics.simulate.makeDrive()).left // 10
  */
 export function wheelsOf({ linear, angular }: Twist, { track, wheelRadius }: Drive): Wheels {
   const turn = (angular * track) / 2;
   return { left: (linear - turn) / wheelRadius, right: (linear + turn) / wheelRadius };
 }
 
-/** How a robot moves whose wheels turn so (rad/s). */
+/**
+ * How a robot moves whose wheels turn so (rad/s).
+ * @example robotics.simulate.twistOf({ left: -3, right: 3 }, robotics.simulate.makeDrive()).angular // 1
+ */
 export function twistOf({ left, right }: Wheels, { track, wheelRadius }: Drive): Twist {
   return { linear: (wheelRadius * (left + right)) / 2, angular: (wheelRadius * (right - left)) / track };
 }
@@ -85,7 +92,7 @@ export function accelerate(now: Wheels, target: Wheels, { maxWheelAcceleration }
  * Where a robot stands after an arc: exact for constant speed and turn, with the straight line as its limit.
  * @param distance metres along the arc, negative backwards
  * @param turn radians
- * @example robotics.simulate.arc({ x: 0, y: 0, theta: 0 }, Math.PI, Math.PI) // a half circle of radius 1: (0, 2, π)
+ * @example robotics.simulate.arc({ x: 0, y: 0, theta: 0 }, Math.PI, Math.PI).y // 2
  */
 export function arc(pose: Pose, distance: number, turn: number): Pose {
   const half = turn / 2;
@@ -113,14 +120,20 @@ export interface OdometryMotion {
  */
 export type OdometryNoise = readonly [a1: number, a2: number, a3: number, a4: number];
 
-/** The motion of an arc: its chord, and half of its turn before and after. */
+/**
+ * The motion of an arc: its chord, and half of its turn before and after.
+ * @example robotics.simulate.motionOfArc(Math.PI, Math.PI).way // 2
+ */
 export function motionOfArc(distance: number, turn: number): OdometryMotion {
   const half = turn / 2;
   const way = Math.abs(half) < 1e-4 ? distance * (1 - (half * half) / 6) : (distance * Math.sin(half)) / half;
   return { turn1: half, way, turn2: half };
 }
 
-/** A pose after a motion. */
+/**
+ * A pose after a motion.
+ * @example robotics.simulate.moved({ x: 0, y: 0, theta: 0 }, { turn1: Math.PI / 2, way: 2, turn2: 0 }).y // 2
+ */
 export function moved(pose: Pose, { turn1, way, turn2 }: OdometryMotion): Pose {
   const heading = pose.theta + turn1;
   return {
@@ -130,7 +143,10 @@ export function moved(pose: Pose, { turn1, way, turn2 }: OdometryMotion): Pose {
   };
 }
 
-/** Standard deviations of a motion's three parts, in its units. */
+/**
+ * Standard deviations of a motion's three parts, in its units.
+ * @example robotics.simulate.odometryDeviation({ turn1: 0, way: 2, turn2: 0 }, [0, 0, 0.01, 0]).way // 0.2
+ */
 export function odometryDeviation(
   { turn1, way, turn2 }: OdometryMotion,
   [a1, a2, a3, a4]: OdometryNoise,
@@ -145,6 +161,8 @@ export function odometryDeviation(
 /**
  * A motion with odometry's noise: one sample of the motion model, as particle filters draw them.
  * @param normals three numbers of the standard normal distribution
+ * @example
+ * robotics.simulate.sampleOdometry({ turn1: 0, way: 2, turn2: 0 }, [0, 0, 0.01, 0], [0, 1, 0]).way // 2.2
  */
 export function sampleOdometry(
   motion: OdometryMotion,

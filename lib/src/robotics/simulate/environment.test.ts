@@ -75,6 +75,29 @@ describe("the navigation environment", () => {
     expect(environment.step([1, 1])).toEqual(tried);
   });
 
+  it("has numbered actions for learned planners", () => {
+    const start = { x: 1, y: 2, theta: 0 };
+    const open = room({ width: 6, height: 4 });
+    const task = new NavigationEnvironment({ world: open, start, goal: { x: 4, y: 2 } }).numbered();
+    expect([task.actions, task.observationSize]).toEqual([5, 29]);
+    const run = (action: number) => {
+      task.reset(1);
+      for (;;) {
+        const { done, outcome } = task.step(action);
+        if (done) return outcome;
+        expect(outcome).toBeUndefined();
+      }
+    };
+    expect(run(2)).toBe("success");
+    expect(run(4)).toBe("timeout"); // circles
+    const wall = new NavigationEnvironment({ world: open, start, goal: { x: 1, y: 1 } }).numbered([[1, 0]]);
+    wall.reset(1);
+    let step = wall.step(0);
+    while (!step.done) step = wall.step(0);
+    expect(step.outcome).toBe("failure");
+    expect(() => wall.step(1)).toThrow("actions are 0 … 0, got 1");
+  });
+
   it("makes a new world for each episode, and refuses what is no action", () => {
     const environment = new NavigationEnvironment({ world: (seed) => room({ things: 3, seed }) });
     expect(() => environment.step([0, 0])).toThrow("there is no episode yet: call reset first");

@@ -65,6 +65,23 @@ export interface EpisodeSnapshot {
   readonly over: boolean;
 }
 
+/** A task with numbered actions, each episode given by its seed. */
+export interface NumberedEnvironment {
+  /** Numbers in an observation. */
+  readonly observationSize: number;
+  readonly actions: number;
+  reset(seed: number): Float64Array;
+  step(action: number): {
+    readonly observation: Float64Array;
+    readonly reward: number;
+    readonly done: boolean;
+    /** Once it is done. */
+    readonly outcome?: "success" | "failure" | "timeout";
+  };
+}
+
+const AHEAD = [-0.5, -0.2, 0, 0.2, 0.5].map((turn) => [1, turn] as const);
+
 /**
  * Drive to a goal by lidar. An action is two numbers in [−1, 1]: parts of the robot's fastest speed and turn. An
  * observation (float32): `beams` distances as parts of the lidar's range, the goal's distance as a part of the world's
@@ -169,6 +186,27 @@ export class NavigationEnvironment implements Environment<Float32Array, ArrayLik
       terminated,
       truncated,
       info: { collided, reached, distance: this.distance() },
+    };
+  }
+
+  /**
+   * The same task with numbered actions, as planners that are learned take it (`plan.runEpisode`, `plan.successRate`).
+   * @param actions pairs of speed and turn, as `step` takes them. Default ahead at full speed with five turns
+   */
+  numbered(actions: readonly (readonly [speed: number, turn: number])[] = AHEAD): NumberedEnvironment {
+    if (actions.length === 0) throw new ValueError("navigation: there is no action");
+    return {
+      observationSize: this.observationSpace.low.length,
+      actions: actions.length,
+      reset: (seed) => Float64Array.from(this.reset({ seed })),
+      step: (action) => {
+        if (!(action in actions))
+          throw new ValueError(`navigation: actions are 0 … ${actions.length - 1}, got ${action}`);
+        const { observation, reward, terminated, truncated, info } = this.step(actions[action]);
+        const done = terminated || truncated;
+        const outcome = truncated ? "timeout" : info.reached ? "success" : "failure";
+        return { observation: Float64Array.from(observation), reward, done, ...(done ? { outcome } : {}) };
+      },
     };
   }
 

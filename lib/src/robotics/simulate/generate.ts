@@ -85,7 +85,7 @@ function thing(kind: Thing, at: Point, draws: Draws): BodySpec {
 /**
  * A rectangular room from (0, 0) to (width, height), with things that do not touch, each kind a class for cameras.
  * @throws ValueError if sizes are not positive, or the things find no room
- * @example robotics.simulate.room({ things: 6, seed: 1 }).bodies.length // 7: the walls are one
+ * @example robotics.simulate.room({ things: 6, seed: 1 }).bodies.length // 7
  */
 export function room(options: RoomOptions = {}): World {
   const { width = 8, height = 6, things = 0, kinds = THINGS, people = 0, landmarks = 0 } = options;

@@ -20,7 +20,7 @@ export interface Bounds {
 
 /**
  * The same angle in (−π, π].
- * @example robotics.simulate.wrapAngle(3 * Math.PI) // Math.PI
+ * @example robotics.simulate.wrapAngle(3 * Math.PI) // 3.142
  */
 export function wrapAngle(angle: number): number {
   if (angle > -Math.PI && angle <= Math.PI) return angle; // exact for what is in range already
@@ -28,7 +28,10 @@ export function wrapAngle(angle: number): number {
   return turned <= -Math.PI ? turned + 2 * Math.PI : turned;
 }
 
-/** `local`, given in the frame of `frame`, in the frame that `frame` is given in. */
+/**
+ * `local`, given in the frame of `frame`, in the frame that `frame` is given in.
+ * @example robotics.simulate.compose({ x: 1, y: 2, theta: Math.PI / 2 }, { x: 3, y: 0, theta: 0 }).y // 5
+ */
 export function compose(frame: Pose, local: Pose): Pose {
   const [c, s] = [Math.cos(frame.theta), Math.sin(frame.theta)];
   return {
@@ -38,7 +41,10 @@ export function compose(frame: Pose, local: Pose): Pose {
   };
 }
 
-/** The pose that undoes another: `compose(pose, inverse(pose))` is the origin. */
+/**
+ * The pose that undoes another: `compose(pose, inverse(pose))` is the origin.
+ * @example robotics.simulate.inverse({ x: 1, y: 0, theta: Math.PI }).x // 1
+ */
 export function inverse({ x, y, theta }: Pose): Pose {
   const [c, s] = [Math.cos(theta), Math.sin(theta)];
   return { x: -c * x - s * y, y: s * x - c * y, theta: wrapAngle(-theta) };
@@ -48,6 +54,7 @@ export function inverse({ x, y, theta }: Pose): Pose {
  * Distance along a ray to a segment, `Infinity` where they do not meet. A ray that runs along a segment misses it.
  * @param dx, dy the ray's direction; distances are in its lengths
  * @param ex, ey from the segment's start to its end
+ * @example robotics.simulate.raySegment(0, 0, 1, 0, 2, -1, 0, 3) // 2
  */
 export function raySegment(
   ox: number,
@@ -69,7 +76,11 @@ export function raySegment(
   return t >= 0 && u >= -1e-12 && u <= 1 + 1e-12 ? t : Number.POSITIVE_INFINITY;
 }
 
-/** Distance along a ray to a circle's line (from within: to the way out), `Infinity` where they do not meet. `dx, dy` has length 1. */
+/**
+ * Distance along a ray to a circle's line (from within: to the way out), `Infinity` where they do not meet.
+ * @param dx, dy the ray's direction, of length 1
+ * @example robotics.simulate.rayCircle(0, 0, 1, 0, 3, 0, 1) // 2
+ */
 export function rayCircle(
   ox: number,
   oy: number,

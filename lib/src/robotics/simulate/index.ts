@@ -1,7 +1,7 @@
 /** A world on a plane, robots with two wheels, and what their sensors tell. */
 export type { Body, BodySpec, Motion, Shape } from "./body.js";
 export { boxesOf, type LabeledBox } from "./boxes.js";
-export { occupancyOfMessage, scanOf, yawOf } from "./bridge/messages.js";
+export { occupancyMessage, occupancyOfMessage, scanOf, yawOf } from "./bridge/messages.js";
 export {
   type RunOptions,
   type SensorRates,
@@ -9,11 +9,9 @@ export {
   type SimulatorNodeOptions,
 } from "./bridge/simulator-node.js";
 export {
-  accelerate,
   arc,
   type Drive,
   type DriveSpec,
-  limitWheels,
   makeDrive,
   motionOfArc,
   moved,
@@ -32,6 +30,7 @@ export {
   type EpisodeSnapshot,
   NavigationEnvironment,
   type NavigationOptions,
+  type NumberedEnvironment,
   type Outcome,
   type Rewards,
 } from "./environment.js";
@@ -58,12 +57,15 @@ export { GRAVITY, type ImuReading, type ImuSpec } from "./inertial.js";
 export type { LandmarkReading, LandmarkSensorSpec, PixelReading } from "./landmarks.js";
 export type { LidarSpec, Scan } from "./lidar.js";
 export {
+  type FromImageOptions,
   type FromOccupancyOptions,
   fromOccupancy,
   fromText,
   type Occupancy,
   occupancyOf,
+  occupancyOfImage,
 } from "./occupancy.js";
+export { type Photograph, type PhotographsOptions, photographs } from "./photographs.js";
 export {
   type Camera,
   type CameraSpec,

@@ -1,5 +1,6 @@
 /** Occupancy grids: worlds from pictures of floors, and back. Fields as in nav_msgs/OccupancyGrid. */
 import { ValueError } from "../../core/errors.js";
+import { checkImage, type Image } from "../../data/vision/image.js";
 import { type BodySpec, contains } from "./body.js";
 import type { Point } from "./geometry.js";
 import { World, type WorldSpec } from "./world.js";
@@ -27,6 +28,9 @@ export interface FromOccupancyOptions extends Omit<WorldSpec, "bodies"> {
 /**
  * A world whose walls are the occupied cells.
  * @throws ValueError if the data do not fill the grid
+ * @example
+ * const grid = { width: 3, height: 1, resolution: 1, origin: { x: 0, y: 0 }, data: Int8Array.of(0, 0, 100) };
+ * robotics.simulate.fromOccupancy(grid).cast({ x: 0.5, y: 0.5 }, 0)?.distance // 1.5
  */
 export function fromOccupancy(grid: Occupancy, options: FromOccupancyOptions = {}): World {
   const { width, height, resolution, origin, data } = grid;
@@ -88,6 +92,52 @@ export function runs(
   }
 }
 
+export interface FromImageOptions {
+  /** Metres along a pixel's side. */
+  readonly resolution: number;
+  /** Corner of the lower left pixel. Default (0, 0). */
+  readonly origin?: Point;
+  /** Darker than this is occupied, and lighter than that free, as parts of black. Default 0.65 and 0.196. */
+  readonly occupiedThreshold?: number;
+  readonly freeThreshold?: number;
+  /** White is occupied. Default false. */
+  readonly negate?: boolean;
+}
+
+/**
+ * A map from a picture of a floor, as map_server reads one (its mode `trinary`): dark pixels are walls, light ones free,
+ * those between, and transparent ones, unknown.
+ * @param image grey, RGB or either with opacity; the first row is the top
+ * @throws ValueError if the array is no image, or thresholds are not 0 ≤ free < occupied ≤ 1
+ * @example
+ * const image = { dtype: "uint8" as const, shape: [1, 3, 1], data: Uint8Array.of(0, 205, 255) };
+ * robotics.simulate.occupancyOfImage(image, { resolution: 0.05 }).data // [100, -1, 0]
+ */
+export function occupancyOfImage(image: Image, options: FromImageOptions): Occupancy {
+  const { resolution, origin = { x: 0, y: 0 }, negate = false } = options;
+  const { occupiedThreshold = 0.65, freeThreshold = 0.196 } = options;
+  const [height, width, channels] = checkImage(image, "occupancyOfImage");
+  if (!(freeThreshold >= 0 && freeThreshold < occupiedThreshold && occupiedThreshold <= 1))
+    throw new ValueError(
+      `occupancyOfImage: thresholds are 0 ≤ free < occupied ≤ 1, got ${freeThreshold} and ${occupiedThreshold}`,
+    );
+  const opacity = channels % 2 === 0;
+  const colours = opacity ? channels - 1 : channels;
+  const data = new Int8Array(width * height);
+  for (let row = 0; row < height; row++)
+    for (let column = 0; column < width; column++) {
+      const at = (row * width + column) * channels;
+      let sum = 0;
+      for (let c = 0; c < colours; c++) sum += image.data[at + c];
+      const light = sum / (255 * colours);
+      const dark = negate ? light : 1 - light;
+      const known = !opacity || image.data[at + colours] === 255;
+      const value = dark > occupiedThreshold ? 100 : dark < freeThreshold ? 0 : -1;
+      data[(height - 1 - row) * width + column] = known ? value : -1;
+    }
+  return { width, height, resolution, origin, data };
+}
+
 /**
  * A world from a drawing: `#` is a wall, a digit or letter a landmark (ids in reading order, from 0), all else is free.
  * The first line is the top.
@@ -96,7 +146,7 @@ export function runs(
  * robotics.simulate.fromText(`
  * #####
  * #  a#
- * #####`).landmarks; // [{ id: 0, x: 1.75, y: 0.75, z: 0.5 }]
+ * #####`).landmarks[0].x // 1.75
  */
 export function fromText(
   text: string,
@@ -123,6 +173,7 @@ export function fromText(
 /**
  * What of a world is occupied: cells that the surface of a body that does not move passes, and those inside of solids.
  * @param options `resolution`: metres, default 0.05; `inflate`: cells nearer than so many metres to a body count too
+ * @example robotics.simulate.occupancyOf(robotics.simulate.room(), { resolution: 0.1 }).width // 82
  */
 export function occupancyOf(
   world: World,

@@ -37,7 +37,11 @@ export interface Camera extends Intrinsics {
   readonly noise: number;
 }
 
-/** @throws ValueError for sizes, angles and lengths that are none */
+/**
+ * A camera with its intrinsics.
+ * @throws ValueError for sizes, angles and lengths that are none
+ * @example robotics.simulate.makeCamera({ width: 200, fieldOfView: Math.PI / 2 }).fx // 100
+ */
 export function makeCamera(spec: CameraSpec = {}): Camera {
   const { width = 160, height = 120, fieldOfView = (70 * Math.PI) / 180 } = spec;
   for (const [name, size] of Object.entries({ width, height }))
@@ -72,7 +76,12 @@ export interface OpticalPoint {
   readonly z: number;
 }
 
-/** A point of the world, as the camera of a robot that stands at `robot` has it in its optical frame. */
+/**
+ * A point of the world, as the camera of a robot that stands at `robot` has it in its optical frame.
+ * @example
+ * const camera = robotics.simulate.makeCamera({ mount: { x: 0, y: 0, theta: 0, z: 0.5 } });
+ * robotics.simulate.toOptical({ x: 1, y: 0, theta: 0 }, camera, { x: 4, y: 0, z: 0 }).z // 3
+ */
 export function toOptical(
   robot: Pose,
   { mount }: Pick<Camera, "mount">,
@@ -86,7 +95,7 @@ export function toOptical(
 
 /**
  * The pixel of a point, or null behind the camera; pixels outside of the image are given too.
- * @example robotics.simulate.project(robotics.simulate.makeCamera(), { x: 0, y: 0, z: 2 }) // the middle: { u: 79.5, v: 59.5 }
+ * @example robotics.simulate.project(robotics.simulate.makeCamera(), { x: 0, y: 0, z: 2 })?.u // 79.5
  */
 export function project(
   { fx, fy, cx, cy }: Intrinsics,

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { boxesOf } from "./boxes.js";
 import { room } from "./generate.js";
-import { fromOccupancy, fromText, occupancyOf } from "./occupancy.js";
+import { fromOccupancy, fromText, occupancyOf, occupancyOfImage } from "./occupancy.js";
+import { photographs } from "./photographs.js";
 import { makeCamera, project, toOptical } from "./pinhole.js";
 import type { Frame } from "./render.js";
 import { Simulation } from "./simulation.js";
@@ -235,6 +236,27 @@ describe("the camera", () => {
   });
 });
 
+describe("labelled pictures", () => {
+  it("come from free places, as many as asked, the same for the same seed", () => {
+    const camera = { width: 16, height: 12 };
+    const options = { camera, count: 6, worlds: 3, seed: 4 };
+    const world = (seed: number): World => room({ things: 5, seed });
+    const first = [...photographs(world, options)];
+    expect(first).toHaveLength(6);
+    const again = [...photographs(world, options)];
+    first.forEach((one, i) => {
+      expect(Buffer.compare(one.frame.image.data, again[i].frame.image.data)).toBe(0);
+      expect(one.world.isFree(one.pose, 0.15)).toBe(true);
+      expect(one.boxes).toEqual(boxesOf(one.frame, 4));
+    });
+    expect(new Set(first.map((one) => one.world)).size).toBe(3);
+    expect(first[0].world).toBe(first[1].world);
+    const other = [...photographs(world, { ...options, seed: 5 })];
+    expect(other[0].pose).not.toEqual(first[0].pose);
+    expect(() => [...photographs(world, { count: 0 })]).toThrow("count is a whole number from 1, got 0");
+  });
+});
+
 describe("landmarks", () => {
   const world = new World({
     bodies: [
@@ -319,6 +341,20 @@ describe("occupancy", () => {
     const wide = occupancyOf(square, { resolution: 0.1, inflate: 0.25 });
     expect(wide.data[20 * wide.width + 3]).toBe(100);
     expect(wide.data[20 * wide.width + 5]).toBe(0);
+  });
+
+  it("reads pictures as map servers do", () => {
+    const data = Uint8Array.of(0, 100, 205, 254, 255, 80);
+    const read = (shape: number[], bytes: Uint8Array<ArrayBuffer>, options = {}): number[] => [
+      ...occupancyOfImage({ dtype: "uint8", shape, data: bytes }, { resolution: 0.1, ...options }).data,
+    ];
+    // rows from the bottom up
+    expect(read([2, 3, 1], data)).toEqual([0, 0, 100, 100, -1, -1]);
+    expect(read([2, 3, 1], data, { negate: true })).toEqual([100, 100, -1, 0, -1, 100]);
+    expect(read([1, 2, 3], data, { occupiedThreshold: 0.5 })).toEqual([100, -1]); // means of three
+    expect(read([1, 3, 2], Uint8Array.of(0, 255, 0, 254, 255, 255))).toEqual([100, -1, 0]);
+    expect(() => read([1, 3, 1], data)).toThrow("occupancyOfImage");
+    expect(() => read([2, 3, 1], data, { freeThreshold: 0.9 })).toThrow("0 ≤ free < occupied ≤ 1, got 0.9");
   });
 
   it("makes solids with holes, and few segments of straight walls", () => {

@@ -33,10 +33,10 @@ type Other = Placed & { readonly label: number; readonly instance: number };
  * A simulation. `step` moves everything; sensors are read at the present step, when they are asked, and each reading
  * is the same however often and in whatever order they are.
  * @example
- * const simulation = new robotics.simulate.Simulation(robotics.simulate.room({ width: 6, height: 4 }));
+ * const simulation = new robotics.simulate.Simulation(robotics.simulate.room(), { robots: [{ pose: { x: 4, y: 3, theta: 0 } }] });
  * simulation.robot.command({ linear: 0.5, angular: 0.2 });
  * simulation.step(50); // a second
- * simulation.robot.scan().ranges.length; // 360
+ * simulation.robot.scan().ranges.length // 360
  */
 export class Simulation implements Surroundings {
   readonly robots: readonly Robot[];

@@ -47,7 +47,7 @@ export const GROUND = 1;
  * @throws ValueError for a body that is none, or two landmarks of one id
  * @example
  * const world = new robotics.simulate.World({ bodies: [{ shape: { kind: "circle", radius: 1 }, at: { x: 3, y: 0 } }] });
- * world.cast({ x: 0, y: 0 }, 0)?.distance; // 2
+ * world.cast({ x: 0, y: 0 }, 0)?.distance // 2
  */
 export class World {
   readonly bodies: readonly Body[];

@@ -22,7 +22,10 @@ export const quaternion = (theta: number): geometry_msgs.Quaternion => ({
   w: Math.cos(theta / 2),
 });
 
-/** The turn around z of a rotation. */
+/**
+ * The turn around z of a rotation.
+ * @example robotics.simulate.yawOf({ x: 0, y: 0, z: 1, w: 0 }) // 3.142
+ */
 export const yawOf = ({ x, y, z, w }: geometry_msgs.Quaternion): number =>
   Math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z));
 
@@ -73,7 +76,10 @@ export function scanMessage(head: Header, scan: Scan, scanTime: number): Message
   };
 }
 
-/** A scan that was received, as the simulator's own. */
+/**
+ * A scan that was received, as the simulator's own.
+ * @example robotics.simulate.scanOf(robotics.ros.msg("sensor_msgs/msg/LaserScan").create({ range_max: 4 })).rangeMax // 4
+ */
 export function scanOf(message: sensor_msgs.LaserScan): Scan {
   return {
     angleMin: message.angle_min,
@@ -141,6 +147,12 @@ export function cameraInfoMessage(head: Header, camera: Camera): MessageInit<sen
   };
 }
 
+/**
+ * A map as a message.
+ * @example
+ * const map = robotics.simulate.occupancyOf(robotics.simulate.room(), { resolution: 0.5 });
+ * robotics.simulate.occupancyMessage({ frame_id: "map" }, map).info?.width // 18
+ */
 export function occupancyMessage(head: Header, grid: Occupancy): MessageInit<nav_msgs.OccupancyGrid> {
   const { width, height, resolution, origin, data } = grid;
   return {
@@ -156,7 +168,13 @@ export function occupancyMessage(head: Header, grid: Occupancy): MessageInit<nav
   };
 }
 
-/** A map that was received, for planners, displays and `fromOccupancy`. Maps that are turned are not. */
+/**
+ * A map that was received, for planners, displays and `fromOccupancy`. A turn of its origin is left out.
+ * @example
+ * const { msg } = robotics.ros;
+ * const map = msg("nav_msgs/msg/OccupancyGrid").create({ info: { width: 2, height: 1 }, data: [0, 100] });
+ * robotics.simulate.occupancyOfMessage(map).data // [0, 100]
+ */
 export function occupancyOfMessage({ info, data }: nav_msgs.OccupancyGrid): Occupancy {
   const { width, height, resolution, origin } = info;
   return { width, height, resolution, origin: { x: origin.position.x, y: origin.position.y }, data };

@@ -114,10 +114,11 @@ interface Outlets {
  * @example
  * const simulation = new robotics.simulate.Simulation(robotics.simulate.room(), { robots: [{ pose: { x: 4, y: 3, theta: 0 } }] });
  * const simulator = await robotics.simulate.SimulatorNode.create(simulation);
- * const scan = robotics.ros.firstMessage(simulator.node, robotics.ros.msg("sensor_msgs/msg/LaserScan"), "scan");
+ * const heard = robotics.ros.firstMessage(simulator.node, robotics.ros.msg("sensor_msgs/msg/LaserScan"), "scan");
  * await simulator.run({ seconds: 0.5, speed: Infinity });
- * (await scan).ranges.length; // 360
+ * const { ranges } = await heard;
  * await simulator.destroy();
+ * ranges.length // 360
  */
 export class SimulatorNode {
   /** Whether `run` stands still; `~/pause` sets it. */
