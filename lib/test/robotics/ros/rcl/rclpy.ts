@@ -19,9 +19,14 @@ export interface Role {
   stop(): Promise<void>;
 }
 
-/** Starts a role on a domain; one that is a node is ready when this resolves. */
-export async function rclpy(ros: RosInstallation, domain: number, role: string): Promise<Role> {
-  const child = spawn(ros.python, [BOOK, role], {
+/** Starts a role of a script on a domain; one that is a node is ready when this resolves. */
+export async function rclpy(
+  ros: RosInstallation,
+  domain: number,
+  role: string,
+  script = BOOK,
+): Promise<Role> {
+  const child = spawn(ros.python, [script, role], {
     env: { ...rosEnvironment(ros), ROS_DOMAIN_ID: String(domain), PYTHONDONTWRITEBYTECODE: "1" },
     stdio: ["ignore", "pipe", "pipe"],
   });
