@@ -59,57 +59,62 @@ export function command(
   label: string,
   program: string,
   args: readonly string[],
-  { cwd, env = process.env, signal, explain }: StepOptions,
+  options: StepOptions,
 ): Promise<string> {
-  return step(
-    label,
-    (say) =>
-      new Promise((resolve, reject) => {
-        signal.throwIfAborted();
-        // A group of its own: what the command starts ends with it, and Ctrl-C reaches it through us alone.
-        const group = process.platform !== "win32";
-        const child = spawn(program, args, { cwd, env, detached: group, stdio: ["ignore", "pipe", "pipe"] });
-        let output = "";
-        let tail = "";
-        const kill = () => {
-          if (child.pid === undefined) return;
-          try {
-            if (group) process.kill(-child.pid, "SIGTERM");
-            else child.kill();
-          } catch {
-            // it ended just now
-          }
-        };
-        signal.addEventListener("abort", kill, { once: true });
-        const take = (chunk: Buffer) => {
-          tail = (tail + chunk).slice(-TAIL);
-          const lines = tail.trimEnd().split(/[\r\n]+/);
-          say(lines.at(-1) ?? "");
-        };
-        child.stdout.on("data", (chunk: Buffer) => {
-          output += chunk;
-          take(chunk);
-        });
-        child.stderr.on("data", take);
-        child.on("error", (error) => finish(error.message));
-        child.on("close", (code, killed) =>
-          finish(code === 0 ? null : killed ? `stopped by ${killed}` : `exit code ${code}`),
+  return step(label, (say) => execute(label, program, args, options, say));
+}
+
+/** {@link command} as a part of a step: shows nothing but what it says. */
+export function execute(
+  label: string,
+  program: string,
+  args: readonly string[],
+  { cwd, env = process.env, signal, explain }: StepOptions,
+  say: (text: string) => void,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    // A group of its own: what the command starts ends with it, and Ctrl-C reaches it through us alone.
+    const group = process.platform !== "win32";
+    const child = spawn(program, args, { cwd, env, detached: group, stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
+    let tail = "";
+    const kill = () => {
+      if (child.pid === undefined) return;
+      try {
+        if (group) process.kill(-child.pid, "SIGTERM");
+        else child.kill();
+      } catch {
+        // it ended just now
+      }
+    };
+    signal.addEventListener("abort", kill, { once: true });
+    const take = (chunk: Buffer) => {
+      tail = (tail + chunk).slice(-TAIL);
+      const lines = tail.trimEnd().split(/[\r\n]+/);
+      say(lines.at(-1) ?? "");
+    };
+    child.stdout.on("data", (chunk: Buffer) => {
+      output += chunk;
+      take(chunk);
+    });
+    child.stderr.on("data", take);
+    child.on("error", (error) => finish(error.message));
+    child.on("close", (code, killed) =>
+      finish(code === 0 ? null : killed ? `stopped by ${killed}` : `exit code ${code}`),
+    );
+    const finish = (problem: string | null) => {
+      signal.removeEventListener("abort", kill);
+      if (signal.aborted) reject(signal.reason);
+      else if (problem === null) resolve(output);
+      else {
+        const quoted = tail.trimEnd().split("\n").slice(-QUOTED_LINES).join("\n");
+        reject(
+          new InstallError(`${label} failed: ${explain?.(`${tail}\n${problem}`) ?? `${problem}\n${quoted}`}`),
         );
-        const finish = (problem: string | null) => {
-          signal.removeEventListener("abort", kill);
-          if (signal.aborted) reject(signal.reason);
-          else if (problem === null) resolve(output);
-          else {
-            const quoted = tail.trimEnd().split("\n").slice(-QUOTED_LINES).join("\n");
-            reject(
-              new InstallError(
-                `${label} failed: ${explain?.(`${tail}\n${problem}`) ?? `${problem}\n${quoted}`}`,
-              ),
-            );
-          }
-        };
-      }),
-  );
+      }
+    };
+  });
 }
 
 /** True if a tool's output says that a host could not be reached. */

@@ -1,8 +1,10 @@
 /** ROS 2 from TypeScript: on a real ROS 2 graph, or on the in-process one. */
 
 export * from "./action/index.js";
+export * as bag from "./bag/index.js";
 export * from "./graph/index.js";
 export type * from "./host.js";
+export { CdrError, deserialize, serialize } from "./interfaces/cdr.js";
 export {
   action_msgs,
   builtin_interfaces,
@@ -14,11 +16,14 @@ export {
   rcl_interfaces,
   rosgraph_msgs,
   sensor_msgs,
+  service_msgs,
   shape_msgs,
   std_msgs,
   std_srvs,
+  stereo_msgs,
   tf2_msgs,
   trajectory_msgs,
+  type_description_interfaces,
   unique_identifier_msgs,
   visualization_msgs,
 } from "./interfaces/common/index.js";
@@ -42,5 +47,6 @@ export {
 } from "./launch/description.js";
 export * from "./lifecycle/index.js";
 export * from "./node/index.js";
+export * from "./rosbridge/index.js";
 export { type HostKind, type HostSelection, rosHost } from "./select.js";
 export * as tf from "./tf/index.js";

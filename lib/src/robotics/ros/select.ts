@@ -8,12 +8,7 @@ export type HostKind = RosHost["kind"];
 /** A further host is one line; what it needs is loaded when it is asked for. */
 const hosts: Record<HostKind, (domain: number) => Promise<RosHost>> = {
   graph: async (domain) => graphHost({ domain }),
-  rclnodejs: async (domain) => {
-    // robo-rcl
-    const path = "./rcl/host.js";
-    const { rclHost } = (await import(path)) as { rclHost: (o: { domain: number }) => Promise<RosHost> };
-    return rclHost({ domain });
-  },
+  rclnodejs: async (domain) => (await import("./rcl/host.js")).rclHost({ domain }),
 };
 
 const shared = new Map<string, Promise<RosHost>>();

@@ -14,6 +14,8 @@ export interface Pair {
 export interface Subject {
   /** Two fresh hosts, that meet nobody else. */
   open(): Promise<Pair>;
+  /** A host refuses ends of a topic that it has with another type, as Fast DDS does; default: they do not meet. */
+  readonly refusesSecondType?: boolean;
   /** Events that it can tell of; default all. */
   readonly events?: ReadonlySet<QoSEvent["type"]>;
 }

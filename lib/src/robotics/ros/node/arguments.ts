@@ -48,7 +48,7 @@ const FLAGS = /^--(enable|disable)-(rosout-logs|stdout-logs|external-lib-logs)$/
  * Arguments between `--ros-args` and `--`, or the end; there may be several such groups.
  * @throws RosArgumentError that names the argument; InvalidNameError
  * @example
- * ros.parseRosArguments(["--ros-args", "-r", "chatter:=talk", "-p", "rate:=2.0"]);
+ * ros.parseRosArguments(["--fast", "--ros-args", "-r", "chatter:=talk", "-p", "rate:=2.0"]).rest // ["--fast"]
  */
 export function parseRosArguments(args: readonly string[]): RosArguments {
   const draft: Draft = { remaps: [], parameters: [], logLevels: new Map() };

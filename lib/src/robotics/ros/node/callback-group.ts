@@ -17,10 +17,13 @@ export interface Entity {
  * - `exclusive` (rclpy's MutuallyExclusiveCallbackGroup): an asynchronous callback ends before the next begins.
  * - `reentrant`: each begins as soon as it is ready, the same one too.
  *
- * A node's callbacks share one exclusive group unless told otherwise.
+ * A node's callbacks share one exclusive group unless told otherwise. A callback that calls a service of its own node
+ * waits for ever if both are of one exclusive group.
  * @example
- * const group = new ros.CallbackGroup("reentrant");
- * node.createService(Plan, "plan", async (request) => …, { group }); // many requests at a time
+ * const node = await ros.createNode("planner");
+ * const group = new ros.CallbackGroup("reentrant"); // many requests at a time
+ * node.createService(ros.srv("std_srvs/srv/Trigger"), "plan", async () => ({ success: true }), { group });
+ * await node.destroy();
  */
 export class CallbackGroup {
   #running = false;

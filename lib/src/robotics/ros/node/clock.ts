@@ -34,8 +34,10 @@ interface Pending {
 /**
  * Tells time, and wakes who waits for it.
  * @example
- * await node.clock.sleep(0.5);          // half a second of the node's time, simulated or not
- * node.clock.onJump((jump) => filter.reset(), { backward: 0.1 });
+ * const node = await ros.createNode("sleeper");
+ * node.clock.onJump((jump) => node.logger.warn(`time went back ${-jump.delta} s`), { forward: Infinity });
+ * await node.clock.sleep(0.01); // of the node's time, simulated or not
+ * await node.destroy();
  */
 export class Clock {
   #override: bigint | undefined;

@@ -56,6 +56,7 @@ export interface NodeOptions {
  * const publisher = node.createPublisher(ros.msg("std_msgs/msg/String"), "hello_world_topic", 10);
  * let i = 0;
  * node.createTimer(1.0, () => publisher.publish({ data: `Hello World: ${i++}` }));
+ * await node.destroy(); // later
  */
 export async function createNode(name: string, options: NodeOptions = {}): Promise<Node> {
   validateNodeName(name);

@@ -20,8 +20,12 @@ export interface ExecutorNode {
  * Runs the callbacks of its nodes while someone spins it, as rclpy's SingleThreadedExecutor.
  * @example
  * const executor = new ros.Executor();
- * const node = await ros.createNode("listener", { executor });
- * while (!done) await executor.spinOnce(0.1);
+ * const node = await ros.createNode("ticker", { executor });
+ * let ticks = 0;
+ * node.createTimer(0.001, () => ticks++);
+ * while (ticks < 3) await executor.spinOnce();
+ * await node.destroy();
+ * ticks // 3
  */
 export class Executor implements AsyncDisposable {
   readonly #nodes = new Set<ExecutorNode>();
@@ -293,7 +297,14 @@ class EventLoopExecutor extends Executor {
 
 let shared: Executor | undefined;
 
-/** The executor of nodes that name none; one for the process. */
+/**
+ * The executor of nodes that name none; one for the process. It spins by itself.
+ * @example
+ * const node = await ros.createNode("n");
+ * const isHeld = ros.defaultExecutor().nodes.includes(node);
+ * await node.destroy();
+ * isHeld // true
+ */
 export function defaultExecutor(): Executor {
   shared ??= new EventLoopExecutor();
   return shared;

@@ -47,9 +47,13 @@ interface Place {
 /**
  * Logs for a node. Made by `node.logger`.
  * @example
+ * const lines: string[] = [];
+ * const node = await ros.createNode("talker", { onLog: ({ level, message }) => lines.push(`${level} ${message}`) });
  * node.logger.info("ready");
- * node.logger.warn("no scan", { throttle: 5 });          // at most every 5 s
- * node.logger.getChild("planner").setLevel("debug");
+ * for (let i = 0; i < 9; i++) node.logger.warn("no scan", { throttle: 5 }); // at most every 5 s
+ * node.logger.debug("not shown");
+ * await node.destroy();
+ * lines // ["info ready", "warn no scan"]
  */
 export class Logger {
   /** @internal */

@@ -97,19 +97,34 @@ function check(kind: NameKind, name: string, rules: readonly Rule[]): void {
   }
 }
 
-/** @throws InvalidNameError that says which rule the name breaks, and where */
+/**
+ * @throws InvalidNameError that says which rule the name breaks, and where
+ * @example ros.validateNodeName("my_hello_world_node");
+ */
 export const validateNodeName = (name: string): void => check("node name", name, NODE_NAME);
 
-/** Of a full namespace, `/` or `/a/b`. @throws InvalidNameError that says which rule it breaks, and where */
+/**
+ * Of a full namespace, `/` or `/a/b`.
+ * @throws InvalidNameError that says which rule it breaks, and where
+ * @example ros.validateNamespace("/robot/arm");
+ */
 export function validateNamespace(namespace: string): void {
   if (namespace !== "/") check("namespace", namespace, NAMESPACE);
 }
 
-/** Of a topic or service as users write it, before it is expanded. @throws InvalidNameError as {@link validateNodeName} */
+/**
+ * Of a topic or service as users write it, before it is expanded.
+ * @throws InvalidNameError as {@link validateNodeName}
+ * @example ros.validateTopicName("~/{node}_state");
+ */
 export const validateTopicName = (name: string, kind: NameKind = "topic name"): void =>
   check(kind, name, TOPIC);
 
-/** Of a topic or service as it is on the wire. @throws InvalidNameError as {@link validateNodeName} */
+/**
+ * Of a topic or service as it is on the wire.
+ * @throws InvalidNameError as {@link validateNodeName}
+ * @example ros.validateFullTopicName("/robot/base/state");
+ */
 export const validateFullTopicName = (name: string, kind: NameKind = "topic name"): void =>
   check(kind, name, FULL_TOPIC);
 
@@ -117,7 +132,11 @@ export const validateFullTopicName = (name: string, kind: NameKind = "topic name
 export const join = (namespace: string, name: string): string =>
   namespace.endsWith("/") ? `${namespace}${name}` : `${namespace}/${name}`;
 
-/** A namespace as users write it (`""`, `robot`, `/robot`) as a full one. @throws InvalidNameError */
+/**
+ * A namespace as users write it (`""`, `robot`, `/robot`) as a full one.
+ * @throws InvalidNameError
+ * @example ["", "robot", "/robot"].map(ros.fullNamespace) // ["/", "/robot", "/robot"]
+ */
 export function fullNamespace(namespace: string): string {
   const full = namespace === "" ? "/" : namespace.startsWith("/") ? namespace : `/${namespace}`;
   validateNamespace(full);
@@ -136,7 +155,7 @@ export interface NameOwner {
  * node; `{node}`, `{ns}` and `{namespace}` are replaced.
  * @throws InvalidNameError
  * @example
- * ros.expandName("~/state", { name: "base", namespace: "/robot" }); // "/robot/base/state"
+ * ros.expandName("~/state", { name: "base", namespace: "/robot" }) // "/robot/base/state"
  */
 export function expandName(name: string, owner: NameOwner, kind: NameKind = "topic name"): string {
   validateTopicName(name, kind);

@@ -37,10 +37,15 @@ export interface ParameterEvent {
  * Gets and sets parameters of another node. Made by `node.parameterClient`. Each method rejects with RosTimeoutError if
  * `timeout` (seconds) passes, and with the signal's reason. Integers are numbers, beyond 2^53 bigints.
  * @example
- * const remote = node.parameterClient("parametrised_hello_world_node");
+ * const node = await ros.createNode("parametrised_hello_world_node");
+ * node.declareParameter("name", "world");
+ * const shell = await ros.createNode("shell");
+ * const remote = shell.parameterClient("parametrised_hello_world_node");
  * await remote.waitForServices({ timeout: 5 });
- * await remote.list();                    // ["name", "use_sim_time"]
- * await remote.set({ name: "ROS2" });     // [{ successful: true, reason: "" }]
+ * await remote.set({ name: "ROS2" });
+ * const [names, values] = [await remote.list(), await remote.get(["name"])];
+ * for (const one of [node, shell]) await one.destroy();
+ * [names, values.name] // [["name", "use_sim_time"], "ROS2"]
  */
 export class ParameterClient implements Disposable {
   /** The other node's full name. */

@@ -20,8 +20,10 @@ const profile = (changes: Partial<QoSProfile>): QoSProfile => Object.freeze({ ..
 /**
  * The profiles that ROS 2 names.
  * @example
- * node.createSubscription(ros.msg("sensor_msgs/msg/LaserScan"), "scan", onScan, ros.qos.sensorData);
- * node.createPublisher(ros.msg("nav_msgs/msg/OccupancyGrid"), "map", { ...ros.qos.default, durability: "transient_local", depth: 1 });
+ * const node = await ros.createNode("mapper");
+ * node.createSubscription(ros.msg("sensor_msgs/msg/LaserScan"), "scan", (scan) => scan.ranges, ros.qos.sensorData);
+ * node.createPublisher(ros.msg("nav_msgs/msg/OccupancyGrid"), "map", { depth: 1, durability: "transient_local" });
+ * await node.destroy();
  */
 export const qos = Object.freeze({
   /** Reliable, the last 10. */
@@ -57,6 +59,7 @@ const CHOICES = {
 /**
  * A whole profile of a depth or of some policies.
  * @throws TypeError that names the policy and what it may be
+ * @example ros.resolveQoS({ depth: 1, durability: "transient_local" }).reliability // "reliable"
  */
 export function resolveQoS(input: QoSInput = DEFAULT, base: QoSProfile = DEFAULT): QoSProfile {
   const given: Partial<QoSProfile> = typeof input === "number" ? { depth: input } : input;

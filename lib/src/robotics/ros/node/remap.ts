@@ -24,6 +24,7 @@ const SCHEMES = { "rostopic://": "topic", "rosservice://": "service" } as const;
  * A rule as it is written after `--remap`: `from:=to`, `node:from:=to`, `__node:=name`, `__ns:=/namespace`,
  * `rostopic://from:=to`, `rosservice://from:=to`.
  * @throws RosArgumentError, InvalidNameError
+ * @example ros.parseRemapRule("camera_topic:=image_raw").to // "image_raw"
  */
 export function parseRemapRule(text: string): RemapRule {
   const separator = text.indexOf(":=");

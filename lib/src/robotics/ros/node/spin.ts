@@ -11,6 +11,7 @@ import { limited, type WaitOptions } from "./wait.js";
  * @example
  * const node = await ros.createNode("my_hello_world_subscriber");
  * node.createSubscription(ros.msg("std_msgs/msg/String"), "hello_world_topic", ({ data }) => node.logger.info(data), 10);
+ * setTimeout(() => node.destroy(), 10); // for this example
  * await ros.spin(node);
  */
 export async function spin(node: Node, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
@@ -35,7 +36,13 @@ export interface FirstMessageOptions extends WaitOptions {
  * @throws RosTimeoutError after `timeout` seconds, which tells whether anybody publishes; NodeDestroyedError; the signal's
  * reason
  * @example
- * const { data } = await ros.firstMessage(node, ros.msg("std_msgs/msg/String"), "chatter", { timeout: 5 });
+ * const node = await ros.createNode("listener");
+ * const publisher = node.createPublisher(ros.msg("std_msgs/msg/String"), "chatter", { durability: "transient_local" });
+ * publisher.publish({ data: "Hello" });
+ * const options = { timeout: 5, qos: { durability: "transient_local" } } as const;
+ * const message = await ros.firstMessage(node, ros.msg("std_msgs/msg/String"), "chatter", options);
+ * await node.destroy();
+ * message.data // "Hello"
  */
 export async function firstMessage<M>(
   node: Node,

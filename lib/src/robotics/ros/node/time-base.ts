@@ -57,8 +57,11 @@ interface Scheduled {
  * @example
  * const time = new ros.VirtualTime();
  * const node = await ros.createNode("talker", { time });
- * node.createTimer(1.0, tick);
- * await time.advance(3); // tick was called three times
+ * let ticks = 0;
+ * node.createTimer(1.0, () => ticks++);
+ * await time.advance(3);
+ * await node.destroy();
+ * ticks // 3
  */
 export class VirtualTime implements TimeBase {
   #now: bigint;

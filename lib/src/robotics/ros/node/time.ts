@@ -22,8 +22,8 @@ export const seconds = (ns: bigint): number => Number(ns / BILLION) + Number(ns 
 /**
  * A point in time; immutable.
  * @example
- * const start = node.now();
- * const age = node.now().since(start); // seconds
+ * const start = ros.Time.fromSeconds(1.5);
+ * start.add(0.25).since(start) // 0.25
  */
 export class Time {
   private constructor(
@@ -79,9 +79,16 @@ function timeMessage(ns: bigint): TimeMessage {
   return { sec: Number((ns - nanosec) / BILLION), nanosec: Number(nanosec) };
 }
 
-/** Fields of `builtin_interfaces/msg/Duration`. */
+/**
+ * Fields of `builtin_interfaces/msg/Duration`, of seconds.
+ * @throws RangeError if not finite
+ * @example ros.durationMessage(1.5).nanosec // 500000000
+ */
 export const durationMessage = (duration: number): TimeMessage => timeMessage(nanoseconds(duration));
 
-/** Seconds of a `builtin_interfaces/msg/Duration`. */
+/**
+ * Seconds of a `builtin_interfaces/msg/Duration`.
+ * @example ros.durationSeconds({ sec: 1, nanosec: 500_000_000 }) // 1.5
+ */
 export const durationSeconds = (message: Readonly<TimeMessage>): number =>
   message.sec + message.nanosec / 1e9;
