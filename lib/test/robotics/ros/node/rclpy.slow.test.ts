@@ -1,5 +1,4 @@
 /** What rclpy sees of our node: parameters of each type, their events, logs and their levels; and rclpy's clock. */
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { msg } from "../../../../src/robotics/ros/index.js";
 import { createNode } from "../../../../src/robotics/ros/node/create.js";
@@ -7,8 +6,6 @@ import { rclHost } from "../../../../src/robotics/ros/rcl/host.js";
 import type { RosInstallation } from "../../../../src/robotics/ros/rcl/place.js";
 import { ensureRos, freeDomain } from "../rcl/installed.js";
 import { rclpy } from "../rcl/rclpy.js";
-
-const PROBE = fileURLToPath(new URL("probe.py", import.meta.url));
 
 const ready = await ensureRos();
 if (ready.missing)
@@ -44,7 +41,7 @@ async function probe(ros: RosInstallation): Promise<void> {
   node.createTimer(1, () => ticks.publish({ data: node.now().toString() }));
   // until rclpy has set the level, nobody hears of it
   const logging = setInterval(() => node.logger.debug("heard at last"), 50);
-  const python = await rclpy(ros, domain, "probe_client", PROBE);
+  const python = await rclpy(ros, domain, "probe_client", "probe.py");
   try {
     await python.ended();
   } finally {
