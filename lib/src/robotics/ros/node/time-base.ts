@@ -93,9 +93,14 @@ export class VirtualTime implements TimeBase {
     };
   }
 
-  /** Milliseconds since 1970: with {@link after}, what the in-process graph's option `clock` takes. */
-  now(): number {
+  /** Milliseconds since 1970: with {@link now} and {@link after}, what the in-process graph's option `clock` takes. */
+  time(): number {
     return Number(this.system()) / 1e6;
+  }
+
+  /** Milliseconds of steady time. */
+  now(): number {
+    return Number(this.#now) / 1e6;
   }
 
   /** Calls once after `ms` milliseconds; returns what prevents that. */
