@@ -20,7 +20,7 @@ export const GoalStatusArray = msg("action_msgs/msg/GoalStatusArray");
 /** Late joiners see the last status. */
 export const STATUS_QOS: Partial<QoSProfile> = { depth: 1, durability: "transient_local" };
 /** Deeper than rcl's 10: a server that reports in a tight loop would overwrite what no one had a chance to take. */
-export const FEEDBACK_QOS: Partial<QoSProfile> = { depth: 100 };
+export const FEEDBACK_QOS: Partial<QoSProfile> = { depth: 1000 };
 
 /** What the server made of a request to cancel; names of `action_msgs/srv/CancelGoal`'s codes, by code. */
 export const CANCEL_CODES = ["none", "rejected", "unknown_goal_id", "goal_terminated"] as const;

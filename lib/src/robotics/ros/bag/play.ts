@@ -254,17 +254,7 @@ function checkRate(rate: number): number {
   throw new RangeError(`a rate is a number above 0, got ${rate}`);
 }
 
-/**
- * Plays a bag: a publisher for each topic, with the quality of service that it was recorded with.
- * @param path an MCAP file, or rosbag2's folder around one
- * @throws {BagError} if it is no bag, or lacks a topic that `topics` names
- * @example
- * const player = await robotics.ros.bag.play("drive.mcap", { rate: 2, clock: true, remap: { "/scan": "/old_scan" } });
- * player.pause();
- * await player.step(); // one message
- * player.resume();
- * await player.finished;
- */
+/** `ros.bag.play`. */
 export async function play(path: string, options: PlayOptions = {}): Promise<Player> {
   const bag = await BagFile.open(path);
   try {

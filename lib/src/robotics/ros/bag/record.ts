@@ -6,6 +6,7 @@ import type { MessageType } from "../interfaces/types.js";
 import { commonQos } from "../offered-qos.js";
 import { type HostSelection, rosHost } from "../select.js";
 import { BagError } from "./errors.js";
+import { BagFile } from "./read.js";
 import { qosText } from "./schema.js";
 import { BagWriter, type BagWriterOptions, channelSource } from "./write.js";
 
@@ -144,15 +145,7 @@ export class Recorder {
 const matches = (name: string, by: readonly string[] | RegExp): boolean =>
   by instanceof RegExp ? new RegExp(by.source, by.flags.replace(/[gy]/g, "")).test(name) : by.includes(name);
 
-/**
- * Records topics into an MCAP file until `stop()`; topics that appear later are joined. The file is in rosbag2's
- * profile: `ros2 bag play FILE` and Foxglove open it. A process that dies loses at most the last chunk.
- * @throws {BagError} if the file is there already or can't be made
- * @example
- * const recorder = await robotics.ros.bag.record("drive.mcap", { topics: ["/scan", "/odom"] });
- * // … let the robot drive …
- * await recorder.stop();
- */
+/** `ros.bag.record`. */
 export async function record(path: string, options: RecordOptions = {}): Promise<Recorder> {
   const host = await rosHost(options);
   let recorder: Recorder | undefined;
@@ -165,12 +158,8 @@ export async function record(path: string, options: RecordOptions = {}): Promise
   return recorder;
 }
 
-/**
- * Makes a whole, indexed bag of a damaged one, as far as that goes.
- * @returns how many messages there were to save
- */
+/** `ros.bag.recover`. */
 export async function recover(from: string, to: string, options: BagWriterOptions = {}): Promise<number> {
-  const { BagFile } = await import("./read.js");
   await using bag = await BagFile.open(from);
   const writer = await BagWriter.create(to, options);
   const channels = new Map<unknown, Promise<number>>();

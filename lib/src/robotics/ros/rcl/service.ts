@@ -1,13 +1,19 @@
 /** Services and clients on ROS 2; of an action's hidden services too, whose types lie beside the action's. */
 import { DisposedError } from "../../../core/errors.js";
-import type { EntityOptions, HostClient, HostService } from "../host.js";
+import type { EntityOptions, HostClient, HostService, QoSProfile } from "../host.js";
 import { deserialize, encode } from "../interfaces/cdr.js";
 import type { ServiceType } from "../interfaces/types.js";
-import type { Handle, NativeServiceType } from "./addon.js";
+import type { Handle, NativeQos, NativeServiceType } from "./addon.js";
 import { drain } from "./drain.js";
 import { toNative } from "./qos.js";
 import type { Ground } from "./topic.js";
 import type { NativeType } from "./types.js";
+
+/**
+ * Whatever depth is asked for, no request or answer is dropped: its call would wait for ever. The history is each end's
+ * own affair, others are not told of it.
+ */
+const unbounded = (qos: QoSProfile): NativeQos => toNative({ ...qos, history: "keep_all" });
 
 type NativeService = NativeType & { readonly ends: NativeServiceType };
 
@@ -29,7 +35,14 @@ export class RclService<Request, Response> implements HostService {
       if (taken) void this.answer(...taken);
       return taken !== undefined;
     });
-    this.handle = addon.mlsys.createService(node, native.library, native.name, name, toNative(qos), listener);
+    this.handle = addon.mlsys.createService(
+      node,
+      native.library,
+      native.name,
+      name,
+      unbounded(qos),
+      listener,
+    );
   }
 
   private async answer(bytes: Uint8Array, id: Uint8Array): Promise<void> {
@@ -86,7 +99,7 @@ export class RclClient<Request, Response> implements HostClient<Request, Respons
       this.calls.get(sequence)?.resolve(deserialize(type.response, bytes));
       return true;
     });
-    this.handle = addon.mlsys.createClient(node, native.library, native.name, name, toNative(qos), listener);
+    this.handle = addon.mlsys.createClient(node, native.library, native.name, name, unbounded(qos), listener);
   }
 
   isServiceAvailable(): boolean {

@@ -105,6 +105,7 @@ export function lifecycleCases(subject: Subject): void {
           events.push(`${timestamp} ${transition.label} ${start_state.label} ${goal_state.label}`);
         });
         await subscription.waitForPublishers();
+        await near.waitForSubscriptions("near/transition_event");
         const states: string[] = [];
         managed.onTransition(({ goal }) => states.push(goal));
         await managed.configure();
