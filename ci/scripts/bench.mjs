@@ -19,6 +19,7 @@ const ROOMS = {
   generate: "lib",
   serve: "lib",
   convolution: "lib",
+  robotics: "lib",
 };
 const usage = `Usage: npm run bench -- SUITE [--quick] [--json FILE]\nSUITE: ${Object.keys(ROOMS).join(", ")}, all`;
 

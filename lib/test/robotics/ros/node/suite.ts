@@ -247,6 +247,11 @@ export function nodeSuite(name: string, makeHost: () => Promise<RosHost>): void 
       const [info] = b.getPublishersInfoByTopic("robot/chatter");
       expect(info).toMatchObject({ nodeName: "a", nodeNamespace: "/robot", type: "std_msgs/msg/String" });
       expect(info.qos).toMatchObject({ reliability: "best_effort" });
+      expect(b.getPublisherNamesAndTypesByNode("/robot/a")).toContainEqual({
+        name: "/robot/chatter",
+        types: ["std_msgs/msg/String"],
+      });
+      expect(b.getSubscriberNamesAndTypesByNode("/b").map(({ name }) => name)).toEqual(["/robot/chatter"]);
       expect([b.countPublishers("/nothing"), b.countSubscribers("robot/chatter")]).toEqual([0, 1]);
     });
 
