@@ -43,8 +43,9 @@ it("lets timers run while two nodes answer each other without end", async () => 
     publishers[0].publish(message);
   });
   publishers[0].publish(String_.create({ data: "ball" }));
-  for (let i = 0; i < 3; i++) await new Promise((resolve) => setTimeout(resolve, 1));
-  expect(rounds).toBeGreaterThan(100);
+  let timers = 0;
+  for (; rounds < 1000; timers++) await new Promise((resolve) => setTimeout(resolve, 1));
+  expect(timers).toBeGreaterThan(0);
   node.dispose();
 });
 

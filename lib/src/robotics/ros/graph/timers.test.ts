@@ -128,6 +128,29 @@ it("counts a manual publisher as alive from its first assertion to the end of it
   dispose();
 });
 
+it("takes the time of day for stamps, and another clock for what must not be late when that is set", async () => {
+  const day = { time: 5e11 };
+  const virtual = new VirtualClock();
+  const own = graphHost({
+    network: fresh("set"),
+    clock: { time: () => day.time, now: () => virtual.now(), after: (ms, run) => virtual.after(ms, run) },
+  });
+  const { publisher, events } = talk(own, String_, "/set", { deadline: 10 });
+  const { infos } = listen(own, String_, "/set");
+  publisher.publish(text("first"));
+  day.time += 3_600_000; // somebody set it
+  virtual.advance(9);
+  publisher.publish(text("second"));
+  virtual.advance(9);
+  await settled();
+  expect(told(events, "deadline_missed")).toEqual([]);
+  expect(infos.map(({ sourceTimestamp }) => sourceTimestamp)).toEqual([
+    5n * 10n ** 17n,
+    5000036n * 10n ** 11n,
+  ]);
+  await own.shutdown();
+});
+
 it("gives up waiting for acknowledgement by the clock", async () => {
   const { talker, publish, dispose } = await ends({}, {});
   publish("text");

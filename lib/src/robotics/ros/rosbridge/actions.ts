@@ -4,6 +4,7 @@ import type { HostClient, HostSubscription } from "../host.js";
 import { msg, srv } from "../interfaces/registry.js";
 import type { ActionType } from "../interfaces/types.js";
 import { DEFAULT_QOS } from "../offered-qos.js";
+import { callService, expectService } from "./call.js";
 import { fromJson, toJson } from "./json.js";
 import { BridgeProblem, interfaceOf, type Request, rosName, type Session } from "./session.js";
 
@@ -61,6 +62,7 @@ export class Actions {
       return part;
     };
     const options = { qos: DEFAULT_QOS };
+    expectService(this.session, `${action}/_action/send_goal`);
     const send = node.createClient(type.sendGoal, `${action}/_action/send_goal`, options);
     const result = node.createClient(type.getResult, `${action}/_action/get_result`, options);
     parts.push(send, result);
@@ -76,10 +78,17 @@ export class Actions {
           });
         }),
       );
-    if (!send.isServiceAvailable()) throw new BridgeProblem(`there is no action ${action}`);
-    const { accepted } = await send.call({ goal_id: { uuid }, goal: args }, abort.signal);
+    const goal = { goal_id: { uuid }, goal: args };
+    const { accepted } = await callService(this.session, send, goal, undefined, abort);
     if (!accepted) throw new BridgeProblem(`the goal was rejected by ${action}`);
-    const answer = await result.call({ goal_id: { uuid } }, abort.signal);
+    // A goal may take as long as it takes.
+    const answer = await callService(
+      this.session,
+      result,
+      { goal_id: { uuid } },
+      Number.POSITIVE_INFINITY,
+      abort,
+    );
     return { status: answer.status || SUCCEEDED, values: toJson(type.result, answer.result) };
   }
 
@@ -95,7 +104,7 @@ export class Actions {
     );
     goal.parts.push(client);
     const info = msg("action_msgs/msg/GoalInfo").create({ goal_id: { uuid: goal.uuid } });
-    const { return_code } = await client.call({ goal_info: info }, goal.abort.signal);
+    const { return_code } = await callService(this.session, client, { goal_info: info });
     if (return_code !== 0)
       throw new BridgeProblem(`cancel_action_goal: ${action} refused (return code ${return_code})`);
   }

@@ -3,6 +3,7 @@ import type { HostNode } from "../host.js";
 import { findInterface, interfaceNames } from "../interfaces/registry.js";
 import type { MessageDefinition, MessageType } from "../interfaces/types.js";
 import { fullName, fullType } from "./names.js";
+import { deleteParam, getParam, getParamNames, hasParam, setParam } from "./parameters.js";
 import { BridgeProblem, type Session } from "./session.js";
 
 type Args = Readonly<Record<string, unknown>>;
@@ -86,6 +87,11 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
       .subscriptionsInfo(fullName(text(args, "topic")))
       .map((info) => nodePath({ name: info.nodeName, namespace: info.nodeNamespace })),
   }),
+  get_param: getParam,
+  set_param: setParam,
+  has_param: hasParam,
+  delete_param: deleteParam,
+  get_param_names: getParamNames,
   interfaces: () => ({ interfaces: interfaceNames() }),
   get_time: ({ now }) => ({ time: now() }),
   get_ros_version: () => ({ version: 2, distro: "" }),

@@ -5,6 +5,7 @@ import { VirtualClock } from "../graph/clock.js";
 import { type GraphHost, graphHost } from "../graph/host.js";
 import type { HostNode } from "../host.js";
 import { action, msg, srv } from "../interfaces/registry.js";
+import { createNode } from "../node/create.js";
 import { DEFAULT_QOS } from "../offered-qos.js";
 import { fromJson, stringify, toJson } from "./json.js";
 import { type Rosbridge, type RosbridgeOptions, rosbridge } from "./server.js";
@@ -200,6 +201,40 @@ describe("roslib, as a web page uses it", () => {
       fieldnames: ["pose", "covariance"],
       fieldarraylen: [-1, 36],
     });
+  });
+
+  test("reads and sets parameters of nodes", async () => {
+    const owner = await createNode("owner", { host, parameters: { name: "world", speed: 1, count: 3n } });
+    opened.push({ close: () => owner.destroy() });
+    owner.declareParameter("name", "");
+    owner.declareParameter("speed", 0.5, { range: { from: 0, to: 2 } });
+    owner.declareParameter("count", 3, { type: "integer" });
+    const ros = await connect(await open());
+    const get = (name: string) =>
+      new Promise((resolve, reject) =>
+        new ROSLIB.Param<unknown>({ ros, name }).get(resolve, (why) => reject(new Error(String(why)))),
+      );
+    const set = (name: string, value: unknown) =>
+      new Promise((resolve, reject) =>
+        new ROSLIB.Param<unknown>({ ros, name }).set(value, resolve, (why) => reject(new Error(String(why)))),
+      );
+    expect([await get("/owner:name"), await get("owner:speed"), await get("/owner:count")]).toEqual([
+      "world",
+      1,
+      3,
+    ]);
+    await set("/owner:name", "ROS2");
+    await set("/owner:speed", 2); // stays a double
+    await set("/owner:count", 4);
+    expect([owner.getParameter("name"), owner.getParameter("speed")]).toEqual(["ROS2", 2]);
+    expect(Number(owner.getParameter("count"))).toBe(4);
+    await expect(set("/owner:speed", 3)).rejects.toThrow("speed");
+    await expect(set("/owner:count", "x")).rejects.toThrow("expected int64");
+    await expect(get("/owner:no")).rejects.toThrow(/no/);
+    await expect(get("/nobody:x")).rejects.toThrow("there is no service /nobody/get_parameters");
+    await expect(get("owner")).rejects.toThrow("name must be /node:parameter");
+    const names = await new Promise((resolve, reject) => ros.getParams(resolve, reject));
+    expect(names).toEqual(expect.arrayContaining(["/owner:name", "/owner:speed", "/owner:count"]));
   });
 
   test("sends goals, hears feedback and the result, cancels", async () => {
@@ -454,7 +489,7 @@ describe("clients that mean no good, or know no better", () => {
       op: "action_result",
       id: "g",
       result: false,
-      values: "there is no action /x",
+      values: "there is no service /x/_action/send_goal",
       status: 6,
     });
   });

@@ -2,6 +2,7 @@
 import type { HostClient, HostService } from "../host.js";
 import type { MessageType, ServiceType } from "../interfaces/types.js";
 import { DEFAULT_QOS } from "../offered-qos.js";
+import { callService, expectService } from "./call.js";
 import { fromJson, toJson } from "./json.js";
 import { rosapi } from "./rosapi.js";
 import { BridgeProblem, field, interfaceOf, type Request, rosName, type Session } from "./session.js";
@@ -58,21 +59,15 @@ export class Services {
     const message = type.request.create(
       fromJson(type.request, named(type.request, request.args), session.now) as object,
     );
+    expectService(session, service);
     const client = this.clientOf(service, type);
-    if (!client.isServiceAvailable()) throw new BridgeProblem(`there is no service ${service}`);
     const seconds = (field(request, "timeout", "number") as number) || session.serviceTimeout;
     const abort = new AbortController();
     const call = ++this.count;
     this.calls.set(call, abort);
-    const cancel = session.timer.after(seconds * 1000, () =>
-      abort.abort(new BridgeProblem(`${service} did not answer within ${seconds} s`)),
-    );
     try {
-      return toJson(type.response, await client.call(message, abort.signal));
-    } catch (error) {
-      throw abort.signal.aborted ? abort.signal.reason : error;
+      return toJson(type.response, await callService(session, client, message, seconds, abort));
     } finally {
-      cancel();
       this.calls.delete(call);
     }
   }

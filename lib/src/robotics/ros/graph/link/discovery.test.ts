@@ -283,6 +283,16 @@ describe("a link", () => {
     await expect(other.opened).rejects.toThrow("the link didn't open: it was closed");
   });
 
+  it("has its channel for itself, until it is closed", async () => {
+    const a = open();
+    const [left] = wire();
+    const link = a.link(left.port);
+    expect(() => a.link(left.port)).toThrow("domain 0 is linked over this channel already");
+    open({ domain: 1 }).link(left.port);
+    link.close();
+    a.link(left.port);
+  });
+
   it("tells of a channel that carries JSON only", async () => {
     const a = open();
     const [left, right] = wire();
@@ -308,6 +318,10 @@ describe("a link", () => {
       { t: "here" },
       { t: "here", participant: { id: "x", lease: 1, nodes: 3 } },
       { t: "endpoint", participant: "x" },
+      {
+        t: "here",
+        participant: { id: "x", lease: 1, nodes: [], endpoints: [{ data: { id: "y", qos: {} } }] },
+      },
       { t: "past", writer: "x", samples: null, reader: 1 },
       { t: "beat" },
       { t: "sample" },

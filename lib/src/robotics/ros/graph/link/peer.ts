@@ -9,7 +9,6 @@ import { type Domain, type NodeData, type Participant, uniqueId } from "../domai
 import { type Reader, Writer } from "../endpoint.js";
 import type { Peer } from "../peer.js";
 import { Sample } from "../sample.js";
-import { Watch } from "../watch.js";
 import { Flow, frameOf } from "./flow.js";
 import {
   type Channel,
@@ -19,18 +18,12 @@ import {
   type SampleFrame,
   VERSION,
 } from "./frames.js";
-import { RemoteReader, RemoteWriter } from "./remote.js";
+import { Neighbours } from "./neighbours.js";
 
 export interface LinkOptions {
   readonly clock: GraphClock;
   /** Seconds between announcements. */
   readonly announceInterval: number;
-}
-
-/** Of a participant behind the link. */
-interface Known {
-  readonly participant: Participant;
-  readonly lease: Watch;
 }
 
 /** No more often than so many seconds are announcements sent, however short a publisher's lease is. */
@@ -43,7 +36,7 @@ export class LinkedPeer implements Peer {
   readonly closed: Promise<void>;
   private readonly session = uniqueId();
   private readonly flow: Flow;
-  private readonly known = new Map<string, Known>();
+  private readonly neighbours: Neighbours;
   private readonly syncs = new Map<number, () => void>();
   private syncCount = 0;
   /** The other side's session; null: nobody is there. */
@@ -71,6 +64,7 @@ export class LinkedPeer implements Peer {
       this.tellClosed = resolve;
     });
     this.flow = new Flow(channel);
+    this.neighbours = new Neighbours(domain, this, options.clock, options.announceInterval);
     domain.peers.add(this);
     channel.open(
       (frame) => this.receive(frame),
@@ -182,73 +176,40 @@ export class LinkedPeer implements Peer {
       else this.end(`the other side ended it: ${reason}`, isRefusal);
     },
 
-    here: ({ participant: { id, lease, nodes, endpoints } }) => {
-      const before = this.domain.participants.get(id);
-      if (before?.via === this) return;
-      if (before) return this.refuse("the domains are linked already, by another way: links make a tree");
-      const now = this.options.clock.now();
-      const participant: Participant = {
-        id,
-        lease,
-        via: this,
-        nodes: new Map(nodes.map((node) => [node.id, node])),
-        endpoints: new Map(),
-        heard: now,
-      };
-      const watch = new Watch(this.options.clock, lease, () => this.suspect(id), true);
-      this.known.set(id, { participant, lease: watch });
-      watch.touch();
-      this.domain.join(participant);
-      for (const endpoint of endpoints) this.addEndpoint(participant, endpoint);
+    here: ({ participant }) => {
+      if (this.neighbours.add(participant)) return;
+      this.refuse("the domains are linked already, by another way: links make a tree");
     },
-    bye: ({ participant }) => this.forget(participant),
+    bye: ({ participant }) => this.neighbours.forget(participant),
     beat: ({ participants }) => {
-      const now = this.options.clock.now();
-      for (const id of participants) {
-        const known = this.known.get(id);
-        if (known) heard(known, now);
-        else this.send({ t: "who", participant: id });
-      }
+      for (const id of participants) if (!this.neighbours.heard(id)) this.send({ t: "who", participant: id });
     },
     who: ({ participant: id }) => {
       const participant = this.domain.participants.get(id);
       if (participant && participant.via !== this) this.joined(participant);
     },
-    node: ({ participant: id, node }) => {
-      const known = this.known.get(id);
-      if (known) this.domain.addNode(known.participant, node);
-    },
-    noNode: ({ participant: id, node }) => {
-      const known = this.known.get(id);
-      if (known) this.domain.removeNode(known.participant, node);
-    },
-    endpoint: ({ participant: id, endpoint }) => {
-      const known = this.known.get(id);
-      if (known) this.addEndpoint(known.participant, endpoint);
-    },
-    noEndpoint: ({ endpoint: id }) => {
-      const endpoint = this.domain.endpoints.get(id);
-      if (endpoint?.via !== this) return;
-      if (endpoint instanceof RemoteWriter) endpoint.stop();
-      this.domain.remove(endpoint);
-    },
-    alive: ({ writer, alive }) => this.writer(writer)?.says(alive),
+    node: ({ participant, node }) => this.neighbours.addNode(participant, node),
+    noNode: ({ participant, node }) => this.neighbours.removeNode(participant, node),
+    endpoint: ({ participant, endpoint }) => this.neighbours.addEndpoint(participant, endpoint),
+    noEndpoint: ({ endpoint }) => this.neighbours.removeEndpoint(endpoint),
+    alive: ({ writer, alive }) => this.neighbours.writer(writer)?.says(alive),
 
     sample: ({ writer, to, sample }) => {
       this.flow.took(sample.bytes);
-      this.writer(writer)?.receive(this.sampleOf(sample), to);
+      this.neighbours.writer(writer)?.receive(this.sampleOf(sample), to);
     },
     ask: ({ writer: id, reader }) => {
       const writer = this.domain.endpoints.get(id);
       if (writer instanceof Writer && writer.via !== this) writer.replay(reader, this);
     },
     past: ({ writer, reader, samples }) =>
-      this.writer(writer)?.receivePast(
+      this.neighbours.writer(writer)?.receivePast(
         samples.map((sample) => this.sampleOf(sample)),
         reader,
       ),
     sync: ({ id, writer }) => {
-      const further = this.writer(writer)?.peers.map((peer) => peer.acked(this.writer(writer)!)) ?? [];
+      const found = this.neighbours.writer(writer);
+      const further = found?.peers.map((peer) => peer.acked(found)) ?? [];
       void Promise.all(further).then(() => this.send({ t: "synced", id }));
     },
     synced: ({ id }) => {
@@ -315,43 +276,10 @@ export class LinkedPeer implements Peer {
   private lost(): void {
     this.other = null;
     this.flow.reset();
-    for (const id of [...this.known.keys()]) this.forget(id);
+    this.neighbours.forgetAll();
     const syncs = [...this.syncs.values()];
     this.syncs.clear();
     for (const resolve of syncs) resolve(); // no reader is left that could miss anything
-  }
-
-  private forget(id: string): void {
-    const known = this.known.get(id);
-    if (!known) return;
-    this.known.delete(id);
-    known.lease.stop();
-    for (const endpoint of known.participant.endpoints.values())
-      if (endpoint instanceof RemoteWriter) endpoint.stop();
-    this.domain.leave(known.participant);
-  }
-
-  /** If it was this process that stood still, what was said meanwhile is still to be read. */
-  private suspect(id: string): void {
-    const { clock, announceInterval } = this.options;
-    clock.after(announceInterval * 1000, () => {
-      const known = this.known.get(id);
-      if (known && clock.now() - known.participant.heard >= known.participant.lease * 1000) this.forget(id);
-    });
-  }
-
-  private addEndpoint(participant: Participant, { data, alive }: EndpointFrame): void {
-    if (this.domain.endpoints.has(data.id)) return;
-    const endpoint =
-      data.role === "writer"
-        ? new RemoteWriter(this.domain, participant, data, alive, this.options.clock)
-        : new RemoteReader(this.domain, participant, data);
-    this.domain.add(endpoint);
-  }
-
-  private writer(id: string): RemoteWriter | null {
-    const writer = this.domain.endpoints.get(id);
-    return writer instanceof RemoteWriter && writer.via === this ? writer : null;
   }
 
   private sampleOf({ sequence, sourceTime, expires, message, related, bytes }: SampleFrame): Sample {
@@ -391,13 +319,6 @@ export class LinkedPeer implements Peer {
     this.lastBeat = this.options.clock.now();
     this.send({ t: "beat", participants });
   }
-}
-
-function heard({ participant, lease }: Known, now: number): void {
-  participant.heard = now;
-  lease.touch();
-  for (const endpoint of participant.endpoints.values())
-    if (endpoint instanceof RemoteWriter) endpoint.heard();
 }
 
 function endpointFrame(endpoint: Writer | Reader): EndpointFrame {

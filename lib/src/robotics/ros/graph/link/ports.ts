@@ -1,6 +1,6 @@
 /** Channels to other threads. */
 import { type MessagePort, parentPort, type Worker } from "node:worker_threads";
-import { disclose, enclose } from "./envelope.js";
+import { claim, disclose, enclose } from "./envelope.js";
 import type { Channel } from "./frames.js";
 
 /** Both ends of a MessageChannel are the links' alone: closing a link closes the port. */
@@ -24,6 +24,7 @@ function channel(
   closePort: () => void,
 ): Channel {
   const emitter = port as unknown as NodeJS.EventEmitter; // MessagePort has these two of it
+  const release = claim(port, domain);
   let hear: (message: unknown) => void = () => {};
   let ended = (): void => {};
   return {
@@ -40,6 +41,7 @@ function channel(
       emitter.on(end, ended);
     },
     close() {
+      release();
       emitter.off("message", hear);
       emitter.off(end, ended);
       closePort();

@@ -1,7 +1,7 @@
 /** Channels between a process and those that it started. */
 import type { ChildProcess } from "node:child_process";
 import { ValueError } from "../../../../core/errors.js";
-import { disclose, enclose } from "./envelope.js";
+import { claim, disclose, enclose } from "./envelope.js";
 import type { Channel } from "./frames.js";
 import { parentThread } from "./ports.js";
 
@@ -25,6 +25,7 @@ export function parentChannel(domain: number): Channel {
 
 function channel(other: ChildProcess | NodeJS.Process, domain: number): Channel {
   const emitter: NodeJS.EventEmitter = other;
+  const release = claim(other, domain);
   let hear: (message: unknown) => void = () => {};
   let ended = (): void => {};
   return {
@@ -44,6 +45,7 @@ function channel(other: ChildProcess | NodeJS.Process, domain: number): Channel 
       emitter.on("disconnect", ended);
     },
     close() {
+      release();
       emitter.off("message", hear);
       emitter.off("disconnect", ended);
     },
