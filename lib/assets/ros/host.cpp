@@ -278,38 +278,39 @@ Napi::Value CreateSubscription(const Napi::CallbackInfo& info) {
   return handle;
 }
 
-// take(subscription): [bytes, sent, received] in nanoseconds, undefined if nothing is there
+// The middleware's bytes of the message taken last: kept from one to the next, unless a large one came.
+struct Taken {
+  rmw_serialized_message_t bytes = rmw_get_zero_initialized_serialized_message();
+  static constexpr size_t kKept = 1 << 23;
+
+  rmw_serialized_message_t* Ready(Napi::Env env) {
+    rcutils_allocator_t allocator = rcutils_get_default_allocator();
+    if (bytes.buffer_capacity > kKept) (void)!rmw_serialized_message_fini(&bytes);
+    if (!bytes.buffer) Check(env, rmw_serialized_message_init(&bytes, 1024, &allocator), "serialized message");
+    return &bytes;
+  }
+};
+
+// take(subscription, scratch): [length, sent, received], the message in `scratch`, or bytes of its own instead of their
+// number if it is too large for that; times in nanoseconds. undefined if nothing is there
 Napi::Value Take(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  auto subscription = Pointer<rcl_subscription_t>(info[0]);
-  rcutils_allocator_t allocator = rcutils_get_default_allocator();
-  auto bytes = new rmw_serialized_message_t(rmw_get_zero_initialized_serialized_message());
-  auto drop = [](Napi::Env, uint8_t*, rmw_serialized_message_t* bytes) {
-    (void)!rmw_serialized_message_fini(bytes);
-    delete bytes;
-  };
-  if (rmw_serialized_message_init(bytes, 0, &allocator) != RMW_RET_OK) {
-    delete bytes;
-    Fail(env, "take");
-  }
+  static thread_local Taken taken;
+  auto bytes = taken.Ready(env);
   rmw_message_info_t message_info = rmw_get_zero_initialized_message_info();
-  rcl_ret_t ret = rcl_take_serialized_message(subscription, bytes, &message_info, nullptr);
-  if (ret != RCL_RET_OK) {
-    drop(env, nullptr, bytes);
-    if (ret == RCL_RET_SUBSCRIPTION_TAKE_FAILED) {
-      rcl_reset_error();
-      return env.Undefined();
-    }
-    Fail(env, "take");
+  rcl_ret_t ret = rcl_take_serialized_message(Pointer<rcl_subscription_t>(info[0]), bytes, &message_info, nullptr);
+  if (ret == RCL_RET_SUBSCRIPTION_TAKE_FAILED) {
+    rcl_reset_error();
+    return env.Undefined();
   }
+  Check(env, ret, "take");
+  auto scratch = info[1].As<Napi::Uint8Array>();
   auto result = Napi::Array::New(env, 3);
-  // A large message is handed over as it is; for a small one a copy is cheaper than its finalizer.
-  constexpr size_t kCopied = 16384;
-  if (bytes->buffer_length <= kCopied) {
-    result.Set(0u, Napi::Buffer<uint8_t>::Copy(env, bytes->buffer, bytes->buffer_length));
-    drop(env, nullptr, bytes);
+  if (bytes->buffer_length <= scratch.ByteLength()) {
+    std::memcpy(scratch.Data(), bytes->buffer, bytes->buffer_length);
+    result.Set(0u, Napi::Number::New(env, static_cast<double>(bytes->buffer_length)));
   } else {
-    result.Set(0u, Napi::Buffer<uint8_t>::New(env, bytes->buffer, bytes->buffer_length, drop, bytes));
+    result.Set(0u, Napi::Buffer<uint8_t>::Copy(env, bytes->buffer, bytes->buffer_length));
   }
   result.Set(1u, Napi::BigInt::New(env, static_cast<int64_t>(message_info.source_timestamp)));
   result.Set(2u, Napi::BigInt::New(env, static_cast<int64_t>(message_info.received_timestamp)));

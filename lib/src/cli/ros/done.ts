@@ -1,13 +1,16 @@
 /** Parts of an installation that can be stopped and gone on with: each notes when it is done, and for which request. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 const note = (home: string, part: string): string => join(home, "done", part);
+
+/** Of a folder that was copied or moved nothing counts: what was built knows its place. */
+const stamp = (home: string, request: string): string => `${resolve(home)}\n${request}`;
 
 /** True if `part` was done for this very request. */
 export function isDone(home: string, part: string, request: string): boolean {
   try {
-    return readFileSync(note(home, part), "utf8") === request;
+    return readFileSync(note(home, part), "utf8") === stamp(home, request);
   } catch {
     return false;
   }
@@ -24,7 +27,7 @@ export async function once(
   forget(home, part);
   await work();
   mkdirSync(join(home, "done"), { recursive: true });
-  writeFileSync(note(home, part), request);
+  writeFileSync(note(home, part), stamp(home, request));
   return true;
 }
 

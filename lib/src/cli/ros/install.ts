@@ -1,7 +1,7 @@
 /** `mlsys ros install`: a ROS 2 that rclnodejs and rclpy share, or what a sourced one lacks for it. */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { COMMON_TEXTS } from "../../robotics/ros/interfaces/common/index.js";
 import {
   interfacePackages,
@@ -46,10 +46,11 @@ const EDITION = 1;
  * @throws InstallError
  */
 export async function installRos(
-  { home = rosHome(), force = false, jobs }: RosInstallOptions,
+  { home: folder = rosHome(), force = false, jobs }: RosInstallOptions,
   signal: AbortSignal,
 ): Promise<RosInstallation> {
   checkCanBuild();
+  const home = resolve(folder);
   const sourced = sourcedRos();
   if (!sourced) checkPlatform();
   const compiler = await findCompiler();
@@ -82,7 +83,7 @@ export async function installRos(
       ...(jobs !== undefined && { jobs }),
     });
   });
-  const ros = { ...base, rclnodejs: rclnodejsFolder(home), addon: addonFile(home), request };
+  const ros = { home, ...base, rclnodejs: rclnodejsFolder(home), addon: addonFile(home), request };
   const lacking = writeLacking(home, ros.prefixes, ros.target);
   report(await buildInterfaces(lacking, { home, ros, compiler, signal }));
   writeFileSync(join(home, "installed.json"), `${JSON.stringify(ros, null, 2)}\n`);

@@ -65,7 +65,9 @@ export async function buildInterfaces(
 }
 
 function hashOf(one: InterfacePackage, { ros }: InterfaceBuild, withoutPython: string | null): string {
-  const hash = createHash("sha256").update(JSON.stringify([one.name, ros, withoutPython === null]));
+  const { prefixes, target, python } = ros;
+  const told = [one.name, prefixes, target, python, withoutPython === null];
+  const hash = createHash("sha256").update(JSON.stringify(told));
   for (const file of one.files) hash.update(file).update(readFileSync(join(one.folder, file)));
   return hash.digest("hex");
 }

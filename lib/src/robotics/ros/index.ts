@@ -47,6 +47,7 @@ export {
 } from "./launch/description.js";
 export * from "./lifecycle/index.js";
 export * from "./node/index.js";
+export { RosError, rosIsInstalled } from "./rcl/addon.js";
 export * from "./rosbridge/index.js";
 export { type HostKind, type HostSelection, rosHost } from "./select.js";
 export * as tf from "./tf/index.js";

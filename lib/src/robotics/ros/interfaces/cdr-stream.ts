@@ -1,8 +1,8 @@
 /** The bytes under a CDR message: growing, aligning, byte order. Offsets for alignment count from behind the header. */
 
 const HEADER = 4;
-/** What is kept from one message to the next; a larger buffer is given back. */
-const KEPT = 1 << 20;
+/** What is kept from one message to the next, an image; a larger buffer is given back. */
+const KEPT = 1 << 23;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -20,10 +20,20 @@ export class CdrWriter {
 
   /** The message in bytes of its own. */
   finish(): Uint8Array {
-    const message = this.#bytes.slice(0, this.#at);
-    message.set([0, 1, 0, 0]); // CDR, little-endian; no options
-    if (this.#bytes.length > KEPT) this.#resize(KEPT, 0);
+    const message = this.view().slice();
+    this.end();
     return message;
+  }
+
+  /** The message in the writer's own bytes, which the next message takes. */
+  view(): Uint8Array {
+    this.#bytes.set([0, 1, 0, 0]); // CDR, little-endian; no options
+    return this.#bytes.subarray(0, this.#at);
+  }
+
+  /** Gives a large buffer back. */
+  end(): void {
+    if (this.#bytes.length > KEPT) this.#resize(KEPT, 0);
   }
 
   /** Room for `size` bytes at a multiple of `align` (1, 2 or 4, which the header is one of); returns where. */

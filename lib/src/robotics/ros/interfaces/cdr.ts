@@ -41,6 +41,18 @@ export function encode<M>(type: MessageType<M>, message: M): Uint8Array {
   return writer.finish();
 }
 
+/** {@link encode} without a copy: the bytes are whole while `use` runs, which makes no others. @internal */
+export function withEncoded<M>(type: MessageType<M>, message: M, use: (bytes: Uint8Array) => void): void {
+  const codec = codecOf(type as MessageType);
+  writer.start();
+  codec.write(message, writer);
+  try {
+    use(writer.view());
+  } finally {
+    writer.end();
+  }
+}
+
 /**
  * The message in CDR bytes of either byte order; it shares no memory with them.
  * @throws {CdrError} if the bytes end early or are no such message

@@ -85,8 +85,11 @@ export interface RclAddon {
       qos: NativeQos,
       onMessage: Listener,
     ): Handle;
-    /** Bytes, when they were sent and received (nanoseconds since 1970). */
-    take(subscription: Handle): [Uint8Array, bigint, bigint] | undefined;
+    /**
+     * Length of the message in `scratch`, or the bytes of one that is too large for it; when it was sent and received
+     * (nanoseconds since 1970).
+     */
+    take(subscription: Handle, scratch: Uint8Array): [number | Uint8Array, bigint, bigint] | undefined;
     serviceType(library: string, type: string): NativeServiceType;
     createService(
       node: Handle,

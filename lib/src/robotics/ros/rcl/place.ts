@@ -1,6 +1,6 @@
 /** Where `mlsys ros install` puts ROS 2, and what it wrote there about it. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { cacheFolder } from "../../../runtime/native/toolchain.js";
 
 /** ROS 2's release that PyPI's wheels carry. */
@@ -8,6 +8,8 @@ export const PYPI_DISTRO = "kilted";
 
 /** What an installation says of itself, in `installed.json`; written last, so a folder without it is not whole. */
 export interface RosInstallation {
+  /** Its folder: paths are whole, so a copy or a moved one is none. */
+  readonly home: string;
   /** The release: kilted, jazzy, … */
   readonly distro: string;
   /** Where ROS 2 came from: PyPI's wheels, or what `setup.bash` had put into the environment. */
@@ -51,7 +53,8 @@ export function rosHome(env: NodeJS.ProcessEnv = process.env): string {
 /** What is installed at `home`, or null. */
 export function rosInstallationAt(home: string): RosInstallation | null {
   try {
-    return JSON.parse(readFileSync(join(home, "installed.json"), "utf8")) as RosInstallation;
+    const found = JSON.parse(readFileSync(join(home, "installed.json"), "utf8")) as RosInstallation;
+    return found.home === resolve(home) ? found : null;
   } catch {
     return null; // none, or cut off while it was written: not whole
   }

@@ -1,7 +1,7 @@
 /** Publishers and subscriptions on ROS 2. */
 import { DisposedError } from "../../../core/errors.js";
 import type { EntityOptions, HostPublisher, HostSubscription, MessageInfo } from "../host.js";
-import { CdrError, deserialize, encode } from "../interfaces/cdr.js";
+import { CdrError, deserialize, withEncoded } from "../interfaces/cdr.js";
 import type { MessageType } from "../interfaces/types.js";
 import type { Handle, RclAddon } from "./addon.js";
 import { drain } from "./drain.js";
@@ -40,7 +40,7 @@ export class RclPublisher<M> implements HostPublisher<M> {
 
   publish(message: M): void {
     this.check("published");
-    this.ground.addon.mlsys.publish(this.handle, encode(this.type, message));
+    withEncoded(this.type, message, (bytes) => this.ground.addon.mlsys.publish(this.handle, bytes));
   }
 
   assertLiveliness(): void {
@@ -74,6 +74,14 @@ export class RclPublisher<M> implements HostPublisher<M> {
   }
 }
 
+/** The bytes of the message taken last; reading copies what it keeps. Fresh memory for each would cost more than that. */
+let scratch = new Uint8Array(1 << 16);
+const LARGEST = 1 << 23;
+
+function enlarge(length: number): void {
+  if (length <= LARGEST) scratch = new Uint8Array(2 ** Math.ceil(Math.log2(length)));
+}
+
 export class RclSubscription<M> implements HostSubscription {
   private readonly handle: Handle;
   private readonly stopEvents: () => void;
@@ -90,10 +98,11 @@ export class RclSubscription<M> implements HostSubscription {
     const { addon, node } = ground;
     const { take, createSubscription } = addon.mlsys;
     const listener = drain(() => {
-      const taken = this.isDisposed ? undefined : take(this.handle);
+      const taken = this.isDisposed ? undefined : take(this.handle, scratch);
       if (taken === undefined) return false;
       const [bytes, sourceTimestamp, receivedTimestamp] = taken;
-      const message = this.read(type, bytes);
+      const message = this.read(type, typeof bytes === "number" ? scratch.subarray(0, bytes) : bytes);
+      if (typeof bytes !== "number") enlarge(bytes.length);
       if (message !== undefined) onMessage(message, { sourceTimestamp, receivedTimestamp });
       return true;
     });
