@@ -32,8 +32,20 @@ export { InterfaceError } from "./interfaces/parse.js";
 export * from "./interfaces/registry.js";
 export type { NamedMessageType } from "./interfaces/text-types.js";
 export type * from "./interfaces/types.js";
-export type * from "./launch/description.js";
-export { launch } from "./launch/description.js";
+export {
+  type ExecuteOptions,
+  type ExitEvent,
+  type LaunchAction,
+  type LaunchArgument,
+  type LaunchBody,
+  type LaunchDescription,
+  type LaunchItem,
+  type LaunchParameters,
+  type LaunchScope,
+  launch,
+  type NodeProcessOptions,
+  type StartEvent,
+} from "./launch/description.js";
 export * from "./lifecycle/index.js";
 export * from "./node/index.js";
 export { RosError, rosIsInstalled } from "./rcl/addon.js";

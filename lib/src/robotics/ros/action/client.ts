@@ -92,10 +92,16 @@ interface Pending<Result, Feedback> {
 /**
  * Sends goals to an action's server. Made by `node.createActionClient`.
  * @example
- * const client = node.createActionClient(MySum, "my_sum");
- * const goal = await client.sendGoal({ list: [1, 2, 3] }, { timeout: 5 });
- * for await (const { sum_so_far } of goal.feedback) console.log(sum_so_far); // 1, 3, 6
- * const { status, result } = await goal.result; // "succeeded", { sum: 6 }
+ * const node = await ros.createNode("my_sum_action_client");
+ * const MySum = ros.action("my_interfaces/action/MySum");
+ * node.createActionServer(MySum, "my_sum", {
+ *   execute: (goal) => goal.succeed({ sum: goal.request.list.reduce((a, b) => a + b, 0) }),
+ * });
+ * const goal = await node.createActionClient(MySum, "my_sum").sendGoal({ list: [1, 2, 3] });
+ * for await (const { sum_so_far } of goal.feedback) node.logger.info(`sum so far: ${sum_so_far}`);
+ * const { status, result } = await goal.result;
+ * await node.destroy();
+ * [status, result.sum] // ["succeeded", 6]
  */
 export class ActionClient<Goal, Result, Feedback> implements Disposable {
   /** The action's full name. */

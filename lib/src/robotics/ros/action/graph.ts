@@ -7,7 +7,12 @@ const TYPE = /^(.*)_SendGoal$/;
 
 /**
  * Actions that have a server or a client, with their types, as far as `node` knows.
- * @example ros.getActionNamesAndTypes(node) // [{ name: "/my_sum", types: ["my_interfaces/action/MySum"] }]
+ * @example
+ * const node = await ros.createNode("adder");
+ * node.createActionServer(ros.action("my_interfaces/action/MySum"), "my_sum", { execute: (goal) => goal.abort() });
+ * const [found] = ros.getActionNamesAndTypes(node);
+ * await node.destroy();
+ * found // { "name": "/my_sum", "types": ["my_interfaces/action/MySum"] }
  */
 export function getActionNamesAndTypes(node: Node): readonly NamesAndTypes[] {
   return node.getServiceNamesAndTypes().flatMap(({ name, types }) => {

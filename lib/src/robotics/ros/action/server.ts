@@ -47,17 +47,21 @@ export interface ActionServerOptions<Goal, Result, Feedback> {
 /**
  * Serves an action. Made by `node.createActionServer`.
  * @example
- * const server = node.createActionServer(MySum, "my_sum", {
+ * const node = await ros.createNode("my_sum_action_server");
+ * node.createActionServer(ros.action("my_interfaces/action/MySum"), "my_sum", {
  *   onCancel: () => true,
- *   execute(goal) {
+ *   async execute(goal) {
  *     let sum = 0;
  *     for (const value of goal.request.list) {
  *       if (goal.isCancelRequested) return goal.canceled({ sum });
- *       goal.publishFeedback({ sum_so_far: (sum += value) });
+ *       sum += value;
+ *       goal.publishFeedback({ sum_so_far: sum });
+ *       await node.clock.sleep(0.001);
  *     }
  *     return goal.succeed({ sum });
  *   },
  * });
+ * await node.destroy();
  */
 export class ActionServer<Goal, Result, Feedback> implements Disposable {
   /** The action's full name. */

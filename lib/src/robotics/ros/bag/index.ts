@@ -19,9 +19,14 @@ export type { BagWriterOptions } from "./write.js";
  * profile: `ros2 bag play FILE` and Foxglove open it. A process that dies loses at most the last chunk.
  * @throws {BagError} if the file is there already or can't be made
  * @example
- * const recorder = await robotics.ros.bag.record("drive.mcap", { topics: ["/scan", "/odom"] });
- * // … let the robot drive …
+ * const robot = await ros.createNode("robot");
+ * const place = robot.createPublisher(ros.msg("geometry_msgs/msg/Point"), "place", 10);
+ * const recorder = await ros.bag.record("drive.mcap", { topics: ["/place"] });
+ * place.publish({ x: 1 });
+ * while (recorder.messageCount < 1) await robot.clock.sleep(0.01);
  * await recorder.stop();
+ * await robot.destroy();
+ * recorder.messageCount // 1
  */
 export async function record(path: string, options: RecordOptions = {}): Promise<Recorder> {
   return (await import("./record.js")).record(path, options);
@@ -32,11 +37,11 @@ export async function record(path: string, options: RecordOptions = {}): Promise
  * @param path an MCAP file, or rosbag2's folder around one
  * @throws {BagError} if it is no bag, or lacks a topic that `topics` names
  * @example
- * const player = await robotics.ros.bag.play("drive.mcap", { rate: 2, clock: true, remap: { "/scan": "/old_scan" } });
- * player.pause();
+ * const player = await ros.bag.play("drive.mcap", { rate: 2, paused: true, remap: { "/place": "/old_place" } });
  * await player.step(); // one message
  * player.resume();
  * await player.finished;
+ * player.messageCount // 1
  */
 export async function play(path: string, options: PlayOptions = {}): Promise<Player> {
   return (await import("./play.js")).play(path, options);
@@ -45,6 +50,8 @@ export async function play(path: string, options: PlayOptions = {}): Promise<Pla
 /**
  * Makes a whole, indexed bag of a damaged one, as far as that goes.
  * @returns how many messages there were to save
+ * @example
+ * await ros.bag.recover("drive.mcap", "whole.mcap") // 1
  */
 export async function recover(from: string, to: string, options: BagWriterOptions = {}): Promise<number> {
   return (await import("./record.js")).recover(from, to, options);
@@ -54,6 +61,10 @@ export async function recover(from: string, to: string, options: BagWriterOption
  * Opens a bag to look into it and read it more than once: `bag.info`, `bag.messages(…)`. Close it, or `await using` it.
  * @param path an MCAP file, or rosbag2's folder around one
  * @throws {BagError} if it is none
+ * @example
+ * const drive = await ros.bag.open("drive.mcap");
+ * for await (const { topic, message } of drive.messages({ end: 10 })) console.log(topic, message);
+ * await drive.close();
  */
 export async function open(path: string): Promise<BagFile> {
   return (await import("./read.js")).BagFile.open(path);
@@ -63,6 +74,8 @@ export async function open(path: string): Promise<BagFile> {
  * What is in a bag: topics with their types, counts and QoS, times, whether it is whole.
  * @param path an MCAP file, or rosbag2's folder around one
  * @throws {BagError} if it is none
+ * @example
+ * (await ros.bag.info("drive.mcap")).topics.map(({ name, count }) => [name, count]) // [["/place", 1]]
  */
 export async function info(path: string): Promise<BagInfo> {
   await using bag = await open(path);
@@ -73,7 +86,7 @@ export async function info(path: string): Promise<BagInfo> {
  * A bag's messages in the order of time, without a graph.
  * @throws {BagError} if it is no bag, or lacks a topic that is named
  * @example
- * for await (const { topic, message } of robotics.ros.bag.read("drive.mcap", { topics: ["/odom"] })) console.log(message);
+ * for await (const { topic, message } of ros.bag.read("drive.mcap", { topics: ["/place"] })) console.log(topic, message);
  */
 export async function* read(
   path: string,

@@ -2,15 +2,11 @@
 
 export interface GraphClock {
   /** The time of day: milliseconds since 1970, with fractions. */
+  time(): number;
+  /** Milliseconds that pass evenly, whatever is done to the time of day. */
   now(): number;
-  /** Milliseconds that pass evenly, whatever is done to the time of day; default `now`. */
-  steady?(): number;
   /** Calls `run` once after `ms`, and keeps no process alive for it; returns what cancels it. */
   after(ms: number, run: () => void): () => void;
-}
-
-export function steady(clock: GraphClock): number {
-  return clock.steady ? clock.steady() : clock.now();
 }
 
 /** Longest delay that `setTimeout` takes. */
@@ -22,14 +18,14 @@ const DRIFT_MS = 2;
 let origin = performance.timeOrigin;
 
 export const systemClock: GraphClock = {
-  now() {
+  time() {
     const steady = performance.now();
     const day = Date.now();
     // it was set, or the machine slept
     if (Math.abs(origin + steady - day) > DRIFT_MS) origin = day - steady;
     return origin + steady;
   },
-  steady: () => performance.now(),
+  now: () => performance.now(),
   after(ms, run) {
     const timer = setTimeout(run, Math.min(Math.ceil(ms), LONGEST_MS)).unref();
     return () => clearTimeout(timer);
@@ -48,6 +44,10 @@ export class VirtualClock implements GraphClock {
 
   /** @param time milliseconds since 1970 */
   constructor(private current = 0) {}
+
+  time(): number {
+    return this.current;
+  }
 
   now(): number {
     return this.current;

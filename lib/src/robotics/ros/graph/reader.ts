@@ -120,7 +120,7 @@ export class LocalReader extends TakingReader {
     for (let count = this.queue.length; count > 0 && !this.isDisposed; count--) {
       const sample = this.queue.shift();
       if (!sample) return;
-      if (sample.expires < Number.POSITIVE_INFINITY && sample.expires < this.clock.now()) {
+      if (sample.expires < Number.POSITIVE_INFINITY && sample.expires < this.clock.time()) {
         sample.release();
         continue;
       }

@@ -63,6 +63,7 @@ it("misses a deadline once a period, from the first message on, as long as someb
 it("counts the periods of a time in which the process stood still", () => {
   const jumps = { time: 0, timers: [] as { at: number; run: () => void }[] };
   const still = {
+    time: () => jumps.time,
     now: () => jumps.time,
     after(ms: number, run: () => void) {
       jumps.timers.push({ at: jumps.time + ms, run });
@@ -132,7 +133,7 @@ it("takes the time of day for stamps, and another clock for what must not be lat
   const virtual = new VirtualClock();
   const own = graphHost({
     network: fresh("set"),
-    clock: { now: () => day.time, steady: () => virtual.now(), after: (ms, run) => virtual.after(ms, run) },
+    clock: { time: () => day.time, now: () => virtual.now(), after: (ms, run) => virtual.after(ms, run) },
   });
   const { publisher, events } = talk(own, String_, "/set", { deadline: 10 });
   const { infos } = listen(own, String_, "/set");

@@ -1,5 +1,5 @@
 /** Notices that something has not happened for a while: the timer behind deadlines, liveliness and leases. */
-import { type GraphClock, steady } from "./clock.js";
+import type { GraphClock } from "./clock.js";
 
 export class Watch {
   private last = 0;
@@ -22,7 +22,7 @@ export class Watch {
   /** It happened. */
   touch(): void {
     if (this.period === Number.POSITIVE_INFINITY) return;
-    this.last = steady(this.clock);
+    this.last = this.clock.now();
     if (this.cancel === null) this.arm(this.period);
   }
 
@@ -35,7 +35,7 @@ export class Watch {
   private arm(ms: number): void {
     this.cancel = this.clock.after(ms, () => {
       this.cancel = null;
-      const now = steady(this.clock);
+      const now = this.clock.now();
       const left = this.last + this.period - now;
       if (left > 0) return this.arm(left);
       const periods = this.period > 0 ? Math.max(1, Math.floor((now - this.last) / this.period)) : 1;

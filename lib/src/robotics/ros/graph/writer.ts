@@ -56,7 +56,7 @@ export class LocalWriter extends Writer {
     const { readers, peers } = this.routes;
     const sequence = ++this.sequence;
     if (readers.length === 0 && peers.length === 0 && !this.history) return;
-    const now = this.clock.now();
+    const now = this.clock.time();
     const sample = new Sample(sequence, now, now, now + this.lifespan, message, related, !isOwned);
     if (this.history) {
       sample.hold(this.codec);
@@ -72,7 +72,7 @@ export class LocalWriter extends Writer {
 
   override replay(reader: TakingReader | string, peer: Peer | null): void {
     if (!this.history) return;
-    const now = this.clock.now();
+    const now = this.clock.time();
     const samples = [...this.history].filter((sample) => sample.expires >= now);
     if (typeof reader !== "string") reader.acceptHistory(samples, this);
     else peer?.history(this, reader, samples);

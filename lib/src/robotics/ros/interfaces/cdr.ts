@@ -26,8 +26,7 @@ const writer = new CdrWriter();
  * @throws TypeError for a wrong field, as `type.create`
  * @throws {CdrError} for a `wstring`, whose bytes differ between implementations of DDS
  * @example
- * const { ros } = robotics;
- * ros.serialize(ros.msg("std_msgs/msg/Int32"), { data: 1 }); // Uint8Array 0 1 0 0 1 0 0 0
+ * ros.serialize(ros.msg("std_msgs/msg/Int32"), { data: 1 }) // [0, 1, 0, 0, 1, 0, 0, 0]
  */
 export function serialize<M>(type: MessageType<M>, message: MessageInit<M>): Uint8Array {
   return encode(type, type.create(message));
@@ -56,6 +55,8 @@ export function withEncoded<M>(type: MessageType<M>, message: M, use: (bytes: Ui
 /**
  * The message in CDR bytes of either byte order; it shares no memory with them.
  * @throws {CdrError} if the bytes end early or are no such message
+ * @example
+ * ros.deserialize(ros.msg("std_msgs/msg/Int32"), Uint8Array.of(0, 1, 0, 0, 5, 0, 0, 0)).data // 5
  */
 export function deserialize<M>(type: MessageType<M>, bytes: Uint8Array): M {
   const codec = codecOf(type as MessageType);

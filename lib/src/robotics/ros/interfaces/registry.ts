@@ -34,21 +34,30 @@ const made = new Map<string, AnyInterface>();
  * A message type by its full name.
  * @throws {InterfaceError} if nothing of that name is known
  * @example
- * const { msg } = robotics.ros;
- * msg("std_msgs/msg/String").create({ data: "Hello" });
+ * ros.msg("std_msgs/msg/String").create({ data: "Hello" }) // {"data": "Hello"}
  */
 export function msg<Name extends keyof RosMessages>(name: Name): NamedMessageType<Name, RosMessages[Name]> {
   return known(name, "msg") as NamedMessageType<Name, RosMessages[Name]>;
 }
 
-/** A service type by its full name. @throws {InterfaceError} if nothing of that name is known */
+/**
+ * A service type by its full name.
+ * @throws {InterfaceError} if nothing of that name is known
+ * @example
+ * ros.srv("std_srvs/srv/SetBool").request.create({ data: true }) // {"data": true}
+ */
 export function srv<Name extends keyof RosServices>(
   name: Name,
 ): ServiceType<RosServices[Name]["request"], RosServices[Name]["response"]> {
   return known(name, "srv") as ServiceType<RosServices[Name]["request"], RosServices[Name]["response"]>;
 }
 
-/** An action type by its full name. @throws {InterfaceError} if nothing of that name is known */
+/**
+ * An action type by its full name.
+ * @throws {InterfaceError} if nothing of that name is known
+ * @example
+ * ros.action("my_interfaces/action/MySum").goal.create({ list: [1, 2, 3] }).list // [1, 2, 3]
+ */
 export function action<Name extends keyof RosActions>(
   name: Name,
 ): ActionType<RosActions[Name]["goal"], RosActions[Name]["result"], RosActions[Name]["feedback"]> {
@@ -67,7 +76,7 @@ export function action<Name extends keyof RosActions>(
  * @throws {InterfaceError} that names the line
  * @example
  * const Spot = robotics.ros.defineMessage("my_interfaces/msg/Spot", "geometry_msgs/Point at\nfloat32 weight 1.0");
- * Spot.create({ at: { x: 2 } }); // { at: { x: 2, y: 0, z: 0 }, weight: 1 }
+ * Spot.create({ at: { x: 2 } }) // {"at": {"x": 2, "y": 0, "z": 0}, "weight": 1}
  */
 export function defineMessage<
   const Name extends string,
@@ -123,7 +132,11 @@ export function defineAction<
   return define(name, () => makeActionType(parseAction(name, text), resolver(uses))) as never;
 }
 
-/** The interface of that full name, or undefined: for names that only arrive while the program runs. */
+/**
+ * The interface of that full name, or undefined: for names that only arrive while the program runs.
+ * @example
+ * ros.findInterface("std_msgs/msg/String")?.kind // "msg"
+ */
 export function findInterface(name: string): MessageType | ServiceType | ActionType | undefined {
   const found = made.get(name);
   if (found !== undefined) return found;
@@ -134,7 +147,11 @@ export function findInterface(name: string): MessageType | ServiceType | ActionT
   return type;
 }
 
-/** Full names of every interface known now, sorted. */
+/**
+ * Full names of every interface known now, sorted.
+ * @example
+ * ros.interfaceNames().includes("sensor_msgs/msg/LaserScan") // true
+ */
 export function interfaceNames(): string[] {
   return [...new Set([...Object.keys(COMMON_TEXTS), ...made.keys()])].sort();
 }

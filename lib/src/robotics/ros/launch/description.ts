@@ -124,16 +124,6 @@ export interface LaunchDescription {
   readonly body: LaunchBody;
 }
 
-/**
- * A launch file's default export: what to start. The first argument may declare the file's arguments.
- * @example
- * import { robotics } from "mlsys";
- * const { launch } = robotics.ros;
- * export default launch({ rate: { default: "1.0", description: "messages per second" } }, ({ args }) => [
- *   launch.node({ script: "talker.ts", name: "talker", parameters: { rate: Number(args.rate) }, respawn: true }),
- *   launch.group({ namespace: "robot1" }, [launch.node({ script: "listener.ts", required: true })]),
- * ]);
- */
 function describe(body: LaunchBody): LaunchDescription;
 function describe(declared: Readonly<Record<string, LaunchArgument>>, body: LaunchBody): LaunchDescription;
 function describe(
@@ -145,6 +135,17 @@ function describe(
   return { kind: "launch", declared: first, body };
 }
 
+/**
+ * A launch file's default export: what to start. The first argument may declare the file's arguments.
+ * @example
+ * // robot.launch.ts: export default …, for npx mlsys launch robot.launch.ts rate:=5
+ * const { launch } = robotics.ros;
+ * const description = launch({ rate: { default: "1.0", description: "messages per second" } }, ({ args }) => [
+ *   launch.node({ script: "talker.ts", name: "talker", parameters: { rate: Number(args.rate) }, respawn: true }),
+ *   launch.group({ namespace: "robot1" }, [launch.node({ script: "listener.ts", required: true })]),
+ * ]);
+ * description.kind; // what `mlsys launch` takes
+ */
 export const launch = Object.assign(describe, {
   /** A script with nodes, as a process of its own. */
   node: (options: NodeProcessOptions): NodeAction => ({ kind: "node", options }),

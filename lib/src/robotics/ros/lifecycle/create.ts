@@ -6,7 +6,11 @@ import { type LifecycleCallbacks, LifecycleNode } from "./node.js";
  * Creates a managed node: unconfigured, until it or another node configures and activates it.
  * @throws as `createNode`
  * @example
- * const camera = await ros.createLifecycleNode("camera", { onActivate: () => device.start(), onDeactivate: () => device.stop() });
+ * const camera = await ros.createLifecycleNode("camera", { onActivate: () => console.log("starts") });
+ * await camera.configure();
+ * await camera.activate();
+ * await camera.destroy();
+ * [camera.state] // ["active"]
  */
 export async function createLifecycleNode(
   name: string,

@@ -88,6 +88,11 @@ const NEXT: Readonly<
  * Leads a node to a resting state, from whichever it is in.
  * @throws LifecycleError that names the transition that failed, or that none leads there; RosTimeoutError when the node
  * is not there, or does not answer, within `timeout` seconds
+ * @example
+ * const camera = await ros.createLifecycleNode("camera");
+ * await ros.bringTo(new ros.LifecycleClient(camera.node, "camera"), "active", { timeout: 10 });
+ * await camera.destroy();
+ * [camera.state] // ["active"]
  */
 export async function bringTo(
   client: LifecycleClient,
@@ -117,9 +122,13 @@ export interface LifecycleManagerOptions {
 /**
  * Brings a list of nodes up in order, and down in the opposite one.
  * @example
- * const manager = new ros.LifecycleManager(node, ["map_server", "localizer", "planner"]);
- * await manager.startup();  // configures all three in order, then activates them in order
+ * const [map, planner] = [await ros.createLifecycleNode("map_server"), await ros.createLifecycleNode("planner")];
+ * const manager = new ros.LifecycleManager(map.node, ["map_server", "planner"]);
+ * await manager.startup();  // configures both, then activates them, in order
+ * const { state } = planner;
  * await manager.shutdown(); // deactivates, cleans up and finalizes them, the planner first
+ * await Promise.all([map.destroy(), planner.destroy()]);
+ * [state, planner.state] // ["active", "finalized"]
  */
 export class LifecycleManager implements Disposable {
   private readonly clients: readonly LifecycleClient[];

@@ -95,12 +95,14 @@ export class LifecyclePublisher<M> implements Disposable {
 /**
  * Makes a node a managed one.
  * @example
- * const camera = new ros.LifecycleNode(await ros.createNode("camera"), {
- *   onConfigure: async () => void (device = await open()),
- *   onCleanup: () => device.close(),
- * });
- * const images = camera.createPublisher(ros.msg("sensor_msgs/msg/Image"), "image_raw", 1);
- * await camera.configure(); // "success"; or another node asks for it, through ~/change_state
+ * const speaker = new ros.LifecycleNode(await ros.createNode("speaker"));
+ * const publisher = speaker.createPublisher(ros.msg("std_msgs/msg/String"), "chatter", 10);
+ * await speaker.configure(); // or another node asks for it, through ~/change_state
+ * const before = publisher.publish({ data: "nobody hears it" });
+ * await speaker.activate();
+ * const after = publisher.publish({ data: "hello" });
+ * await speaker.destroy();
+ * [before, after] // [false, true]
  */
 export class LifecycleNode implements AsyncDisposable {
   private readonly machine: LifecycleStateMachine;

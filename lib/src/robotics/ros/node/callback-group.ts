@@ -12,6 +12,16 @@ export interface Entity {
   fail(error: unknown): void;
 }
 
+/** What its node gives an entity. */
+export interface Owner {
+  /** Has the executor look at it. */
+  wake(entity: Entity): void;
+  /** An exception of a callback of what `source` names, as "timer of 1 s". */
+  report(error: unknown, source: string): void;
+  /** It is gone. */
+  forget(endpoint: object): void;
+}
+
 /**
  * Callbacks that belong together.
  * - `exclusive` (rclpy's MutuallyExclusiveCallbackGroup): an asynchronous callback ends before the next begins.

@@ -1,9 +1,8 @@
 /** Clients: calls of a service. */
 import type { HostClient } from "../host.js";
 import type { MessageInit, ServiceType } from "../interfaces/types.js";
-import type { Entity } from "./callback-group.js";
+import type { Entity, Owner } from "./callback-group.js";
 import { NodeDestroyedError, RosTimeoutError } from "./errors.js";
-import type { Owner } from "./timer.js";
 import { limited, type WaitContext, type WaitOptions, waitUntil } from "./wait.js";
 
 /**

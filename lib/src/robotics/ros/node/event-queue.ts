@@ -1,7 +1,6 @@
 /** Events of quality of service, given to their callback by the executor as messages are. */
 import type { EntityOptions, QoSEvent } from "../host.js";
-import type { CallbackGroup, Entity } from "./callback-group.js";
-import type { Owner } from "./timer.js";
+import type { CallbackGroup, Entity, Owner } from "./callback-group.js";
 
 /** Part of a publisher, subscription, service or client. */
 export class EventQueue implements Entity {

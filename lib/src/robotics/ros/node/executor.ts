@@ -10,6 +10,7 @@ import { machineTime, type TimeBase } from "./time-base.js";
 /** What an executor needs of a node. */
 export interface ExecutorNode {
   readonly fullyQualifiedName: string;
+  readonly isDestroyed: boolean;
   /** @internal */
   readonly entities: Iterable<Entity>;
   /** @internal */
@@ -51,6 +52,7 @@ export class Executor implements AsyncDisposable {
   add(node: ExecutorNode): void {
     if (this.#stopped) throw new RosError("the executor was shut down");
     if (node.executor === this) return;
+    if (node.isDestroyed) throw new RosError(`node ${node.fullyQualifiedName} was destroyed`);
     if (node.executor)
       throw new RosError(
         `node ${node.fullyQualifiedName} belongs to another executor: remove it there first`,

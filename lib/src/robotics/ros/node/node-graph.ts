@@ -43,6 +43,7 @@ export abstract class NodeGraph {
     return this.hostNode.namespace;
   }
 
+  /** `/namespace/name`. */
   get fullyQualifiedName(): string {
     return join(this.namespace, this.name);
   }
@@ -51,38 +52,69 @@ export abstract class NodeGraph {
     return this.#ended !== undefined;
   }
 
+  /** Names of the nodes that discovery knows, this one's too, without their namespaces. @throws NodeDestroyedError */
   getNodeNames(): string[] {
     return this.getNodeNamesAndNamespaces().map(({ name }) => name);
   }
 
+  /** As {@link getNodeNames}, with namespaces. */
   getNodeNamesAndNamespaces(): readonly { readonly name: string; readonly namespace: string }[] {
     return this.alive().nodeNames();
   }
 
+  /** As {@link getNodeNames}, as `/namespace/name`. */
   getFullyQualifiedNodeNames(): string[] {
     return this.getNodeNamesAndNamespaces().map(({ name, namespace }) => join(namespace, name));
   }
 
+  /** Topics that somebody publishes or subscribes to. @throws NodeDestroyedError */
   getTopicNamesAndTypes(): readonly NamesAndTypes[] {
     return this.alive().topicNamesAndTypes();
   }
 
+  /** Services that somebody offers or calls. @throws NodeDestroyedError */
   getServiceNamesAndTypes(): readonly NamesAndTypes[] {
     return this.alive().serviceNamesAndTypes();
   }
 
+  /** Who publishes on a topic, and with which QoS. @throws NodeDestroyedError, InvalidNameError */
   getPublishersInfoByTopic(topic: string): readonly EndpointInfo[] {
     return this.alive().publishersInfo(this.resolveTopicName(topic));
   }
 
+  /** Who subscribes to a topic, and with which QoS. @throws NodeDestroyedError, InvalidNameError */
   getSubscriptionsInfoByTopic(topic: string): readonly EndpointInfo[] {
     return this.alive().subscriptionsInfo(this.resolveTopicName(topic));
   }
 
+  /** Topics on which the node of that full name publishes. @throws NodeDestroyedError */
+  getPublisherNamesAndTypesByNode(node: string): NamesAndTypes[] {
+    const host = this.alive();
+    return this.#topicsOf(node, (topic) => host.publishersInfo(topic));
+  }
+
+  /** Topics to which the node of that full name subscribes. @throws NodeDestroyedError */
+  getSubscriberNamesAndTypesByNode(node: string): NamesAndTypes[] {
+    const host = this.alive();
+    return this.#topicsOf(node, (topic) => host.subscriptionsInfo(topic));
+  }
+
+  #topicsOf(node: string, ends: (topic: string) => readonly EndpointInfo[]): NamesAndTypes[] {
+    return this.alive()
+      .topicNamesAndTypes()
+      .map(({ name }) => {
+        const own = ends(name).filter((end) => join(end.nodeNamespace, end.nodeName) === node);
+        return { name, types: [...new Set(own.map(({ type }) => type))] };
+      })
+      .filter(({ types }) => types.length > 0);
+  }
+
+  /** How many publish on a topic. @throws NodeDestroyedError, InvalidNameError */
   countPublishers(topic: string): number {
     return this.getPublishersInfoByTopic(topic).length;
   }
 
+  /** How many subscribe to a topic. @throws NodeDestroyedError, InvalidNameError */
   countSubscribers(topic: string): number {
     return this.getSubscriptionsInfoByTopic(topic).length;
   }

@@ -151,26 +151,11 @@ export class ParameterClient implements Disposable {
     return { successful: result.successful, reason: result.reason };
   }
 
-  /** Changes of the other node's parameters, for a loop. */
-  async *events(options: { signal?: AbortSignal } = {}): AsyncGenerator<ParameterEvent, void, undefined> {
+  /** Changes of the other node's parameters, from now on, for a loop. */
+  events(options: { signal?: AbortSignal } = {}): AsyncGenerator<ParameterEvent, void, undefined> {
     const type = msg("rcl_interfaces/msg/ParameterEvent");
-    const profile = { qos: qos.parameterEvents, ...options };
-    const stream: MessageStream<ParameterEventMessage> = this.node.subscribe(
-      type,
-      "/parameter_events",
-      profile,
-    );
-    for await (const event of stream) {
-      if (event.node !== this.remoteNode) continue;
-      const named = (list: readonly ParameterMessage[]) =>
-        Object.fromEntries(list.map(({ name, value }) => [name, received(value)]));
-      yield {
-        node: event.node,
-        new: named(event.new_parameters),
-        changed: named(event.changed_parameters),
-        deleted: event.deleted_parameters.map(({ name }) => name),
-      };
-    }
+    const stream = this.node.subscribe(type, "/parameter_events", { qos: qos.parameterEvents, ...options });
+    return eventsOf(this.remoteNode, stream);
   }
 
   destroy(): void {
@@ -201,6 +186,23 @@ export class ParameterClient implements Disposable {
         `node ${this.remoteNode} does not have all of these parameters, or not with a value: ${names.join(", ")}`,
       );
     return Object.fromEntries(names.map((name, i) => [name, values[i]]));
+  }
+}
+
+async function* eventsOf(
+  node: string,
+  stream: MessageStream<ParameterEventMessage>,
+): AsyncGenerator<ParameterEvent, void, undefined> {
+  const named = (list: readonly ParameterMessage[]) =>
+    Object.fromEntries(list.map(({ name, value }) => [name, received(value)]));
+  for await (const event of stream) {
+    if (event.node !== node) continue;
+    yield {
+      node,
+      new: named(event.new_parameters),
+      changed: named(event.changed_parameters),
+      deleted: event.deleted_parameters.map(({ name }) => name),
+    };
   }
 }
 

@@ -1,8 +1,8 @@
 /** Publishers: where messages enter a topic. */
 import type { HostPublisher, QoSProfile } from "../host.js";
 import type { MessageInit, MessageType } from "../interfaces/types.js";
+import type { Owner } from "./callback-group.js";
 import { NodeDestroyedError } from "./errors.js";
-import type { Owner } from "./timer.js";
 import { type WaitContext, type WaitOptions, waitUntil } from "./wait.js";
 
 /** Publishes messages of one type on one topic. Made by `node.createPublisher`. */

@@ -1,9 +1,8 @@
 /** Services: requests answered by a callback. */
 import type { HostService } from "../host.js";
 import type { MessageInit, ServiceType } from "../interfaces/types.js";
-import type { CallbackGroup, Entity } from "./callback-group.js";
+import type { CallbackGroup, Entity, Owner } from "./callback-group.js";
 import { NodeDestroyedError } from "./errors.js";
-import type { Owner } from "./timer.js";
 
 export type ServiceCallback<Request, Response> = (
   request: Request,

@@ -1,9 +1,8 @@
 /** Subscriptions: messages of a topic, given to a callback by the executor, or to a loop. */
 import type { HostSubscription, MessageInfo, QoSProfile } from "../host.js";
 import type { MessageType } from "../interfaces/types.js";
-import type { CallbackGroup, Entity } from "./callback-group.js";
+import type { CallbackGroup, Entity, Owner } from "./callback-group.js";
 import { NodeDestroyedError } from "./errors.js";
-import type { Owner } from "./timer.js";
 import { type WaitContext, type WaitOptions, waitUntil } from "./wait.js";
 
 export type MessageCallback<M> = (message: M, info: MessageInfo) => unknown;
@@ -71,7 +70,7 @@ export class Subscription<M> implements Entity, Disposable {
 
   /** Publishers whose messages come here, as far as discovery knows. */
   get publisherCount(): number {
-    return this.#host?.publisherCount ?? 0;
+    return this.#destroyed ? 0 : (this.#host?.publisherCount ?? 0);
   }
 
   /**

@@ -1,17 +1,7 @@
 /** Timers: callbacks in equal steps of a clock, without drift, as rcl's. */
-import type { CallbackGroup, Entity } from "./callback-group.js";
+import type { CallbackGroup, Entity, Owner } from "./callback-group.js";
 import { type Clock, periodNanoseconds } from "./clock.js";
 import { seconds } from "./time.js";
-
-/** What its node gives an entity. */
-export interface Owner {
-  /** Has the executor look at it. */
-  wake(entity: Entity): void;
-  /** An exception of a callback of what `source` names, as "timer of 1 s". */
-  report(error: unknown, source: string): void;
-  /** It is gone. */
-  forget(endpoint: object): void;
-}
 
 /** Beside each call of a timer's callback; nanoseconds of its clock. */
 export interface TimerInfo {

@@ -72,8 +72,8 @@ export class Rosbridge implements AsyncDisposable {
  * Starts a bridge: roslib and other clients of rosbridge connect to its `url`.
  * @throws {RosbridgeError} if the port is taken
  * @example
- * const bridge = await robotics.ros.rosbridge({ port: 9090 });
- * // In a web page: const ros = new ROSLIB.Ros({ url: "ws://localhost:9090" });
+ * const bridge = await ros.rosbridge({ port: 0 }); // without it: 9090
+ * console.log(`in a web page: new ROSLIB.Ros({ url: "${bridge.url}" })`);
  * await bridge.close();
  */
 export async function rosbridge(options: RosbridgeOptions = {}): Promise<Rosbridge> {

@@ -63,7 +63,7 @@ export class Session {
 
   /** The time now, as a message's stamp. */
   readonly now = (): { sec: number; nanosec: number } => {
-    const ms = this.timer.now();
+    const ms = this.timer.time();
     const sec = Math.floor(ms / 1000);
     return { sec, nanosec: Math.floor((ms - sec * 1000) * 1e6) };
   };

@@ -38,7 +38,7 @@ export class Topics {
     }
     this.session.room(this.advertised, "topics advertised");
     const depth = Math.min(Math.max((field(request, "queue_size", "number") as number) || 10, 1), DEEPEST);
-    // As rosbridge: what is published right after is kept a second for those who have not found the topic yet.
+    // As rosbridge: a second for subscriptions that ask for what was published before they were found.
     const kept = request.latch === true ? Number.POSITIVE_INFINITY : 1;
     const qos = { ...DEFAULT_QOS, depth, durability: "transient_local", lifespan: kept } as const;
     const publisher = this.session.node.createPublisher(type, topic, { qos });

@@ -67,8 +67,14 @@ export class StaticTransformBroadcaster implements Disposable {
 /**
  * Fills a buffer with what nodes send.
  * @example
+ * const node = await ros.createNode("localizer");
  * const { buffer } = new ros.tf.TransformListener(node);
- * await buffer.waitFor("map", "base_link", node.now(), { timeout: 1 });
+ * new ros.tf.TransformBroadcaster(node).send({
+ *   header: { stamp: node.now().toMessage(), frame_id: "map" }, child_frame_id: "base",
+ *   transform: { translation: { x: 2, y: 0, z: 0 }, rotation: ros.tf.QUATERNION_IDENTITY } });
+ * const { transform } = await buffer.waitFor("map", "base");
+ * await node.destroy();
+ * transform.translation.x // 2
  */
 export class TransformListener implements Disposable {
   private readonly ends: readonly (() => void)[];

@@ -41,7 +41,11 @@ const mix = (a: Quaternion, scaleA: number, b: Quaternion, scaleB: number): Quat
   w: scaleA * a.w + scaleB * b.w,
 });
 
-/** @throws ValueError of zero and of what isn't finite */
+/**
+ * The unit quaternion of this direction.
+ * @throws ValueError of zero and of what isn't finite
+ * @example ros.tf.quaternionNormalize({ x: 0, y: 0, z: 0, w: 2 }).w // 1
+ */
 export function normalize(q: Quaternion): Quaternion {
   const norm = Math.hypot(q.x, q.y, q.z, q.w);
   if (!(norm > 0 && norm < Infinity))
@@ -49,7 +53,12 @@ export function normalize(q: Quaternion): Quaternion {
   return { x: q.x / norm, y: q.y / norm, z: q.z / norm, w: q.w / norm };
 }
 
-/** The rotation by `b`, then by `a`. */
+/**
+ * The rotation by `b`, then by `a`.
+ * @example
+ * const quarter = ros.tf.quaternionFromEuler({ roll: 0, pitch: 0, yaw: Math.PI / 2 });
+ * ros.tf.eulerFromQuaternion(ros.tf.quaternionMultiply(quarter, quarter)).yaw // 3.1416
+ */
 export const multiply = (a: Quaternion, b: Quaternion): Quaternion => ({
   x: a.w * b.x + a.x * b.w + a.y * b.z - a.z * b.y,
   y: a.w * b.y - a.x * b.z + a.y * b.w + a.z * b.x,
@@ -57,10 +66,16 @@ export const multiply = (a: Quaternion, b: Quaternion): Quaternion => ({
   w: a.w * b.w - a.x * b.x - a.y * b.y - a.z * b.z,
 });
 
-/** The rotation back, of a unit quaternion. */
+/**
+ * The rotation back, of a unit quaternion.
+ * @example ros.tf.quaternionInverse({ x: 0, y: 0, z: 0.6, w: 0.8 }).z // -0.6
+ */
 export const conjugate = (q: Quaternion): Quaternion => ({ x: -q.x, y: -q.y, z: -q.z, w: q.w });
 
-/** The vector turned by a unit quaternion. */
+/**
+ * The vector turned by a unit quaternion.
+ * @example ros.tf.rotateVector({ x: 0, y: 0, z: 1, w: 0 }, { x: 2, y: 0, z: 0 }).x // -2
+ */
 export function rotate(q: Quaternion, v: Vector3): Vector3 {
   // v + 2w (u × v) + 2 u × (u × v), u the vector part
   const tx = 2 * (q.y * v.z - q.z * v.y);
@@ -73,7 +88,10 @@ export function rotate(q: Quaternion, v: Vector3): Vector3 {
   };
 }
 
-/** @example ros.tf.quaternionFromEuler({ roll: 0, pitch: 0, yaw: Math.PI }).z // 1 */
+/**
+ * The rotation about the fixed axes x, then y, then z.
+ * @example ros.tf.quaternionFromEuler({ roll: 0, pitch: 0, yaw: Math.PI }).z // 1
+ */
 export function fromEuler({ roll, pitch, yaw }: RollPitchYaw): Quaternion {
   const [cr, sr] = [Math.cos(roll / 2), Math.sin(roll / 2)];
   const [cp, sp] = [Math.cos(pitch / 2), Math.sin(pitch / 2)];
@@ -89,7 +107,10 @@ export function fromEuler({ roll, pitch, yaw }: RollPitchYaw): Quaternion {
 /** Below it, pitch is ±90° and roll and yaw turn about one axis: roll is then taken as 0. */
 const GIMBAL = 1e-7;
 
-/** Of a unit quaternion: roll and yaw in [-π, π], pitch in [-π/2, π/2]. */
+/**
+ * Of a unit quaternion: roll and yaw in [-π, π], pitch in [-π/2, π/2].
+ * @example ros.tf.eulerFromQuaternion({ x: 0, y: 0, z: 1, w: 0 }).yaw // 3.1416
+ */
 export function toEuler({ x, y, z, w }: Quaternion): RollPitchYaw {
   // sines and cosines of (yaw - roll) / 2 and (yaw + roll) / 2, scaled by those of the pitch: exact also near ±90°
   const [plus, minus] = [Math.hypot(w - y, x + z), Math.hypot(w + y, z - x)];
@@ -105,7 +126,11 @@ export function toEuler({ x, y, z, w }: Quaternion): RollPitchYaw {
 const wrap = (angle: number): number =>
   angle > Math.PI ? angle - 2 * Math.PI : angle < -Math.PI ? angle + 2 * Math.PI : angle;
 
-/** @throws ValueError of an axis of length 0 */
+/**
+ * The rotation about an axis of any length, by an angle in radians.
+ * @throws ValueError of an axis of length 0
+ * @example ros.tf.quaternionFromAxisAngle({ x: 0, y: 0, z: 5 }, Math.PI).z // 1
+ */
 export function fromAxisAngle(axis: Vector3, angle: number): Quaternion {
   const length = Math.hypot(axis.x, axis.y, axis.z);
   if (!(length > 0)) throw new ValueError("an axis of length 0 has no direction to turn about");
@@ -113,7 +138,10 @@ export function fromAxisAngle(axis: Vector3, angle: number): Quaternion {
   return { x: axis.x * scale, y: axis.y * scale, z: axis.z * scale, w: Math.cos(angle / 2) };
 }
 
-/** The axis times the angle; the angle in [0, π]. */
+/**
+ * The axis times the angle; the angle in [0, π].
+ * @example ros.tf.rotationVectorFromQuaternion({ x: 1, y: 0, z: 0, w: 0 }).x // 3.1416
+ */
 export function toRotationVector(q: Quaternion): Vector3 {
   const sine = Math.hypot(q.x, q.y, q.z);
   const sign = q.w < 0 ? -1 : 1; // q and -q are one rotation: the short way
@@ -122,13 +150,20 @@ export function toRotationVector(q: Quaternion): Vector3 {
   return { x: q.x * scale, y: q.y * scale, z: q.z * scale };
 }
 
+/**
+ * The rotation about the vector, by its length in radians.
+ * @example ros.tf.quaternionFromRotationVector({ x: 0, y: Math.PI, z: 0 }).y // 1
+ */
 export function fromRotationVector(v: Vector3): Quaternion {
   const angle = Math.hypot(v.x, v.y, v.z);
   const scale = angle < 1e-12 ? 0.5 : Math.sin(angle / 2) / angle;
   return { x: v.x * scale, y: v.y * scale, z: v.z * scale, w: Math.cos(angle / 2) };
 }
 
-/** Of a unit quaternion; its columns are the turned axes. */
+/**
+ * 3×3, of a unit quaternion; its columns are the turned axes.
+ * @example ros.tf.matrixFromQuaternion({ x: 0, y: 0, z: 1, w: 0 })[0] // [-1, 0, 0]
+ */
 export function toMatrix({ x, y, z, w }: Quaternion): Matrix3 {
   return [
     [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
@@ -140,6 +175,7 @@ export function toMatrix({ x, y, z, w }: Quaternion): Matrix3 {
 /**
  * Of a rotation matrix, by the largest of the four numbers, so that none is divided by one near 0.
  * @throws ValueError where its columns are not orthonormal (to 1e-3), or it mirrors
+ * @example ros.tf.quaternionFromMatrix([[-1, 0, 0], [0, -1, 0], [0, 0, 1]]).z // 1
  */
 export function fromMatrix(m: Matrix3): Quaternion {
   checkRotation(m);
@@ -167,7 +203,10 @@ function checkRotation(m: Matrix3): void {
     throw new ValueError("no rotation matrix: it mirrors (determinant -1)");
 }
 
-/** The angle between two rotations, in [0, π]. */
+/**
+ * The angle between two rotations, in [0, π].
+ * @example ros.tf.angleBetween({ x: 0, y: 0, z: 0, w: 1 }, { x: 0, y: 1, z: 0, w: 0 }) // 3.1416
+ */
 export function angleBetween(a: Quaternion, b: Quaternion): number {
   const { x, y, z, w } = multiply(conjugate(a), b);
   return 2 * Math.atan2(Math.hypot(x, y, z), Math.abs(w));
@@ -176,6 +215,9 @@ export function angleBetween(a: Quaternion, b: Quaternion): number {
 /**
  * Spherical interpolation of unit quaternions, the short way: at even speed from `a` (`t` = 0) to `b` (`t` = 1).
  * Shoemake, "Animating rotation with quaternion curves" (1985).
+ * @example
+ * const half = ros.tf.quaternionSlerp({ x: 0, y: 0, z: 0, w: 1 }, { x: 0, y: 0, z: 1, w: 0 }, 0.5);
+ * ros.tf.eulerFromQuaternion(half).yaw // 1.5708
  */
 export function slerp(a: Quaternion, b: Quaternion, t: number): Quaternion {
   const cosine = dot(a, b);

@@ -149,6 +149,9 @@ describe("an executor", () => {
     expect(seen).toEqual(["before"]);
     one.add(node);
     expect(one.nodes).toEqual([node]);
+    const gone = await make("gone");
+    await gone.destroy();
+    expect(() => one.add(gone)).toThrow("node /gone was destroyed");
     expect(await one.spinSome()).toBe(1);
     expect(seen).toEqual(["before", "between"]);
   });

@@ -14,6 +14,7 @@ from rclpy.exceptions import NameValidationException
 from rclpy.expand_topic_name import expand_topic_name
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.qos import QoSPresetProfiles
 from rclpy.validate_full_topic_name import validate_full_topic_name
 from rclpy.validate_namespace import validate_namespace
 from rclpy.validate_node_name import validate_node_name
@@ -150,6 +151,20 @@ def outcome(function):
         return None
 
 
+def profiles():
+    """Fast DDS's own for what is left to the middleware, and what means no limit, are left out: None."""
+    rows = {}
+    for name in ("DEFAULT", "SENSOR_DATA", "SERVICES_DEFAULT", "PARAMETERS", "PARAMETER_EVENTS", "ROSOUT_DEFAULT",
+                 "ACTION_STATUS_DEFAULT"):
+        profile = QoSPresetProfiles[name].value
+        rows[name.lower()] = {
+            "history": profile.history.name.lower(), "depth": profile.depth,
+            "reliability": profile.reliability.name.lower(), "durability": profile.durability.name.lower(),
+            "lifespan": profile.lifespan.nanoseconds / 1e9 or None, "deadline": profile.deadline.nanoseconds / 1e9 or None,
+        }
+    return rows
+
+
 def value(parameter):
     kind = parameter.type_.name.lower()
     number = parameter.value
@@ -225,6 +240,7 @@ expected = {
     "refused": [rule for rule in RULES if outcome(lambda: remapped([rule], [])) is None],
     "rules": RULES,
     "files": files,
+    "qos": profiles(),
     "arguments": [{"arguments": a, "parameters": outcome(lambda: parameters(("node", "/ns"), a))} for a in ARGUMENTS],
     "listed": {"declared": LISTED, "rows": listed()},
     "ranges": ranges(),

@@ -230,6 +230,34 @@ describe("arguments", () => {
     ]);
   });
 
+  it("of any text are read or refused with an error of their own", () => {
+    const word = fc.oneof(
+      fc.string(),
+      fc.constantFrom(
+        "-r",
+        "-p",
+        "--remap",
+        "--log-level",
+        "--",
+        "--ros-args",
+        "a:=b",
+        "n:a:=b",
+        "x:=[1, 2]",
+        "__ns:=/a",
+      ),
+    );
+    fc.assert(
+      fc.property(fc.array(word), (words) => {
+        try {
+          parseRosArguments(["--ros-args", ...words.filter((w) => w !== "--params-file")]);
+        } catch (error) {
+          expect(error instanceof RosArgumentError || error instanceof InvalidNameError).toBe(true);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it.each([
     [["-x"], "-x after --ros-args: known are --remap"],
     [["-p"], "-p needs something after it"],

@@ -247,6 +247,11 @@ export function nodeSuite(name: string, makeHost: () => Promise<RosHost>): void 
       const [info] = b.getPublishersInfoByTopic("robot/chatter");
       expect(info).toMatchObject({ nodeName: "a", nodeNamespace: "/robot", type: "std_msgs/msg/String" });
       expect(info.qos).toMatchObject({ reliability: "best_effort" });
+      expect(b.getPublisherNamesAndTypesByNode("/robot/a")).toContainEqual({
+        name: "/robot/chatter",
+        types: ["std_msgs/msg/String"],
+      });
+      expect(b.getSubscriberNamesAndTypesByNode("/b").map(({ name }) => name)).toEqual(["/robot/chatter"]);
       expect([b.countPublishers("/nothing"), b.countSubscribers("robot/chatter")]).toEqual([0, 1]);
     });
 
@@ -339,11 +344,10 @@ export function nodeSuite(name: string, makeHost: () => Promise<RosHost>): void 
         const { value } = await events.next();
         return value && { new: value.new, changed: value.changed, deleted: value.deleted };
       };
-      const first = next();
       await b.waitForSubscriptions("/parameter_events");
       await a.waitForSubscriptions("/parameter_events");
       a.declareParameter("name", "world");
-      expect(await first).toEqual({ new: { name: "world" }, changed: {}, deleted: [] });
+      expect(await next()).toEqual({ new: { name: "world" }, changed: {}, deleted: [] });
       b.declareParameter("name", "of another node");
       a.setParameters({ name: "ROS2", free: 1n });
       expect(await next()).toEqual({ new: {}, changed: { name: "ROS2" }, deleted: [] });
@@ -444,6 +448,28 @@ export function nodeSuite(name: string, makeHost: () => Promise<RosHost>): void 
       expect(logs.find(({ name }) => name === "b")?.message).toBe(
         "subscription of /scan: another end has incompatible QoS, no message will pass: reliability",
       );
+    });
+
+    it("keep nothing of what was destroyed", async () => {
+      const node = await make("a");
+      const before = node.entities.size;
+      for (let i = 0; i < 3; i++) {
+        const things = [
+          node.createPublisher(Text, "chatter", { onEvent: () => {} }),
+          node.createSubscription(Text, "chatter", () => {}, { onEvent: () => {} }),
+          node.subscribe(Text, "chatter", { onEvent: () => {} }),
+          node.createService(ConcatTwoStr, "concat", () => ({})),
+          node.createClient(ConcatTwoStr, "concat"),
+          node.createTimer(1000, () => {}),
+          node.parameterClient("a"),
+        ];
+        for (const thing of things) thing.destroy();
+        for (const thing of things) thing.destroy();
+      }
+      expect(node.entities.size).toBe(before);
+      await node.waitUntil(() => node.countPublishers("chatter") + node.countSubscribers("chatter") === 0);
+      await node[Symbol.asyncDispose]();
+      expect(node.isDestroyed).toBe(true);
     });
 
     it("end all there is when destroyed", async () => {

@@ -1,4 +1,5 @@
 /** Timers, clocks and sleeping, in a time that the test moves. */
+import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   Clock,
@@ -70,6 +71,43 @@ describe("timers", () => {
     await time.advance(0.1);
     expect(await executor.spinSome()).toBe(1);
     expect(starts).toEqual([3.25, 4.05]);
+    await executor.shutdown();
+  });
+
+  it("are due at multiples of the period, whenever the executor comes", async () => {
+    const time = new VirtualTime();
+    const node = await make({ time, executor: null });
+    const executor = new Executor(time);
+    executor.add(node);
+    const tick = 1 / 64; // exact in binary: the model's sums and the timer's nanoseconds agree
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 20 }),
+        fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 1, maxLength: 12 }),
+        async (period, waits) => {
+          const start = node.now().seconds;
+          const at = () => Math.round((node.now().seconds - start) / tick);
+          const due: number[] = [];
+          const timer = node.createTimer(period * tick, ({ expected }) => {
+            due.push(Math.round((Number(expected) / 1e9 - start) / tick));
+          });
+          // rcl's rule: what is due is called once, and the next is the first multiple that is not past, after the one called
+          const model: number[] = [];
+          let next = period;
+          for (const wait of waits) {
+            await time.advance(wait * tick);
+            await executor.spinSome();
+            if (at() >= next) {
+              model.push(next);
+              next = Math.max(next + period, Math.ceil(at() / period) * period);
+            }
+          }
+          timer.destroy();
+          expect(due).toEqual(model);
+        },
+      ),
+      { numRuns: 40 },
+    );
     await executor.shutdown();
   });
 

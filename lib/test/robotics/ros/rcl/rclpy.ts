@@ -1,11 +1,11 @@
-/** rclpy's half of a test: a role of `python/book.py` as a process of its own. */
+/** rclpy's half of a test: a role of a program in `python/` as a process of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { rosEnvironment } from "../../../../src/cli/ros/interfaces.js";
 import type { RosInstallation } from "../../../../src/robotics/ros/rcl/place.js";
 
-const BOOK = fileURLToPath(new URL("python/book.py", import.meta.url));
+const PROGRAMS = fileURLToPath(new URL("python/", import.meta.url));
 
 export type Line = Record<string, unknown>;
 
@@ -20,8 +20,13 @@ export interface Role {
 }
 
 /** Starts a role on a domain; one that is a node is ready when this resolves. */
-export async function rclpy(ros: RosInstallation, domain: number, role: string): Promise<Role> {
-  const child = spawn(ros.python, [BOOK, role], {
+export async function rclpy(
+  ros: RosInstallation,
+  domain: number,
+  role: string,
+  program = "book.py",
+): Promise<Role> {
+  const child = spawn(ros.python, [`${PROGRAMS}${program}`, role], {
     env: { ...rosEnvironment(ros), ROS_DOMAIN_ID: String(domain), PYTHONDONTWRITEBYTECODE: "1" },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -1,5 +1,5 @@
 /** Who is behind a link: the participants there, what they have, and whether they are still heard of. */
-import { type GraphClock, steady } from "../clock.js";
+import type { GraphClock } from "../clock.js";
 import type { Domain, NodeData, Participant } from "../domain.js";
 import type { EndpointData } from "../endpoint.js";
 import type { Peer } from "../peer.js";
@@ -33,7 +33,7 @@ export class Neighbours {
       ...{ id, lease, via },
       nodes: new Map(nodes.map((node) => [node.id, node])),
       endpoints: new Map(),
-      heard: steady(this.clock),
+      heard: this.clock.now(),
     };
     const watch = new Watch(this.clock, lease, () => this.suspect(id), true);
     this.known.set(id, { participant, lease: watch });
@@ -47,7 +47,7 @@ export class Neighbours {
   heard(id: string): boolean {
     const known = this.known.get(id);
     if (!known) return false;
-    known.participant.heard = steady(this.clock);
+    known.participant.heard = this.clock.now();
     known.lease.touch();
     for (const endpoint of known.participant.endpoints.values())
       if (endpoint instanceof RemoteWriter) endpoint.heard();
@@ -105,7 +105,7 @@ export class Neighbours {
   private suspect(id: string): void {
     this.clock.after(this.grace * 1000, () => {
       const participant = this.known.get(id)?.participant;
-      if (participant && steady(this.clock) - participant.heard >= participant.lease * 1000) this.forget(id);
+      if (participant && this.clock.now() - participant.heard >= participant.lease * 1000) this.forget(id);
     });
   }
 }

@@ -4,7 +4,7 @@
  * periodically, and when they end; one that isn't heard of for its lease is gone.
  */
 import { MlsysError } from "../../../../core/errors.js";
-import { type GraphClock, steady } from "../clock.js";
+import type { GraphClock } from "../clock.js";
 import { type Domain, type NodeData, type Participant, uniqueId } from "../domain.js";
 import { type Reader, Writer } from "../endpoint.js";
 import type { Peer } from "../peer.js";
@@ -283,7 +283,7 @@ export class LinkedPeer implements Peer {
   }
 
   private sampleOf({ sequence, sourceTime, expires, message, related, bytes }: SampleFrame): Sample {
-    const now = Math.max(sourceTime, this.options.clock.now());
+    const now = Math.max(sourceTime, this.options.clock.time());
     return new Sample(
       sequence,
       sourceTime,
@@ -316,7 +316,7 @@ export class LinkedPeer implements Peer {
     // of those elsewhere only what was heard: they might be silent
     for (const { id, via, heard } of this.domain.participants.values())
       if (via === null || (via !== this && heard >= this.lastBeat)) participants.push(id);
-    this.lastBeat = steady(this.options.clock);
+    this.lastBeat = this.options.clock.now();
     this.send({ t: "beat", participants });
   }
 }
