@@ -10,7 +10,9 @@ export function addRosRun(program: Command): void {
   ros
     .enablePositionalOptions()
     .command("run")
-    .description("run a script with ROS nodes, JavaScript or TypeScript; or a program of the book's: PACKAGE PROGRAM")
+    .description(
+      "run a script with ROS nodes, JavaScript or TypeScript; or a program of the book's: PACKAGE PROGRAM",
+    )
     .argument("<script>", "the script, or the package")
     .argument(
       "[args...]",
@@ -46,7 +48,9 @@ function takeSignals(): void {
 async function runProgram(name: string, [program = "", ...args]: readonly string[]): Promise<void> {
   const { PACKAGES } = await import("../../robotics/case-study/packages.js");
   if (!Object.hasOwn(PACKAGES, name))
-    throw new CommandError(`${name} is not there; the book's packages are ${Object.keys(PACKAGES).join(", ")}`);
+    throw new CommandError(
+      `${name} is not there; the book's packages are ${Object.keys(PACKAGES).join(", ")}`,
+    );
   const programs = PACKAGES[name];
   if (!Object.hasOwn(programs, program))
     throw new CommandError(`${name} has the programs ${Object.keys(programs).join(", ")}, not "${program}"`);

@@ -3,8 +3,8 @@
 export * from "./action/index.js";
 export * as bag from "./bag/index.js";
 export * from "./graph/index.js";
-export { type ImageEncoding, imageToMessage, messageToImage } from "./image.js";
 export type * from "./host.js";
+export { type ImageEncoding, imageToMessage, messageToImage } from "./image.js";
 export { CdrError, deserialize, serialize } from "./interfaces/cdr.js";
 export {
   action_msgs,

@@ -27,7 +27,12 @@ describe("the safety monitor's process", () => {
     ends.push(stack);
     const stop = new AbortController();
     const running = simulator.run({ signal: stop.signal });
-    ends.push({ destroy: () => (stop.abort(), running) });
+    ends.push({
+      destroy() {
+        stop.abort();
+        return running;
+      },
+    });
     const reasons: string[] = [];
     stack.createSubscription(
       ros.msg("diagnostic_msgs/msg/DiagnosticStatus"),

@@ -28,6 +28,7 @@ export interface PlayOptions extends HostSelection, BagReadOptions {
 
 /** The system's time; unlike a host's timers, these keep the process alive: a bag is played to its end. */
 const pacing: GraphClock = {
+  time: systemClock.time,
   now: systemClock.now,
   after(ms, run) {
     const timer = setTimeout(run, Math.min(Math.ceil(ms), LONGEST_MS));
