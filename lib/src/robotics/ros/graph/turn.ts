@@ -10,7 +10,8 @@ export interface Task {
 const ROUNDS = 64;
 const immediate = setImmediate; // tests that fake timers fake what comes later
 
-let tasks: Task[] = [];
+const tasks: Task[] = [];
+let first = 0;
 let isScheduled = false;
 let rounds = 0;
 
@@ -25,17 +26,17 @@ function schedule(): void {
   if (rounds === 0)
     immediate(() => {
       rounds = 0;
-      if (isScheduled && tasks.length > 0) flush();
+      flush();
     });
   if (rounds++ < ROUNDS) queueMicrotask(flush);
 }
 
-function flush(): void {
-  const batch = tasks;
-  if (batch.length === 0) return; // the event loop's turn was first
-  tasks = [];
+/** Runs what there is; what is added meanwhile has its round later. */
+export function flush(): void {
   isScheduled = false;
-  for (const task of batch) {
+  for (let left = tasks.length - first; left > 0; left--) {
+    // taken out first: if execution is terminated (a notebook's interrupt), the next round goes on behind it
+    const task = tasks[first++];
     try {
       task.run();
     } catch (error) {
@@ -43,4 +44,6 @@ function flush(): void {
       process.emitWarning(error instanceof Error ? error : String(error));
     }
   }
+  tasks.splice(0, first);
+  first = 0;
 }

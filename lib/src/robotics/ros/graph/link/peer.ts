@@ -79,7 +79,9 @@ export class LinkedPeer implements Peer {
     this.end(reason, false);
   }
 
+  /** Also where nobody waits for `opened` it is said why nodes don't meet. */
   private refuse(reason: string): void {
+    process.emitWarning(`ROS graph: a link is closed: ${reason}`);
     this.end(reason, true);
   }
 
@@ -227,8 +229,7 @@ export class LinkedPeer implements Peer {
       (this.handlers[frame.t] as (frame: Frame) => void)(frame);
     } catch (error) {
       // no frame of ours: whoever sends it is no partner
-      process.emitWarning(`ROS graph: a link brought what makes no sense, and is closed: ${error}`);
-      this.refuse("it brought what makes no sense");
+      this.refuse(`it brought what makes no sense: ${error}`);
     }
   }
 
@@ -241,7 +242,8 @@ export class LinkedPeer implements Peer {
     if (this.other?.session === session) return;
     this.lost(); // it was another one before
     for (const older of this.domain.peers)
-      if (older instanceof LinkedPeer && older.other?.peer === peer) older.refuse("a newer link replaced it");
+      if (older instanceof LinkedPeer && older.other?.peer === peer)
+        older.end("a newer link replaced it", true);
     if (to !== this.session) this.hello(session);
     this.other = { session, peer };
     for (const participant of this.domain.participants.values())

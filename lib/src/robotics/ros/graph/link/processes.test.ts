@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import {
   fresh,
   LATCHED,
@@ -127,7 +127,10 @@ describe("a child process", () => {
   it("is told of when its channel carries JSON only, or when it has none", async () => {
     const host = open();
     const child = start(LINK_TO_PARENT, "json");
+    const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
     await expect(host.linkChild(child).opened).rejects.toThrow('serialization: "advanced"');
+    expect(warned.mock.calls.filter(([warning]) => String(warning).startsWith("ROS graph"))).toHaveLength(1);
+    warned.mockRestore();
     expect(() => host.linkChild({} as ChildProcess)).toThrow("the child process has no IPC channel");
   });
 });

@@ -18,8 +18,12 @@ const anyProfile = fc.record({
 });
 
 const LATE = {
-  ...{ history, reliability: "reliable", durability: "transient_local", liveliness: "automatic" },
-  ...{ deadline: Number.POSITIVE_INFINITY, livelinessLease: Number.POSITIVE_INFINITY },
+  history,
+  reliability: "reliable",
+  durability: "transient_local",
+  deadline: Number.POSITIVE_INFINITY,
+  liveliness: "automatic",
+  livelinessLease: Number.POSITIVE_INFINITY,
 } as const;
 /** Late joiners are where messages could come twice, or not at all. */
 const profile = fc.oneof({ weight: 2, arbitrary: fc.constant(LATE) }, { weight: 1, arbitrary: anyProfile });
