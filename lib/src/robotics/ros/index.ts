@@ -45,6 +45,8 @@ export {
   type NodeProcessOptions,
   type StartEvent,
 } from "./launch/description.js";
+export { type RunLaunchOptions, runLaunch } from "./launch/run.js";
+export type { LaunchEvent, LaunchReport } from "./launch/service.js";
 export * from "./lifecycle/index.js";
 export * from "./node/index.js";
 export { RosError, rosIsInstalled } from "./rcl/addon.js";
