@@ -549,6 +549,18 @@ describe("clients that mean no good, or know no better", () => {
     expect(client.heard.length).toBeLessThan(200);
   });
 
+  test("a client that asks on and on, and reads no answer, is cut off", async () => {
+    const bridge = await open({ limits: { backlog: 1e5 } });
+    const client = await raw(bridge);
+    client.socket.pause();
+    // Answers of some kilobytes each, until they fill what lies between the two.
+    while (bridge.clients > 0) {
+      for (let i = 0; i < 50; i++) client.send({ op: "call_service", service: "/rosapi/interfaces" });
+      await turn();
+    }
+    client.socket.resume();
+  });
+
   test("what a client had goes with it; the port is free again", async () => {
     const bridge = await open();
     const client = await raw(bridge);

@@ -105,7 +105,11 @@ export async function rosbridge(options: RosbridgeOptions = {}): Promise<Rosbrid
   const node = host.createNode("rosbridge_websocket", "/");
   sockets.on("connection", (socket: WebSocket) => {
     const client = {
-      send: (text: string) => socket.send(text, () => {}), // one that has just gone needs no error
+      send: (text: string) => {
+        // Topics are dropped for a slow client; one that asks on and reads no answer is cut off.
+        if (socket.bufferedAmount > 2 * limits.backlog) socket.terminate();
+        else socket.send(text, () => {}); // one that has just gone needs no error
+      },
       get backlog() {
         return socket.bufferedAmount;
       },

@@ -14,7 +14,10 @@ export interface BridgeLimits {
   readonly messageSize: number;
   /** Topics advertised, topics subscribed to, services offered, calls and goals under way: of each. Default 256. */
   readonly entities: number;
-  /** Bytes that may wait for a slow client before messages to it are dropped. Default 16 MiB. */
+  /**
+   * Bytes that may wait for a slow client before topics' messages to it are dropped; with twice as many its connection
+   * ends. Default 16 MiB.
+   */
   readonly backlog: number;
 }
 
