@@ -112,6 +112,28 @@ describe("roslib, as a web page uses it", () => {
     await until(() => node.publishersInfo("/from_page").length === 0);
   });
 
+  test("takes CBOR for what is large: arrays arrive as typed ones", async () => {
+    const publisher = node.createPublisher(msg("sensor_msgs/msg/LaserScan"), "/scan", options);
+    const ros = await connect(await open());
+    const scan = new ROSLIB.Topic<{
+      ranges: Float32Array;
+      header: { frame_id: string; stamp: { sec: number } };
+    }>({
+      ros,
+      name: "/scan",
+      messageType: "sensor_msgs/msg/LaserScan",
+      compression: "cbor",
+    });
+    const heard = new Promise((resolve) => scan.subscribe(resolve));
+    await until(() => publisher.subscriptionCount === 1);
+    const message = msg("sensor_msgs/msg/LaserScan").create({
+      header: { frame_id: "laser", stamp: { sec: 3 } },
+      ranges: [1.5, Number.POSITIVE_INFINITY],
+    });
+    publisher.publish(message);
+    expect(await heard).toEqual(message);
+  });
+
   test("a latched message reaches a page that comes later", async () => {
     const qos = { ...DEFAULT_QOS, durability: "transient_local", depth: 1 } as const;
     node.createPublisher(Text, "/map_name", { qos }).publish({ data: "office" });
