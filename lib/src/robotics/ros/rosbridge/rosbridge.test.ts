@@ -112,6 +112,28 @@ describe("roslib, as a web page uses it", () => {
     await until(() => node.publishersInfo("/from_page").length === 0);
   });
 
+  test("takes CBOR for what is large: arrays arrive as typed ones", async () => {
+    const publisher = node.createPublisher(msg("sensor_msgs/msg/LaserScan"), "/scan", options);
+    const ros = await connect(await open());
+    const scan = new ROSLIB.Topic<{
+      ranges: Float32Array;
+      header: { frame_id: string; stamp: { sec: number } };
+    }>({
+      ros,
+      name: "/scan",
+      messageType: "sensor_msgs/msg/LaserScan",
+      compression: "cbor",
+    });
+    const heard = new Promise((resolve) => scan.subscribe(resolve));
+    await until(() => publisher.subscriptionCount === 1);
+    const message = msg("sensor_msgs/msg/LaserScan").create({
+      header: { frame_id: "laser", stamp: { sec: 3 } },
+      ranges: [1.5, Number.POSITIVE_INFINITY],
+    });
+    publisher.publish(message);
+    expect(await heard).toEqual(message);
+  });
+
   test("a latched message reaches a page that comes later", async () => {
     const qos = { ...DEFAULT_QOS, durability: "transient_local", depth: 1 } as const;
     node.createPublisher(Text, "/map_name", { qos }).publish({ data: "office" });
@@ -547,6 +569,18 @@ describe("clients that mean no good, or know no better", () => {
     await turn();
     await until(() => client.heard.length > 0);
     expect(client.heard.length).toBeLessThan(200);
+  });
+
+  test("a client that asks on and on, and reads no answer, is cut off", async () => {
+    const bridge = await open({ limits: { backlog: 1e5 } });
+    const client = await raw(bridge);
+    client.socket.pause();
+    // Answers of some kilobytes each, until they fill what lies between the two.
+    while (bridge.clients > 0) {
+      for (let i = 0; i < 50; i++) client.send({ op: "call_service", service: "/rosapi/interfaces" });
+      await turn();
+    }
+    client.socket.resume();
   });
 
   test("what a client had goes with it; the port is free again", async () => {
