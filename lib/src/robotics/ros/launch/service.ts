@@ -1,5 +1,6 @@
 /** Runs a launch description: starts its processes, sees to what follows on their starts and ends, and ends them all. */
 import type { ChildProcess } from "node:child_process";
+import { existsSync } from "node:fs";
 import { basename, extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ValueError } from "../../../core/errors.js";
@@ -203,8 +204,9 @@ export class LaunchService {
       onEscalate: (signal) => this.tell({ type: "escalate", name, signal }),
     });
     this.running.set(supervised, name);
-    const leave = action.kind === "node" ? this.options.join?.(supervised.child, action) : undefined;
+    let leave: (() => void) | undefined;
     if (supervised.pid !== undefined) {
+      if (action.kind === "node") leave = this.options.join?.(supervised.child, action);
       const event: StartEvent = { name, pid: supervised.pid };
       this.tell({ type: "start", ...event });
       this.handle(this.startHandlers.get(action), event, scope, name);
@@ -254,9 +256,11 @@ export class LaunchService {
     const { options } = action;
     const { runner } = this.options;
     const own = nestScopes(scope, options);
+    const path = scriptPath(options.script, this.folder);
+    if (!existsSync(path)) throw new ValueError(`launch: script ${path} is not there`);
     const words = [...(options.args ?? []), ...rosArguments(own, options.name, this.folder)];
     return {
-      command: runner.command(scriptPath(options.script, this.folder), words),
+      command: runner.command(path, words),
       env: { ...process.env, ...runner.env, ...own.env },
       cwd: options.cwd ?? this.folder,
       extra: runner.extra,

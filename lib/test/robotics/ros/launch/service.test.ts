@@ -174,6 +174,15 @@ describe("a launch", () => {
     expect(report.code).toBe(127);
   });
 
+  it("tells of a script that is not there", async () => {
+    const { report, events } = await run(() => [launch.node({ script: "none.ts" })]);
+    expect(events).toMatchObject([
+      { type: "error", error: { message: `launch: script ${join(scripts, "none.ts")} is not there` } },
+      { type: "shutdown" },
+    ]);
+    expect(report.code).toBe(1);
+  });
+
   it("includes other launch files, with arguments of their own", async () => {
     const inner = launch({ code: { default: "0" } }, ({ args }) => [ending(Number(args.code), "inner")]);
     expect((await run(() => [launch.include(inner, { code: "5" })])).report.code).toBe(5);
