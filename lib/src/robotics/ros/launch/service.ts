@@ -63,7 +63,7 @@ export interface LaunchOptions {
   readonly join?: (child: ChildProcess, node: NodeAction) => () => void;
   /** Called after each start of a managed node with the node's full name; it brings it up. */
   readonly bringUp?: (node: string, state: "inactive" | "active", signal: AbortSignal) => Promise<void>;
-  /** Seconds from SIGINT to SIGTERM, and on to SIGKILL. Default 5 and 5. */
+  /** Seconds from SIGINT to SIGTERM, and on to SIGKILL, and for output that is left. Default 5, 5 and 1. */
   readonly grace?: Partial<Grace>;
   /** Ends all. */
   readonly signal?: AbortSignal;
@@ -103,7 +103,7 @@ export class LaunchService {
     private readonly description: LaunchDescription,
     private readonly options: LaunchOptions,
   ) {
-    this.grace = { interrupt: 5, terminate: 5, ...options.grace };
+    this.grace = { interrupt: 5, terminate: 5, output: 1, ...options.grace };
     this.folder = options.folder ?? process.cwd();
   }
 
@@ -142,7 +142,7 @@ export class LaunchService {
     if (this.reason !== null) {
       this.urgency++;
       for (const process of this.running.keys())
-        if (this.urgency === 1) process.stop(this.grace, "SIGTERM");
+        if (this.urgency === 1) process.stop("SIGTERM");
         else process.signal("SIGKILL");
       return;
     }
@@ -152,7 +152,7 @@ export class LaunchService {
       for (const handler of this.shutdownHandlers) await this.guarded(null, () => handler(reason));
       this.over.abort(new Error(reason));
       for (const cancel of [...this.timers]) cancel();
-      for (const process of this.running.keys()) process.stop(this.grace);
+      for (const process of this.running.keys()) process.stop();
     });
   }
 
@@ -199,10 +199,14 @@ export class LaunchService {
   }
 
   private start(action: ProcessAction, scope: LaunchScope, name: string, respawns: number): void {
-    const supervised = new Supervised(this.specOf(action, scope), {
-      onLine: (stream, line) => this.options.onEvent?.({ type: "output", name, stream, line }),
-      onEscalate: (signal) => this.tell({ type: "escalate", name, signal }),
-    });
+    const supervised = new Supervised(
+      this.specOf(action, scope),
+      {
+        onLine: (stream, line) => this.options.onEvent?.({ type: "output", name, stream, line }),
+        onEscalate: (signal) => this.tell({ type: "escalate", name, signal }),
+      },
+      this.grace,
+    );
     this.running.set(supervised, name);
     let leave: (() => void) | undefined;
     if (supervised.pid !== undefined) {
