@@ -3,13 +3,8 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, join } from "node:path";
 import { isMainThread } from "node:worker_threads";
-import { MlsysError } from "../../../core/errors.js";
+import { RosError } from "../node/errors.js";
 import { type RosInstallation, rosHome, rosInstallationAt } from "./place.js";
-
-/** No ROS 2 to be had, or one that does not do what it was asked; the message says which. */
-export class RosError extends MlsysError {
-  override name = "RosError";
-}
 
 /** A thing of rcl's; releasing it twice does nothing. */
 export interface Handle {
@@ -125,7 +120,10 @@ export interface LoadedRos {
 
 let loaded: LoadedRos | undefined;
 
-/** Whether `npx mlsys ros install` has been here: a look at one file. */
+/**
+ * Whether `npx mlsys ros install` has been here: a look at one file.
+ * @example const host = ros.rosIsInstalled() ? "rclnodejs" : "graph";
+ */
 export const rosIsInstalled = (): boolean => rosInstallationAt(rosHome()) !== null;
 
 /** Loads the addon, once. @throws {RosError} with what is missing and what to do */

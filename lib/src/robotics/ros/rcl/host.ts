@@ -91,9 +91,7 @@ class RclHost implements RosHost {
   }
 
   private watchThrough(node: RclNode): { node: RclNode; handle: Handle } {
-    const handle = this.ros.addon.mlsys.watchGraph(this.context, node.handle, () => {
-      for (const listener of [...this.listeners]) listener();
-    });
+    const handle = this.ros.addon.mlsys.watchGraph(this.context, node.handle, () => this.tellOfChange());
     return { node, handle };
   }
 
@@ -103,5 +101,10 @@ class RclHost implements RosHost {
     this.watch.handle.release();
     const [next] = this.nodes;
     this.watch = next && this.listeners.size > 0 ? this.watchThrough(next) : undefined;
+    setImmediate(() => this.tellOfChange()); // a node has gone, and what came between the two watches is not known
+  }
+
+  private tellOfChange(): void {
+    for (const listener of [...this.listeners]) listener();
   }
 }
