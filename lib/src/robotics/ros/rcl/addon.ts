@@ -1,4 +1,4 @@
-/** rclnodejs's addon, with what `assets/ros/host.cpp` adds to it: found, made loadable, loaded. */
+/** rclnodejs's addon, with what `assets/rclnodejs/host.cpp` adds to it: found, made loadable, loaded. */
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, join } from "node:path";
