@@ -150,8 +150,8 @@ function cases(ros: RosInstallation): void {
     const CANCELED = 5;
     expect(client.lines).toEqual([
       { accepted: true },
-      { status: SUCCEEDED, sum: 6 },
       { sums: [1, 3, 6] },
+      { status: SUCCEEDED, sum: 6 },
       { canceling: 1 },
       { status: CANCELED, sum: -1 },
     ]);

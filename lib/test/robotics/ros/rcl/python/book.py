@@ -143,11 +143,11 @@ def sum_client():
     feedback = lambda m: sums.append(m.feedback.sum_so_far)
     goal = wait(node, client.send_goal_async(MySum.Goal(list=[1, 2, 3]), feedback_callback=feedback))
     say(accepted=goal.accepted)
-    result = wait(node, goal.get_result_async())
-    say(status=result.status, sum=result.result.sum)
-    while len(sums) < 3:  # the result may be taken before the feedback that came before it
+    while len(sums) < 3:  # rclpy drops feedback that it has not taken when the result comes
         rclpy.spin_once(node)
     say(sums=sums)
+    result = wait(node, goal.get_result_async())
+    say(status=result.status, sum=result.result.sum)
     long = wait(node, client.send_goal_async(MySum.Goal(list=[0])))
     say(canceling=len(wait(node, long.cancel_goal_async()).goals_canceling))
     result = wait(node, long.get_result_async())
