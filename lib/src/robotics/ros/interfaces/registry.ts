@@ -70,7 +70,7 @@ export function action<Name extends keyof RosActions>(
 
 /**
  * Defines a message by its `.msg` text; its TypeScript type comes from the text. Defining a name again replaces it
- * for what is made from then on (a cell that runs twice).
+ * for what is made from then on (a cell that runs twice); of the names known here only the book's `my_interfaces` may be.
  * @param name full name, `my_interfaces/msg/Spot`
  * @param uses message types of yours that the text names (those of the common packages are known)
  * @throws {InterfaceError} that names the line
