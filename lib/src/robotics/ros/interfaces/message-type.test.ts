@@ -189,6 +189,11 @@ describe("names", () => {
     expect(findInterface("again_pkg/msg/A")).toBe(B);
     expect(B.create({ x: 300 })).toEqual({ x: 300 });
     expect(() => defineMessage("std_msgs/msg/String", "int8 x")).toThrow("an interface of ROS itself");
+    const concat = defineService(
+      "my_interfaces/srv/ConcatTwoStr",
+      "string str1\nstring str2\n---\nstring ret",
+    );
+    expect(findInterface("my_interfaces/srv/ConcatTwoStr")).toBe(concat); // the book's own, written by the reader
     expect(() => defineMessage("again_pkg/msg/C", "Missing m")).toThrow(
       'field m is a again_pkg/msg/Missing, which is not known: define it first with ros.defineMessage("again_pkg/msg/Missing", …)',
     );

@@ -70,7 +70,7 @@ export function action<Name extends keyof RosActions>(
 
 /**
  * Defines a message by its `.msg` text; its TypeScript type comes from the text. Defining a name again replaces it
- * for what is made from then on (a cell that runs twice).
+ * for what is made from then on (a cell that runs twice); of the names known here only the book's `my_interfaces` may be.
  * @param name full name, `my_interfaces/msg/Spot`
  * @param uses message types of yours that the text names (those of the common packages are known)
  * @throws {InterfaceError} that names the line
@@ -163,7 +163,8 @@ function make(name: string, text: string): AnyInterface {
 }
 
 function define(name: string, build: () => AnyInterface): AnyInterface {
-  if (Object.hasOwn(COMMON_TEXTS, name)) {
+  // the book's own package is here too; a reader who writes it anew means it
+  if (Object.hasOwn(COMMON_TEXTS, name) && !name.startsWith("my_interfaces/")) {
     throw new InterfaceError(`${name} is an interface of ROS itself: name yours after a package of your own`);
   }
   const type = build();

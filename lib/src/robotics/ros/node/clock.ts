@@ -29,6 +29,8 @@ interface Pending {
   readonly at: bigint;
   readonly callback: () => void;
   cancel?: () => void;
+  /** Whether its call is on its way, by simulated time. */
+  isDue?: boolean;
 }
 
 /**
@@ -151,13 +153,20 @@ export class Clock {
   }
 
   #arm(pending: Pending): void {
+    // a simulator that steps at every turn of the event loop must not put it off again and again
+    if (this.isSimulated && pending.isDue) return;
     pending.cancel?.();
     pending.cancel = undefined;
+    pending.isDue = false;
     const rest = pending.at - this.nanoseconds();
     if (this.isSimulated) {
       // never at once: the caller of callAt must have its answer first
       if (rest <= 0n) {
-        const handle = setImmediate(() => this.#fire(pending));
+        const handle = setImmediate(() => {
+          pending.isDue = false;
+          this.#fire(pending);
+        });
+        pending.isDue = true;
         pending.cancel = () => clearImmediate(handle);
       }
     } else pending.cancel = this.base.schedule(rest > 0n ? rest : 0n, () => this.#fire(pending));
