@@ -29,6 +29,8 @@ interface Pending {
   readonly at: bigint;
   readonly callback: () => void;
   cancel?: () => void;
+  /** Of simulated time: its turn of the event loop has been asked for. */
+  isDue?: boolean;
 }
 
 /**
@@ -151,13 +153,20 @@ export class Clock {
   }
 
   #arm(pending: Pending): void {
+    const rest = pending.at - this.nanoseconds();
+    // its turn has been asked for: time that goes on in every turn must not put it off for ever
+    if (this.isSimulated && rest <= 0n && pending.isDue) return;
     pending.cancel?.();
     pending.cancel = undefined;
-    const rest = pending.at - this.nanoseconds();
+    pending.isDue = false;
     if (this.isSimulated) {
       // never at once: the caller of callAt must have its answer first
       if (rest <= 0n) {
-        const handle = setImmediate(() => this.#fire(pending));
+        const handle = setImmediate(() => {
+          pending.isDue = false;
+          this.#fire(pending);
+        });
+        pending.isDue = true;
         pending.cancel = () => clearImmediate(handle);
       }
     } else pending.cancel = this.base.schedule(rest > 0n ? rest : 0n, () => this.#fire(pending));

@@ -176,6 +176,18 @@ describe("timers", () => {
     expect(calls.sort()).toEqual(["steady", "steady", "system", "system"]);
   });
 
+  it("are called while simulated time goes on in every turn of the event loop", async () => {
+    const node = await make({ time: new VirtualTime(), useSimTime: true });
+    let calls = 0;
+    node.createTimer(0.1, () => calls++);
+    for (let step = 1; step <= 100; step++) {
+      const turn = new Promise((resolve) => setImmediate(resolve)); // asked for before the timer's
+      node.clock.setOverride(BigInt(step) * 20_000_000n);
+      await turn;
+    }
+    expect(calls).toBeGreaterThan(10); // of 20
+  });
+
   it("begin anew when time comes from elsewhere", async () => {
     const time = new VirtualTime(1000);
     const node = await make({ time });
