@@ -29,7 +29,7 @@ interface Pending {
   readonly at: bigint;
   readonly callback: () => void;
   cancel?: () => void;
-  /** Whether its call is on its way, by simulated time. */
+  /** Of simulated time: its turn of the event loop has been asked for. */
   isDue?: boolean;
 }
 
@@ -153,12 +153,12 @@ export class Clock {
   }
 
   #arm(pending: Pending): void {
-    // a simulator that steps at every turn of the event loop must not put it off again and again
-    if (this.isSimulated && pending.isDue) return;
+    const rest = pending.at - this.nanoseconds();
+    // its turn has been asked for: time that goes on in every turn must not put it off for ever
+    if (this.isSimulated && rest <= 0n && pending.isDue) return;
     pending.cancel?.();
     pending.cancel = undefined;
     pending.isDue = false;
-    const rest = pending.at - this.nanoseconds();
     if (this.isSimulated) {
       // never at once: the caller of callAt must have its answer first
       if (rest <= 0n) {
