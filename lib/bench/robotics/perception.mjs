@@ -69,7 +69,8 @@ function slamTask(landmarks, seen) {
     ours,
     check: (answer, who) => {
       for (const key of ["state", "variances"])
-        answer[key].forEach((value, i) => agree(`${who}: ${key}[${i}]`, value, wanted[key][i], 1e-8));
+        for (const [i, value] of answer[key].entries())
+          agree(`${who}: ${key}[${i}]`, value, wanted[key][i], 1e-8);
     },
   };
 }
