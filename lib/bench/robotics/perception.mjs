@@ -130,7 +130,7 @@ export async function rows({ quick, peers }) {
   return {
     rows: found.flatMap(({ rows: some }) => some),
     notes: [
-      "EKF-SLAM: one prediction and 5 measurements, state and variances equal to 1e-8. Bundle adjustment and pose graph: from the same start to the same cost (to 1e-4), stopped by a relative change of 1e-8. scipy sparse, scipy schur: Levenberg–Marquardt with our damping, derivatives by hand in NumPy, SuperLU on the normal equations or a dense Cholesky of the Schur complement; scipy least_squares: trust region with the same derivatives, sparse, its steps by LSMR. One thread each.",
+      "EKF-SLAM: one prediction and 5 measurements, state and variances equal to 1e-8; numpy: P − K·S·Kᵀ, numpy, Joseph: the form that ours has too, which keeps P positive. Bundle adjustment and pose graph: from the same start to the same cost (to 1e-4), stopped by a relative change of 1e-8. scipy sparse, scipy schur: Levenberg–Marquardt with our damping, derivatives by hand in NumPy, SuperLU on the normal equations or a dense Cholesky of the Schur complement; scipy least_squares: trust region with the same derivatives, sparse, its steps by LSMR. One thread each.",
       ...found.flatMap(({ notes }) => notes),
     ],
   };
