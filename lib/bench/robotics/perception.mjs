@@ -28,7 +28,7 @@ function slamTask(landmarks, seen) {
   );
   let pose = { x: 0, y: 0, theta: 0 };
   slam.observe(places.map((_, id) => look(pose, id, Math.sin(id * 1.7))));
-  const steps = Array.from({ length: 20 }, (_, k) => {
+  const steps = Array.from({ length: 5 }, (_, k) => {
     const twist = { linear: 1, angular: 0.3 + 0.1 * Math.sin(k) };
     pose = perceive.drive(pose, twist, dt);
     const from = pose;

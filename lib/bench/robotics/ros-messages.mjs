@@ -11,6 +11,8 @@ const HOME = process.env.MLSYS_ROS_HOME ?? join(root, "node_modules", ".cache", 
 const OURS = fileURLToPath(new URL("ros-node.mjs", import.meta.url));
 const RCLPY = fileURLToPath(new URL("ros_node.py", import.meta.url));
 
+const PROFILE = fileURLToPath(new URL("../../assets/rclnodejs/fastdds.xml", import.meta.url));
+
 const KINDS = {
   String: { size: 16, name: "String of 16 bytes" },
   Image: { size: 1_000_000, name: "Image of 1 MB" },
@@ -60,7 +62,7 @@ function start(command, args, env) {
 export async function rows({ quick }) {
   const missing = {};
   const notes = [
-    "Round trip: a message to a node that sends it back as it is (checked), or a call of a service of type std_srvs/SetBool, one after the other; half of a message's round trip is its latency. rclnodejs and rclpy: two processes on this machine over Fast DDS, reliable, depth 100. Rows of the graph are of our own carrier, without ROS 2: two nodes of one process, a process and its child, two processes over TCP.",
+    "Round trip: a message to a node that sends it back as it is (checked), or a call of a service of type std_srvs/SetBool, one after the other; half of a message's round trip is its latency. rclnodejs and rclpy: two processes on this machine over Fast DDS, reliable, depth 100; ours asks it for 4 MB of shared memory, rclpy has it as it comes (0.5 MB, in which no image fits) and with ours. Rows of the graph are of our own carrier, without ROS 2: two nodes of one process, a process and its child, two processes over TCP.",
     "Rate: messages that went there and back, or calls, per second with 16 under way (Image: 4).",
   ];
   const { rosInstallationAt } = await import(
@@ -110,6 +112,15 @@ export async function rows({ quick }) {
             side: "peers",
             name: "rclpy",
             ends: pair(ros.python, RCLPY, { ...rosEnvironment(ros), ...withoutPaths(base) }),
+          },
+          {
+            row: "ROS 2, ",
+            side: "peers",
+            name: "rclpy, our shared memory",
+            ends: pair(ros.python, RCLPY, {
+              ...{ ...rosEnvironment(ros), ...withoutPaths(base) },
+              FASTDDS_DEFAULT_PROFILES_FILE: PROFILE,
+            }),
           },
         ]
       : []),
