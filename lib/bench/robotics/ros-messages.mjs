@@ -4,24 +4,27 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { median, short } from "./contest.mjs";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const HOME = process.env.MLSYS_ROS_HOME ?? join(root, "node_modules", ".cache", "ros"); // that of the tests
 const OURS = fileURLToPath(new URL("ros-node.mjs", import.meta.url));
 const RCLPY = fileURLToPath(new URL("ros_node.py", import.meta.url));
 
+const PROFILE = fileURLToPath(new URL("../../assets/rclnodejs/fastdds.xml", import.meta.url));
+
 const KINDS = {
-  String: { type: "String", size: 16, name: "String of 16 bytes" },
-  Image: { type: "Image", size: 1_000_000, name: "Image of 1 MB" },
+  String: { size: 16, name: "String of 16 bytes" },
+  Image: { size: 1_000_000, name: "Image of 1 MB" },
+  Service: { size: 0, name: "service call" },
 };
 
 /** What is measured: round trips one after the other, then with as many under way as `window`. */
 const tasks = (quick) => [
   { kind: "String", count: quick ? 1000 : 5000, window: 16 },
   { kind: "Image", count: quick ? 50 : 300, window: 4 },
+  { kind: "Service", count: quick ? 500 : 3000, window: 16 },
 ];
-
-const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
 
 /** Runs one end; its first line says that it is ready, its last one is the result. */
 function start(command, args, env) {
@@ -59,8 +62,8 @@ function start(command, args, env) {
 export async function rows({ quick }) {
   const missing = {};
   const notes = [
-    "Round trip: a message to a node that sends it back, one after the other; half of it is the latency. rclnodejs and rclpy: two processes on this machine over Fast DDS, reliable, depth 100. in-process: two nodes of one process, nothing but our graph.",
-    "Rate: messages that went there and back per second, with 16 (String) or 4 (Image) under way.",
+    "Round trip: a message to a node that sends it back as it is (checked), or a call of a service of type std_srvs/SetBool, one after the other; half of a message's round trip is its latency. rclnodejs and rclpy: two processes on this machine over Fast DDS, reliable, depth 100; ours asks it for 4 MB of shared memory, rclpy has it as it comes (0.5 MB, in which no image fits) and with ours. Rows of the graph are of our own carrier, without ROS 2: two nodes of one process, a process and its child, two processes over TCP.",
+    "Rate: messages that went there and back, or calls, per second with 16 under way (Image: 4).",
   ];
   const { rosInstallationAt } = await import(
     new URL("../../dist/robotics/ros/rcl/place.js", import.meta.url).href
@@ -83,26 +86,41 @@ export async function rows({ quick }) {
   }
   const domain = String(1 + (process.pid % 101));
   const base = { ...process.env, ROS_DOMAIN_ID: domain, ROS_AUTOMATIC_DISCOVERY_RANGE: "LOCALHOST" };
+  const graph = (name, role) => ({
+    row: "graph, ",
+    side: "ours",
+    name,
+    ends: (...args) => [
+      null,
+      start(process.execPath, [OURS, role, ...args], { ...base, MLSYS_ROS: "graph" }),
+    ],
+  });
   const subjects = [
-    {
-      side: "ours",
-      name: "in-process",
-      ends: (...args) => [
-        null,
-        start(process.execPath, [OURS, "both", ...args], { ...base, MLSYS_ROS: "graph" }),
-      ],
-    },
+    graph("one process", "both"),
+    graph("child process", "child"),
+    graph("tcp", "tcp"),
     ...(ros
       ? [
           {
+            row: "ROS 2, ",
             side: "ours",
             name: "rclnodejs",
             ends: pair(process.execPath, OURS, { ...base, MLSYS_ROS: "rclnodejs", MLSYS_ROS_HOME: HOME }),
           },
           {
+            row: "ROS 2, ",
             side: "peers",
             name: "rclpy",
             ends: pair(ros.python, RCLPY, { ...rosEnvironment(ros), ...withoutPaths(base) }),
+          },
+          {
+            row: "ROS 2, ",
+            side: "peers",
+            name: "rclpy, our shared memory",
+            ends: pair(ros.python, RCLPY, {
+              ...{ ...rosEnvironment(ros), ...withoutPaths(base) },
+              FASTDDS_DEFAULT_PROFILES_FILE: PROFILE,
+            }),
           },
         ]
       : []),
@@ -110,16 +128,17 @@ export async function rows({ quick }) {
   const seen = new Map();
   for (let round = 0; round < (quick ? 1 : 3); round++)
     for (const { kind, count, window } of tasks(quick))
-      for (const { side, name, ends } of subjects) {
+      for (const { row: of, side, name, ends } of subjects) {
         console.log(`measuring ${KINDS[kind].name}: ${name}`);
         const [echo, ping] = await ends(kind, String(KINDS[kind].size), String(count), String(window));
         try {
           const { p50, p99, rate } = await ping.result();
-          for (const [row, value] of [
-            [`${KINDS[kind].name}: round trip p50`, p50],
-            [`${KINDS[kind].name}: round trip p99`, p99],
-            [`${KINDS[kind].name}: rate`, rate],
+          for (const [what, value] of [
+            ["round trip p50", p50],
+            ["round trip p99", p99],
+            ["rate", rate],
           ]) {
+            const row = `${of}${KINDS[kind].name}: ${what}`;
             const entry = seen.get(row) ?? { ours: {}, peers: {} };
             seen.set(row, entry);
             entry[side][name] = [...(entry[side][name] ?? []), value];
@@ -131,7 +150,7 @@ export async function rows({ quick }) {
         }
       }
   const medians = (values) =>
-    Object.fromEntries(Object.entries(values).map(([name, list]) => [name, median(list)]));
+    Object.fromEntries(Object.entries(values).map(([name, list]) => [name, short(median(list))]));
   const rows = [...seen].map(([name, { ours, peers }]) => ({
     name,
     unit: name.endsWith("rate") ? "1/s" : "µs",

@@ -1,6 +1,7 @@
 /**
  * Module hooks by which Node runs TypeScript as it is: types are dropped file by file (nothing is checked), stack traces
- * point at the source, `./x.js` and `./x` find `./x.ts`, and `mlsys` is this library where the script's folder has none.
+ * point at the source, `./x.js` and `./x` find `./x.ts`, and `mlsys` and its parts (`mlsys/ros`)
+ * are this library's where the script's folder has none.
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -37,6 +38,7 @@ export const resolve: ResolveHook = async (specifier, context, next) => {
   } catch (error) {
     if (!isMissing(error)) throw error;
     if (specifier === "mlsys") return { url: library, shortCircuit: true };
+    if (specifier.startsWith("mlsys/")) return next(specifier, { ...context, parentURL: library }); // by its own package.json
     if (!/^(\.{0,2}\/|file:)/.test(specifier)) throw error;
     for (const [pattern, ending] of INSTEAD) {
       if (!pattern.test(specifier)) continue;

@@ -37,7 +37,7 @@ describe("interval bounds", () => {
           );
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 
@@ -95,7 +95,7 @@ describe("Lyapunov functions", () => {
     expect(verdict.level).toBeGreaterThan(0);
     const system = control.pendulum();
     let checked = 0;
-    for (let i = 0; i < 40; i++) {
+    for (let i = 0; i < 20; i++) {
       const start = [Math.cos(i), 2 * Math.sin(i * 1.7)];
       if (candidate(tensor(start, { dtype: "float64" })).item() >= verdict.level) continue;
       checked++;
@@ -131,11 +131,12 @@ describe("Lyapunov functions", () => {
 
   it("are learned by a network and proved, with the help of counterexamples", () => {
     const field = held(20, 5);
-    const found = control.learnLyapunov({ field, region: [0.8, 1.6], seed: 1 });
+    const found = control.learnLyapunov({ field, region: [0.8, 1.6], seed: 2 });
+    expect(found.history.map(({ status }) => status)).toEqual(["refuted", "verified"]);
     expect(found.verdict.status).toBe("verified");
     expect(found.verdict.level).toBeGreaterThan(0);
     // the proof holds on points that no one trained on
-    for (let i = 0; i < 200; i++) {
+    for (let i = 0; i < 60; i++) {
       const x = [0.8 * Math.sin(i * 12.9), 1.6 * Math.sin(i * 78.2)];
       if (Math.abs(x[0]) < 0.08 && Math.abs(x[1]) < 0.16) continue;
       const h = 1e-4;

@@ -19,7 +19,7 @@ describe("the safety monitor's process", () => {
     const host = ros.graphHost({ domain: 0, network: `safety ${process.pid}` });
     ends.push({ destroy: () => host.shutdown() });
     const world = simulate.room({ width: 6, height: 4, things: 0, seed: 1 });
-    const pose = { x: 4.5, y: 2, theta: 0 };
+    const pose = { x: 4.9, y: 2, theta: 0 };
     const simulation = new simulate.Simulation(world, { robots: [{ ...simulate.TURTLEBOT, pose }] });
     const simulator = await simulate.SimulatorNode.create(simulation, { host, powerTimeout: 0.3, map: null });
     ends.push(simulator);
@@ -72,7 +72,7 @@ describe("the safety monitor's process", () => {
       await until(() => stack.countPublishers("wheel_power") === 0);
       const { x } = simulation.robot.pose;
       const { steps } = simulation;
-      await until(() => simulation.steps > steps + 50);
+      await until(() => simulation.steps > steps + 30);
       expect(simulation.robot.pose.x).toBeCloseTo(x, 3);
       expect(simulation.robot.collided).toBe(false);
     } finally {

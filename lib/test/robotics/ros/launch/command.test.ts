@@ -43,8 +43,7 @@ describe("runLaunch", () => {
     const file = join(folder, "program.ts");
     writeFileSync(
       file,
-      `import { robotics } from "mlsys";
-      const { ros } = robotics;
+      `import * as ros from "mlsys/ros"; // which the script's folder has not
       const viewer = ros.launch.node({ script: "viewer.ts", required: true });
       const camera = ros.launch.node({ script: "managed.ts", name: "camera", lifecycle: "active" });
       const report = await ros.runLaunch(ros.launch(() => [viewer, camera]), { folder: ${JSON.stringify(scripts)} });

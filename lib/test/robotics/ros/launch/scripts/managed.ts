@@ -1,7 +1,5 @@
 /** A managed node that talks while it is active. */
-import { robotics } from "mlsys";
-
-const { ros } = robotics;
+import * as ros from "mlsys/ros";
 
 const managed = await ros.createLifecycleNode("camera", {
   onConfigure: () => console.log("configured"),

@@ -1,7 +1,5 @@
 /** Nodes of several processes, that meet in the launcher. */
-import { robotics } from "mlsys";
-
-const { launch } = robotics.ros;
+import { launch } from "mlsys/ros";
 
 const client = launch.node({ script: "sum-client.ts", name: "asks", args: ["1", "2", "3"] });
 const viewer = launch.node({ script: "viewer.ts", remap: { images: "eye/image_raw" } });

@@ -1,7 +1,5 @@
 /** The book's action client. */
-import { robotics } from "mlsys";
-
-const { ros } = robotics;
+import * as ros from "mlsys/ros";
 
 const node = await ros.createNode("my_sum_action_client");
 const client = node.createActionClient(ros.action("my_interfaces/action/MySum"), "my_sum");

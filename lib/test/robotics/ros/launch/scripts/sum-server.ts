@@ -1,7 +1,5 @@
 /** The book's action server; its greeting comes from a parameter. */
-import { robotics } from "mlsys";
-
-const { ros } = robotics;
+import * as ros from "mlsys/ros";
 
 const node = await ros.createNode("my_sum_action_server");
 const greeting = node.declareParameter("greeting", "hello");

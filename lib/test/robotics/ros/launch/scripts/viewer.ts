@@ -1,7 +1,5 @@
 /** Ends with the first image. */
-import { robotics } from "mlsys";
-
-const { ros } = robotics;
+import * as ros from "mlsys/ros";
 
 const node = await ros.createNode("viewer");
 const type = ros.msg("std_msgs/msg/String");
