@@ -25,7 +25,13 @@ interface Updated {
   nis: number;
 }
 
-function update(belief: Belief, measured: [range: number, bearing: number], landmark: [x: number, y: number], noise: Matrix, gate: number): Updated {
+function update(
+  belief: Belief,
+  measured: [range: number, bearing: number],
+  landmark: [x: number, y: number],
+  noise: Matrix,
+  gate: number,
+): Updated {
   const { mean, covariance } = belief;
   const [dx, dy] = [landmark[0] - mean[0], landmark[1] - mean[1]];
   const range = Math.hypot(dx, dy);

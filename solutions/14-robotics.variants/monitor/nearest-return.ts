@@ -33,7 +33,11 @@ interface Guard {
 }
 type Reason = "scan" | "heartbeat" | "blind" | "obstacle";
 
-function stoppingDistance(speed: number | null, { maxSpeed, maxAcceleration, braking }: Limits, reaction: number): number {
+function stoppingDistance(
+  speed: number | null,
+  { maxSpeed, maxAcceleration, braking }: Limits,
+  reaction: number,
+): number {
   const v = speed === null || Number.isNaN(speed) ? maxSpeed : Math.abs(speed);
   const gaining = Math.min(reaction, Math.max(0, (maxSpeed - v) / maxAcceleration));
   const top = v + maxAcceleration * gaining;

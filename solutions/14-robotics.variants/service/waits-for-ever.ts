@@ -16,7 +16,12 @@ interface Patience {
   timeout: number;
 }
 
-async function concatClient(options: NodeOptions, str1: string, str2: string, { tries, timeout }: Patience): Promise<string> {
+async function concatClient(
+  options: NodeOptions,
+  str1: string,
+  str2: string,
+  { tries, timeout }: Patience,
+): Promise<string> {
   const node = await ros.createNode("concat_two_str_client_async", options);
   try {
     const client = node.createClient(ros.srv("my_interfaces/srv/ConcatTwoStr"), "concat_two_str");
