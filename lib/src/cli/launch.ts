@@ -1,20 +1,17 @@
 /** `mlsys launch`: runs a launch file, and writes what its processes say with their names in front. */
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { ValueError } from "../core/errors.js";
 import type { LaunchDescription } from "../robotics/ros/launch/description.js";
 import { joinLaunch } from "../robotics/ros/launch/join.js";
+import { scriptRunner } from "../robotics/ros/launch/run.js";
 import { type LaunchEvent, LaunchService } from "../robotics/ros/launch/service.js";
 import { CommandError, ExitCode } from "./errors.js";
 import type { LaunchArguments } from "./launch-options.js";
-import { LIFELINE, takeTypeScript } from "./run/member.js";
+import { takeTypeScript } from "./run/member.js";
 import { labelWith, writeLine } from "./run/prefix.js";
 import { say } from "./run/processes.js";
-
-const MAIN = fileURLToPath(new URL("./ros/node-main.js", import.meta.url));
-/** Streams after stdin, stdout and stderr: the pipe by whose end the launcher's is noticed, and the graph's link. */
-const EXTRA = ["pipe", "ipc"] as const;
 
 /** @throws CommandError of a file that is none; ExitCode of the first process that failed, 130 when interrupted */
 export async function launchFile(
@@ -30,16 +27,13 @@ export async function launchFile(
   }
   const stopped = new Stopped();
   const colored = process.stdout.isTTY && process.env.NO_COLOR === undefined;
+  const { join, bringUp } = await joinLaunch();
   const service = new LaunchService(description, {
     args,
     folder: dirname(resolve(file)),
-    runner: {
-      command: (script, rest) => [process.execPath, ...process.execArgv, MAIN, script, ...rest],
-      env: { [LIFELINE]: "3", ...(colored ? { FORCE_COLOR: "1" } : {}) },
-      extra: EXTRA,
-    },
+    runner: colored ? { ...scriptRunner, env: { ...scriptRunner.env, FORCE_COLOR: "1" } } : scriptRunner,
     onEvent: writer(),
-    ...(await joinLaunch()),
+    ...{ join, bringUp },
   });
   stopped.service = service;
   try {

@@ -1,4 +1,4 @@
-/** rclnodejs from npm, and its addon compiled with ours (`assets/ros/host.cpp`) against a ROS 2. */
+/** rclnodejs from npm, and its addon compiled with ours (`assets/rclnodejs/host.cpp`) against a ROS 2. */
 import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,7 +27,9 @@ const LIBRARIES = [
   ...["rcpputils", "rmw", "rosidl_runtime_c", "rosidl_typesupport_introspection_c", "dl"],
 ];
 
-export const hostSource = fileURLToPath(new URL("../../../assets/ros/host.cpp", import.meta.url));
+const ASSETS = fileURLToPath(new URL("../../../assets/rclnodejs/", import.meta.url));
+/** What is compiled with rclnodejs; the first is the one to compile. */
+export const HOST_SOURCES = ["host.cpp", "ground.hpp"].map((name) => join(ASSETS, name));
 
 /** The number of a release. @throws InstallError for one that rclnodejs or its listeners do not serve */
 export function releaseNumber(distro: string): number {
@@ -114,7 +116,7 @@ export async function buildAddon(build: AddonBuild): Promise<void> {
   const { home, compiler, distro, prefixes, signal } = build;
   const folder = rclnodejsFolder(home);
   const number = releaseNumber(distro);
-  copyFileSync(hostSource, join(folder, "mlsys_host.cpp"));
+  for (const source of HOST_SOURCES) copyFileSync(source, join(folder, `mlsys_${basename(source)}`));
   const include = [
     ...[".", "third_party/ref-napi/src", "../node-addon-api", build.nodeHeaders],
     ...prefixes.flatMap(includeFolders),

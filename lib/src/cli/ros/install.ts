@@ -17,7 +17,7 @@ import {
   addonFile,
   buildAddon,
   fetchRclnodejs,
-  hostSource,
+  HOST_SOURCES,
   nodeHeaders,
   RCLNODEJS,
   rclnodejsFolder,
@@ -56,7 +56,9 @@ export async function installRos(
   const compiler = await findCompiler();
   const request = JSON.stringify({
     ...{ edition: EDITION, rclnodejs: RCLNODEJS, node: process.versions.node.split(".")[0] },
-    host: createHash("sha256").update(readFileSync(hostSource)).digest("hex"),
+    host: createHash("sha256")
+      .update(HOST_SOURCES.map((file) => readFileSync(file, "utf8")).join(""))
+      .digest("hex"),
     ros: sourced ?? WHEELS,
   });
   if (force) rmSync(home, { recursive: true, force: true });

@@ -166,7 +166,7 @@ describe("the plot of a topic", () => {
     };
     expect(figure.data.map(({ name }) => name)).toEqual(["x", "covariance", "speed"]);
     expect(figure.data[2].y).toEqual([2, null, 6]);
-    expect(shown.at(-1)?.["image/svg+xml"]).toContain("<svg");
+    for (const type of ["image/svg+xml", "text/html"]) expect(shown.at(-1)?.[type]).toContain("<svg");
   });
 
   it("shows the newest window only, while it runs", async () => {

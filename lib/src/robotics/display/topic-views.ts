@@ -213,11 +213,10 @@ export class TopicPlot<M> extends TopicView<M> {
     const from = this.stopped ? 0 : Math.max(0, first);
     const x = this.times.slice(from);
     const curves = this.fields.map(({ name }, i) => ({ name, x, y: this.values[i].slice(from) }));
-    const drawing = {
-      "image/svg+xml": curvesSvg(curves, "seconds", this.topic),
-      "text/plain": this.status(),
-    };
-    return this.stopped ? { ...this.figure().bundle(), ...drawing } : drawing;
+    const svg = curvesSvg(curves, "seconds", this.topic);
+    const drawing = { "image/svg+xml": svg, "text/plain": this.status() };
+    // where there is no Plotly (a page that keeps the notebook), the drawing in its place
+    return this.stopped ? { ...this.figure().bundle(), ...drawing, "text/html": svg } : drawing;
   }
 
   override toString(): string {

@@ -115,15 +115,15 @@ describe("rapidly exploring trees", () => {
   it("RRT* tends to the shortest path, which is known; RRT does not", () => {
     const best = aroundDisc(2, 1);
     const excess = (algorithm: "rrt" | "rrt*" | "informed", iterations: number): number => {
-      const costs = [1, 2, 3].map(
+      const costs = [1, 2].map(
         (seed) => plan.rrt(disc(), ...ends, { algorithm, iterations, seed, step: 1 }).cost,
       );
-      return costs.reduce((a, b) => a + b) / 3 / best - 1;
+      return costs.reduce((a, b) => a + b) / 2 / best - 1;
     };
-    const [short, long] = [excess("rrt*", 400), excess("rrt*", 4000)];
+    const [short, long] = [excess("rrt*", 400), excess("rrt*", 3000)];
     expect(long).toBeLessThan(0.5 * short);
     expect(long).toBeLessThan(0.02);
-    expect(excess("informed", 2000)).toBeLessThan(0.01);
+    expect(excess("informed", 1500)).toBeLessThan(0.01);
     expect(excess("rrt", 4000)).toBeGreaterThan(0.05);
     const { history } = plan.rrt(disc(), ...ends, { algorithm: "rrt*", iterations: 1000, seed: 1 });
     for (let i = 1; i < history.length; i++) expect(history[i]).toBeLessThanOrEqual(history[i - 1]);

@@ -46,9 +46,11 @@ export {
   type NodeProcessOptions,
   type StartEvent,
 } from "./launch/description.js";
+export { type RunLaunchOptions, runLaunch } from "./launch/run.js";
+export type { LaunchEvent, LaunchReport } from "./launch/service.js";
 export * from "./lifecycle/index.js";
 export * from "./node/index.js";
-export { RosError, rosIsInstalled } from "./rcl/addon.js";
+export { rosIsInstalled } from "./rcl/addon.js";
 export * from "./rosbridge/index.js";
 export { type HostKind, type HostSelection, rosHost } from "./select.js";
 export * as tf from "./tf/index.js";

@@ -24,8 +24,8 @@ export interface DriveSpec {
   /** Fastest change of a wheel's turn, rad/s². Default without limit. */
   readonly maxWheelAcceleration?: number;
   /**
-   * Slip: standard deviation of the way that a wheel makes over a metre that it turns, in metres. Grows with the root
-   * of the way, whatever the step. Default 0.
+   * Slip: standard deviation of the way that a wheel makes over a metre that it turns, in metres; grows with the root of
+   * the way, whatever the step. It changes smoothly, over about 0.1 m. Default 0.
    */
   readonly slip?: number;
 }
@@ -86,6 +86,38 @@ export function accelerate(now: Wheels, target: Wheels, { maxWheelAcceleration }
     left: now.left + part * (target.left - now.left),
     right: now.right + part * (target.right - now.right),
   };
+}
+
+/** Metres over which a wheel's slip changes. */
+const SLIP_LENGTH = 0.1;
+
+/**
+ * A wheel's slip as an Ornstein–Uhlenbeck process over the way: after `way` metres, the slip (a part of the way) and what
+ * it added to the way. Both are drawn from their exact joint distribution (Gillespie 1996), so that steps of any length
+ * make the same process.
+ * @param before the slip at the beginning
+ * @param slip as in `DriveSpec`
+ */
+export function slipAfter(
+  before: number,
+  way: number,
+  slip: number,
+  normal1: number,
+  normal2: number,
+): { readonly slip: number; readonly added: number } {
+  const x = Math.abs(way) / SLIP_LENGTH;
+  const keep = Math.exp(-x);
+  const variance = (slip * slip) / (2 * SLIP_LENGTH);
+  const slipVariance = variance * -Math.expm1(-2 * x);
+  if (slipVariance === 0) return { slip: before, added: before * way };
+  // 2x − 3 + 4e⁻ˣ − e⁻²ˣ, whose terms cancel for short ways
+  const spread = x < 1e-3 ? x * x * x * (2 / 3 - x / 2) : 2 * x - 3 + 4 * keep - keep * keep;
+  const wayVariance = variance * SLIP_LENGTH * SLIP_LENGTH * spread;
+  const covariance = variance * SLIP_LENGTH * (1 - keep) ** 2;
+  const deviation = Math.sqrt(slipVariance);
+  const rest = Math.sqrt(Math.max(0, wayVariance - (covariance * covariance) / slipVariance));
+  const added = SLIP_LENGTH * (1 - keep) * before + (covariance / deviation) * normal1 + rest * normal2;
+  return { slip: keep * before + deviation * normal1, added: way < 0 ? -added : added };
 }
 
 /**

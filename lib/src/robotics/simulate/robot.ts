@@ -65,6 +65,8 @@ export interface RobotState {
   wheels: Wheels;
   /** Turned since the start, radians. */
   turned: Wheels;
+  /** Of the wheels, now: parts of the way. */
+  slip: Wheels;
   /** How it really moved in the last step. */
   twist: Twist;
   /** Whether a body stopped it in the last step, or walked into it. */
@@ -156,6 +158,7 @@ export class Robot {
       command: { left: 0, right: 0 },
       wheels: { left: 0, right: 0 },
       turned: { left: 0, right: 0 },
+      slip: { left: 0, right: 0 },
       twist: { linear: 0, angular: 0 },
       collided: false,
       odometry: { ...pose },

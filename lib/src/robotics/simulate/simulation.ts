@@ -2,7 +2,7 @@
 import { ValueError } from "../../core/errors.js";
 import { motionAt } from "./body.js";
 import { sweep, touches, touchesPlaced } from "./collide.js";
-import { accelerate, arc, motionOfArc, moved, sampleOdometry } from "./drive.js";
+import { accelerate, arc, motionOfArc, moved, sampleOdometry, slipAfter } from "./drive.js";
 import { advanceImu } from "./inertial.js";
 import { NoiseSource } from "./noise.js";
 import { Robot, type RobotSpec, type RobotState, type Surroundings } from "./robot.js";
@@ -144,8 +144,11 @@ export class Simulation implements Surroundings {
     const ideal = motionOfArc((wayLeft + wayRight) / 2, (wayRight - wayLeft) / drive.track);
     if (drive.slip > 0) {
       noise.normals("slip", index, done, normals);
-      wayLeft += drive.slip * Math.sqrt(Math.abs(wayLeft)) * normals[0];
-      wayRight += drive.slip * Math.sqrt(Math.abs(wayRight)) * normals[1];
+      const onLeft = slipAfter(state.slip.left, wayLeft, drive.slip, normals[0], normals[1]);
+      const onRight = slipAfter(state.slip.right, wayRight, drive.slip, normals[2], normals[3]);
+      state.slip = { left: onLeft.slip, right: onRight.slip };
+      wayLeft += onLeft.added;
+      wayRight += onRight.added;
     }
     const distance = (wayLeft + wayRight) / 2;
     const turn = (wayRight - wayLeft) / drive.track;

@@ -103,7 +103,7 @@ test.each([
   ["1 1 1\n1 0 0 0\n1 2 3 4 5 6 7 8 9\n1 2 3", "token 4: a camera's index is 1, below 1 wanted"],
   ["1 1 1\n0 0 0 0\n1 2 3 4 5 6 7 8 9\n1 2 3 4", '"4" after the last point'],
   ["1 1 1\n0 0 0 0\n1 2 3 4 5 6 7 8 9\n1 2", "a point's coordinate is wanted (token 19)"],
-  ["5 5 5", "5 cameras, 5 points and 5 observations do not fit into 5 characters"],
+  ["2 2 2", "2 cameras, 2 points and 2 observations do not fit into 5 characters"],
 ])("%j is refused", (text, message) => {
   expect(() => parseBal(text)).toThrow(message);
 });

@@ -114,7 +114,7 @@ export class ExtendedKalmanFilter {
 
   /** Compares without changing the state: for gates and data association. */
   innovation(measurement: LinearMeasurement): Innovation {
-    return this.prepare(measurement);
+    return this.compare(measurement);
   }
 
   /**
@@ -170,7 +170,15 @@ export class ExtendedKalmanFilter {
       }
   }
 
-  private prepare({ z, predicted, jacobian, columns, noise, angles = [] }: LinearMeasurement): Prepared {
+  private prepare(measurement: LinearMeasurement): Prepared {
+    const { jacobian, columns, z } = measurement;
+    const compared = this.compare(measurement);
+    return { ...compared, cross: this.timesTransposed(jacobian, columns, z.length) };
+  }
+
+  /** Innovation and its covariance, from the part of P that the measurement depends on. */
+  private compare(measurement: LinearMeasurement): Omit<Prepared, "cross"> {
+    const { z, predicted, jacobian, columns, noise, angles = [] } = measurement;
     const n = this.size;
     const m = z.length;
     const width = columns?.length ?? n;
@@ -178,23 +186,25 @@ export class ExtendedKalmanFilter {
       throw new ShapeError(
         `update: a measurement of ${m} numbers wants as many predicted, H of ${m * width} and R of ${m * m} numbers; got ${predicted.length}, ${jacobian.length}, ${noise.length}`,
       );
-    const innovation = Float64Array.from(z, (value, i) => {
-      const difference = value - predicted[i];
-      return angles.includes(i) ? wrapAngle(difference) : difference;
-    });
-    const cross = this.timesTransposed(jacobian, columns, m);
-    const covariance = new Float64Array(m * m);
-    for (let a = 0; a < m; a++)
+    const innovation = new Float64Array(m);
+    for (let i = 0; i < m; i++) {
+      const difference = z[i] - predicted[i];
+      innovation[i] = angles.includes(i) ? wrapAngle(difference) : difference;
+    }
+    const covariance = Float64Array.from(noise);
+    const p = this.covariance;
+    for (let c = 0; c < width; c++) {
+      const row = (columns ? columns[c] : c) * n;
       for (let b = 0; b < m; b++) {
-        let sum = noise[a * m + b];
-        for (let c = 0; c < width; c++)
-          sum += jacobian[a * width + c] * cross[(columns ? columns[c] : c) * m + b];
-        covariance[a * m + b] = sum;
+        let sum = 0; // element (c, b) of P·Hᵀ
+        for (let d = 0; d < width; d++) sum += p[row + (columns ? columns[d] : d)] * jacobian[b * width + d];
+        for (let a = 0; a < m; a++) covariance[a * m + b] += jacobian[a * width + c] * sum;
       }
+    }
     const factor = cholesky(covariance, m);
     if (!factor)
       throw new ValueError("update: the innovation's covariance H·P·Hᵀ + R is not positive definite");
-    return { innovation, covariance, factor, cross, nis: mahalanobis(factor, m, innovation) };
+    return { innovation, covariance, factor, nis: mahalanobis(factor, m, innovation) };
   }
 
   /** P·Hᵀ, n × m. */

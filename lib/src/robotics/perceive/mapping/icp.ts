@@ -116,7 +116,7 @@ export class PointCloud {
  * @example
  * const corner = Float64Array.from({ length: 160 }, (_, i) => (i < 80 ? (i % 2 ? 2 : i / 40) : i % 2 ? (i - 80) / 40 : 2));
  * const cloud = new robotics.perceive.PointCloud(corner);
- * robotics.perceive.matchScans(cloud, cloud, { guess: { x: 0.05, y: 0, theta: 0 } }).rms < 0.001 // true
+ * robotics.perceive.matchScans(cloud, cloud, { guess: { x: 0.05, y: 0, theta: 0 } }).rms < 0.02 // true
  */
 export function matchScans(first: PointCloud, second: PointCloud, options: ScanMatchOptions = {}): ScanMatch {
   const {

@@ -42,8 +42,8 @@ const ARC = 9;
 /**
  * Corners, strongest first, without two beside each other.
  * @example
- * const data = Array.from({ length: 400 }, (_, i) => (i % 20 >= 10 && i >= 200 ? 255 : 0));
- * const [corner] = robotics.perceive.fastCorners(robotics.perceive.toGray(data, 20, 20));
+ * const pixels = Array.from({ length: 400 }, (_, i) => (i % 20 >= 10 && i >= 200 ? 255 : 0));
+ * const [corner] = robotics.perceive.fastCorners(robotics.perceive.toGray(pixels, 20, 20));
  * Math.hypot(corner.x - 10, corner.y - 10) < 3 // true
  */
 export function fastCorners(image: GrayImage, options: FastOptions = {}): Corner[] {

@@ -101,9 +101,9 @@ export function parseG2o(text: string): { graph: PoseGraph; poseIds: number[]; l
 /**
  * The graph as text; poses have their indices as ids, landmarks follow.
  * @example
- * const graph = new robotics.perceive.PoseGraph(2);
- * graph.addPose([0, 0, 0]);
- * robotics.perceive.formatG2o(graph).trim() // "VERTEX_SE2 0 0 0 0"
+ * const poses = new robotics.perceive.PoseGraph(2);
+ * poses.addPose([0, 0, 0]);
+ * robotics.perceive.formatG2o(poses).trim() // "VERTEX_SE2 0 0 0 0"
  */
 export function formatG2o(graph: PoseGraph): string {
   const lines: string[] = [];

@@ -102,8 +102,8 @@ export interface PoseGraphOptions extends SolveOptions {
 /**
  * The least-squares problem of a graph; the groups hold copies of its values.
  * @example
- * const { graph } = robotics.perceive.manhattanWorld({ poses: 5 });
- * robotics.perceive.poseGraphProblem(graph).poses.count // 5
+ * const world = robotics.perceive.manhattanWorld({ poses: 5 });
+ * robotics.perceive.poseGraphProblem(world.graph).poses.count // 5
  */
 export function poseGraphProblem(
   graph: PoseGraph,
@@ -138,8 +138,8 @@ export function poseGraphProblem(
  * @returns as `minimize`; the cost is half of χ²
  * @throws ValueError if an information matrix is not positive definite, or a pose has no edge.
  * @example
- * const { graph } = robotics.perceive.manhattanWorld({ poses: 60 });
- * (await robotics.perceive.optimizePoseGraph(graph)).converged // true
+ * const world = robotics.perceive.manhattanWorld({ poses: 60 });
+ * (await robotics.perceive.optimizePoseGraph(world.graph)).converged // true
  */
 export async function optimizePoseGraph(
   graph: PoseGraph,
@@ -154,8 +154,8 @@ export async function optimizePoseGraph(
 /**
  * The same in one go, for small graphs inside a loop.
  * @example
- * const { graph } = robotics.perceive.manhattanWorld({ poses: 60 });
- * robotics.perceive.optimizePoseGraphSync(graph).converged // true
+ * const world = robotics.perceive.manhattanWorld({ poses: 60 });
+ * robotics.perceive.optimizePoseGraphSync(world.graph).converged // true
  */
 export function optimizePoseGraphSync(
   graph: PoseGraph,

@@ -21,6 +21,7 @@ export interface GoalKeeper<Result, Feedback> {
 export class ServerGoal<Goal, Result, Feedback> {
   private readonly state: GoalState;
   private readonly canceling = new AbortController();
+  private isStarted = false;
   /** @internal */
   outcome: GoalOutcome<Result> | null = null;
 
@@ -58,6 +59,11 @@ export class ServerGoal<Goal, Result, Feedback> {
     return this.canceling.signal;
   }
 
+  /** @internal Whether `execute` would start it. */
+  get isWaiting(): boolean {
+    return !this.isStarted && this.isActive;
+  }
+
   /** @internal */
   get isCancelable(): boolean {
     return this.state.isCancelable;
@@ -70,7 +76,9 @@ export class ServerGoal<Goal, Result, Feedback> {
 
   /** Starts a goal that `onGoal` deferred. @throws GoalStateError unless it is accepted and not started */
   execute(): void {
-    if (!this.isCancelRequested) this.state.apply("execute");
+    // one that is to be canceled before it began starts too, and sees that; but once
+    if (this.isStarted || !this.isCancelRequested) this.state.apply("execute");
+    this.isStarted = true;
     this.keeper.execute(this.goalId);
   }
 

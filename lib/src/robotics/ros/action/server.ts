@@ -175,7 +175,7 @@ export class ActionServer<Goal, Result, Feedback> implements Disposable {
     } catch (error) {
       this.report(error, "onAccepted");
     }
-    if (decision === "accept" && (goal.status === "accepted" || goal.isCancelRequested)) goal.execute();
+    if (decision === "accept" && goal.isWaiting) goal.execute();
   }
 
   private async run(goal: ServerGoal<Goal, Result, Feedback>): Promise<void> {

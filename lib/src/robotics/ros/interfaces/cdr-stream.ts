@@ -132,6 +132,12 @@ export class CdrWriter {
   }
 }
 
+interface ElementsOf<T> {
+  new (length: number): T;
+  new (buffer: ArrayBufferLike, byteOffset?: number, length?: number): T;
+  readonly BYTES_PER_ELEMENT: number;
+}
+
 /** Reads either byte order. Past the end, or with impossible counts, a RangeError. */
 export class CdrReader {
   readonly #bytes: Uint8Array;
@@ -219,14 +225,14 @@ export class CdrReader {
     return values;
   }
 
-  elements<T>(
-    count: number,
-    Elements: { new (from: ArrayBufferLike | number): T; BYTES_PER_ELEMENT: number },
-  ): T {
+  elements<T extends { slice(): T }>(count: number, Elements: ElementsOf<T>): T {
     if (count === 0) return new Elements(0);
     const size = Elements.BYTES_PER_ELEMENT;
     const at = this.#place(count * size, size);
     if (this.#at > this.#bytes.length) throw new RangeError(`an array of ${count} elements passes their end`);
+    const { buffer, byteOffset } = this.#bytes;
+    if (this.#little && (byteOffset + at) % size === 0)
+      return new Elements(buffer, byteOffset + at, count).slice();
     const own = new Uint8Array(count * size);
     own.set(this.#bytes.subarray(at, this.#at));
     if (!this.#little && size > 1)

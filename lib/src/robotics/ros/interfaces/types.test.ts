@@ -88,6 +88,9 @@ const map: ServiceType = Empty;
 void any; void map;
 `;
 
+/** The library's files are read once for both programs. */
+const files = new Map<string, ts.SourceFile | undefined>();
+
 function diagnose(text: string): string[] {
   const file = fileURLToPath(new URL("types-program.ts", import.meta.url));
   const options: ts.CompilerOptions = {
@@ -102,8 +105,11 @@ function diagnose(text: string): string[] {
   };
   const host = ts.createCompilerHost(options);
   const { getSourceFile, fileExists } = host;
-  host.getSourceFile = (name, ...rest) =>
-    name === file ? ts.createSourceFile(name, text, rest[0]) : getSourceFile(name, ...rest);
+  host.getSourceFile = (name, ...rest) => {
+    if (name === file) return ts.createSourceFile(name, text, rest[0]);
+    if (!files.has(name)) files.set(name, getSourceFile(name, ...rest));
+    return files.get(name);
+  };
   host.fileExists = (name) => name === file || fileExists(name);
   const program = ts.createProgram([file], options, host);
   return program.getSemanticDiagnostics(program.getSourceFile(file)).map((diagnostic) => {

@@ -138,13 +138,12 @@ function describe(
 /**
  * A launch file's default export: what to start. The first argument may declare the file's arguments.
  * @example
- * // robot.launch.ts: export default …, for npx mlsys launch robot.launch.ts rate:=5
- * const { launch } = robotics.ros;
- * const description = launch({ rate: { default: "1.0", description: "messages per second" } }, ({ args }) => [
- *   launch.node({ script: "talker.ts", name: "talker", parameters: { rate: Number(args.rate) }, respawn: true }),
- *   launch.group({ namespace: "robot1" }, [launch.node({ script: "listener.ts", required: true })]),
+ * // in robot.launch.ts: export default …; then npx mlsys launch robot.launch.ts rate:=5
+ * const description = ros.launch({ rate: { default: "1.0", description: "messages per second" } }, ({ args }) => [
+ *   ros.launch.node({ script: "talker.ts", parameters: { rate: Number(args.rate) }, respawn: true }),
+ *   ros.launch.group({ namespace: "robot1" }, [ros.launch.node({ script: "listener.ts", required: true })]),
  * ]);
- * description.kind; // what `mlsys launch` takes
+ * description.kind // "launch"
  */
 export const launch = Object.assign(describe, {
   /** A script with nodes, as a process of its own. */

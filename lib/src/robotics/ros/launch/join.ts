@@ -6,11 +6,16 @@ import type { Node } from "../node/node.js";
 import { rosHost } from "../select.js";
 import type { LaunchOptions } from "./service.js";
 
+export interface JoinedLaunch extends Required<Pick<LaunchOptions, "join" | "bringUp">> {
+  /** Takes the launcher's own node off the graph. */
+  leave(): Promise<void>;
+}
+
 /**
  * What a launch needs of the host that the environment names. In process, nodes meet through the launcher; with ROS 2 they
  * find each other.
  */
-export async function joinLaunch(): Promise<Pick<LaunchOptions, "join" | "bringUp">> {
+export async function joinLaunch(): Promise<JoinedLaunch> {
   const host = await rosHost();
   let own: Promise<Node> | undefined;
   return {
@@ -27,6 +32,9 @@ export async function joinLaunch(): Promise<Pick<LaunchOptions, "join" | "bringU
       } finally {
         client.destroy();
       }
+    },
+    async leave() {
+      await (await own)?.destroy();
     },
   };
 }

@@ -1,5 +1,6 @@
 /** Runs a launch description: starts its processes, sees to what follows on their starts and ends, and ends them all. */
 import type { ChildProcess } from "node:child_process";
+import { existsSync } from "node:fs";
 import { basename, extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ValueError } from "../../../core/errors.js";
@@ -62,7 +63,7 @@ export interface LaunchOptions {
   readonly join?: (child: ChildProcess, node: NodeAction) => () => void;
   /** Called after each start of a managed node with the node's full name; it brings it up. */
   readonly bringUp?: (node: string, state: "inactive" | "active", signal: AbortSignal) => Promise<void>;
-  /** Seconds from SIGINT to SIGTERM, and on to SIGKILL. Default 5 and 5. */
+  /** Seconds from SIGINT to SIGTERM, and on to SIGKILL, and for output that is left. Default 5, 5 and 1. */
   readonly grace?: Partial<Grace>;
   /** Ends all. */
   readonly signal?: AbortSignal;
@@ -102,7 +103,7 @@ export class LaunchService {
     private readonly description: LaunchDescription,
     private readonly options: LaunchOptions,
   ) {
-    this.grace = { interrupt: 5, terminate: 5, ...options.grace };
+    this.grace = { interrupt: 5, terminate: 5, output: 1, ...options.grace };
     this.folder = options.folder ?? process.cwd();
   }
 
@@ -141,7 +142,7 @@ export class LaunchService {
     if (this.reason !== null) {
       this.urgency++;
       for (const process of this.running.keys())
-        if (this.urgency === 1) process.stop(this.grace, "SIGTERM");
+        if (this.urgency === 1) process.stop("SIGTERM");
         else process.signal("SIGKILL");
       return;
     }
@@ -151,7 +152,7 @@ export class LaunchService {
       for (const handler of this.shutdownHandlers) await this.guarded(null, () => handler(reason));
       this.over.abort(new Error(reason));
       for (const cancel of [...this.timers]) cancel();
-      for (const process of this.running.keys()) process.stop(this.grace);
+      for (const process of this.running.keys()) process.stop();
     });
   }
 
@@ -198,13 +199,18 @@ export class LaunchService {
   }
 
   private start(action: ProcessAction, scope: LaunchScope, name: string, respawns: number): void {
-    const supervised = new Supervised(this.specOf(action, scope), {
-      onLine: (stream, line) => this.options.onEvent?.({ type: "output", name, stream, line }),
-      onEscalate: (signal) => this.tell({ type: "escalate", name, signal }),
-    });
+    const supervised = new Supervised(
+      this.specOf(action, scope),
+      {
+        onLine: (stream, line) => this.options.onEvent?.({ type: "output", name, stream, line }),
+        onEscalate: (signal) => this.tell({ type: "escalate", name, signal }),
+      },
+      this.grace,
+    );
     this.running.set(supervised, name);
-    const leave = action.kind === "node" ? this.options.join?.(supervised.child, action) : undefined;
+    let leave: (() => void) | undefined;
     if (supervised.pid !== undefined) {
+      if (action.kind === "node") leave = this.options.join?.(supervised.child, action);
       const event: StartEvent = { name, pid: supervised.pid };
       this.tell({ type: "start", ...event });
       this.handle(this.startHandlers.get(action), event, scope, name);
@@ -254,9 +260,11 @@ export class LaunchService {
     const { options } = action;
     const { runner } = this.options;
     const own = nestScopes(scope, options);
+    const path = scriptPath(options.script, this.folder);
+    if (!existsSync(path)) throw new ValueError(`launch: script ${path} is not there`);
     const words = [...(options.args ?? []), ...rosArguments(own, options.name, this.folder)];
     return {
-      command: runner.command(scriptPath(options.script, this.folder), words),
+      command: runner.command(path, words),
       env: { ...process.env, ...runner.env, ...own.env },
       cwd: options.cwd ?? this.folder,
       extra: runner.extra,

@@ -1,6 +1,6 @@
 /** One process of a launch: its output by lines, its end, and how it is asked to end: SIGINT, SIGTERM, SIGKILL. */
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
-import { createInterface } from "node:readline";
+import { createInterface, type Interface } from "node:readline";
 import type { Readable } from "node:stream";
 
 export interface ProcessSpec {
@@ -16,6 +16,8 @@ export interface ProcessSpec {
 export interface Grace {
   readonly interrupt: number;
   readonly terminate: number;
+  /** For output after a process's end, that something which it left behind may still hold open. */
+  readonly output: number;
 }
 
 export interface ProcessWatcher {
@@ -40,11 +42,16 @@ export class Supervised {
   /** Resolves after its end, when all its output was handed on. */
   readonly ended: Promise<ProcessEnd>;
   private isOver = false;
+  private readonly readers: Interface[] = [];
+  /** Lines handed on, and those that are being handed on. */
+  private lines = 0;
+  private handling = 0;
   private escalation: NodeJS.Timeout | undefined;
 
   constructor(
     { command: [program, ...args], env, cwd, extra }: ProcessSpec,
     private readonly watcher: ProcessWatcher,
+    private readonly grace: Grace,
   ) {
     const stdio: StdioOptions = ["ignore", "pipe", "pipe", ...extra];
     this.child = spawn(program, args, { env, cwd, stdio, detached: grouped, serialization: "advanced" });
@@ -54,7 +61,9 @@ export class Supervised {
       stderr ? this.readLines("stderr", stderr) : null,
     ];
     this.ended = this.untilEnd().then(async (end) => {
+      const patience = this.cutOutput();
       await Promise.all(lines);
+      clearInterval(patience);
       return end;
     });
   }
@@ -64,8 +73,9 @@ export class Supervised {
   }
 
   /** Asks it to end, more and more firmly; `ended` tells when it has. A second call goes on to the next signal at once. */
-  stop({ interrupt, terminate }: Grace, first: "SIGINT" | "SIGTERM" = "SIGINT"): void {
+  stop(first: "SIGINT" | "SIGTERM" = "SIGINT"): void {
     if (this.isOver) return;
+    const { interrupt, terminate } = this.grace;
     clearTimeout(this.escalation);
     this.signal(first);
     const later = (seconds: number, signal: NodeJS.Signals, then: () => void) => {
@@ -90,6 +100,17 @@ export class Supervised {
     }
   }
 
+  /** Ends the streams after two times of silence: what is in them by then has been read in between. */
+  private cutOutput(): NodeJS.Timeout {
+    let [seen, silent] = [this.lines, 0];
+    return setInterval(() => {
+      silent = this.lines === seen && this.handling === 0 ? silent + 1 : 0;
+      seen = this.lines;
+      if (silent < 2) return;
+      for (const reader of this.readers) reader.close();
+    }, this.grace.output * 1_000);
+  }
+
   private untilEnd(): Promise<ProcessEnd> {
     return new Promise((resolve) => {
       const over = (end: ProcessEnd): void => {
@@ -108,10 +129,18 @@ export class Supervised {
 
   private async readLines(name: "stdout" | "stderr", stream: Readable): Promise<void> {
     try {
-      for await (const line of createInterface({ input: stream, crlfDelay: Infinity }))
+      const reader = createInterface({ input: stream, crlfDelay: Infinity });
+      this.readers.push(reader);
+      for await (const line of reader) {
+        this.lines++;
+        this.handling++;
         await this.watcher.onLine(name, line);
+        this.handling--;
+      }
     } catch {
       // the stream broke with its process: what came before was handed on
+    } finally {
+      stream.destroy();
     }
   }
 }

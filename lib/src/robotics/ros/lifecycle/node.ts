@@ -233,6 +233,11 @@ export class LifecycleNode implements AsyncDisposable {
   private tell(transition: Transition): void {
     if (!this.node.isDestroyed)
       this.events.publish({ timestamp: this.node.clock.nanoseconds(), ...transitionDescription(transition) });
-    for (const listener of [...this.listeners]) listener(transition);
+    for (const listener of [...this.listeners])
+      try {
+        listener(transition);
+      } catch (error) {
+        this.node.reportError(error, "onTransition"); // the node's life goes on
+      }
   }
 }

@@ -1,7 +1,8 @@
 /** What can go wrong with a node; each names the node, topic, service or parameter that it is about. */
+import { MlsysError } from "../../../core/errors.js";
 
-/** Base of the errors of ROS nodes. */
-export class RosError extends Error {
+/** ROS can't do what it was asked for; the message says what and why. Base of the errors of nodes. */
+export class RosError extends MlsysError {
   override name = "RosError";
 }
 

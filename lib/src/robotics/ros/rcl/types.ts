@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { InterfaceError, parseMessage, parseService } from "../interfaces/parse.js";
 import type { FieldDefinition, MessageDefinition, MessageType, ServiceType } from "../interfaces/types.js";
-import { type LoadedRos, type NativeServiceType, RosError } from "./addon.js";
+import { RosError } from "../node/errors.js";
+import type { LoadedRos, NativeServiceType } from "./addon.js";
 import { interfacePackages } from "./place.js";
 
 /** Where the functions of a type are. */

@@ -2,19 +2,14 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { RawData, WebSocket, WebSocketServer } from "ws";
-import { MlsysError } from "../../../core/errors.js";
 import { type GraphClock, systemClock } from "../graph/clock.js";
 import type { HostNode } from "../host.js";
 import { type HostSelection, rosHost } from "../select.js";
 import { Actions } from "./actions.js";
+import { RosbridgeError } from "./errors.js";
 import { Services } from "./services.js";
 import { type BridgeLimits, BridgeProblem, type Request, Session, type StatusLevel } from "./session.js";
 import { Topics } from "./topics.js";
-
-/** A bridge that can't be started; the message says why. */
-export class RosbridgeError extends MlsysError {
-  override name = "RosbridgeError";
-}
 
 export interface RosbridgeOptions extends HostSelection {
   /** Default 9090, rosbridge's; 0 for a free one. */
@@ -68,14 +63,7 @@ export class Rosbridge implements AsyncDisposable {
   }
 }
 
-/**
- * Starts a bridge: roslib and other clients of rosbridge connect to its `url`.
- * @throws {RosbridgeError} if the port is taken
- * @example
- * const bridge = await ros.rosbridge({ port: 0 }); // without it: 9090
- * console.log(`in a web page: new ROSLIB.Ros({ url: "${bridge.url}" })`);
- * await bridge.close();
- */
+/** `ros.rosbridge`. */
 export async function rosbridge(options: RosbridgeOptions = {}): Promise<Rosbridge> {
   const {
     port = 9090,
@@ -105,7 +93,11 @@ export async function rosbridge(options: RosbridgeOptions = {}): Promise<Rosbrid
   const node = host.createNode("rosbridge_websocket", "/");
   sockets.on("connection", (socket: WebSocket) => {
     const client = {
-      send: (text: string) => socket.send(text, () => {}), // one that has just gone needs no error
+      send: (text: string | Uint8Array) => {
+        // Topics are dropped for a slow client; one that asks on and reads no answer is cut off.
+        if (socket.bufferedAmount > 2 * limits.backlog) socket.terminate();
+        else socket.send(text, () => {}); // one that has just gone needs no error
+      },
       get backlog() {
         return socket.bufferedAmount;
       },

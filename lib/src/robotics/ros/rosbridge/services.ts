@@ -22,7 +22,7 @@ interface Asked {
 export class Services {
   private readonly clients = new Map<string, HostClient<unknown, unknown>>();
   private readonly offered = new Map<string, Offered>();
-  /** Calls of the client that wait for the graph. */
+  /** Calls of the client that wait for an answer. */
   private readonly calls = new Map<number, AbortController>();
   /** Requests that wait for the client's answer, by the id that it was sent. */
   private readonly asked = new Map<string, Asked>();
@@ -42,15 +42,20 @@ export class Services {
         values,
         result,
       });
+    const abort = new AbortController();
+    const call = ++this.count;
     try {
       session.room(this.calls, "calls under way");
-      respond(await this.answer(request, service), true);
+      this.calls.set(call, abort);
+      respond(await this.answer(request, service, abort), true);
     } catch (error) {
       respond((error as Error).message, false);
+    } finally {
+      this.calls.delete(call);
     }
   }
 
-  private async answer(request: Request, service: string): Promise<unknown> {
+  private async answer(request: Request, service: string, abort: AbortController): Promise<unknown> {
     const { session } = this;
     const own = rosapi(service);
     if (own !== undefined) return own(session, (request.args ?? {}) as Readonly<Record<string, unknown>>);
@@ -62,14 +67,7 @@ export class Services {
     expectService(session, service);
     const client = this.clientOf(service, type);
     const seconds = (field(request, "timeout", "number") as number) || session.serviceTimeout;
-    const abort = new AbortController();
-    const call = ++this.count;
-    this.calls.set(call, abort);
-    try {
-      return toJson(type.response, await callService(session, client, message, seconds, abort));
-    } finally {
-      this.calls.delete(call);
-    }
+    return toJson(type.response, await callService(session, client, message, seconds, abort));
   }
 
   private clientOf(service: string, type: ServiceType): HostClient<unknown, unknown> {

@@ -1,4 +1,5 @@
 /** What every part of a client's session works with: the graph's node, the client, its limits. */
+import { encode } from "cbor2";
 import type { GraphClock } from "../graph/clock.js";
 import type { HostNode } from "../host.js";
 import { findInterface } from "../interfaces/registry.js";
@@ -14,7 +15,10 @@ export interface BridgeLimits {
   readonly messageSize: number;
   /** Topics advertised, topics subscribed to, services offered, calls and goals under way: of each. Default 256. */
   readonly entities: number;
-  /** Bytes that may wait for a slow client before messages to it are dropped. Default 16 MiB. */
+  /**
+   * Bytes that may wait for a slow client before topics' messages to it are dropped; with twice as many its connection
+   * ends. Default 16 MiB.
+   */
   readonly backlog: number;
 }
 
@@ -24,7 +28,8 @@ export class BridgeProblem extends Error {}
 export type Request = Readonly<Record<string, unknown>> & { readonly op: string };
 
 export interface Client {
-  send(text: string): void;
+  /** A text, or bytes as a binary message. */
+  send(message: string | Uint8Array): void;
   /** Bytes that wait to be sent. */
   readonly backlog: number;
 }
@@ -49,6 +54,11 @@ export class Session {
 
   send(message: object): void {
     if (!this.closed) this.client.send(stringify(message));
+  }
+
+  /** As CBOR: arrays of numbers stay what they are, with the tags of RFC 8746. */
+  sendCbor(message: object): void {
+    if (!this.closed) this.client.send(encode(message, { collapseBigInts: true }));
   }
 
   status(level: Exclude<StatusLevel, "none">, msg: string, id?: unknown): void {

@@ -15,6 +15,7 @@ interface Advertised {
 interface Wish {
   readonly throttle: number;
   readonly queue: number;
+  readonly cbor: boolean;
 }
 
 /** Deepest queue that a client may ask for. */
@@ -67,7 +68,7 @@ export class Topics {
   subscribe(request: Request): void {
     const topic = rosName(request, "topic");
     const compression = field(request, "compression", "string") ?? "none";
-    if (compression !== "none")
+    if (compression !== "none" && compression !== "cbor")
       this.session.status(
         "warning",
         `subscribe: compression ${compression} is not offered, sent as JSON`,
@@ -76,6 +77,7 @@ export class Topics {
     if (field(request, "fragment_size", "number") !== undefined)
       this.session.status("warning", "subscribe: fragments are not offered, sent whole", request.id);
     const wish = {
+      cbor: compression === "cbor",
       throttle: Math.max((field(request, "throttle_rate", "number") as number) || 0, 0),
       queue: Math.min(Math.max((field(request, "queue_length", "number") as number) || 0, 0), DEEPEST),
     };
@@ -122,6 +124,8 @@ class Subscribed {
   private disposed = false;
   private throttle = 0;
   private queueLength = 0;
+  /** As rosbridge: where one operation asks for it. */
+  private cbor = false;
   /** Messages that wait for their time. */
   private waiting: unknown[] = [];
   private sentAt = Number.NEGATIVE_INFINITY;
@@ -159,6 +163,7 @@ class Subscribed {
   private settle(): void {
     const wishes = [...this.wishes.values()];
     this.throttle = Math.min(...wishes.map((wish) => wish.throttle));
+    this.cbor = wishes.some((wish) => wish.cbor);
     this.queueLength = Math.min(...wishes.map((wish) => wish.queue));
   }
 
@@ -214,6 +219,8 @@ class Subscribed {
     this.sentAt = this.session.timer.now();
     // A client that reads too slowly misses messages rather than filling this process's memory.
     if (this.session.client.backlog > this.session.limits.backlog) return;
-    this.session.send({ op: "publish", topic: this.topic, msg: toJson(this.type, message) });
+    const { topic } = this;
+    if (this.cbor) this.session.sendCbor({ op: "publish", topic, msg: message });
+    else this.session.send({ op: "publish", topic, msg: toJson(this.type, message) });
   }
 }

@@ -208,6 +208,8 @@ export class TransformBuffer {
    * @throws as lookup
    */
   latestCommonTime(target: string, source: string): bigint {
+    this.checkFrame("target", target);
+    this.checkFrame("source", source);
     const up = this.walk(source, 0n, target);
     const down = up.end === target ? null : this.walk(target, 0n, null, up.frames);
     const meeting = down ? up.frames.indexOf(down.end) : up.frames.length - 1;

@@ -209,6 +209,7 @@ export function actionCases(subject: Subject): void {
       expect(() => accepted[0].execute()).toThrow("it is over");
       await second.cancel();
       accepted[1].execute(); // as rclpy's: the work sees that it is to be canceled
+      expect(() => accepted[1].execute()).toThrow('"execute" is not possible');
       expect(await second.result).toEqual({ status: "canceled", result: { sum: 0 } });
     }));
 

@@ -38,6 +38,26 @@ async function staying() {
   return { ...launcher, pids: files.map((file) => Number(readFileSync(file, "utf8"))) };
 }
 
+describe("runLaunch", () => {
+  it("runs a launch from a program, and leaves nothing that holds it", async () => {
+    const file = join(folder, "program.ts");
+    writeFileSync(
+      file,
+      `import { robotics } from "mlsys";
+      const { ros } = robotics;
+      const viewer = ros.launch.node({ script: "viewer.ts", required: true });
+      const camera = ros.launch.node({ script: "managed.ts", name: "camera", lifecycle: "active" });
+      const report = await ros.runLaunch(ros.launch(() => [viewer, camera]), { folder: ${JSON.stringify(scripts)} });
+      console.log(report);`,
+    );
+    const { code, out } = await mlsys(["ros", "run", file], ros);
+    expect(out).toContain("[camera] activated\n");
+    expect(out).toContain("[viewer] saw image of camera\n");
+    expect(out).toContain("code: 0,");
+    expect(code).toBe(0);
+  });
+});
+
 describe("mlsys ros run", () => {
   it("runs a script with nodes, with names and parameters from its arguments, and ends with it", async () => {
     const file = join(folder, "talk.ts");

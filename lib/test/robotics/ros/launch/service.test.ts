@@ -174,6 +174,24 @@ describe("a launch", () => {
     expect(report.code).toBe(127);
   });
 
+  it("tells of a script that is not there", async () => {
+    const { report, events } = await run(() => [launch.node({ script: "none.ts" })]);
+    expect(events).toMatchObject([
+      { type: "error", error: { message: `launch: script ${join(scripts, "none.ts")} is not there` } },
+      { type: "shutdown" },
+    ]);
+    expect(report.code).toBe(1);
+  });
+
+  it("does not wait for the output of what a process has left behind", async () => {
+    const file = join(folder, "left.pid");
+    const { events } = await run(() => [launch.node({ script: "leave.mjs", args: [file] })], {
+      grace: { output: 0.1 },
+    });
+    process.kill(Number(readFileSync(file, "utf8")), "SIGKILL");
+    expect(events.flatMap((event) => (event.type === "output" ? [event.line] : []))).toEqual(["left it"]);
+  });
+
   it("includes other launch files, with arguments of their own", async () => {
     const inner = launch({ code: { default: "0" } }, ({ args }) => [ending(Number(args.code), "inner")]);
     expect((await run(() => [launch.include(inner, { code: "5" })])).report.code).toBe(5);

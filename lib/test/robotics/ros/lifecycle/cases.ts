@@ -96,7 +96,7 @@ export function lifecycleCases(subject: Subject): void {
   it("tells each change on ~/transition_event, with its time", () =>
     withNodes(
       subject,
-      async ({ near, far }) => {
+      async ({ near, far, failures }) => {
         const events: string[] = [];
         const type = msg("lifecycle_msgs/msg/TransitionEvent");
         const managed = new LifecycleNode(near);
@@ -107,6 +107,9 @@ export function lifecycleCases(subject: Subject): void {
         await subscription.waitForPublishers();
         await near.waitForSubscriptions("near/transition_event");
         const states: string[] = [];
+        managed.onTransition(() => {
+          throw new Error("not interested");
+        });
         managed.onTransition(({ goal }) => states.push(goal));
         await managed.configure();
         await until(() => events.length === 2);
@@ -115,6 +118,7 @@ export function lifecycleCases(subject: Subject): void {
           "7000000000 transition_success configuring inactive",
         ]);
         expect(states).toEqual(["configuring", "inactive"]);
+        expect(failures).toEqual(["onTransition: not interested", "onTransition: not interested"]);
       },
       { near: { time: new VirtualTime(7) } },
     ));

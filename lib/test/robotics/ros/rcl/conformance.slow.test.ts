@@ -1,8 +1,7 @@
 /** The hosts' suite on ROS 2: two contexts of one process, that meet through the middleware; and one alone. */
 import { describe, it } from "vitest";
-import { rclHost } from "../../../../src/robotics/ros/rcl/host.js";
 import { conformance } from "../conformance.js";
-import { ensureRos, freeDomain, rclSubject } from "./installed.js";
+import { ensureRos, ownHost, rclSubject } from "./installed.js";
 
 const { missing } = await ensureRos();
 
@@ -15,7 +14,7 @@ else {
   conformance("rclnodejs, one host", {
     ...rclSubject,
     open: async () => {
-      const host = await rclHost({ domain: await freeDomain() });
+      const host = await ownHost();
       return { near: host, far: host, end: () => host.shutdown() };
     },
   });

@@ -1,11 +1,14 @@
 /** The tests' own ROS 2: installed once per clone, by whoever comes first; and domains that nobody else is in. */
 import { execFile } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import type { RosHost } from "../../../../src/robotics/ros/host.js";
 import { rclHost } from "../../../../src/robotics/ros/rcl/host.js";
 import { type RosInstallation, rosInstallationAt } from "../../../../src/robotics/ros/rcl/place.js";
 import type { Subject } from "../harness.js";
@@ -80,18 +83,40 @@ function isAlive(pid: number): boolean {
   }
 }
 
-let next = process.pid;
+/** A port for each domain: who listens there has the domain. */
+const CLAIMS = 20_800;
+const claims = new Map<number, Server>();
 
 /**
- * A domain that no participant of this machine is in: DDS's first port of it can be had. Up to 101, whose ports are
- * below those that Linux gives out itself.
+ * A domain that nobody on this machine is in, until `leaveDomain`: its port is had, and so is DDS's first port of it.
+ * Up to 101, whose ports are below those that Linux gives out itself.
  */
 export async function freeDomain(): Promise<number> {
-  for (let tries = 0; tries < 202; tries++) {
-    const domain = 1 + (next++ % 101);
-    if (await isFree(7400 + 250 * domain + 10)) return domain;
+  const first = randomInt(101);
+  for (let i = 0; i < 101; i++) {
+    const domain = 1 + ((first + i) % 101);
+    const claim = await claimed(CLAIMS + domain);
+    if (!claim) continue;
+    if (await isFree(7400 + 250 * domain + 10)) {
+      claims.set(domain, claim);
+      return domain;
+    }
+    claim.close();
   }
   throw new Error("every domain is in use");
+}
+
+export function leaveDomain(domain: number): void {
+  claims.get(domain)?.close();
+  claims.delete(domain);
+}
+
+function claimed(port: number): Promise<Server | null> {
+  return new Promise((resolve) => {
+    const server = createServer().unref();
+    server.once("error", () => resolve(null));
+    server.listen({ port, host: "127.0.0.1", exclusive: true }, () => resolve(server));
+  });
 }
 
 function isFree(port: number): Promise<boolean> {
@@ -102,13 +127,30 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
+/** A host on a domain of its own, which it leaves when it is shut down. */
+export async function ownHost(): Promise<RosHost> {
+  const domain = await freeDomain();
+  const host = await rclHost({ domain });
+  const shutdown = host.shutdown.bind(host);
+  host.shutdown = async () => {
+    await shutdown();
+    leaveDomain(domain);
+  };
+  return host;
+}
+
 /** Two hosts on a domain of their own; for suites over any host. */
 export const rclSubject: Subject = {
   refusesSecondType: true,
   async open() {
     const domain = await freeDomain();
     const [near, far] = [await rclHost({ domain }), await rclHost({ domain })];
-    return { near, far, end: () => Promise.all([near.shutdown(), far.shutdown()]).then(() => {}) };
+    const end = async () => {
+      await near.shutdown();
+      await far.shutdown();
+      leaveDomain(domain);
+    };
+    return { near, far, end };
   },
 };
 

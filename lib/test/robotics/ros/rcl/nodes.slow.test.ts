@@ -1,11 +1,10 @@
 /** Nodes, actions, managed nodes and transforms on ROS 2: the suites of the in-process graph. */
 import { describe, it } from "vitest";
-import { rclHost } from "../../../../src/robotics/ros/rcl/host.js";
 import { actionCases } from "../action/cases.js";
 import { lifecycleCases } from "../lifecycle/cases.js";
 import { nodeSuite } from "../node/suite.js";
 import { tfCases } from "../tf/cases.js";
-import { buildInterfaces, ensureRos, freeDomain, rclSubject } from "./installed.js";
+import { buildInterfaces, ensureRos, ownHost, rclSubject } from "./installed.js";
 
 const { missing } = await ensureRos();
 
@@ -18,7 +17,7 @@ else {
     "msg/Count.msg": "int64 n\nfloat64[] values",
     "srv/ConcatTwoStr.srv": "string str1\nstring str2\n---\nstring ret",
   });
-  nodeSuite("rclnodejs", async () => rclHost({ domain: await freeDomain() }));
+  nodeSuite("rclnodejs", ownHost);
   describe("actions over rclnodejs", () => actionCases(rclSubject));
   describe("managed nodes over rclnodejs", () => lifecycleCases(rclSubject));
   describe("transforms over rclnodejs", () => tfCases(rclSubject));

@@ -68,9 +68,13 @@ export function graphCases({ open }: Subject): void {
       const requested = { reliability: "best_effort", durability: "volatile", deadline: 25 } as const;
       const { topic, talker, listener } = await joined(pair, offered, requested);
       const watcher = nodeOn(pair.near, "watcher");
+      // an end may be known before its node is
       await until(
-        () => watcher.subscriptionsInfo(topic).length === 1 && watcher.publishersInfo(topic).length === 1,
+        () =>
+          watcher.subscriptionsInfo(topic)[0]?.nodeName === listener.node.name &&
+          watcher.publishersInfo(topic)[0]?.nodeName === talker.node.name,
       );
+      expect([watcher.subscriptionsInfo(topic).length, watcher.publishersInfo(topic).length]).toEqual([1, 1]);
       const [publisher] = watcher.publishersInfo(topic);
       expect(publisher).toMatchObject({
         nodeName: talker.node.name,

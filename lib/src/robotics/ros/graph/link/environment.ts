@@ -6,8 +6,8 @@ import type { GraphHost } from "../host.js";
  * The environment of a child process whose hosts of the in-process graph shall link with their parent by themselves, as
  * `rosHost` (and so `createNode`) makes them; the parent calls `linkChild`.
  * @example
- * const child = fork("talker.mjs", { serialization: "advanced", env: { ...process.env, ...robotics.ros.LINK_TO_PARENT } });
- * host.linkChild(child);
+ * // const child = fork("talker.mjs", { serialization: "advanced", env }); host.linkChild(child);
+ * const env = { ...process.env, ...ros.LINK_TO_PARENT };
  */
 export const LINK_TO_PARENT: Readonly<Record<string, string>> = { MLSYS_ROS_LINK: "parent" };
 
