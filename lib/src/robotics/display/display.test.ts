@@ -105,6 +105,23 @@ describe("a display that changes", () => {
     expect(view.waiting).toHaveLength(2);
     expect(() => new Counter({ interval: -1 })).toThrow("a number of milliseconds from 0, got -1");
   });
+
+  it("is one output when it changes before it is there", async () => {
+    const shown = notebook();
+    const view = new Slow({ interval: 0 });
+    const displayed = view[displaySymbol]();
+    view.update();
+    view.waiting[1]({ "text/plain": "too early" });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(shown).toEqual([]);
+    view.waiting[0]({ "text/plain": "first" });
+    expect(await displayed).toBeNull();
+    expect(view.waiting).toHaveLength(3); // drawn again, as something was missed
+    view.waiting[2]({ "text/plain": "second" });
+    while (shown.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    expect(shown.map(({ update }) => update)).toEqual([false, true]);
+    expect(texts(shown)).toEqual(["first", "second"]);
+  });
 });
 
 describe("png", () => {

@@ -19,6 +19,10 @@ export abstract class LiveView {
   private drawn = Number.NEGATIVE_INFINITY;
   private drawing = false;
   private again = false;
+  /** Displays under way. */
+  private showing = 0;
+  /** Whether something was drawn before the first of them was there to be replaced. */
+  private missed = false;
   private timer: NodeJS.Timeout | undefined;
   private ended = false;
 
@@ -54,7 +58,7 @@ export abstract class LiveView {
   stop(): void {
     if (this.ended) return;
     this.ended = true;
-    if (this.shown) this.draw();
+    if (this.shown || this.showing > 0) this.draw();
   }
 
   private draw(): void {
@@ -84,6 +88,10 @@ export abstract class LiveView {
   }
 
   private publish(bundle: MimeBundle): void {
+    if (this.showing > 0 && !this.shown) {
+      this.missed = true; // it would be a second output
+      return;
+    }
     publisher()?.(bundle, { displayId: this.id, update: this.shown });
     this.shown = true;
   }
@@ -98,6 +106,18 @@ export abstract class LiveView {
       this.shown = true;
       return null;
     };
-    return bundle instanceof Promise ? bundle.then(show) : show(bundle);
+    if (!(bundle instanceof Promise)) return show(bundle);
+    this.showing++;
+    const shown = (drawn: MimeBundle): null => {
+      this.showing--;
+      show(drawn);
+      if (this.missed) this.draw();
+      this.missed = false;
+      return null;
+    };
+    return bundle.then(shown, (error) => {
+      this.showing--;
+      throw error;
+    });
   }
 }
