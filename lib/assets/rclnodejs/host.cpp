@@ -193,16 +193,19 @@ Napi::Value TakeRequest(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// sendResponse(service, serviceType, id, bytes)
+// sendResponse(service, serviceType, id, bytes): false if the middleware does not know the client's end yet
 Napi::Value SendResponse(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   auto response = Ends(info[1]).response.Deserialize(env, info[3]);
   rmw_request_id_t id;
   std::memcpy(&id, info[2].As<Napi::Uint8Array>().Data(), sizeof(id));
   rcl_ret_t ret = rcl_send_response(Pointer<rcl_service_t>(info[0]), &id, response.get());
-  if (ret == RCL_RET_TIMEOUT) rcl_reset_error();  // the caller has gone
-  else Check(env, ret, "send a response");
-  return env.Undefined();
+  if (ret == RCL_RET_TIMEOUT) {
+    rcl_reset_error();
+    return Napi::Boolean::New(env, false);
+  }
+  Check(env, ret, "send a response");
+  return Napi::Boolean::New(env, true);
 }
 
 // sendRequest(client, serviceType, bytes): its sequence number

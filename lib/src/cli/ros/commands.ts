@@ -4,6 +4,8 @@ import { CommandError, ExitCode } from "../errors.js";
 
 const HOME = "folder of the installation (default: MLSYS_ROS_HOME, else in the user's cache)";
 
+const INTERRUPTED = 130;
+
 function count(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("A whole number from 1.");
@@ -32,7 +34,11 @@ export function addRos(program: Command, signal: AbortSignal): void {
         return;
       }
       const { installRos } = await import("./install.js");
-      const { distro, source, python } = await installRos({ ...options, home }, signal);
+      const { distro, source, python } = await installRos({ ...options, home }, signal).catch((error) => {
+        if (!signal.aborted) throw error;
+        process.stderr.write("Interrupted: what is done stays, the same command goes on from there.\n");
+        throw new ExitCode(INTERRUPTED);
+      });
       process.stdout.write(
         `ROS 2 ${distro} (${source === "pypi" ? "from PyPI" : "yours"}) is there, in ${home}.\nNodes: ros.createNode(name, { host: "rclnodejs" }), or MLSYS_ROS=rclnodejs; rclpy: ${python}\n`,
       );

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { isMainThread } from "node:worker_threads";
 import { RosError } from "../node/errors.js";
 import { type RosInstallation, rosHome, rosInstallationAt } from "./place.js";
@@ -103,7 +104,8 @@ export interface RclAddon {
       onResponse: Listener,
     ): Handle;
     takeRequest(service: Handle, type: NativeServiceType): [Uint8Array, Uint8Array] | undefined;
-    sendResponse(service: Handle, type: NativeServiceType, id: Uint8Array, bytes: Uint8Array): void;
+    /** False if the middleware does not know the client's end yet. */
+    sendResponse(service: Handle, type: NativeServiceType, id: Uint8Array, bytes: Uint8Array): boolean;
     sendRequest(client: Handle, type: NativeServiceType, bytes: Uint8Array): number;
     takeResponse(client: Handle, type: NativeServiceType): [Uint8Array, number] | undefined;
     createPublisherEvent(publisher: Handle, kind: number, onEvent: Listener): Handle | undefined;
@@ -161,4 +163,14 @@ function setEnvironment({ prefixes, distro }: RosInstallation): void {
   const before = process.env.AMENT_PREFIX_PATH?.split(delimiter).filter(Boolean) ?? [];
   process.env.AMENT_PREFIX_PATH = [...new Set([...prefixes, ...before])].join(delimiter);
   process.env.ROS_DISTRO ??= distro;
+  if (!OWN_SETTINGS.some((name) => process.env[name]) && !existsSync("DEFAULT_FASTDDS_PROFILES.xml"))
+    process.env.FASTDDS_DEFAULT_PROFILES_FILE = PROFILE;
 }
+
+/** Where the user tells Fast DDS of transports; then ours are not wanted. */
+const OWN_SETTINGS = [
+  "FASTDDS_DEFAULT_PROFILES_FILE",
+  "FASTRTPS_DEFAULT_PROFILES_FILE",
+  "FASTDDS_BUILTIN_TRANSPORTS",
+] as const;
+const PROFILE = fileURLToPath(new URL("../../../../assets/rclnodejs/fastdds.xml", import.meta.url));

@@ -8,6 +8,9 @@ import { TypeSupports } from "./types.js";
 /** Logs go to `/rosout` and to stderr where a node sends them, and to no files under the user's home. */
 const ARGUMENTS = ["mlsys", "--ros-args", "--disable-external-lib-logs"];
 
+/** When listeners are told again of a change. */
+const LATER_MS = [10, 50, 250, 1000, 5000];
+
 const open = new Set<RclHost>();
 let types: TypeSupports | undefined;
 
@@ -44,6 +47,7 @@ class RclHost implements RosHost {
   /** One watch for all nodes, through one of them: two would take each other's notices. */
   private watch: { readonly node: RclNode; readonly handle: Handle } | undefined;
   private readonly ground: NodeGround;
+  private readonly later: NodeJS.Timeout[] = [];
   private isShut = false;
 
   constructor(
@@ -78,6 +82,7 @@ class RclHost implements RosHost {
     if (this.isShut) return;
     this.isShut = true;
     for (const node of [...this.nodes]) node.dispose();
+    for (const timer of this.later) clearTimeout(timer);
     this.context.release();
     open.delete(this);
     if (open.size === 0) process.off("exit", endAll);
@@ -104,7 +109,14 @@ class RclHost implements RosHost {
     setImmediate(() => this.tellOfChange()); // a node has gone, and what came between the two watches is not known
   }
 
+  /** Now, and a little later: ends are matched and unmatched shortly after the graph's notice of them. */
   private tellOfChange(): void {
+    for (const timer of this.later.splice(0)) clearTimeout(timer);
+    for (const delay of LATER_MS) this.later.push(setTimeout(() => this.tell(), delay).unref());
+    this.tell();
+  }
+
+  private tell(): void {
     for (const listener of [...this.listeners]) listener();
   }
 }

@@ -17,6 +17,10 @@ const unbounded = (qos: QoSProfile): NativeQos => toNative({ ...qos, history: "k
 
 type NativeService = NativeType & { readonly ends: NativeServiceType };
 
+/** A client may ask before this side has discovered its end for the answer; it is waited for about ten seconds. */
+const TRIES = 80;
+const PAUSE_MS = 20; // beside the 100 that the middleware itself waits
+
 export class RclService<Request, Response> implements HostService {
   private readonly handle: Handle;
   private isDisposed = false;
@@ -52,13 +56,12 @@ export class RclService<Request, Response> implements HostService {
     } catch {
       return; // who serves reports it
     }
-    if (this.isDisposed) return;
-    this.ground.addon.mlsys.sendResponse(
-      this.handle,
-      this.native.ends,
-      id,
-      encode(this.type.response, response),
-    );
+    const encoded = encode(this.type.response, response);
+    const { sendResponse } = this.ground.addon.mlsys;
+    for (let tries = 0; tries < TRIES && !this.isDisposed; tries++) {
+      if (sendResponse(this.handle, this.native.ends, id, encoded)) return;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
   }
 
   dispose(): void {

@@ -139,9 +139,13 @@ def sum_client():
     node = Node("my_sum_action_client")
     client = ActionClient(node, MySum, "my_sum")
     client.wait_for_server()
-    feedback = lambda m: say(sum_so_far=m.feedback.sum_so_far)
+    sums = []
+    feedback = lambda m: sums.append(m.feedback.sum_so_far)
     goal = wait(node, client.send_goal_async(MySum.Goal(list=[1, 2, 3]), feedback_callback=feedback))
     say(accepted=goal.accepted)
+    while len(sums) < 3:  # rclpy drops feedback that it has not taken when the result comes
+        rclpy.spin_once(node)
+    say(sums=sums)
     result = wait(node, goal.get_result_async())
     say(status=result.status, sum=result.result.sum)
     long = wait(node, client.send_goal_async(MySum.Goal(list=[0])))
