@@ -224,7 +224,7 @@ const FIGURES: Record<string, string> = {
   "image/svg+xml": ".jp-RenderedSVG svg, .jp-RenderedSVG img",
 };
 
-/** Scrolls to each cell that has a figure and waits for it. */
+/** Scrolls to each cell that has a figure and waits for it; `MLSYS_SCREENSHOTS=1` keeps a picture of each. */
 async function drawn(lab: Lab, name: string, cells: SavedCell[]): Promise<void> {
   const figures = cells.flatMap((cell, index) => {
     const kinds = (cell.outputs ?? []).flatMap(
@@ -243,7 +243,8 @@ async function drawn(lab: Lab, name: string, cells: SavedCell[]): Promise<void> 
       const box = await shapes.first().boundingBox();
       expect(Math.min(box?.width ?? 0, box?.height ?? 0), `${kind} of cell ${index}`).toBeGreaterThan(20);
     }
-    await lab.screenshot(`${name.replace(".ipynb", "")}-${String(index).padStart(2, "0")}`);
+    if (process.env.MLSYS_SCREENSHOTS)
+      await lab.screenshot(`${name.replace(".ipynb", "")}-${String(index).padStart(2, "0")}`);
   }
 }
 

@@ -34,6 +34,8 @@ const EVERY: Readonly<Record<string, Readonly<Record<Program, number>>>> = {
   userns: { worker: 12, kernel: 24 },
   uid: { worker: 12, kernel: 24 },
 };
+/** An honest answer of the same shape gets full marks: of those where every attack is run, one in so many. */
+const CONTROLS = 3;
 const PROGRAMS = ["worker", "kernel"] as const;
 type Program = (typeof PROGRAMS)[number];
 const chosen = (level: string, program: Program, place: number): boolean =>
@@ -108,7 +110,10 @@ for (const { level, isolation, problem, program } of cases) {
       300_000,
     );
 
-    it.each(mine.map((attack) => [attack.name, attack] as const))(
+    const honest = mine.filter(
+      (_, place) => process.env.MLSYS_CORPUS === "all" || EVERY[level][program] > 1 || place % CONTROLS === 0,
+    );
+    it.each(honest.map((attack) => [attack.name, attack] as const))(
       "control %s",
       async (_, attack) => {
         const reports = await gradeAnswers(judge, place, bait.fill(attack.control));
