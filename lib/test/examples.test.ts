@@ -101,8 +101,10 @@ async function evaluate({ code: written, path }: Example): Promise<unknown> {
     ? `${outputText.slice(0, last.getStart(file))}return (${last.expression.getText(file)});`
     : outputText;
   // A function that is made from text has no import() of its own.
-  // Ranks' threads load the library as it is built: what is sent to them must come from there.
-  const of = /\bonRanks\(|\bdistributed\.(team|init|elastic)\(/.test(code) ? library : mlsys;
+  // Threads and processes load the library as it is built: what is sent to them must come from there.
+  const of = /\bonRanks\(|\bdistributed\.(team|init|elastic)\(|\.startSafetyMonitor\(/.test(code)
+    ? library
+    : mlsys;
   const scope = { ...scopeOf(path, of), onRanks, importHere: (name: string) => import(name) };
   const AsyncFunction = (async () => {}).constructor as new (
     ...parts: string[]
@@ -174,7 +176,8 @@ describe("the API reference", () => {
       const open = path.map(
         (_, k) => `const {${namesIn(path.slice(0, k + 1))}} = mlsys.${path.slice(0, k + 1).join(".")};`,
       );
-      return `// ${examples[i].name}\nasync function example${i}() { ${open.join(" ")} {\n${code}\n} }`;
+      // A namespace's names hide those of the namespaces around it.
+      return `// ${examples[i].name}\nasync function example${i}() { ${[...open, ""].join(" { ")}\n${code}\n${"} ".repeat(open.length)}}`;
     });
     const free = Object.keys(mlsys).join(", ");
     const text = `import * as mlsys from "../src/index.js";\nimport { ${free} } from "../src/index.js";\n${blocks.join("\n")}`;

@@ -24,6 +24,9 @@ const SPECIES = Object.keys(IRIS_ACTIONS);
  * `actions.setosa`, `actions.versicolor` and `actions.virginica` are the mapping table, which may be changed while it runs;
  * `model_path` is where the tree is kept: trained if it is not there.
  * @throws ValueError if the file holds no tree
+ * @example
+ * const decider = await robotics.caseStudy.irisActionDeciderService({ parameters: { model_path: "iris.json" } });
+ * await decider.destroy();
  */
 export async function irisActionDeciderService(options?: NodeOptions): Promise<Node> {
   const node = await createNode("iris_action_decider_service", options);

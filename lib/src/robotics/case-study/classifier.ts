@@ -36,6 +36,7 @@ const STD = [0.229, 0.224, 0.225].map((value) => value * 255);
 /**
  * What networks of ImageNet are given: the shorter side resized to 256, the middle 224 × 224, channels first, each with its
  * mean subtracted and divided by its deviation. float32 (3, 224, 224).
+ * @example robotics.caseStudy.imageNetInput(robotics.caseStudy.fruitPhoto("lemon", 1)).shape // [3, 224, 224]
  */
 export function imageNetInput(image: Image): FloatImage {
   const [height, width] = image.shape;
@@ -46,7 +47,8 @@ export function imageNetInput(image: Image): FloatImage {
 
 /**
  * AlexNet as torchvision has it, whose weights it takes: (n, 3, 224, 224) to logits (n, classes). (Krizhevsky, 2014.)
- * @example new robotics.caseStudy.AlexNet().parameterCount // 61,100,840
+ * Its 1000 classes take 61,100,840 parameters.
+ * @example new robotics.caseStudy.AlexNet({ classes: 5, hidden: 8 }).forward(zeros([1, 3, 224, 224])) // float32(1, 5)
  */
 export class AlexNet extends Module {
   readonly features: Sequential;
@@ -90,7 +92,10 @@ export class AlexNet extends Module {
   }
 }
 
-/** AlexNet's shape with a tenth of a percent of its weights: for six kinds of fruit. */
+/**
+ * AlexNet's shape with a tenth of a percent of its weights: for six kinds of fruit.
+ * @example robotics.caseStudy.fruitNetwork(6).forward(zeros([1, 3, 224, 224])) // float32(1, 6)
+ */
 export function fruitNetwork(classes: number): Sequential {
   return new Sequential(
     new Conv2d(3, 16, 11, { stride: 4, padding: 2 }),

@@ -6,7 +6,12 @@ import type { Node } from "../ros/node/node.js";
 const ConcatTwoStr = srv("my_interfaces/srv/ConcatTwoStr");
 const SERVICE = "concat_two_str";
 
-/** `concat_two_str_service`: answers on `concat_two_str`. */
+/**
+ * `concat_two_str_service`: answers on `concat_two_str`.
+ * @example
+ * const node = await robotics.caseStudy.concatTwoStrService();
+ * await node.destroy();
+ */
 export async function concatTwoStrService(options?: NodeOptions): Promise<Node> {
   const node = await createNode("concat_two_str_service", options);
   node.createService(ConcatTwoStr, SERVICE, ({ str1, str2 }) => {
@@ -20,7 +25,10 @@ export async function concatTwoStrService(options?: NodeOptions): Promise<Node> 
  * `concat_two_str_client_async`: waits for the service, calls it once and ends.
  * @returns the service's answer
  * @throws what the call throws; the signal's reason
- * @example await robotics.caseStudy.concatTwoStrClientAsync("Hello", "World") // "HelloWorld"
+ * @example
+ * const server = await robotics.caseStudy.concatTwoStrService();
+ * await robotics.caseStudy.concatTwoStrClientAsync("Hello", "World"); // "HelloWorld"
+ * await server.destroy();
  */
 export async function concatTwoStrClientAsync(
   str1: string,

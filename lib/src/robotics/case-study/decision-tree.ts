@@ -31,8 +31,8 @@ interface Saved {
 /**
  * A classifier of rows of numbers by questions `x[i] <= t`.
  * @example
- * const tree = robotics.caseStudy.DecisionTree.fit([[0], [1], [2], [3]], [0, 0, 1, 1]);
- * tree.predict([1.7]) // 1
+ * const grown = robotics.caseStudy.DecisionTree.fit([[0], [1], [2], [3]], [0, 0, 1, 1]);
+ * grown.predict([1.7]); // 1
  */
 export class DecisionTree {
   private constructor(

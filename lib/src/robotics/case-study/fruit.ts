@@ -25,7 +25,10 @@ export const FRUIT_KINDS: readonly FruitKind[] = [
   "banana",
 ];
 
-/** The class in ImageNet of a kind of fruit. */
+/**
+ * The class in ImageNet of a kind of fruit.
+ * @example robotics.caseStudy.fruitClass("pineapple") // 953
+ */
 export function fruitClass(kind: FruitKind): number {
   return FRUIT_CLASSES[kind === "apple" ? "Granny Smith" : kind];
 }

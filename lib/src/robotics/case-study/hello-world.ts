@@ -10,7 +10,9 @@ const PERIOD = 1.0;
 
 /**
  * `my_hello_world_node`: publishes `Hello World: N` on `hello_world_topic`, each second.
- * @example const talker = await robotics.caseStudy.helloWorldNode();
+ * @example
+ * const talker = await robotics.caseStudy.helloWorldNode();
+ * await talker.destroy();
  */
 export async function helloWorldNode(options?: NodeOptions): Promise<Node> {
   const node = await createNode("my_hello_world_node", options);
@@ -18,7 +20,12 @@ export async function helloWorldNode(options?: NodeOptions): Promise<Node> {
   return node;
 }
 
-/** `my_hello_world_subscriber`: logs what comes on `hello_world_topic`. */
+/**
+ * `my_hello_world_subscriber`: logs what comes on `hello_world_topic`.
+ * @example
+ * const listener = await robotics.caseStudy.messageSubscriber();
+ * await listener.destroy();
+ */
 export async function messageSubscriber(options?: NodeOptions): Promise<Node> {
   const node = await createNode("my_hello_world_subscriber", options);
   const heard = ({ data }: { data: string }): void => node.logger.info(`Received "${data}"`);
@@ -26,7 +33,12 @@ export async function messageSubscriber(options?: NodeOptions): Promise<Node> {
   return node;
 }
 
-/** `parametrised_hello_world_node`: greets whom its parameter `name` says at that moment. */
+/**
+ * `parametrised_hello_world_node`: greets whom its parameter `name` says at that moment.
+ * @example
+ * const greeter = await robotics.caseStudy.parametrisedHelloWorldNode({ parameters: { name: "ROS2" } });
+ * await greeter.destroy();
+ */
 export async function parametrisedHelloWorldNode(options?: NodeOptions): Promise<Node> {
   const node = await createNode("parametrised_hello_world_node", options);
   node.declareParameter("name", "world");

@@ -13,7 +13,12 @@ export interface MySumServerOptions extends NodeOptions {
   readonly pause?: number;
 }
 
-/** `my_sum_action_server`: serves `my_sum`; a goal that is canceled gives the sum so far. */
+/**
+ * `my_sum_action_server`: serves `my_sum`; a goal that is canceled gives the sum so far.
+ * @example
+ * const adder = await robotics.caseStudy.mySumActionServer({ pause: 0.1 });
+ * await adder.destroy();
+ */
 export async function mySumActionServer({ pause = 0, ...options }: MySumServerOptions = {}): Promise<Node> {
   const node = await createNode("my_sum_action_server", options);
   node.createActionServer(MySum, ACTION, {
@@ -45,7 +50,10 @@ export interface MySumTrace {
  * `my_sum_action_client`: sends one goal, follows it and ends.
  * @returns its trace; undefined if the server rejects the goal
  * @throws the signal's reason
- * @example await robotics.caseStudy.mySumActionClient([1, 2, 3]) // feedback 1, 3, 6; "succeeded"; sum 6
+ * @example
+ * const server = await robotics.caseStudy.mySumActionServer();
+ * await robotics.caseStudy.mySumActionClient([1, 2, 3]); // feedback 1, 3, 6; "succeeded"; sum 6
+ * await server.destroy();
  */
 export async function mySumActionClient(
   list: readonly number[],

@@ -18,7 +18,9 @@ export interface ObjectDetectorOptions extends NodeOptions {
  * `object_detector_node`: for each picture on `camera_topic` it says on `object_detected` whether its class is that of the
  * parameter `detection_class_id`, by default ImageNet's pineapple.
  * @throws as `loadClassifier`
- * @example const node = await robotics.caseStudy.objectDetectorNode({ remap: { camera_topic: "image_raw" } });
+ * @example
+ * const node = await robotics.caseStudy.objectDetectorNode({ remap: { camera_topic: "image_raw" } });
+ * await node.destroy();
  */
 export async function objectDetectorNode({
   classifier,
@@ -54,6 +56,9 @@ export async function objectDetectorNode({
  * `image_publisher_node`: one picture, again and again, on `image_raw`; the parameter `publish_rate` is in Hz (10).
  * @param picture pixels, or the path of a PNG or JPEG file
  * @throws ValueError for a file that is no picture
+ * @example
+ * const camera = await robotics.caseStudy.imagePublisherNode(robotics.caseStudy.fruitPhoto("apple", 1));
+ * await camera.destroy();
  */
 export async function imagePublisherNode(picture: Image | string, options?: NodeOptions): Promise<Node> {
   const image = typeof picture === "string" ? await decodeImage(await readFile(picture)) : picture;

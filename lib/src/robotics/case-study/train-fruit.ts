@@ -23,6 +23,7 @@ const BATCH = 24;
 /**
  * Trains a new network on pictures with the seeds `from`, `from` + 1, …; its outputs are in the order of `FRUIT_KINDS`.
  * The library's global seed (`manualSeed`) decides its first weights.
+ * @example const network = await robotics.caseStudy.trainFruitNetwork({ pictures: 4, epochs: 1, progress: false });
  */
 export async function trainFruitNetwork({
   pictures = 200,
@@ -66,7 +67,12 @@ function photoBatches(pictures: number, from: number): Iterable<Batch> & { reado
   };
 }
 
-/** Of `pictures` pictures of each kind with seeds from `from`, how many a classifier gets right: 0 to 1, by kind. */
+/**
+ * Of `pictures` pictures of each kind with seeds from `from`, how many a classifier gets right: 0 to 1, by kind.
+ * @example
+ * const constant = { classify: () => 953 };
+ * robotics.caseStudy.fruitAccuracy(constant, { pictures: 1 }).pineapple; // 1
+ */
 export function fruitAccuracy(
   classifier: ImageClassifier,
   { pictures = 20, from = 1_000_000 }: { readonly pictures?: number; readonly from?: number } = {},

@@ -22,6 +22,9 @@ const BY_CHANNELS: Readonly<Record<number, ImageEncoding>> = { 1: "mono8", 3: "r
  * An image (height, width, channels) of gray, RGB or RGBA as `sensor_msgs/msg/Image`.
  * @param options.encoding of the message's bytes; default that of the image's channels: `mono8`, `rgb8`, `rgba8`
  * @throws ValueError if the image has other channels than the encoding
+ * @example
+ * const red = { dtype: "uint8" as const, shape: [1, 1, 3], data: new Uint8Array([255, 0, 0]) };
+ * robotics.ros.imageToMessage(red, { encoding: "bgr8" }).data; // [0, 0, 255]
  */
 export function imageToMessage(
   image: Image,
@@ -51,6 +54,10 @@ export function imageToMessage(
 /**
  * The pixels of an image message: gray (height, width, 1), RGB or RGBA whatever the order of its bytes.
  * @throws ValueError for encodings other than 8-bit gray, RGB, BGR, RGBA, BGRA, and for messages whose data is too short
+ * @example
+ * const red = { dtype: "uint8" as const, shape: [1, 1, 3], data: new Uint8Array([255, 0, 0]) };
+ * const message = robotics.ros.msg("sensor_msgs/msg/Image").create(robotics.ros.imageToMessage(red));
+ * robotics.ros.messageToImage(message).data; // [255, 0, 0]
  */
 export function messageToImage({ height, width, encoding, step, data }: ImageMessage): Image {
   const order = ENCODINGS[encoding];

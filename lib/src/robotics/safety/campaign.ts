@@ -54,6 +54,7 @@ const PERIODS = { dt: 0.02, scanPeriod: 0.1, monitorPeriod: 0.04, powerTimeout: 
 /**
  * Longest time from an obstacle's light to falling brakes in a run with these periods: the scan's age when the next one comes, the
  * monitor's period, and what its last word still holds. What rules of a campaign need as their reaction time.
+ * @example robotics.safety.reactionTimeOf({ scanPeriod: 0.05 }) // 0.23
  */
 export function reactionTimeOf(periods: Partial<typeof PERIODS> = {}): number {
   const { dt, scanPeriod, monitorPeriod, powerTimeout } = { ...PERIODS, ...periods };
@@ -63,6 +64,16 @@ export function reactionTimeOf(periods: Partial<typeof PERIODS> = {}): number {
 /**
  * Drives without a fault and with each, without and with the monitor.
  * @throws ValueError for times that are none
+ * @example
+ * const report = robotics.safety.faultCampaign({
+ *   world: robotics.simulate.room({ things: 0, seed: 1 }),
+ *   robot: { ...robotics.simulate.TURTLEBOT, pose: { x: 4, y: 3, theta: 0 } },
+ *   stack: () => () => ({ linear: 0.2, angular: 0 }),
+ *   rules: () => [robotics.safety.speedLimit(0.1)],
+ *   faults: [],
+ *   seconds: 2,
+ * });
+ * report.holds; // true
  */
 export function faultCampaign(options: CampaignOptions): CampaignReport {
   const makers = [null, ...(options.faults ?? Object.values(FAULTS))];

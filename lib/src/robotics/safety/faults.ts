@@ -40,7 +40,12 @@ const emptied = (scan: Scan): Scan => ({
   ranges: new Float32Array(scan.ranges.length).fill(Number.POSITIVE_INFINITY),
 });
 
-/** Several faults at once: what one lets through goes on to the next. */
+/**
+ * Several faults at once: what one lets through goes on to the next.
+ * @example
+ * const fastest = { linear: 1, angular: 2 };
+ * robotics.safety.combined("both", [robotics.safety.FAULTS.runaway(fastest), robotics.safety.FAULTS.silentScanner(fastest)]).name; // "both"
+ */
 export function combined(name: string, faults: readonly Fault[]): Fault {
   const all = <K extends keyof Fault>(key: K) =>
     faults.flatMap((fault) => fault[key] ?? []) as NonNullable<Fault[K]>[];

@@ -48,6 +48,9 @@ const PARAMETERS = {
  *
  * Messages count from the moment they come in, by the node's clock: their stamps may lie.
  * @throws ValueError for parameters that make no rule
+ * @example
+ * const monitor = await robotics.safety.safetyMonitorNode({ parameters: { max_speed: 0.5 } });
+ * await monitor.destroy();
  */
 export async function safetyMonitorNode(options?: NodeOptions): Promise<SafetyMonitorNode> {
   const node = await createNode("safety_monitor", options);

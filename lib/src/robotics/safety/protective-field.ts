@@ -43,12 +43,20 @@ export interface ProtectiveField {
  * Way from the moment of an obstacle's light to a stand, metres: at worst the robot speeds up for the reaction time t, to
  * v′ = min(maxSpeed, |v| + a·t), then brakes from there, in a curve as long as its fastest wheel needs:
  * v′·t + v′·maxSpeed/(2·braking).
+ * @example
+ * const limits = { radius: 0.22, maxSpeed: 0.26, maxTurn: 1.82, maxAcceleration: 1.98, braking: 1.98 };
+ * robotics.safety.stoppingDistance(0.26, limits, 0.28); // 0.08987
  */
 export function stoppingDistance(speed: number, limits: RobotLimits, reactionTime: number): number {
   return worstSpeed(speed, limits, reactionTime) * (reactionTime + limits.maxSpeed / (2 * limits.braking));
 }
 
-/** Seconds of the same, at most. */
+/**
+ * Seconds of the same, at most.
+ * @example
+ * const limits = { radius: 0.22, maxSpeed: 0.26, maxTurn: 1.82, maxAcceleration: 1.98, braking: 1.98 };
+ * robotics.safety.stoppingTime(limits, 0.28); // 0.4113
+ */
 export function stoppingTime({ maxSpeed, braking }: RobotLimits, reactionTime: number): number {
   return reactionTime + maxSpeed / braking;
 }
@@ -60,6 +68,9 @@ function worstSpeed(speed: number, { maxSpeed, maxAcceleration }: RobotLimits, r
 /**
  * The field of a robot at `speed` (m/s, negative backward).
  * @throws ValueError for limits that are not positive
+ * @example
+ * const limits = { radius: 0.22, maxSpeed: 0.26, maxTurn: 1.82, maxAcceleration: 1.98, braking: 1.98 };
+ * robotics.safety.protectiveField(0.2, limits, { reactionTime: 0.28 }).radius; // 0.27
  */
 export function protectiveField(speed: number, limits: RobotLimits, options: FieldOptions): ProtectiveField {
   for (const key of ["radius", "maxSpeed", "maxTurn", "maxAcceleration", "braking"] as const)
@@ -85,6 +96,7 @@ export function protectiveField(speed: number, limits: RobotLimits, options: Fie
 /**
  * Metres from a point in the robot's frame (x ahead, y left) to the nearest place where its middle may come; the point is
  * in the field if that is below the field's radius.
+ * @example robotics.safety.distanceToReach(3, 0, { reach: 1, direction: 1, spread: 0.5, radius: 0.2 }) // 2
  */
 export function distanceToReach(x: number, y: number, { reach, direction, spread }: ProtectiveField): number {
   const r = Math.hypot(x, y);
@@ -109,6 +121,10 @@ export interface Intrusion {
 /**
  * Looks for returns in the field.
  * @param mount where the scanner sits in the robot's frame
+ * @example
+ * const { robot } = new robotics.simulate.Simulation(robotics.simulate.room(), { robots: [{ pose: { x: 4, y: 3, theta: 0 } }] });
+ * const limits = { radius: 0.22, maxSpeed: 0.26, maxTurn: 1.82, maxAcceleration: 1.98, braking: 1.98 };
+ * robotics.safety.intrusion(robot.scan(), robotics.safety.protectiveField(0.2, limits, { reactionTime: 0.28 })).blind; // 0
  */
 export function intrusion(
   scan: Scan,
@@ -140,6 +156,9 @@ export function intrusion(
 /**
  * The fastest speed (m/s) at which something `distance` metres ahead of the robot's edge is not in its field yet; 0 where
  * even standing is too near.
+ * @example
+ * const limits = { radius: 0.22, maxSpeed: 0.26, maxTurn: 1.82, maxAcceleration: 1.98, braking: 1.98 };
+ * robotics.safety.safeSpeed(2, limits, { reactionTime: 0.28 }); // 0.26
  */
 export function safeSpeed(
   distance: number,

@@ -35,6 +35,10 @@ const ACCEPTABLE = 6;
 /**
  * Runs the checks of all mitigations: only those that pass lower the risk.
  * @throws ValueError for a hazard without name, or grades outside of 1 … 5
+ * @example
+ * const mitigations = [{ description: "lidar stop", likelihood: 1 as const, check: () => true }];
+ * const risks = await robotics.safety.assessRisks([{ hazard: "hits a person", severity: 5, likelihood: 3, mitigations }]);
+ * risks.hazards[0].after; // 5
  */
 export async function assessRisks(hazards: readonly Hazard[]): Promise<RiskAssessment> {
   const assessed: AssessedHazard[] = [];

@@ -35,7 +35,12 @@ export interface LidarStopOptions extends FieldOptions {
   readonly speedFrom?: "odometry" | "worst";
 }
 
-/** Stops before anything that the scanner sees. */
+/**
+ * Stops before anything that the scanner sees.
+ * @example
+ * const limits = { radius: 0.22, maxSpeed: 0.26, maxTurn: 1.82, maxAcceleration: 1.98, braking: 1.98 };
+ * robotics.safety.lidarStop({ limits, reactionTime: robotics.safety.reactionTimeOf() }).name; // "lidar stop"
+ */
 export function lidarStop({
   limits,
   mount,
@@ -60,7 +65,10 @@ export function lidarStop({
   };
 }
 
-/** Stops when a sensor, or the driving stack, has been silent for too long. */
+/**
+ * Stops when a sensor, or the driving stack, has been silent for too long.
+ * @example robotics.safety.watchdog("scan", { timeout: 0.5 }).name // "watchdog of scan"
+ */
 export function watchdog(
   source: "scan" | "odometry" | "heartbeat",
   { timeout }: { readonly timeout: number },
@@ -79,7 +87,10 @@ export function watchdog(
   };
 }
 
-/** Stops when a scanner says the same again and again: real ones have noise. */
+/**
+ * Stops when a scanner says the same again and again: real ones have noise.
+ * @example robotics.safety.frozenScan({ scans: 3 }).name // "frozen scan"
+ */
 export function frozenScan({ scans = 5 }: { readonly scans?: number } = {}): SafetyRule {
   if (!Number.isInteger(scans) || scans < 2)
     throw new ValueError(`frozenScan: a whole number of scans from 2, got ${scans}`);
@@ -108,7 +119,13 @@ function alike(a: Float32Array, b: Float32Array): boolean {
   return finite > 0; // in the open there is nothing to measure
 }
 
-/** Stops before the robot could leave an area: a polygon, corners in order, in the frame of the odometry. */
+/**
+ * Stops before the robot could leave an area: a polygon, corners in order, in the frame of the odometry.
+ * @example
+ * const limits = { radius: 0.22, maxSpeed: 0.26, maxTurn: 1.82, maxAcceleration: 1.98, braking: 1.98 };
+ * const corners = [{ x: 0, y: 0 }, { x: 4, y: 0 }, { x: 0, y: 4 }];
+ * robotics.safety.geofence(corners, { limits, reactionTime: 0.28 }).name; // "geofence"
+ */
 export function geofence(
   area: readonly Point[],
   { limits, reactionTime, margin = 0.05 }: FieldOptions & { readonly limits: RobotLimits },
@@ -127,7 +144,10 @@ export function geofence(
   };
 }
 
-/** Metres from a point inside of a polygon to its border; negative outside. */
+/**
+ * Metres from a point inside of a polygon to its border; negative outside.
+ * @example robotics.safety.insideBy({ x: 1, y: 1 }, [{ x: 0, y: 0 }, { x: 4, y: 0 }, { x: 4, y: 4 }, { x: 0, y: 4 }]) // 1
+ */
 export function insideBy({ x, y }: Point, area: readonly Point[]): number {
   let isInside = false;
   let least = Number.POSITIVE_INFINITY;
@@ -142,7 +162,10 @@ export function insideBy({ x, y }: Point, area: readonly Point[]): number {
   return isInside ? least : -least;
 }
 
-/** Stops a robot that is faster than it may be. */
+/**
+ * Stops a robot that is faster than it may be.
+ * @example robotics.safety.speedLimit(0.5).name // "speed limit"
+ */
 export function speedLimit(most: number): SafetyRule {
   if (!(most > 0)) throw new ValueError(`speedLimit: a positive speed in m/s, got ${most}`);
   return {
