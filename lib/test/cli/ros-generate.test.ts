@@ -89,6 +89,7 @@ test("--check tells whether the modules are up to date", () => {
   const check = (pkg: string) =>
     spawnSync(process.execPath, [bin, "ros", "generate", pkg, "--out", join(folder, "out"), "--check"], {
       encoding: "utf8",
+      env: { ...process.env, NO_COLOR: "1" },
     });
   expect(check(join(folder, "pkg"))).toMatchObject({ status: 0, stdout: "", stderr: "" });
   cpSync(join(folder, "pkg"), join(folder, "changed"), { recursive: true });
