@@ -17,7 +17,7 @@ import {
   speedLimit,
   watchdog,
 } from "../../../src/robotics/safety/index.js";
-import { TURTLEBOT, WheelPower, World } from "../../../src/robotics/simulate/index.js";
+import { TURTLEBOT, type Twist, WheelPower, World } from "../../../src/robotics/simulate/index.js";
 
 const still = { pose: { x: 0, y: 0, theta: 0 }, speed: 0, time: 0 };
 const scanAt = (time: number, ...ranges: number[]) => ({
@@ -226,10 +226,20 @@ describe("fault injection", () => {
   });
 
   it("shows what its rules do not hold: an encoder that lies, unless the worst speed is taken", () => {
-    const lies = () =>
-      combined("lies", [FAULTS.blindDetector(robot as never), FAULTS.stuckEncoder(robot as never)]);
+    // wheels so slow to change that the field of a standing robot is much smaller than that of a driving one
+    const drive = { ...TURTLEBOT.drive, maxWheelAcceleration: 0.15 / 0.033 };
+    const slow = { ...limits, maxAcceleration: 0.15, braking: 0.15 };
+    const lies = (full: Twist) => combined("lies", [FAULTS.blindDetector(full), FAULTS.stuckEncoder(full)]);
     const run = (speedFrom: "odometry" | "worst") =>
-      faultCampaign({ world, robot, stack, rules: () => rules(speedFrom), seconds: 12, faults: [lies] });
+      faultCampaign({
+        world,
+        robot: { ...robot, drive },
+        stack,
+        rules: () => [lidarStop({ limits: slow, reactionTime: reactionTimeOf(), speedFrom })],
+        seconds: 12,
+        faults: [lies],
+      });
+    expect(run("odometry").outcome("lies", true)?.collidedAt).not.toBeNull();
     expect(run("worst").holds).toBe(true);
     expect(run("worst").outcome("lies", false)?.collidedAt).not.toBeNull();
   });
