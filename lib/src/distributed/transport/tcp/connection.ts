@@ -44,6 +44,9 @@ const MOST_REST = 1 << 20;
 /** Milliseconds for a handshake. */
 const HANDSHAKE = 30_000;
 
+/** Milliseconds for the other end to read what was sent last. */
+const LEAVE = 2000;
+
 /** Someone does not know the secret. */
 export class AuthenticationError extends MlsysError {
   override name = "AuthenticationError";
@@ -159,18 +162,15 @@ export class Connection {
     if (!this.endedBy) this.socket.write(jsonFrame(kind, value));
   }
 
-  /** Sends what was written, and closes. */
+  /** Sends what was written, and closes. Resolves when the other end has read it all and closed too; it gets a while. */
   finish(): Promise<void> {
     clearInterval(this.beat);
     return new Promise((resolve) => {
       if (this.endedBy) resolve();
       else {
-        this.socket.end(() => resolve());
+        this.socket.end();
         this.socket.on("close", () => resolve());
-        setTimeout(() => {
-          this.socket.destroy();
-          resolve();
-        }, 2000).unref();
+        setTimeout(() => this.socket.destroy(), LEAVE).unref();
       }
     });
   }

@@ -39,8 +39,8 @@ interface Joined {
   readonly address: MemberAddress;
   rank: number;
   round: Round | null;
-  /** It has said goodbye: to whom else. */
-  goodbye: readonly unknown[] | undefined;
+  /** It has said goodbye, and the others know. */
+  hasLeft: boolean;
 }
 
 interface Round {
@@ -110,7 +110,7 @@ export class RendezvousStore {
           if (message.join && !member) {
             member = joinedOf(message.join as Record<string, unknown>, connection);
             this.join(member);
-          } else if (Array.isArray(message.bye) && member) member.goodbye = message.bye;
+          } else if (Array.isArray(message.bye) && member) this.leaves(member, message.bye);
         },
       },
       this.options.heartbeat ?? DEFAULT_HEARTBEAT,
@@ -157,15 +157,20 @@ export class RendezvousStore {
     }
   }
 
+  /** The others are told at once: if the member holds this store, its end comes next. @param dialled whom it told itself */
+  private leaves(member: Joined, dialled: readonly unknown[]): void {
+    member.hasLeft = true;
+    this.tellOf(member, "it said goodbye", dialled);
+  }
+
   private gone(member: Joined, error: Error): void {
     this.waiting = this.waiting.filter((other) => other !== member);
+    if (!member.hasLeft) this.tellOf(member, error.message);
+  }
+
+  private tellOf(member: Joined, why: string, goodbye?: readonly unknown[]): void {
     for (const other of member.round?.members ?? [])
-      if (other !== member)
-        other.connection.json(KIND.control, {
-          lost: member.rank,
-          why: error.message,
-          goodbye: member.goodbye,
-        });
+      if (other !== member) other.connection.json(KIND.control, { lost: member.rank, why, goodbye });
   }
 }
 
@@ -174,5 +179,5 @@ function joinedOf(join: Record<string, unknown>, connection: Connection): Joined
   const wanted = typeof rank === "number" && Number.isInteger(rank) ? rank : null;
   if (typeof host !== "string" || typeof port !== "number" || typeof machine !== "string")
     throw new MlsysError("a member must say where it listens");
-  return { connection, wanted, address: { host, port, machine }, rank: -1, round: null, goodbye: undefined };
+  return { connection, wanted, address: { host, port, machine }, rank: -1, round: null, hasLeft: false };
 }
