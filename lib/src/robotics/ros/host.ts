@@ -97,12 +97,17 @@ export interface HostNode {
     options: EntityOptions,
     onMessage: (message: M, info: MessageInfo) => void,
   ): HostSubscription;
-  /** A request that `onRequest` rejects gets no answer, as with rclpy. */
+  /**
+   * @param onRequest one that it rejects gets no answer, as with rclpy
+   * @param onAnswered called when the answer to a request has left for its client, whose other ends are known by then; or
+   * when it was given up
+   */
   createService<Request, Response>(
     type: ServiceType<Request, Response>,
     name: string,
     options: EntityOptions,
     onRequest: (request: Request) => Promise<Response>,
+    onAnswered?: (request: Request) => void,
   ): HostService;
   createClient<Request, Response>(
     type: ServiceType<Request, Response>,

@@ -68,6 +68,8 @@ export class ActionServer<Goal, Result, Feedback> implements Disposable {
   readonly name: string;
   private readonly tracked = new Map<string, ServerGoal<Goal, Result, Feedback>>();
   private readonly waiting = new Map<string, ((outcome: GoalOutcome<Result>) => void)[]>();
+  /** Goals that are accepted but not begun, by their requests. */
+  private readonly starts = new WeakMap<object, () => void>();
   private readonly expiries = new Map<string, () => void>();
   private readonly statusPublisher: Publisher<{ status_list: { goal_info: GoalInfo; status: number }[] }>;
   private readonly feedbackPublisher: Publisher<{ goal_id: Uuid; feedback: Feedback }>;
@@ -104,7 +106,10 @@ export class ActionServer<Goal, Result, Feedback> implements Disposable {
         group,
       }),
       // the last: clients take an action for there when its goals can be sent
-      node.createService(type.sendGoal, names.sendGoal, (request) => this.answerGoal(request), { group }),
+      node.createService(type.sendGoal, names.sendGoal, (request) => this.answerGoal(request), {
+        group,
+        onAnswered: (request) => this.starts.get(request)?.(),
+      }),
     ];
     const entities = [...services, this.statusPublisher, this.feedbackPublisher];
     this.ends.push(
@@ -133,7 +138,8 @@ export class ActionServer<Goal, Result, Feedback> implements Disposable {
     this.destroy();
   }
 
-  private async answerGoal({ goal_id, goal }: { goal_id: Uuid; goal: Goal }) {
+  private async answerGoal(request: { goal_id: Uuid; goal: Goal }) {
+    const { goal_id, goal } = request;
     const goalId = goalIdText(goal_id);
     const decision = this.tracked.has(goalId) ? "reject" : await this.decide(goal, goalId);
     if (decision === "reject" || this.tracked.has(goalId) || this.isDestroyed)
@@ -151,8 +157,8 @@ export class ActionServer<Goal, Result, Feedback> implements Disposable {
       ...([goalId, goal, acceptedAt.nanoseconds] as const),
     );
     this.tracked.set(goalId, accepted);
-    // the client hears that it is accepted before anything else of it
-    setImmediate(() => this.begin(accepted, decision));
+    // the client hears that it is accepted before anything else of it; its subscription of feedback is known by then
+    this.starts.set(request, () => setImmediate(() => this.begin(accepted, decision)));
     return { accepted: true, stamp: acceptedAt.toMessage() };
   }
 

@@ -91,10 +91,11 @@ export class GraphNode implements HostNode {
     name: string,
     options: EntityOptions,
     onRequest: (request: Request) => Promise<Response>,
+    onAnswered?: (request: Request) => void,
   ): HostService {
     this.check("createService");
     const ended = (): boolean => this.owned.delete(service);
-    const service = new GraphService(type, name, options, this.ends, onRequest, ended);
+    const service = new GraphService(type, name, options, this.ends, { onRequest, onAnswered }, ended);
     this.owned.add(service);
     return service;
   }

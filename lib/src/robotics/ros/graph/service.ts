@@ -26,6 +26,12 @@ export interface Ends {
   ): LocalReader;
 }
 
+/** Who answers, and who hears that an answer has left. */
+interface Server<Request, Response> {
+  readonly onRequest: (request: Request) => Promise<Response>;
+  readonly onAnswered?: (request: Request) => void;
+}
+
 export class GraphService<Request, Response> implements HostService {
   private readonly requests: LocalReader;
   private readonly replies: LocalWriter;
@@ -36,14 +42,14 @@ export class GraphService<Request, Response> implements HostService {
     readonly name: string,
     options: EntityOptions,
     ends: Ends,
-    onRequest: (request: Request) => Promise<Response>,
+    private readonly server: Server<Request, Response>,
     private readonly onDispose: () => void,
   ) {
     const service = { name, type: type.name };
     // a client sees the service only when it can be answered: replies first
     this.replies = ends.writer(`rr${name}Reply`, type.response, service, withoutEvents(options));
     this.requests = ends.reader(`rq${name}Request`, type.request, service, options, (message, related) => {
-      void this.answer(onRequest, message as Request, related);
+      void this.answer(message as Request, related);
     });
   }
 
@@ -55,18 +61,16 @@ export class GraphService<Request, Response> implements HostService {
     this.onDispose();
   }
 
-  private async answer(
-    onRequest: (request: Request) => Promise<Response>,
-    request: Request,
-    related: Related,
-  ): Promise<void> {
+  private async answer(request: Request, related: Related): Promise<void> {
     let response: Response;
     try {
-      response = await onRequest(request);
+      response = await this.server.onRequest(request);
     } catch {
       return; // who serves reports it
     }
-    if (!this.isDisposed) this.replies.publish(response, related, related.client);
+    if (this.isDisposed) return;
+    this.replies.publish(response, related, related.client);
+    this.server.onAnswered?.(request);
   }
 }
 

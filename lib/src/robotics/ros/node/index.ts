@@ -17,7 +17,14 @@ export {
   validateNodeName,
   validateTopicName,
 } from "./names.js";
-export type { CallbackFailure, CreateOptions, Node, SubscribeOptions, TimerOptions } from "./node.js";
+export type {
+  CallbackFailure,
+  CreateOptions,
+  Node,
+  ServiceOptions,
+  SubscribeOptions,
+  TimerOptions,
+} from "./node.js";
 export type { ParameterClient, ParameterEvent } from "./parameter-client.js";
 export type { DescriptorOptions, ParameterDescriptor, ParameterRange } from "./parameter-descriptor.js";
 export type { ParameterInput, ParameterType, ParameterValue } from "./parameter-value.js";

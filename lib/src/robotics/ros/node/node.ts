@@ -37,6 +37,11 @@ export interface CreateOptions {
   readonly onEvent?: (event: QoSEvent) => void;
 }
 
+export interface ServiceOptions<Request> extends CreateOptions {
+  /** Called when the answer to a request has left: what is published from then on comes to its client behind it. */
+  readonly onAnswered?: (request: Request) => void;
+}
+
 export interface SubscribeOptions extends Omit<CreateOptions, "group"> {
   /** Ends the loop. */
   readonly signal?: AbortSignal;
@@ -177,16 +182,23 @@ export class Node extends NodeParameters implements ExecutorNode, AsyncDisposabl
     type: ServiceType<Request, Response>,
     name: string,
     callback: ServiceCallback<Request, Response>,
-    options?: QoSInput | CreateOptions,
+    options?: QoSInput | ServiceOptions<Request>,
   ): Service<Request, Response> {
     called(callback);
     const full = this.resolveServiceName(name);
     const given = split(options, qos.services);
-    const { group = this.defaultCallbackGroup } = given;
+    const { group = this.defaultCallbackGroup, onAnswered } = given;
     const [entity, events] = this.#events(given, `service ${full}`);
+    const answered = (request: Request): void => {
+      try {
+        onAnswered?.(request);
+      } catch (error) {
+        this.reportError(error, `onAnswered of service ${full}`);
+      }
+    };
     const host = this.alive();
     const attach = (take: (request: Request) => Promise<Response>) =>
-      host.createService(type, full, entity, take);
+      host.createService(type, full, entity, take, onAnswered && answered);
     return this.#enlist(new Service(type, full, callback, group, this.#owner, attach), events);
   }
 
@@ -368,13 +380,16 @@ function called(callback: unknown): void {
     throw new TypeError(`a callback is a function, not ${String(callback)}`);
 }
 
-const OPTIONS = new Set(["qos", "group", "onEvent", "signal"]);
+const OPTIONS = new Set(["qos", "group", "onEvent", "onAnswered", "signal"]);
 
-type AnyOptions = QoSInput | CreateOptions | SubscribeOptions;
+type AnyOptions<Request> = ServiceOptions<Request> & SubscribeOptions;
 
 /** Options apart from the profile alone, which may stand for them. */
-function split(options: AnyOptions = {}, base: QoSProfile = qos.default) {
+function split<Request>(
+  options: QoSInput | CreateOptions | AnyOptions<Request> = {},
+  base: QoSProfile = qos.default,
+) {
   const isProfile = typeof options === "number" || Object.keys(options).every((key) => !OPTIONS.has(key));
-  const given = (isProfile ? {} : options) as CreateOptions & SubscribeOptions;
+  const given = (isProfile ? {} : options) as AnyOptions<Request>;
   return { ...given, qos: resolveQoS(isProfile ? (options as QoSInput) : given.qos, base) };
 }

@@ -68,10 +68,11 @@ export class RclNode implements HostNode {
     name: string,
     options: EntityOptions,
     onRequest: (request: Request) => Promise<Response>,
+    onAnswered?: (request: Request) => void,
   ): HostService {
     this.check("createService");
     const native = this.host.types.service(type as ServiceType);
-    return this.own(new RclService(this.ground, type, native, name, options, onRequest));
+    return this.own(new RclService(this.ground, type, native, name, options, onRequest, onAnswered));
   }
 
   createClient<Request, Response>(

@@ -32,6 +32,7 @@ export class RclService<Request, Response> implements HostService {
     readonly name: string,
     { qos }: EntityOptions,
     private readonly onRequest: (request: Request) => Promise<Response>,
+    private readonly onAnswered?: (request: Request) => void,
   ) {
     const { addon, node } = ground;
     const listener = drain(() => {
@@ -50,18 +51,21 @@ export class RclService<Request, Response> implements HostService {
   }
 
   private async answer(bytes: Uint8Array, id: Uint8Array): Promise<void> {
+    let request: Request;
     let response: Response;
     try {
-      response = await this.onRequest(deserialize(this.type.request, bytes));
+      request = deserialize(this.type.request, bytes);
+      response = await this.onRequest(request);
     } catch {
       return; // who serves reports it
     }
     const encoded = encode(this.type.response, response);
     const { sendResponse } = this.ground.addon.mlsys;
     for (let tries = 0; tries < TRIES && !this.isDisposed; tries++) {
-      if (sendResponse(this.handle, this.native.ends, id, encoded)) return;
+      if (sendResponse(this.handle, this.native.ends, id, encoded)) break;
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
+    if (!this.isDisposed) this.onAnswered?.(request);
   }
 
   dispose(): void {

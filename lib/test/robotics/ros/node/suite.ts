@@ -162,6 +162,22 @@ export function nodeSuite(name: string, makeHost: () => Promise<RosHost>): void 
       await expect(client.call({ str3: "" } as never)).rejects.toThrow("str3");
     });
 
+    it("tell when an answer has left, and survive what is thrown then", async () => {
+      const node = await make("a");
+      const told: string[] = [];
+      node.onError = ({ source, error }) => told.push(`${source}: ${(error as Error).message}`);
+      const onAnswered = ({ str1 }: { str1: string }): void => {
+        told.push(str1);
+        throw new Error("broken");
+      };
+      node.createService(ConcatTwoStr, "concat", ({ str2 }) => ({ ret: str2 }), { onAnswered });
+      const client = node.createClient(ConcatTwoStr, "concat");
+      await client.waitForService();
+      expect(await client.call({ str1: "x", str2: "y" })).toEqual({ ret: "y" });
+      await until(() => told.length > 1);
+      expect(told).toEqual(["x", "onAnswered of service /concat: broken"]);
+    });
+
     it("let a callback await a call, of the same group too", async () => {
       const [a, b] = [await make("a"), await make("b")];
       a.createService(ConcatTwoStr, "inner", ({ str1 }) => ({ ret: `<${str1}>` }));

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { HostClient, HostService, RosHost } from "../../../../src/robotics/ros/host.js";
 import { srv } from "../../../../src/robotics/ros/interfaces/registry.js";
-import { fresh, nodeOn, type Pair, qos, type Subject, until } from "../harness.js";
+import { fresh, nodeOn, type Pair, qos, String_, type Subject, until } from "../harness.js";
 
 const SetBool = srv("std_srvs/srv/SetBool");
 
@@ -53,6 +53,32 @@ export function serviceCases({ open }: Subject): void {
       expect(asked).toBe(0);
       expect(await reply).toEqual(answer("got true", true));
       expect(await client.call(ask(false))).toEqual(answer("got false", false));
+    });
+
+    it("tells when an answer has left: what is published then reaches who asked", async () => {
+      const [server, client] = [nodeOn(pair.far, "server"), nodeOn(pair.near, "client")];
+      const news = server.createPublisher(String_, `${name}_news`, options);
+      const serving = server.createService(
+        ...([SetBool, name, options] as const),
+        async ({ data }) => {
+          if (!data) throw new Error("no answer");
+          return answer("yes");
+        },
+        ({ data }) => news.publish({ data: `answered ${data}` }),
+      );
+      const heard: string[] = [];
+      const listening = client.createSubscription(String_, `${name}_news`, options, ({ data }) => {
+        heard.push(data);
+      });
+      const asking = client.createClient(SetBool, name, options); // its end for answers is known after the other one
+      await until(() => asking.isServiceAvailable() && listening.publisherCount > 0);
+      asking.call(ask(false)).catch(() => {});
+      await asking.call(ask(true));
+      await until(() => heard.length > 0);
+      await asking.call(ask(true));
+      await until(() => heard.length > 1);
+      expect(heard).toEqual(["answered true", "answered true"]);
+      serving.dispose();
     });
 
     it("gives each of several clients its own answers, in whatever order they come", async () => {
