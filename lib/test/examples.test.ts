@@ -89,17 +89,19 @@ const onRanks = async (
   return (await team).run(f);
 };
 
-/** The value of the last expression. */
+/** Runs it. @returns the value of an expression that is its last statement */
 async function evaluate({ code: written, path }: Example): Promise<unknown> {
   const code = written.replaceAll(/\bdistributed\.launch\(/g, "onRanks(");
   const { outputText } = ts.transpileModule(code, {
     compilerOptions: { target: options.target, module: ts.ModuleKind.ESNext },
   });
   const file = ts.createSourceFile("example.js", outputText, ts.ScriptTarget.ES2023);
-  const last = file.statements.findLast(ts.isExpressionStatement);
-  const body = last
-    ? `${outputText.slice(0, last.getStart(file))}return (${last.expression.getText(file)});`
-    : outputText;
+  const last = file.statements.at(-1);
+  const body =
+    last && ts.isExpressionStatement(last)
+      ? `${outputText.slice(0, last.getStart(file))}return (${last.expression.getText(file)});`
+      : outputText;
+  // In a block of its own: names that it declares hide those around it.
   // A function that is made from text has no import() of its own.
   // Threads and processes load the library as it is built: what is sent to them must come from there.
   const of = /\bonRanks\(|\bdistributed\.(team|init|elastic)\(|\.startSafetyMonitor\(/.test(code)
@@ -109,7 +111,7 @@ async function evaluate({ code: written, path }: Example): Promise<unknown> {
   const AsyncFunction = (async () => {}).constructor as new (
     ...parts: string[]
   ) => (...x: unknown[]) => unknown;
-  return new AsyncFunction(...Object.keys(scope), body.replaceAll(/\bimport\(/g, "importHere("))(
+  return new AsyncFunction(...Object.keys(scope), `{${body.replaceAll(/\bimport\(/g, "importHere(")}\n}`)(
     ...Object.values(scope),
   );
 }
@@ -189,7 +191,8 @@ describe("the API reference", () => {
         ? ts.createSourceFile(name, text, ts.ScriptTarget.ES2023)
         : getSourceFile(name, ...rest);
     const whole = ts.createProgram([EXAMPLES], options, host, program);
-    const wrong = whole.getSemanticDiagnostics(whole.getSourceFile(EXAMPLES));
+    const read = whole.getSourceFile(EXAMPLES);
+    const wrong = [...whole.getSyntacticDiagnostics(read), ...whole.getSemanticDiagnostics(read)];
     expect(
       wrong.map(
         (d) => `${lineOf(text, d.start ?? 0)}: ${ts.flattenDiagnosticMessageText(d.messageText, " ")}`,

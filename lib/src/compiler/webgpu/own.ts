@@ -53,7 +53,7 @@ export interface WgslKernel {
  * @throws DeviceError if this machine has no adapter (see `devices()`).
  * @example
  * if (devices().some((d) => d.name === "webgpu" && d.available)) {
- *   const twice = compiler.webgpu.wgsl("@group(0) @binding(0) var<storage, read> x: array<f32>; @group(0) @binding(1) var<storage, read_write> y: array<f32>; @compute @workgroup_size(4) fn main(@builtin(global_invocation_id) i: vec3u) { y[i.x] = 2 * x[i.x]; }");
+ *   const twice = compiler.webgpu.wgsl(`@group(0) @binding(0) var<storage, read> x: array<f32>; @group(0) @binding(1) var<storage, read_write> y: array<f32>; @compute @workgroup_size(4) fn main(@builtin(global_invocation_id) i: vec3u) { y[i.x] = 2 * x[i.x]; }`);
  *   twice.run({ inputs: [tensor([1, 2, 3, 4])], outputs: [{ shape: [4] }], workgroups: [1] })[0] // [2, 4, 6, 8]
  * }
  */

@@ -1,9 +1,11 @@
 /** The monitor's own process: started by `startSafetyMonitor`; its options are the first argument. */
 import { spin } from "../ros/node/spin.js";
+import { rosHost } from "../ros/select.js";
 import { safetyMonitorNode } from "./monitor-node.js";
 
 const options = JSON.parse(process.argv[2] ?? "{}");
-const { node } = await safetyMonitorNode({ ...options, useGlobalArguments: false });
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void node.destroy());
+const host = await rosHost(options);
+const { node } = await safetyMonitorNode({ ...options, host, useGlobalArguments: false });
 process.send?.("ready");
 await spin(node);
+await host.shutdown(); // its link to the parent would keep this process

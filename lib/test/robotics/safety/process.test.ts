@@ -80,6 +80,14 @@ describe("the safety monitor's process", () => {
     }
   });
 
+  it("ends when it is told to", async () => {
+    const host = ros.graphHost({ domain: 0, network: `ends ${process.pid}` });
+    ends.push({ destroy: () => host.shutdown() });
+    const monitor = await safety.startSafetyMonitor({ host });
+    await monitor.stop();
+    expect(monitor.process.exitCode).toBe(0);
+  });
+
   it("that can't start says why", async () => {
     const host = ros.graphHost({ domain: 0, network: `no safety ${process.pid}` });
     ends.push({ destroy: () => host.shutdown() });

@@ -104,12 +104,12 @@ export function actionCases(subject: Subject): void {
         },
       });
       const client = far.createActionClient(MySum, "my_sum");
-      const goal = await client.sendGoal({ list: [1, 2, 3] });
+      const goal = await client.sendGoal({ list: [1, 2, 3] }, { timeout: 30 }); // to tell where it hangs
       const sums: number[] = [];
       for await (const { sum_so_far } of goal.feedback) {
         sums.push(sum_so_far);
         if (sum_so_far < 3) continue;
-        expect(await goal.cancel()).toEqual({ code: "none", goals: [goal.goalId] });
+        expect(await goal.cancel({ timeout: 30 })).toEqual({ code: "none", goals: [goal.goalId] });
       }
       expect(sums).toEqual([1, 3]);
       expect(await goal.result).toEqual({ status: "canceled", result: { sum: 3 } });

@@ -1,11 +1,12 @@
 /** Nodes, actions, managed nodes and transforms on ROS 2: the suites of the in-process graph. */
-import { describe, it } from "vitest";
+import { describe, it, vi } from "vitest";
 import { actionCases } from "../action/cases.js";
 import { lifecycleCases } from "../lifecycle/cases.js";
 import { nodeSuite } from "../node/suite.js";
 import { tfCases } from "../tf/cases.js";
 import { buildInterfaces, ensureRos, ownHost, rclSubject } from "./installed.js";
 
+vi.setConfig({ testTimeout: 60_000 }); // a message that was lost is waited for ever
 const { missing } = await ensureRos();
 
 if (missing)
