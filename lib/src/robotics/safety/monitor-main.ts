@@ -6,6 +6,7 @@ import { safetyMonitorNode } from "./monitor-node.js";
 const options = JSON.parse(process.argv[2] ?? "{}");
 const host = await rosHost(options);
 const { node } = await safetyMonitorNode({ ...options, host, useGlobalArguments: false });
+const spinning = spin(node); // it hears signals from now on
 process.send?.("ready");
-await spin(node);
+await spinning;
 await host.shutdown(); // its link to the parent would keep this process

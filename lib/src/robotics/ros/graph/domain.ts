@@ -2,10 +2,11 @@
  * A domain in this process: who is in it and which ends match. Its hosts are participants as in DDS; those of other
  * processes come through peers. Domains of different numbers never meet.
  */
+
+import { incompatiblePolicy } from "../compatible-qos.js";
 import type { NamesAndTypes } from "../host.js";
 import { type EndpointData, type Reader, type TakingReader, Writer } from "./endpoint.js";
 import type { Peer } from "./peer.js";
-import { incompatiblePolicy } from "./qos.js";
 import { soon } from "./turn.js";
 
 export interface NodeData {

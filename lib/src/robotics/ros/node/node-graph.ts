@@ -1,6 +1,7 @@
 /** What a node sees of the others: names, topics, services, and waits for them. */
 import type { EndpointInfo, HostNode, NamesAndTypes } from "../host.js";
 import { NodeDestroyedError } from "./errors.js";
+import { joined } from "./joined.js";
 import { fullNamespace, join, validateNodeName } from "./names.js";
 import type { TimeBase } from "./time-base.js";
 import { type WaitContext, type WaitOptions, waitUntil } from "./wait.js";
@@ -33,6 +34,9 @@ export abstract class NodeGraph {
   }
 
   abstract resolveTopicName(name: string): string;
+
+  /** @internal What this node has created. */
+  protected abstract ownEnds(): Iterable<object>;
 
   get name(): string {
     return this.hostNode.name;
@@ -136,14 +140,32 @@ export abstract class NodeGraph {
     return this.waitUntil(() => this.getFullyQualifiedNodeNames().includes(full), options);
   }
 
-  /** True as soon as somebody publishes on the topic, false on timeout. @throws as {@link waitForNode} */
-  waitForPublishers(topic: string, count = 1, options?: WaitOptions): Promise<boolean> {
-    return this.waitUntil(() => this.countPublishers(topic) >= count, options);
+  /**
+   * True as soon as somebody publishes on the topic, and this node's subscriptions of it are joined with those that fit; false
+   * on timeout.
+   * @throws as {@link waitForNode}
+   */
+  async waitForPublishers(topic: string, count = 1, options?: WaitOptions): Promise<boolean> {
+    const full = this.resolveTopicName(topic);
+    const found = () => this.alive().publishersInfo(full);
+    return this.waitUntil(
+      joined(() => this.ownEnds(), full, "publishers", count, found),
+      options,
+    );
   }
 
-  /** True as soon as somebody subscribes to the topic, false on timeout. @throws as {@link waitForNode} */
-  waitForSubscriptions(topic: string, count = 1, options?: WaitOptions): Promise<boolean> {
-    return this.waitUntil(() => this.countSubscribers(topic) >= count, options);
+  /**
+   * True as soon as somebody subscribes to the topic, and what this node's publishers of it send reaches those that fit;
+   * false on timeout.
+   * @throws as {@link waitForNode}
+   */
+  async waitForSubscriptions(topic: string, count = 1, options?: WaitOptions): Promise<boolean> {
+    const full = this.resolveTopicName(topic);
+    const found = () => this.alive().subscriptionsInfo(full);
+    return this.waitUntil(
+      joined(() => this.ownEnds(), full, "subscriptions", count, found),
+      options,
+    );
   }
 
   /**

@@ -323,6 +323,11 @@ export class Node extends NodeParameters implements ExecutorNode, AsyncDisposabl
     this.#report(error, source);
   }
 
+  /** @internal */
+  protected override ownEnds(): Iterable<object> {
+    return this.#endpoints.keys();
+  }
+
   #own<T extends Endpoint>(endpoint: T, events?: EventQueue): T {
     this.#endpoints.set(endpoint, events);
     return endpoint;

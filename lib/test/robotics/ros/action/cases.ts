@@ -289,6 +289,7 @@ export function actionCases(subject: Subject): void {
         latched,
       );
       await listener.waitForPublishers();
+      await near.waitForSubscriptions("my_sum/_action/status", 2); // or the first would go to the client alone
       const goal = await client.sendGoal({ list: [] });
       await until(() => goal.status === "executing");
       letGo();

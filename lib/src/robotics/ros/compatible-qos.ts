@@ -1,5 +1,5 @@
 /** Which publishers and subscriptions fit: what is requested must be offered (DDS 1.4, 2.2.3, "RxO"). */
-import type { QoSProfile } from "../host.js";
+import type { QoSProfile } from "./host.js";
 
 type Rule = readonly [
   policy: keyof QoSProfile,
