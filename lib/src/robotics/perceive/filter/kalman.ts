@@ -145,7 +145,7 @@ export class ExtendedKalmanFilter {
   }
 
   /**
-   * P ← (I − K·H)·P·(I − K·H)ᵀ + K·R·Kᵀ, in O(n²·m) and one pass. The second factor is applied to what rounding made of the
+   * P ← (I − K·H)·P·(I − K·H)ᵀ + K·R·Kᵀ, in O(n²·m) and one pass over half of it. The second factor is applied to what rounding made of the
    * first: written out as one sum, the products cancel, and P loses its positive eigenvalues where measurements are far
    * more exact than P.
    */
@@ -169,19 +169,8 @@ export class ExtendedKalmanFilter {
       for (let a = 0; a < m; a++)
         for (let b = 0; b < m; b++) rest[i * m + a] -= gain[i * m + b] * noise[b * m + a];
     }
-    if (m === 2) updatePairs(p, gain, cross, rest, n);
-    else
-      for (let i = 0; i < n; i++)
-        for (let j = 0; j <= i; j++) {
-          let [x, y] = [p[i * n + j], p[i * n + j]];
-          for (let a = 0; a < m; a++) x -= gain[i * m + a] * cross[j * m + a];
-          for (let a = 0; a < m; a++) y -= gain[j * m + a] * cross[i * m + a];
-          for (let a = 0; a < m; a++) x -= rest[i * m + a] * gain[j * m + a];
-          for (let a = 0; a < m; a++) y -= rest[j * m + a] * gain[i * m + a];
-          const mean = (x + y) / 2;
-          p[i * n + j] = mean;
-          p[j * n + i] = mean;
-        }
+    if (m === 2) narrowByPairs(p, gain, cross, rest, n);
+    else narrow(p, gain, cross, rest, n);
   }
 
   private prepare(measurement: LinearMeasurement): Prepared {
@@ -256,33 +245,69 @@ export class ExtendedKalmanFilter {
   }
 }
 
-/** Side of the squares that P is walked in, so that an element and its mirror are near in memory. */
-const TILE = 32;
+/** `joseph`'s pass: the lower triangle of p ← (p − gain·crossᵀ) − rest·gainᵀ, from a row and a column on, and its mirror. */
+function narrow(
+  p: Float64Array,
+  gain: Float64Array,
+  cross: Float64Array,
+  rest: Float64Array,
+  n: number,
+  { from = 0, to = n, left = 0 } = {},
+): void {
+  const m = gain.length / n;
+  for (let i = from; i < to; i++)
+    for (let j = left; j <= i; j++) {
+      let x = p[i * n + j];
+      for (let a = 0; a < m; a++) x -= gain[i * m + a] * cross[j * m + a];
+      for (let a = 0; a < m; a++) x -= rest[i * m + a] * gain[j * m + a];
+      p[i * n + j] = x;
+      p[j * n + i] = x;
+    }
+}
 
-/** `joseph`'s pass for measurements of two numbers, as nearly all are: element and mirror together, their mean to both. */
-function updatePairs(
+/** The same for measurements of two numbers, as nearly all are: four rows at a time share what is read of a column. */
+function narrowByPairs(
   p: Float64Array,
   gain: Float64Array,
   cross: Float64Array,
   rest: Float64Array,
   n: number,
 ): void {
-  for (let top = 0; top < n; top += TILE)
-    for (let left = 0; left <= top; left += TILE)
-      for (let i = top; i < Math.min(top + TILE, n); i++) {
-        const [g0, g1, c0, c1] = [gain[2 * i], gain[2 * i + 1], cross[2 * i], cross[2 * i + 1]];
-        const [r0, r1] = [rest[2 * i], rest[2 * i + 1]];
-        const end = Math.min(left + TILE, i + 1);
-        for (let j = left; j < end; j++) {
-          const [h0, h1] = [gain[2 * j], gain[2 * j + 1]];
-          const was = p[i * n + j];
-          const x = was - g0 * cross[2 * j] - g1 * cross[2 * j + 1] - r0 * h0 - r1 * h1;
-          const y = was - h0 * c0 - h1 * c1 - rest[2 * j] * g0 - rest[2 * j + 1] * g1;
-          const mean = (x + y) / 2;
-          p[i * n + j] = mean;
-          p[j * n + i] = mean;
-        }
-      }
+  const [gain0, gain1] = [everySecond(gain, 0), everySecond(gain, 1)];
+  const [cross0, cross1] = [everySecond(cross, 0), everySecond(cross, 1)];
+  const [second, third, fourth] = [n, 2 * n, 3 * n];
+  let i = 0;
+  for (; i + 3 < n; i += 4) {
+    const [g0, g1, r0, r1] = [gain0[i], gain1[i], rest[2 * i], rest[2 * i + 1]];
+    const [h0, h1, s0, s1] = [gain0[i + 1], gain1[i + 1], rest[2 * i + 2], rest[2 * i + 3]];
+    const [k0, k1, t0, t1] = [gain0[i + 2], gain1[i + 2], rest[2 * i + 4], rest[2 * i + 5]];
+    const [l0, l1, u0, u1] = [gain0[i + 3], gain1[i + 3], rest[2 * i + 6], rest[2 * i + 7]];
+    let at = i * n;
+    let mirror = i;
+    for (let j = 0; j < i; j++, at++, mirror += n) {
+      const [a, b, c, d] = [cross0[j], cross1[j], gain0[j], gain1[j]];
+      const w = p[at] - g0 * a - g1 * b - r0 * c - r1 * d;
+      const x = p[at + second] - h0 * a - h1 * b - s0 * c - s1 * d;
+      const y = p[at + third] - k0 * a - k1 * b - t0 * c - t1 * d;
+      const z = p[at + fourth] - l0 * a - l1 * b - u0 * c - u1 * d;
+      p[at] = w;
+      p[at + second] = x;
+      p[at + third] = y;
+      p[at + fourth] = z;
+      p[mirror] = w;
+      p[mirror + 1] = x;
+      p[mirror + 2] = y;
+      p[mirror + 3] = z;
+    }
+    narrow(p, gain, cross, rest, n, { from: i, to: i + 4, left: i });
+  }
+  narrow(p, gain, cross, rest, n, { from: i });
+}
+
+function everySecond(x: Float64Array, first: number): Float64Array {
+  const half = new Float64Array(x.length / 2);
+  for (let i = 0; i < half.length; i++) half[i] = x[2 * i + first];
+  return half;
 }
 
 /**
