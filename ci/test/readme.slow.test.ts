@@ -1,37 +1,34 @@
-/** The examples of the READMEs run in the kernel as they stand. */
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { KernelClient, launchKernel } from "@mlsys/kernel/client";
-import { kernelSpec } from "@mlsys/kernel/spec";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const blocks = ["README.md", "lib/README.md", "kernel/README.md"].flatMap((file) =>
-  [...readFileSync(`${ROOT}/${file}`, "utf8").matchAll(/^```ts\n(.*?)^```/gms)].map(
-    ([, code], i) => [`${file}, example ${i + 1}`, code] as const,
-  ),
-);
+/** The examples of the READMEs run in the kernel as they stand; those of robotics on ROS 2 too, where it can be installed. */
+import { afterAll, describe, it } from "vitest";
+import {
+  buildInterfaces,
+  ensureRos,
+  freeDomain,
+  leaveDomain,
+} from "../../lib/test/robotics/ros/rcl/installed.js";
+import { examplesOf, runExamples } from "./support/readme-examples.js";
 
 describe("examples", () => {
-  let close: () => Promise<unknown>;
-  let client: KernelClient;
-
-  beforeAll(async () => {
-    const kernel = await launchKernel({ argv: kernelSpec().argv }, { cwd: `${ROOT}/notebooks` });
-    client = await KernelClient.connect(kernel.connection);
-    close = async () => {
-      client.close();
-      await kernel.kill();
-    };
-  }, 60_000);
-  afterAll(() => close());
-
-  it("there are some", () => {
-    expect(blocks.length).toBeGreaterThan(2);
-  });
-
-  it.each(blocks)("%s", { timeout: 240_000 }, async (_, code) => {
-    const { reply } = await client.execute(code);
-    expect(reply).toMatchObject({ status: "ok" });
-  });
+  runExamples(["README.md", "lib/README.md", "kernel/README.md"].flatMap(examplesOf));
 });
+
+const { missing } = await ensureRos();
+if (missing)
+  describe("ROS 2", () => {
+    it.skip(`cannot be installed here: ${missing}`, () => {});
+  });
+else
+  describe("examples on ROS 2", () => {
+    let domain: number;
+    afterAll(() => leaveDomain(domain));
+    runExamples(
+      examplesOf("lib/README.md").filter(([, code]) => code.includes("robotics")),
+      async () => {
+        await buildInterfaces("scout_interfaces", {
+          "msg/Spot.msg": "geometry_msgs/Point at\nfloat32 weight 1.0\nint64[] seen",
+        });
+        domain = await freeDomain();
+        return { MLSYS_ROS: "rclnodejs", ROS_DOMAIN_ID: String(domain) };
+      },
+    );
+  });
