@@ -17,18 +17,19 @@ if (missing)
   describe("ROS 2", () => {
     it.skip(`cannot be installed here: ${missing}`, () => {});
   });
-else
+else {
+  await buildInterfaces("scout_interfaces", {
+    "msg/Spot.msg": "geometry_msgs/Point at\nfloat32 weight 1.0\nint64[] seen",
+  });
   describe("examples on ROS 2", () => {
     let domain: number;
     afterAll(() => leaveDomain(domain));
     runExamples(
       examplesOf("lib/README.md").filter(([, code]) => code.includes("robotics")),
       async () => {
-        await buildInterfaces("scout_interfaces", {
-          "msg/Spot.msg": "geometry_msgs/Point at\nfloat32 weight 1.0\nint64[] seen",
-        });
         domain = await freeDomain();
         return { MLSYS_ROS: "rclnodejs", ROS_DOMAIN_ID: String(domain) };
       },
     );
   });
+}

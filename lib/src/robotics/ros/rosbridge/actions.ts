@@ -63,9 +63,7 @@ export class Actions {
     };
     const options = { qos: DEFAULT_QOS };
     expectService(this.session, `${action}/_action/send_goal`);
-    const send = node.createClient(type.sendGoal, `${action}/_action/send_goal`, options);
-    const result = node.createClient(type.getResult, `${action}/_action/get_result`, options);
-    parts.push(send, result);
+    // before the clients: who can answer them knows this end too
     if (request.feedback === true)
       keep(
         node.createSubscription(type.feedbackMessage, `${action}/_action/feedback`, options, (message) => {
@@ -78,6 +76,9 @@ export class Actions {
           });
         }),
       );
+    const send = node.createClient(type.sendGoal, `${action}/_action/send_goal`, options);
+    const result = node.createClient(type.getResult, `${action}/_action/get_result`, options);
+    parts.push(send, result);
     const goal = { goal_id: { uuid }, goal: args };
     const { accepted } = await callService(this.session, send, goal, undefined, abort);
     if (!accepted) throw new BridgeProblem(`the goal was rejected by ${action}`);
@@ -89,6 +90,8 @@ export class Actions {
       Number.POSITIVE_INFINITY,
       abort,
     );
+    // feedback comes on a way of its own: what has arrived by now is before the end
+    await new Promise((resolve) => setImmediate(resolve));
     return { status: answer.status || SUCCEEDED, values: toJson(type.result, answer.result) };
   }
 

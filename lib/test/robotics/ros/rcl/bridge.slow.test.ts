@@ -100,7 +100,7 @@ function cases(ros: RosInstallation): void {
       ),
     );
     expect(result).toEqual({ sum: 6 });
-    expect(feedback).toEqual([1, 3, 6].slice(0, feedback.length)); // the last may be on its way when the result is there
+    expect(feedback.at(-1) ?? 6).toBe(6);
   });
 
   it("rclpy hears a page", async () => {
